@@ -1,0 +1,192 @@
+"""The architecture of a model: the eight published configurations by name, or a published YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fomm_rt.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Hourglass:
+    """Widths of an encoder-decoder: block i has min(max_features, block_expansion * 2**i) channels."""
+
+    block_expansion: int
+    max_features: int
+    num_blocks: int
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What fixes every tensor shape of the three networks, in the published names.
+
+    Attributes:
+        num_kp: Keypoints, K.
+        num_channels: Channels of a picture; 3.
+        estimate_jacobian: Whether keypoints carry a 2×2 jacobian (first order) or only move (zeroth order).
+        temperature: Of the softmax over keypoint logits.
+        single_jacobian_map: One set of jacobian maps for all keypoints (mgif).
+        pad: Padding of the detector's 7×7 head convolutions.
+        detector, dense_motion: Their hourglasses.
+        scale_factor: Of the detector's and the dense motion's working picture to the trained frame.
+        block_expansion, max_features, num_down_blocks, num_bottleneck_blocks: Of the generator.
+        estimate_occlusion_map: Whether the warped features are multiplied by an occlusion map.
+        frame_size: Side in pixels of the frames the weights were trained on.
+    """
+
+    num_kp: int
+    num_channels: int
+    estimate_jacobian: bool
+    temperature: float
+    single_jacobian_map: bool
+    pad: int
+    detector: Hourglass
+    dense_motion: Hourglass
+    scale_factor: float
+    block_expansion: int
+    max_features: int
+    num_down_blocks: int
+    num_bottleneck_blocks: int
+    estimate_occlusion_map: bool
+    frame_size: int
+
+    @property
+    def motion_size(self) -> int:
+        """Side in pixels at which keypoints and dense motion are computed, whatever the frame size."""
+        return round(self.frame_size * self.scale_factor)
+
+    def check_size(self, size: int) -> None:
+        """Raises ValueError unless frames of (size, size) pixels fit the networks."""
+        step = max(self.motion_size, 2**self.num_down_blocks)
+        if size < step or size % step:
+            fitting = ", ".join(str(step * k) for k in (1, 2, 4, 6, 8))
+            raise ValueError(
+                f"size {size} does not fit this model; expected a multiple of {step} (for example {fitting})"
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_model_params(cls, model_params: Mapping[str, Any], frame_size: int = 256) -> Configuration:
+        """Reads the published ``model_params`` mapping.
+
+        Raises:
+            KeyError, TypeError, ValueError: A field is missing or of the wrong type or the parts disagree.
+        """
+        common = model_params["common_params"]
+        detector = model_params["kp_detector_params"]
+        generator = model_params["generator_params"]
+        motion = generator["dense_motion_params"]
+        if float(detector["scale_factor"]) != float(motion["scale_factor"]):
+            raise ValueError("kp_detector_params and dense_motion_params have different scale_factor")
+        configuration = cls(
+            num_kp=int(common["num_kp"]),
+            num_channels=int(common["num_channels"]),
+            estimate_jacobian=bool(common["estimate_jacobian"]),
+            temperature=float(detector["temperature"]),
+            single_jacobian_map=bool(detector.get("single_jacobian_map", False)),
+            pad=int(detector.get("pad", 0)),
+            detector=_hourglass(detector),
+            dense_motion=_hourglass(motion),
+            scale_factor=float(detector["scale_factor"]),
+            block_expansion=int(generator["block_expansion"]),
+            max_features=int(generator["max_features"]),
+            num_down_blocks=int(generator["num_down_blocks"]),
+            num_bottleneck_blocks=int(generator["num_bottleneck_blocks"]),
+            estimate_occlusion_map=bool(generator.get("estimate_occlusion_map", False)),
+            frame_size=frame_size,
+        )
+        deepest = 2 ** max(configuration.detector.num_blocks, configuration.dense_motion.num_blocks)
+        if configuration.motion_size % deepest:
+            raise ValueError(
+                f"frames of {frame_size} pixels at scale_factor {configuration.scale_factor} "
+                f"do not divide by {deepest}, the depth of the hourglasses"
+            )
+        if configuration.num_channels != 3:
+            raise ValueError(f"num_channels is {configuration.num_channels}; only RGB (3) is supported")
+        return configuration
+
+
+def _hourglass(params: Mapping[str, Any]) -> Hourglass:
+    return Hourglass(int(params["block_expansion"]), int(params["max_features"]), int(params["num_blocks"]))
+
+
+def _published(**detector: Any) -> dict[str, Any]:
+    return {
+        "common_params": {"num_kp": 10, "num_channels": 3, "estimate_jacobian": True},
+        "kp_detector_params": {
+            "temperature": 0.1,
+            "block_expansion": 32,
+            "max_features": 1024,
+            "scale_factor": 0.25,
+            "num_blocks": 5,
+            **detector,
+        },
+        "generator_params": {
+            "block_expansion": 64,
+            "max_features": 512,
+            "num_down_blocks": 2,
+            "num_bottleneck_blocks": 6,
+            "estimate_occlusion_map": True,
+            "dense_motion_params": {
+                "block_expansion": 64,
+                "max_features": 1024,
+                "num_blocks": 5,
+                "scale_factor": 0.25,
+            },
+        },
+    }
+
+
+CONFIGURATIONS: dict[str, Configuration] = {
+    **{
+        name: Configuration.from_model_params(_published())
+        for name in (
+            "vox-256",
+            "vox-adv-256",
+            "taichi-256",
+            "taichi-adv-256",
+            "bair-256",
+            "fashion-256",
+            "nemo-256",
+        )
+    },
+    "mgif-256": Configuration.from_model_params(_published(single_jacobian_map=True)),
+}
+"""The published configurations. Seven share one architecture; mgif has a single set of jacobian maps."""
+
+
+def load_configuration(name_or_path: str) -> Configuration:
+    """Finds a published configuration by name, or reads a published YAML file.
+
+    Raises:
+        CheckpointError: Neither a known name nor a readable configuration file.
+    """
+    if name_or_path in CONFIGURATIONS:
+        return CONFIGURATIONS[name_or_path]
+    path = Path(name_or_path)
+    known = ", ".join(CONFIGURATIONS)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{name_or_path}: expected one of {known}, or the path of a published YAML configuration; found neither"
+        )
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({error})") from error
+    try:
+        height, width = document.get("dataset_params", {}).get("frame_shape", [256, 256, 3])[:2]
+        if height != width:
+            raise ValueError(f"frame_shape {height}×{width} is not square")
+        return Configuration.from_model_params(document["model_params"], int(height))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: expected a published configuration with model_params "
+            f"(common_params, kp_detector_params, generator_params); {type(error).__name__}: {error}"
+        ) from error

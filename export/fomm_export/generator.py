@@ -1,0 +1,86 @@
+"""The generator: source features, warped and masked, to a picture.
+
+Source: Siarohin et al. 2019, section 3.2, eq. 8.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fomm_export.configuration import Configuration
+from fomm_export.dense_motion import DenseMotion, DenseMotionNetwork
+from fomm_export.geometry import warp
+from fomm_export.keypoint_detector import Keypoints
+from fomm_export.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
+
+
+class Generator(nn.Module):
+    """Encoder, warp, residual bottleneck, decoder; owns the dense-motion network as published.
+
+    Args:
+        configuration: Architecture.
+        downsample: Frame size over motion size, an integer.
+        align_corners: Convention of the warps.
+    """
+
+    def __init__(self, configuration: Configuration, downsample: int, align_corners: bool) -> None:
+        super().__init__()
+        c = configuration
+        self.align_corners = align_corners
+        widths = [min(c.max_features, c.block_expansion * 2**i) for i in range(c.num_down_blocks + 1)]
+        self.dense_motion_network = DenseMotionNetwork(c, downsample, align_corners)
+        self.first = SameBlock(c.num_channels, c.block_expansion, kernel_size=7)
+        self.down_blocks = nn.ModuleList(
+            DownBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.bottleneck = nn.Sequential(
+            OrderedDict((f"r{i}", ResidualBlock(widths[-1])) for i in range(c.num_bottleneck_blocks))
+        )
+        widths.reverse()
+        self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.final = nn.Conv2d(c.block_expansion, c.num_channels, kernel_size=7, padding=3)
+
+    def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
+        """The published forward pass: encoder and all. -> prediction (N, 3, S, S) in [0, 1]."""
+        features = self.encode(source_image)
+        motion: DenseMotion = self.dense_motion_network(source_image, kp_source, kp_driving)
+        return self.decode(self.warp_features(features, motion.deformation, motion.occlusion_map))
+
+    def encode(self, source_image: Tensor) -> Tensor:
+        """(N, 3, S, S) in [0, 1] -> features (N, C, S / 2^down, S / 2^down)."""
+        out: Tensor = self.first(source_image)
+        for block in self.down_blocks:
+            out = block(out)
+        return out
+
+    def warp_features(self, features: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
+        """Samples features along the deformation, times the occlusion map.
+
+        Args:
+            features: (N, C, H, W).
+            deformation: (N, h, w, 2); resized to H×W when the sizes differ.
+            occlusion_map: (N, 1, h, w); resized likewise, or None.
+        """
+        size = (features.shape[2], features.shape[3])
+        if (deformation.shape[1], deformation.shape[2]) != size:
+            deformation = _resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        warped = warp(features, deformation, self.align_corners)
+        if occlusion_map is None:
+            return warped
+        if (occlusion_map.shape[2], occlusion_map.shape[3]) != size:
+            occlusion_map = _resize(occlusion_map, size)
+        return warped * occlusion_map
+
+    def decode(self, warped_features: Tensor) -> Tensor:
+        """(N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
+        out: Tensor = self.bottleneck(warped_features)
+        for block in self.up_blocks:
+            out = block(out)
+        return self.final(out).sigmoid()
+
+
+def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,122 @@
+"""The detector and the generator of one model, built for a frame size and filled with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from fomm_rt.errors import CheckpointError
+from torch import Tensor, nn
+
+from fomm_export.configuration import Configuration
+from fomm_export.generator import Generator
+from fomm_export.keypoint_detector import KeypointDetector
+from fomm_export.layers import anti_alias_radius
+
+NAMED_DIFFERENCES = 5
+"""How many differing tensors an error names."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Detector and generator in evaluation mode, float32, on the CPU.
+
+    At a frame size other than the trained one the anti-alias step takes up the difference: keypoints and
+    dense motion stay at the resolution they were trained at, and the deformation is resized to the features.
+    """
+
+    configuration: Configuration
+    size: int
+    align_corners: bool
+    kp_detector: KeypointDetector
+    generator: Generator
+
+
+def build_networks(
+    configuration: Configuration,
+    kp_detector: Mapping[str, Tensor],
+    generator: Mapping[str, Tensor],
+    *,
+    size: int | None = None,
+    align_corners: bool = True,
+    origin: str = "checkpoint",
+) -> Networks:
+    """Builds the networks and loads the weights, every one of them.
+
+    Args:
+        configuration: Architecture.
+        kp_detector, generator: Published tensor names to tensors.
+        size: Side of the frames in pixels; the trained size by default.
+        align_corners: Convention of the warps; True is how the published weights were trained.
+        origin: What to call the weights in an error.
+
+    Raises:
+        CheckpointError: Tensors are missing, unknown, of another shape or not finite.
+        ValueError: The size does not fit the architecture.
+    """
+    size = configuration.frame_size if size is None else size
+    configuration.check_size(size)
+    downsample = size // configuration.motion_size
+    networks = Networks(
+        configuration,
+        size,
+        align_corners,
+        KeypointDetector(configuration, downsample),
+        Generator(configuration, downsample, align_corners),
+    )
+    for part, module, tensors in (
+        ("kp_detector", networks.kp_detector, kp_detector),
+        ("generator", networks.generator, generator),
+    ):
+        _load(module, tensors, part, configuration, origin)
+        module.eval().requires_grad_(False)
+    return networks
+
+
+def tensor_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Name to shape of every tensor a checkpoint of this network holds, but for the anti-alias kernel."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def _load(
+    module: nn.Module, tensors: Mapping[str, Tensor], part: str, configuration: Configuration, origin: str
+) -> None:
+    expected = tensor_shapes(module)
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    # The kernel follows from scale_factor; a saved one only has to agree with it.
+    side = 2 * anti_alias_radius(round(1 / configuration.scale_factor)) + 1
+    for name in [name for name in given if name.endswith("down.weight")]:
+        if given.pop(name)[-2:] != (side, side):
+            raise CheckpointError(
+                f"{origin}: {part}.{name} is not the {side}×{side} anti-alias kernel of scale_factor "
+                f"{configuration.scale_factor}; choose the configuration this file was trained with (--config)"
+            )
+    # Saved since torch 0.4.1 only; nothing at inference reads it.
+    expected_required = {n for n in expected if not n.endswith("num_batches_tracked")}
+    differences = [
+        f"{part}.{name} {_say(given.get(name))} instead of {_say(expected.get(name))}"
+        for name in sorted(expected_required | set(given))
+        if given.get(name) != expected.get(name)
+    ]
+    if differences:
+        more = len(differences) - NAMED_DIFFERENCES
+        raise CheckpointError(
+            f"{origin}: these weights are of another architecture than the configuration; "
+            + "; ".join(differences[:NAMED_DIFFERENCES])
+            + (f"; and {more} more" if more > 0 else "")
+            + ". Choose the configuration this file was trained with (--config)"
+        )
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor.float()).all()):
+            raise CheckpointError(
+                f"{origin}: {part}.{name} holds values that are not finite; the file is damaged"
+            )
+    module.load_state_dict(
+        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items() if name in expected},
+        strict=False,
+    )
+
+
+def _say(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else "×".join(map(str, shape)) or "scalar"

@@ -1,0 +1,1 @@
+"""CUDA kernels of the engine and how they are compiled and launched; none is written yet."""

@@ -1,0 +1,52 @@
+"""Everything fomm-rt raises on purpose.
+
+FommError
+├── MediaError        a picture or a video cannot be read
+├── OutputError       a result cannot be written
+├── ModelError        a model folder is missing, altered or of another format
+├── CheckpointError   published weights cannot be read or do not fit the configuration
+├── ParityError       an exported model disagrees with the PyTorch networks
+├── BackendError      an inference backend is not available or failed
+├── MotionError       a motion file or a reference cannot be used
+└── ImageError        an array is not a picture
+
+A message is one sentence or two: what was expected, what came, what to do. Where a path is at fault the
+message starts with it. Things that went well enough to continue are logged as warnings to the logger
+"fomm_rt" instead.
+"""
+
+
+class FommError(Exception):
+    """Base of all errors raised on purpose; the command line prints them without a traceback."""
+
+
+class MediaError(FommError):
+    """A picture or a video cannot be read."""
+
+
+class OutputError(FommError):
+    """A result cannot be written."""
+
+
+class ModelError(FommError):
+    """A model folder is missing, altered or of another format."""
+
+
+class CheckpointError(FommError):
+    """Published weights cannot be read or do not fit the configuration."""
+
+
+class ParityError(FommError):
+    """An exported model disagrees with the PyTorch networks."""
+
+
+class BackendError(FommError):
+    """An inference backend is not available or failed."""
+
+
+class MotionError(FommError):
+    """A motion file or a reference frame cannot be used."""
+
+
+class ImageError(FommError):
+    """An array is not an (H, W, 3) uint8 picture."""

@@ -1,0 +1,71 @@
+"""Motion transfer: how the driving keypoints of a frame become those the source is animated by.
+
+Relative, with source s, driving d and reference (by default the first driving frame) d0:
+
+    value = (d − d0) · scale + s
+    J = J_d · J_d0⁻¹ · J_s
+    scale = √area(hull(s)) / √area(hull(d0)) with adapt_scale, else 1
+
+Absolute: value = d, J = J_d. All that does not change from frame to frame is computed once; float32.
+
+Source: Siarohin et al. 2019, section 3.3, and the published code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.keypoints import Keypoints, scale_ratio
+
+SMALLEST_DETERMINANT = np.float32(1e-8)
+"""A reference jacobian with a smaller determinant is treated as having this one: defined and finite."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A prepared transfer; call it with the keypoints of a driving frame.
+
+    Attributes:
+        scale: Applied to the driving movement.
+        offset: (K, 2) float32, s − scale · d0; None in absolute mode.
+        jacobian: (K, 2, 2) float32, J_d0⁻¹ · J_s; None in absolute mode or without jacobians.
+    """
+
+    scale: np.float32
+    offset: NDArray[np.float32] | None
+    jacobian: NDArray[np.float32] | None
+
+    def __call__(self, kp_driving: Keypoints) -> Keypoints:
+        """Driving keypoints -> the keypoints to animate by."""
+        if self.offset is None:
+            return kp_driving
+        value = kp_driving.value * self.scale + self.offset
+        if self.jacobian is None or kp_driving.jacobian is None:
+            return Keypoints(value, kp_driving.jacobian)
+        return Keypoints(value, kp_driving.jacobian @ self.jacobian)
+
+
+ABSOLUTE = Transfer(np.float32(1), None, None)
+"""Driving keypoints as they are."""
+
+
+def relative_transfer(kp_source: Keypoints, kp_driving_initial: Keypoints, adapt_scale: bool) -> Transfer:
+    """Prepares relative motion of a source against a reference frame."""
+    scale = np.float32(scale_ratio(kp_source, kp_driving_initial) if adapt_scale else 1)
+    jacobian = None
+    if kp_source.jacobian is not None and kp_driving_initial.jacobian is not None:
+        jacobian = inverse_2x2(kp_driving_initial.jacobian) @ kp_source.jacobian
+    return Transfer(scale, kp_source.value - scale * kp_driving_initial.value, jacobian)
+
+
+def inverse_2x2(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inverts (K, 2, 2) float32 matrices in closed form; finite for singular ones."""
+    a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
+    determinant = a * d - b * c
+    smallest = np.where(determinant < 0, -SMALLEST_DETERMINANT, SMALLEST_DETERMINANT)
+    determinant = np.where(np.abs(determinant) < SMALLEST_DETERMINANT, smallest, determinant)
+    adjugate = np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=-2)
+    return np.asarray(adjugate / determinant[:, None, None], np.float32)
