@@ -36,8 +36,9 @@ def model_graphs(networks: Networks) -> list[Graph]:
     h = w = c.motion_size
     frame = torch.rand(n, c.num_channels, networks.size, networks.size)
     quarter = torch.rand(n, c.num_channels, h, w)
-    keypoints = torch.rand(n, c.num_kp, 2)
-    jacobians = torch.rand(n, c.num_kp, 2, 2)
+    # One tensor given for two inputs would be traced as one input.
+    kp_source, kp_driving = torch.rand(2, n, c.num_kp, 2).unbind()
+    kp_source_jacobian, kp_driving_jacobian = torch.rand(2, n, c.num_kp, 2, 2).unbind()
     features = networks.generator.encode(frame)
     deformation = torch.rand(n, h, w, 2)
     occlusion_map = torch.rand(n, 1, h, w)
@@ -69,10 +70,10 @@ def model_graphs(networks: Networks) -> list[Graph]:
             _DenseMotionGraph(networks),
             {
                 "source_quarter": quarter,
-                "kp_source": keypoints,
-                **({"kp_source_jacobian": jacobians} if with_jacobians else {}),
-                "kp_driving": keypoints,
-                **({"kp_driving_jacobian": jacobians} if with_jacobians else {}),
+                "kp_source": kp_source,
+                **({"kp_source_jacobian": kp_source_jacobian} if with_jacobians else {}),
+                "kp_driving": kp_driving,
+                **({"kp_driving_jacobian": kp_driving_jacobian} if with_jacobians else {}),
             },
             ("deformation", "mask", *(["occlusion_map"] if with_occlusion else [])),
             (

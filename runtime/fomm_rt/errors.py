@@ -8,7 +8,8 @@ FommError
 ├── ParityError       an exported model disagrees with the PyTorch networks
 ├── BackendError      an inference backend is not available or failed
 ├── MotionError       a motion file or a reference cannot be used
-└── ImageError        an array is not a picture
+├── ImageError        an array is not a picture, or a crop lies outside of it
+└── StateError        a call came in the wrong order
 
 A message is one sentence or two: what was expected, what came, what to do. Where a path is at fault the
 message starts with it. Things that went well enough to continue are logged as warnings to the logger
@@ -49,4 +50,8 @@ class MotionError(FommError):
 
 
 class ImageError(FommError):
-    """An array is not an (H, W, 3) uint8 picture."""
+    """An array is not an (H, W, 3) uint8 picture, or a crop lies outside of it."""
+
+
+class StateError(FommError):
+    """A call came in the wrong order."""

@@ -1,0 +1,235 @@
+"""From weights to a model folder that has proved itself, or no folder at all."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import onnx
+from torch import Tensor
+from fomm_rt.errors import CheckpointError, OutputError
+from fomm_rt.model_folder import (
+    MANIFEST_NAME,
+    Manifest,
+    ModelFolder,
+    NetworkFile,
+    TensorSpec,
+    Weights,
+    open_model_folder,
+    sha256_of,
+)
+
+from fomm_export.checkpoint import Checkpoint, load_checkpoint
+from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
+from fomm_export.networks import Networks, build_networks
+from fomm_export.onnx_export import export_onnx
+from fomm_export.onnx_graphs import Graph, model_graphs
+from fomm_export.parity import check_parity
+from fomm_export.rewrites import rewrite_for_inference
+from fomm_export.stand_in import stand_in_weights
+
+TOOLS = ("fomm-rt", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
+
+Progress = Callable[[str], None]
+"""Called with a few words before every step."""
+
+
+def export_checkpoint(
+    checkpoint_path: str | Path,
+    output: str | Path,
+    *,
+    config: str | None = None,
+    size: int | None = None,
+    align_corners: bool = True,
+    progress: Progress = lambda _: None,
+) -> ModelFolder:
+    """Exports a published checkpoint to a model folder.
+
+    Args:
+        checkpoint_path: A published checkpoint or safetensors file with the same tensor names.
+        output: The folder to make; an earlier model folder there is replaced once the new one is whole.
+        config: Name of a published configuration or path of a published YAML; found by the checkpoint's
+            SHA-256 where it is a known one.
+        size: Side of the frames in pixels; the trained size by default.
+        align_corners: Convention of the warps.
+        progress: Told what is going on.
+
+    Raises:
+        CheckpointError: The checkpoint or the configuration is not usable, or they do not fit.
+        OutputError: The folder cannot be written.
+        ParityError: The exported model does not reproduce the networks.
+    """
+    _check_output(Path(output))
+    progress("reading the checkpoint")
+    checkpoint = load_checkpoint(checkpoint_path)
+    configuration = _configuration(checkpoint, config)
+    networks = _build(
+        configuration, checkpoint.kp_detector, checkpoint.generator, size, align_corners, str(checkpoint.path)
+    )
+    known = checkpoint.known
+    weights = Weights(
+        origin="unknown" if known is None else "published",
+        file=checkpoint.path.name,
+        sha256=checkpoint.sha256,
+        recognised_as=None if known is None else known.file_name,
+    )
+    return export_networks(networks, weights, Path(output), progress)
+
+
+def export_stand_in(
+    output: str | Path,
+    *,
+    config: str = "vox-256",
+    size: int | None = None,
+    align_corners: bool = True,
+    seed: int = 7,
+    progress: Progress = lambda _: None,
+) -> ModelFolder:
+    """Exports stand-in weights (see `fomm_export.stand_in`) of a configuration to a model folder.
+
+    Raises:
+        CheckpointError: The configuration is not usable, or the size does not fit it.
+        OutputError: The folder cannot be written.
+        ParityError: The exported model does not reproduce the networks.
+    """
+    _check_output(Path(output))
+    configuration = load_configuration(config)
+    progress("drawing stand-in weights")
+    origin = f"{config}, seed {seed}"
+    networks = _build(configuration, *stand_in_weights(configuration, seed), size, align_corners, origin)
+    return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress)
+
+
+def export_networks(networks: Networks, weights: Weights, output: Path, progress: Progress) -> ModelFolder:
+    """Traces networks to a model folder, checks it against them and only then puts it in place.
+
+    Raises:
+        OutputError: The folder cannot be written.
+        ParityError: The exported model does not reproduce the networks.
+    """
+    _check_output(output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another folder with -o") from error
+    try:
+        _write(networks, weights, staged, output.name, progress)
+        _put_in_place(staged, output)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot be written ({error.strerror}); nothing was kept. Free some space or choose "
+            "another folder with -o"
+        ) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return open_model_folder(output)
+
+
+def _write(networks: Networks, weights: Weights, folder: Path, name: str, progress: Progress) -> None:
+    entries, paths = {}, {}
+    for graph in model_graphs(rewrite_for_inference(networks)):
+        progress(f"tracing {graph.name}")
+        path = folder / f"{graph.name}.onnx"
+        model = export_onnx(graph, path)
+        paths[graph.name] = path
+        entries[graph.name] = _describe(graph, model, path)
+    progress("checking parity with PyTorch")
+    parity = check_parity(networks, paths)
+    manifest = Manifest(
+        name=name,
+        weights=weights,
+        configuration=networks.configuration.as_json(),
+        size=networks.size,
+        align_corners=networks.align_corners,
+        networks=entries,
+        tools={"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}},
+        parity=parity.as_json(),
+    )
+    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    folder.chmod(0o755)  # mkdtemp makes it private
+
+
+def _describe(graph: Graph, model: onnx.ModelProto, path: Path) -> NetworkFile:
+    def specs(values: list[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
+        result = []
+        for value in values:
+            tensor = value.type.tensor_type
+            dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+            shape = tuple(d.dim_param or d.dim_value for d in tensor.shape.dim)
+            result.append(TensorSpec(value.name, dtype, shape))
+        return tuple(result)
+
+    return NetworkFile(
+        file=path.name,
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+        inputs=specs(list(model.graph.input)),
+        outputs=specs(list(model.graph.output)),
+        cut_tensors=graph.cuts,
+    )
+
+
+def _put_in_place(staged: Path, output: Path) -> None:
+    """Renames the staged folder onto the target; an earlier model steps aside until that has worked."""
+    if not output.exists():
+        staged.rename(output)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        output.rename(aside / "earlier")
+        try:
+            staged.rename(output)
+        except OSError:
+            (aside / "earlier").rename(output)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _check_output(output: Path) -> None:
+    if output.is_file():
+        raise OutputError(f"{output}: expected a folder to write the model to; it is a file. Choose another with -o")
+    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST_NAME).is_file():
+        raise OutputError(
+            f"{output}: expected a new folder or an earlier model; it holds other files. Choose another with -o"
+        )
+
+
+def _configuration(checkpoint: Checkpoint, config: str | None) -> Configuration:
+    if config is not None:
+        return load_configuration(config)
+    if checkpoint.known is not None:
+        return CONFIGURATIONS[checkpoint.known.configuration]
+    raise CheckpointError(
+        f"{checkpoint.path}: its SHA-256 is not that of a published file, so the configuration has to be named: "
+        f"--config with one of {', '.join(CONFIGURATIONS)}, or the path of a YAML"
+    )
+
+
+def _build(
+    configuration: Configuration,
+    kp_detector: dict[str, Tensor],
+    generator: dict[str, Tensor],
+    size: int | None,
+    align_corners: bool,
+    origin: str,
+) -> Networks:
+    try:
+        configuration.check_size(size or configuration.frame_size)
+    except ValueError as error:
+        raise CheckpointError(f"--size: {error}") from error
+    return build_networks(
+        configuration, kp_detector, generator, size=size, align_corners=align_corners, origin=origin
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"

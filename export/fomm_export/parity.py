@@ -1,0 +1,170 @@
+"""Parity: the exported files on ONNX Runtime against the PyTorch networks, on a real picture.
+
+The driving frames are the picture itself, moved, turned and scaled by known amounts. Every frame goes
+through the whole chain on both sides, each side with its own keypoints and deformation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+import torch
+from fomm_rt.errors import ParityError
+from fomm_rt.framing import Image
+from fomm_rt.media.pictures import read_picture
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fomm_export.networks import Networks
+
+PICTURE = "parity_picture.jpg"
+"""Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
+
+MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.04))
+"""Degrees, scale and shift (fractions of the side) of the driving frames."""
+
+TOLERANCES = {"keypoints": 1e-4, "jacobians": 1e-3, "deformation": 1e-3, "occlusion_map": 1e-3, "prediction": 5e-4}
+"""Largest absolute differences allowed. Keypoints in grid units (1e-4 is 0.013 pixel at 256×256), the
+prediction in units of full scale (5e-4 is an eighth of one uint8 step)."""
+
+LEVELS_TOLERANCE = 1
+"""Largest difference of the uint8 pictures: the same number may round either way."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What was compared and the largest absolute difference of every tensor (see TOLERANCES for units).
+
+    Attributes:
+        picture: What the frames were made of.
+        frames: How many driving frames.
+        max_abs: Tensor name to difference.
+        prediction_levels: Of the uint8 predictions, in levels.
+    """
+
+    picture: str
+    frames: int
+    max_abs: dict[str, float]
+    prediction_levels: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return asdict(self)
+
+
+def parity_frames(size: int) -> list[Image]:
+    """The real picture at (size, size, 3) uint8, moved as MOVES says; the first is unmoved."""
+    with as_file(files("fomm_export") / PICTURE) as path:
+        picture = read_picture(path)
+    picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+    frames = []
+    for degrees, scale, x, y in MOVES:
+        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, scale)
+        matrix[:, 2] += (x * size, y * size)
+        moved = cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+        frames.append(np.asarray(moved, np.uint8))
+    return frames
+
+
+def check_parity(networks: Networks, files_: Mapping[str, Path]) -> Parity:
+    """Compares exported files with the networks they were made from.
+
+    Args:
+        networks: As built from the checkpoint, not rewritten.
+        files_: Network name to ONNX file.
+
+    Raises:
+        ParityError: A difference exceeds its tolerance or a value is not finite.
+    """
+    chain = _OnnxChain(files_)
+    frames = parity_frames(networks.size)
+    worst = dict.fromkeys(TOLERANCES, 0.0)
+    levels = 0
+    with torch.inference_mode():
+        source = _tensor(frames[0])
+        chain.set_source(source.numpy())
+        for frame in frames:
+            expected = _reference(networks, source, _tensor(frame))
+            given = chain.animate(_tensor(frame).numpy())
+            for name, tensor in expected.items():
+                difference = float(np.abs(given[name].astype(np.float64) - tensor.numpy()).max())
+                worst[name] = max(worst[name], difference if np.isfinite(difference) else np.inf)
+            pictures = [np.rint(255 * np.nan_to_num(p)) for p in (given["prediction"], expected["prediction"].numpy())]
+            levels = max(levels, int(np.abs(pictures[0] - pictures[1]).max()))
+    parity = Parity("Chelsea the cat, moved", len(frames), worst, levels)
+    exceeded = [
+        f"{name} differs by {worst[name]:.2g} (allowed {tolerance:.2g})"
+        for name, tolerance in TOLERANCES.items()
+        if not worst[name] <= tolerance
+    ]
+    if levels > LEVELS_TOLERANCE:
+        exceeded.append(f"uint8 prediction differs by {levels} levels (allowed {LEVELS_TOLERANCE})")
+    if exceeded:
+        raise ParityError(
+            "the exported model does not reproduce the PyTorch networks, so nothing was kept: "
+            + "; ".join(exceeded)
+            + f". Versions: torch {torch.__version__}, onnxruntime {onnxruntime.__version__}; "
+            "try the versions of the project's constraints file"
+        )
+    return parity
+
+
+def _reference(networks: Networks, source: Tensor, frame: Tensor) -> dict[str, Tensor]:
+    """The published forward pass in absolute mode, every tensor by its exported name."""
+    kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(frame)
+    motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
+    tensors = {
+        "keypoints": kp_driving.value,
+        "jacobians": kp_driving.jacobian,
+        "deformation": motion.deformation,
+        "occlusion_map": motion.occlusion_map,
+        "prediction": networks.generator(source, kp_source, kp_driving),
+    }
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+class _OnnxChain:
+    """The four exported graphs, one after another, by the names of their inputs and outputs."""
+
+    def __init__(self, files_: Mapping[str, Path]) -> None:
+        self._sessions = {
+            name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            for name, path in files_.items()
+        }
+        self._values: dict[str, NDArray[np.float32]] = {}
+
+    def set_source(self, source: NDArray[np.float32]) -> None:
+        self._values = {"source_image": source, "frame": source}
+        self._run("source_encoder")
+        self._run("keypoint_detector")
+        self._values["kp_source"] = self._values["keypoints"]
+        if "jacobians" in self._values:
+            self._values["kp_source_jacobian"] = self._values["jacobians"]
+
+    def animate(self, frame: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        self._values["frame"] = frame
+        self._run("keypoint_detector")
+        self._values["kp_driving"] = self._values["keypoints"]
+        if "jacobians" in self._values:
+            self._values["kp_driving_jacobian"] = self._values["jacobians"]
+        self._run("dense_motion")
+        self._run("generator")
+        return self._values
+
+    def _run(self, name: str) -> None:
+        session = self._sessions[name]
+        outputs = [output.name for output in session.get_outputs()]
+        inputs = {spec.name: self._values[spec.name] for spec in session.get_inputs()}
+        self._values.update(zip(outputs, session.run(outputs, inputs), strict=True))
+
+
+def _tensor(frame: Image) -> Tensor:
+    """(S, S, 3) uint8 -> (1, 3, S, S) float32 in [0, 1]."""
+    return (torch.from_numpy(frame).permute(2, 0, 1)[None] / 255).contiguous()

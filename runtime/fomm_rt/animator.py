@@ -1,0 +1,260 @@
+"""The animator: one model on one backend, a source, a reference, and frames in and out."""
+
+from __future__ import annotations
+
+from os import PathLike
+from types import TracebackType
+
+import numpy as np
+
+from fomm_rt.backends import open_backend
+from fomm_rt.backends.protocol import (
+    Backend,
+    BackendDescription,
+    Explanation,
+    PreparedReference,
+    PreparedSource,
+)
+from fomm_rt.errors import ImageError, MotionError, StateError
+from fomm_rt.framing import Framing, Image, check_image
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.model_folder import Manifest, open_model_folder
+from fomm_rt.transfer import ABSOLUTE, relative_transfer
+
+WHOLE_CROP = Framing()
+
+
+class Animator:
+    """Animates a source picture by driving frames.
+
+        with Animator.load("models/vox-adv") as animator:
+            animator.set_source(portrait)
+            for frame in frames:
+                show(animator.animate(frame))
+
+    Pictures are (H, W, 3) uint8 RGB of any size; results are (size, size, 3) uint8 and belong to the caller.
+    What depends on the source or on the reference alone is computed once. Not for use by several threads at
+    once; several animators in one process are fine.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        backend: Backend,
+        *,
+        relative: bool = True,
+        adapt_scale: bool = True,
+        source_framing: Framing = WHOLE_CROP,
+        driving_framing: Framing = WHOLE_CROP,
+    ) -> None:
+        self._manifest = manifest
+        self._backend = backend
+        self._relative = relative
+        self._adapt_scale = adapt_scale
+        self._source_framing = source_framing
+        self._driving_framing = driving_framing
+        self._source: PreparedSource | None = None
+        self._kp_reference: Keypoints | None = None
+        self._reference: PreparedReference | None = None
+        self._closed = False
+
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        backend: str = "auto",
+        relative: bool = True,
+        adapt_scale: bool = True,
+        *,
+        source_framing: Framing = WHOLE_CROP,
+        driving_framing: Framing = WHOLE_CROP,
+        threads: int | None = None,
+    ) -> Animator:
+        """Opens a model folder on a backend.
+
+        Args:
+            path: A model folder made by `fomm-rt export`.
+            backend: "auto" (the fastest that runs here), "onnxruntime-cuda" or "onnxruntime-cpu".
+            relative: Apply the driving frames' movement since the reference to the source's own pose;
+                otherwise take over the driving pose as it is.
+            adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull to the
+                reference's.
+            source_framing, driving_framing: Which square of either picture to use.
+            threads: CPU threads within a network.
+
+        Raises:
+            ModelError: Not a model folder, or an altered one.
+            BackendError: The backend is unknown or cannot run here.
+        """
+        model = open_model_folder(path)
+        return cls(
+            model.manifest,
+            open_backend(backend, model, threads),
+            relative=relative,
+            adapt_scale=adapt_scale,
+            source_framing=source_framing,
+            driving_framing=driving_framing,
+        )
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model folder says of the model."""
+        return self._manifest
+
+    @property
+    def size(self) -> int:
+        """Side of a result in pixels."""
+        return self._manifest.size
+
+    @property
+    def backend(self) -> BackendDescription:
+        """Which backend runs, on what, and why."""
+        return self._backend.description
+
+    @property
+    def source_image(self) -> Image:
+        """(size, size, 3) uint8: the source as the networks see it; a copy.
+
+        Raises:
+            StateError: No source has been set.
+        """
+        return self._prepared_source().image.copy()
+
+    @property
+    def kp_source(self) -> Keypoints:
+        """Keypoints of the source.
+
+        Raises:
+            StateError: No source has been set.
+        """
+        return self._prepared_source().keypoints
+
+    def set_source(self, image: Image) -> None:
+        """Sets the picture to animate, (H, W, 3) uint8 RGB of any size; the reference stays.
+
+        Raises:
+            ImageError: Not such a picture, or the framing lies outside of it.
+        """
+        self._check_open()
+        check_image(image)
+        square = self._source_framing.square(*image.shape[:2])
+        self._source = self._backend.prepare_source(image, square)
+        self._reference = None
+
+    def set_reference(self, frame: Image | Keypoints) -> None:
+        """Sets the driving frame (or its keypoints) that relative motion counts from.
+
+        Without it, the first frame animated is the reference. In absolute mode it has no effect.
+
+        Raises:
+            ImageError: Not an (H, W, 3) uint8 picture.
+            MotionError: Keypoints of another model.
+        """
+        self._kp_reference = self._as_keypoints(frame)
+        self._reference = None
+
+    def keypoints(self, frame: Image) -> Keypoints:
+        """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size."""
+        self._check_open()
+        check_image(frame)
+        return self._backend.detect(frame, self._driving_framing.square(*frame.shape[:2]))
+
+    def animate(self, frame: Image | Keypoints, out: Image | None = None) -> Image:
+        """Animates the source by one driving frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB of any size, or keypoints found earlier by the same model.
+            out: (size, size, 3) uint8 to write into, which saves an allocation.
+
+        Returns:
+            `out`, or a new array; either way no later call changes it.
+
+        Raises:
+            StateError: No source has been set.
+            ImageError: `frame` or `out` is not such an array.
+            MotionError: Keypoints of another model.
+        """
+        self._check_open()
+        source = self._prepared_source()
+        out = self._check_out(out)
+        if isinstance(frame, Keypoints):
+            self._check_keypoints(frame)
+            self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
+            return out
+        check_image(frame)
+        square = self._driving_framing.square(*frame.shape[:2])
+        if self._relative and self._kp_reference is None:
+            keypoints = self._backend.detect(frame, square)
+            self._backend.animate_keypoints(self._prepared_reference(source, keypoints), keypoints, out)
+        else:
+            self._backend.animate(self._prepared_reference(source, None), frame, square, out)
+        return out
+
+    def explain(self, frame: Image | Keypoints) -> Explanation:
+        """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
+        self._check_open()
+        source = self._prepared_source()
+        keypoints = self._as_keypoints(frame)
+        return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
+
+    def close(self) -> None:
+        """Frees the backend; calling it twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._backend.close()
+
+    def __enter__(self) -> Animator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepared_source(self) -> PreparedSource:
+        if self._source is None:
+            raise StateError("no source picture has been set; call set_source(image) first")
+        return self._source
+
+    def _prepared_reference(self, source: PreparedSource, first: Keypoints | None) -> PreparedReference:
+        """The reference, made of `first` where none has been set."""
+        if self._reference is None:
+            transfer = ABSOLUTE
+            if self._relative:
+                if self._kp_reference is None:
+                    self._kp_reference = first
+                assert self._kp_reference is not None
+                transfer = relative_transfer(source.keypoints, self._kp_reference, self._adapt_scale)
+            self._reference = self._backend.prepare_reference(source, transfer)
+        return self._reference
+
+    def _as_keypoints(self, frame: Image | Keypoints) -> Keypoints:
+        if isinstance(frame, Keypoints):
+            self._check_open()
+            self._check_keypoints(frame)
+            return frame
+        return self.keypoints(frame)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StateError("this animator is closed; load a new one")
+
+    def _check_keypoints(self, keypoints: Keypoints) -> None:
+        k, with_jacobians = self._manifest.num_kp, self._manifest.has_jacobians
+        jacobian = keypoints.jacobian
+        if keypoints.value.shape != (k, 2) or (jacobian is None) == with_jacobians or (
+            jacobian is not None and jacobian.shape != (k, 2, 2)
+        ):  # fmt: skip
+            raise MotionError(
+                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got "
+                f"{keypoints.value.shape[0]} {'without' if jacobian is None else 'with'}; use the model "
+                "that found them"
+            )
+
+    def _check_out(self, out: Image | None) -> Image:
+        shape = (self.size, self.size, 3)
+        if out is None:
+            return np.empty(shape, np.uint8)
+        if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.writeable:
+            raise ImageError(f"out: expected a writable {shape} uint8 array; got {getattr(out, 'shape', out)}")
+        return out

@@ -1,0 +1,104 @@
+"""What a backend does for the animator, at the level of the frame.
+
+A backend keeps whatever it likes (session, device buffers, captured graphs) behind the prepared objects, so
+that one on a GPU can take a frame up, carry it through all networks and bring only the result down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.framing import Image, Square
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.transfer import Transfer
+
+
+@dataclass(frozen=True)
+class BackendDescription:
+    """Which backend runs, where, and why this one.
+
+    Attributes:
+        name: As given to `Animator.load(backend=...)`.
+        device: The device in words.
+        reason: Why this backend was chosen, and why faster ones were not.
+    """
+
+    name: str
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """Everything that depends on the source picture alone; backends subclass it.
+
+    Attributes:
+        image: (size, size, 3) uint8, the source as the networks see it.
+        keypoints: Of the source.
+    """
+
+    image: Image
+    keypoints: Keypoints
+
+
+@dataclass(frozen=True)
+class PreparedReference:
+    """Everything that depends on the source and the reference frame; backends may subclass it."""
+
+    source: PreparedSource
+    transfer: Transfer
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How one frame came about.
+
+    Attributes:
+        prediction: (size, size, 3) uint8.
+        kp_source, kp_driving: Of the two pictures.
+        kp_animated: The driving keypoints after motion transfer, which the source is animated by.
+        deformation: (h, w, 2) float32, for each pixel of the prediction the (x, y) in the source.
+        mask: (K+1, h, w) float32, share of each keypoint's motion; the background's first.
+        occlusion_map: (h, w) float32, 0 where the picture is painted anew; None in a model without.
+    """
+
+    prediction: Image
+    kp_source: Keypoints
+    kp_driving: Keypoints
+    kp_animated: Keypoints
+    deformation: NDArray[np.float32]
+    mask: NDArray[np.float32]
+    occlusion_map: NDArray[np.float32] | None
+
+
+class Backend(Protocol):
+    """One way of running a model. Not for use by several threads at once."""
+
+    @property
+    def description(self) -> BackendDescription:
+        """Which backend this is and why it was chosen."""
+
+    def prepare_source(self, image: Image, square: Square) -> PreparedSource:
+        """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""
+
+    def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
+        """Readies a source and its motion transfer for frames."""
+
+    def detect(self, image: Image, square: Square) -> Keypoints:
+        """Keypoints of a picture."""
+
+    def animate(self, reference: PreparedReference, image: Image, square: Square, out: Image) -> None:
+        """One driving frame (H, W, 3) uint8 to one prediction, written into out (size, size, 3) uint8."""
+
+    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
+        """As `animate`, by driving keypoints found earlier."""
+
+    def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
+        """As `animate_keypoints`, with everything on the way."""
+
+    def close(self) -> None:
+        """Frees sessions and buffers; the backend is not used afterwards."""
