@@ -16,7 +16,7 @@ from fomm_rt.backends.protocol import (
     PreparedSource,
 )
 from fomm_rt.errors import ImageError, MotionError, StateError
-from fomm_rt.framing import Framing, Image, check_image
+from fomm_rt.framing import Framing, Image, check_image, resample
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import Manifest, open_model_folder
 from fomm_rt.transfer import ABSOLUTE, relative_transfer
@@ -102,6 +102,11 @@ class Animator:
         return self._manifest
 
     @property
+    def relative(self) -> bool:
+        """Whether motion is relative to a reference frame."""
+        return self._relative
+
+    @property
     def size(self) -> int:
         """Side of a result in pixels."""
         return self._manifest.size
@@ -152,6 +157,16 @@ class Animator:
         """
         self._kp_reference = self._as_keypoints(frame)
         self._reference = None
+
+    def clear_reference(self) -> None:
+        """Forgets the reference: the next frame animated becomes it."""
+        self._kp_reference = None
+        self._reference = None
+
+    def frame_driving(self, frame: Image) -> Image:
+        """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
+        check_image(frame)
+        return resample(frame, self._driving_framing.square(*frame.shape[:2]), self.size)
 
     def keypoints(self, frame: Image) -> Keypoints:
         """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size."""

@@ -69,6 +69,11 @@ class Weights:
     sha256: str | None
     recognised_as: str | None
 
+    @property
+    def identity(self) -> str:
+        """Tells these weights from others: the checkpoint's SHA-256, or what the stand-in was drawn from."""
+        return self.sha256 or self.file
+
     def describe(self) -> str:
         """One phrase for people."""
         if self.origin == "stand-in":

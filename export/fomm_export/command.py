@@ -1,0 +1,100 @@
+"""`fomm-rt export`: a published checkpoint to a model folder. Imports torch only when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.terminal import running
+from fomm_rt.errors import FommError
+
+
+def export(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(help="A published checkpoint (.pth.tar) or safetensors.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The model folder to make.", show_default="models/NAME"),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.yaml",
+            help="vox-256, vox-adv-256, taichi-256, taichi-adv-256, bair-256, mgif-256, fashion-256, nemo-256, "
+            "or a published YAML.",
+            show_default="by the checkpoint's SHA-256",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Side of the frames in pixels: 256, 512 or another multiple of 64.",
+            show_default="as trained",
+        ),
+    ] = None,
+    align_corners: Annotated[
+        bool,
+        typer.Option(help="How the weights were trained; the other matches today's published demo."),
+    ] = True,
+    stand_in: Annotated[
+        bool,
+        typer.Option("--stand-in", help="Untrained stand-in weights instead of a checkpoint, to try the engine."),
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export a published checkpoint to a model folder (needs torch).
+
+    The folder holds four ONNX files and model.json. It appears only after ONNX Runtime has reproduced the
+    PyTorch networks with it on a real picture.
+
+    Examples:
+
+    fomm-rt export vox-adv-cpk.pth.tar --config vox-adv-256 -o models/vox-adv
+
+    fomm-rt export vox-cpk.pth.tar --size 512
+
+    fomm-rt export --stand-in -o models/stand-in
+    """
+    if (checkpoint is None) != stand_in:
+        raise typer.BadParameter("give either a CHECKPOINT or --stand-in")
+    with running(quiet, as_json) as terminal:
+        try:
+            from fomm_export.export_model import export_checkpoint, export_stand_in
+        except ImportError as error:
+            raise FommError(
+                f"exporting needs packages that are not installed ({error}); install them with: "
+                'pip install "fomm-rt[export]"'
+            ) from error
+        if checkpoint is None:
+            target = output or Path("models/stand-in")
+            folder = export_stand_in(
+                target,
+                config=config or "vox-256",
+                size=size,
+                align_corners=align_corners,
+                progress=terminal.say,
+            )
+        else:
+            target = output or Path("models") / checkpoint.name.split(".")[0].removesuffix("-cpk")
+            folder = export_checkpoint(
+                checkpoint,
+                target,
+                config=config,
+                size=size,
+                align_corners=align_corners,
+                progress=terminal.say,
+            )
+        manifest = folder.manifest
+        if manifest.weights.origin == "unknown":
+            terminal.warn(f"{checkpoint} is of unknown origin: its SHA-256 is not that of a published file")
+        terminal.result(
+            f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, prediction within "
+            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch",
+            {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": manifest.parity},
+        )

@@ -1,0 +1,173 @@
+"""The offline run: a source file, a driving file, a result file; one output frame for every input frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+from fomm_rt.animator import Animator
+from fomm_rt.best_frame import BestFrame, find_reference
+from fomm_rt.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.errors import OutputError
+from fomm_rt.framing import Image
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.staging import check_target
+from fomm_rt.media.video_writer import check_output, open_writer
+from fomm_rt.motion_file import collect_motion, save_motion
+from fomm_rt.views import explanation_view, panel
+
+View = Literal["result", "panel", "explain"]
+"""What a frame of the result shows: the prediction; source, driving and prediction; or `views.explanation_view`."""
+
+Progress = Callable[[str, int, "int | None"], None]
+"""Called with what is going on, the number of frames done and, where known, of all frames."""
+
+_log = logging.getLogger("fomm_rt")
+
+
+@dataclass(frozen=True)
+class AnimationReport:
+    """What a run did.
+
+    Attributes:
+        output: The result.
+        frames: In the result, as many as the driving side had.
+        seconds: Wall-clock time from the first frame read to the result in place.
+        fps: frames / seconds.
+        reference_frame: Number of the driving frame that relative motion counted from; None in absolute mode.
+        skipped_packets: Broken packets of the driving video.
+    """
+
+    output: Path
+    frames: int
+    seconds: float
+    fps: float
+    reference_frame: int | None
+    skipped_packets: int
+
+
+def animate_file(
+    animator: Animator,
+    source: Path,
+    driving: Path,
+    output: Path,
+    *,
+    best_frame: BestFrame | None = None,
+    view: View = "result",
+    audio: bool = True,
+    motion_output: Path | None = None,
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> AnimationReport:
+    """Animates a picture by a video and writes the result, whole or not at all.
+
+    Args:
+        animator: An open animator; its source and reference are replaced.
+        source: A picture (of a video, the first frame is taken).
+        driving: A video, a picture or a motion file.
+        output: The result; its ending chooses the format.
+        best_frame: The reference of relative motion: a frame's number or "auto"; the first by default.
+        view: What a frame of the result shows.
+        audio: Whether the driving video's sound goes along.
+        motion_output: Where to write the driving keypoints as a motion file.
+        progress: Told of every frame.
+
+    Raises:
+        MediaError, MotionError, ImageError: An input cannot be used.
+        OutputError: The result cannot be written.
+        BackendError: The networks failed.
+    """
+    check_output(output, [source, driving])
+    if motion_output is not None:
+        _check_motion_output(motion_output, [source, driving, output])
+    picture = read_picture(source)
+    with open_driving(driving) as frames:
+        _check_weights(animator, frames, driving)
+        animator.set_source(picture)
+        start = perf_counter()
+        reference = _set_reference(animator, frames, best_frame, progress)
+        with open_writer(output, frames.timing, frames.audio_from if audio else None) as writer:
+            recording = _Recording(animator) if motion_output is not None else None
+            count = 0
+            for frame in frames:
+                writer.write(_render(animator, frame, view, recording), frame.time)
+                count += 1
+                progress("animating", count, frames.timing.frame_count)
+            if recording is not None and motion_output is not None:
+                recording.save(motion_output, frames.timing.rate)
+            writer.commit()
+        seconds = perf_counter() - start
+        return AnimationReport(output, count, seconds, count / seconds, reference, frames.skipped_packets)
+
+
+def _check_motion_output(path: Path, others: list[Path]) -> None:
+    if path.suffix.lower() != ".npz":
+        raise OutputError(f"{path}: expected a motion file to end in .npz; choose such a name")
+    for other in others:
+        if path == other or (path.exists() and other.exists() and path.samefile(other)):
+            raise OutputError(f"{path}: the motion file is also an input or the result; choose another name")
+    check_target(path)
+
+
+def _check_weights(animator: Animator, driving: Driving, path: Path) -> None:
+    if driving.weights not in (None, animator.manifest.weights.identity):
+        _log.warning(
+            "%s was recorded with another model; its keypoints may mean other parts of the picture", path
+        )
+
+
+def _set_reference(
+    animator: Animator, driving: Driving, best_frame: BestFrame | None, progress: Progress
+) -> int | None:
+    """Returns the number of the reference frame, None in absolute mode."""
+    animator.clear_reference()
+    if not animator.relative:
+        if best_frame is not None:
+            _log.warning("absolute motion has no reference; the best frame is not looked for")
+        return None
+    if best_frame is None:
+        return 0
+    total = driving.timing.frame_count
+    index, keypoints = find_reference(
+        animator, driving, best_frame, lambda done: progress("looking for the best frame", done, total)
+    )
+    animator.set_reference(keypoints)
+    return index
+
+
+class _Recording:
+    """Driving keypoints as they pass; 240 bytes a frame for ten keypoints."""
+
+    def __init__(self, animator: Animator) -> None:
+        self._animator = animator
+        self._keypoints: list[Keypoints] = []
+        self._times: list[Fraction] = []
+
+    def add(self, keypoints: Keypoints, time: Fraction) -> None:
+        self._keypoints.append(keypoints)
+        self._times.append(time)
+
+    def save(self, path: Path, rate: Fraction | None) -> None:
+        if self._keypoints:
+            weights = self._animator.manifest.weights.identity
+            save_motion(path, collect_motion(self._keypoints, self._times, rate, weights))
+
+
+def _render(animator: Animator, frame: DrivingFrame, view: View, recording: _Recording | None) -> Image:
+    motion = frame.motion
+    if recording is not None:
+        # The detector runs once: what it found is recorded and animates.
+        motion = frame.keypoints or animator.keypoints(motion)  # type: ignore[arg-type]
+        recording.add(motion, frame.time)
+    if view == "result":
+        return animator.animate(motion)
+    driving = None if frame.picture is None else animator.frame_driving(frame.picture)
+    if view == "panel":
+        return panel(animator.source_image, driving, animator.animate(motion))
+    explanation = animator.explain(motion)
+    return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)

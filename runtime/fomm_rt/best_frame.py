@@ -1,0 +1,56 @@
+"""Choosing the driving frame that relative motion counts from.
+
+Each frame's prediction depends on the source, the reference and that frame alone, so animating outward from
+the best frame in both directions, as the published code does, and animating from the first frame to the last
+against that reference give the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from fomm_rt.animator import Animator
+from fomm_rt.driving import Driving
+from fomm_rt.errors import MotionError
+from fomm_rt.keypoints import Keypoints, pose_distance
+
+BestFrame = int | Literal["auto"]
+
+
+def find_reference(
+    animator: Animator, driving: Driving, best_frame: BestFrame, progress: Callable[[int], None]
+) -> tuple[int, Keypoints]:
+    """Finds the reference frame.
+
+    Args:
+        animator: With its source set.
+        driving: Read from its first frame as far as needed.
+        best_frame: A frame's number, from 0, or "auto" for the one whose pose is nearest to the source's.
+        progress: Called with the number of frames looked at.
+
+    Returns:
+        The frame's number and its keypoints.
+
+    Raises:
+        MotionError: There is no frame of this number, or no frame at all.
+    """
+    best: tuple[float, int, Keypoints] | None = None
+    count = 0
+    for frame in driving:
+        count += 1
+        if best_frame != "auto" and frame.index != best_frame:
+            continue
+        keypoints = frame.keypoints if frame.keypoints is not None else animator.keypoints(frame.motion)  # type: ignore[arg-type]
+        if best_frame != "auto":
+            return frame.index, keypoints
+        distance = pose_distance(animator.kp_source, keypoints)
+        if best is None or distance < best[0]:
+            best = distance, frame.index, keypoints
+        progress(count)
+    if best is None:
+        raise MotionError(
+            f"there is no best frame {best_frame}: the driving side has {count} frames, counted from 0; "
+            "choose one of them, or auto"
+        )
+    return best[1], best[2]

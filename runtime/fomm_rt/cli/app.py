@@ -1,0 +1,53 @@
+"""The commands of `fomm-rt`: those of the runtime, and those that installed packages add.
+
+A package adds a command by an entry point in the group "fomm_rt.commands" that names a function; this is how
+`fomm-rt export` comes in without the runtime importing the exporter.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+
+from fomm_rt.cli.animate import animate
+from fomm_rt.cli.doctor import doctor
+from fomm_rt.cli.info import info
+from fomm_rt.version import __version__
+
+COMMAND_GROUP = "fomm_rt.commands"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fomm-rt {__version__}")
+        raise typer.Exit
+
+
+def _callback(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Animate a picture by a driving video with the First Order Motion Model."""
+
+
+def build_app() -> typer.Typer:
+    """Assembles the command line."""
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    app.callback()(_callback)
+    for command in (animate, info, doctor):
+        app.command()(command)
+    for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
+        app.command(entry.name)(entry.load())
+    return app
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        build_app()(prog_name="fomm-rt")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,49 @@
+"""`fomm-rt info`: what a model folder holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fomm_rt.cli.options import AsJson
+from fomm_rt.cli.terminal import running
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A model folder made by fomm-rt export.")],
+    as_json: AsJson = False,
+) -> None:
+    """Describe a model folder and check its files.
+
+    Example:
+
+    fomm-rt info models/vox-adv
+    """
+    with running(quiet=False, as_json=as_json) as terminal:
+        from fomm_rt.model_folder import open_model_folder
+
+        manifest = open_model_folder(model).manifest
+        jacobians = "with jacobians" if manifest.has_jacobians else "without jacobians"
+        lines = [
+            f"{manifest.name} (model format {manifest.format_version})",
+            f"  weights        {manifest.weights.describe()}",
+            f"  checkpoint     SHA-256 {manifest.weights.sha256 or 'none'}",
+            f"  frames         {manifest.size}×{manifest.size}, align_corners {manifest.align_corners}",
+            f"  keypoints      {manifest.num_kp}, {jacobians}",
+        ]
+        for network in manifest.networks.values():
+            lines.append(f"  {network.file:<24} {network.size_bytes / 1e6:8.1f} MB  unaltered")
+            for direction, specs in (("in", network.inputs), ("out", network.outputs)):
+                for spec in specs:
+                    shape = "×".join(map(str, spec.shape))
+                    lines.append(f"    {direction:<4} {spec.name:<22} {spec.dtype} {shape}")
+        differences = manifest.parity.get("max_abs", {})
+        lines.append(
+            "  parity         largest difference from PyTorch on a real picture: "
+            + ", ".join(f"{name} {value:.1e}" for name, value in differences.items())
+        )
+        lines.append("  made with      " + ", ".join(f"{k} {v}" for k, v in manifest.tools.items()))
+        terminal.result("\n".join(lines), asdict(manifest))

@@ -1,0 +1,36 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fomm_rt.backends import BACKENDS
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+BackendName = Annotated[
+    str, typer.Option("--backend", metavar="NAME", help=f"auto, {', '.join(BACKENDS)}.", show_default=True)
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads within a network.", show_default="as many as cores"),
+]
+
+
+def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
+    """Parses "x,y,w,h".
+
+    Raises:
+        typer.BadParameter: Not four whole numbers, or no width or height.
+    """
+    if text is None:
+        return None
+    try:
+        x, y, w, h = (int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"expected four whole numbers x,y,w,h; got {text!r}") from None
+    if x < 0 or y < 0 or w < 1 or h < 1:
+        raise typer.BadParameter(f"expected x, y from 0 and w, h from 1; got {text!r}")
+    return x, y, w, h

@@ -1,0 +1,206 @@
+"""What every command shares: progress, notes, results, errors and exit codes.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 error, 2 wrong usage,
+130 interrupted, 143 terminated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from fomm_rt.errors import FommError
+from fomm_rt.version import __version__
+
+PLAIN_LINE_EVERY_S = 10.0
+"""Without a terminal a line of progress is printed this often."""
+
+FrameProgress = Callable[[str, int, "int | None"], None]
+
+
+class Terminal:
+    """Where a command talks to its user.
+
+    Args:
+        quiet: Only results, warnings and errors.
+        as_json: The result as one JSON document on standard output.
+    """
+
+    def __init__(self, quiet: bool, as_json: bool) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+        self.warnings: list[str] = []
+        self.out = Console(soft_wrap=True, highlight=False)
+        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Tells what is going on, unless quiet."""
+        if not self.quiet:
+            self.err.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Tells of something unexpected that did not stop the command."""
+        self.warnings.append(text)
+        self.err.print(f"warning: {text}", style="yellow", markup=False)
+
+    def result(self, text: str, document: dict[str, Any]) -> None:
+        """Prints the result: a text for people (unless quiet), or the document as JSON."""
+        if self.as_json:
+            print(json.dumps({**document, "warnings": self.warnings}, indent=2, default=str))
+        elif not self.quiet:
+            self.out.print(text, markup=False)
+
+    @contextmanager
+    def frames(self) -> Iterator[FrameProgress]:
+        """Shows frames, frames per second and remaining time while a clip is worked on."""
+        if self.quiet:
+            yield lambda _stage, _done, _total: None
+        elif self.err.is_terminal:
+            with _bar(self.err) as bar:
+                yield _BarProgress(bar)
+        else:
+            yield _PlainProgress(self.err)
+
+
+class _BarProgress:
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+        self._start: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total, speed="")
+            self._start[stage] = perf_counter()
+        elapsed = perf_counter() - self._start[stage]
+        # The first frame is done when the clock starts.
+        speed = f"{(done - 1) / elapsed:.1f} fps" if done > 1 and elapsed > 0 else ""
+        self._bar.update(self._tasks[stage], completed=done, total=total, speed=speed)
+
+
+class _PlainProgress:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage = ""
+        self._start = self._last = perf_counter()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = perf_counter()
+        if stage != self._stage:
+            self._stage, self._start, self._last = stage, now, now
+            return
+        if now - self._last < PLAIN_LINE_EVERY_S:
+            return
+        self._last = now
+        fps = (done - 1) / (now - self._start)
+        remaining = f", {(total - done) / fps:.0f} s remaining" if total and total >= done else ""
+        self._console.print(f"{stage}: {done}/{total or '?'} frames, {fps:.1f} fps{remaining}", markup=False)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+class _WarningHandler(logging.Handler):
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(logging.WARNING)
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._terminal.warn(record.getMessage())
+
+
+@contextmanager
+def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
+    """Runs a command's body: shows its warnings, turns errors into one sentence and an exit code."""
+    terminal = Terminal(quiet or as_json, as_json)
+    logger = logging.getLogger("fomm_rt")
+    handler = _WarningHandler(terminal)
+    logger.addHandler(handler)
+    propagate, logger.propagate = logger.propagate, False
+    restore = _terminate_cleanly()
+    try:
+        yield terminal
+    except FommError as error:
+        _fail(terminal, str(error))
+    except MemoryError as error:
+        raise _failed(terminal, "there is not enough memory; use a smaller picture or video") from error
+    except KeyboardInterrupt:
+        terminal.err.print("interrupted; nothing was written", markup=False)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whoever read standard output is gone; a flush at exit would complain once more.
+        sys.stdout = None
+        raise typer.Exit(1) from None
+    except Exception as error:
+        _report_defect(terminal, error)
+        raise typer.Exit(1) from error
+    finally:
+        restore()
+        logger.propagate = propagate
+        logger.removeHandler(handler)
+
+
+def _fail(terminal: Terminal, message: str) -> None:
+    raise _failed(terminal, message)
+
+
+def _failed(terminal: Terminal, message: str) -> typer.Exit:
+    if terminal.as_json:
+        print(json.dumps({"error": message, "warnings": terminal.warnings}, indent=2))
+    terminal.err.print(f"error: {message}", style="red", markup=False)
+    return typer.Exit(1)
+
+
+def _report_defect(terminal: Terminal, error: Exception) -> None:
+    """Nobody should see this; whoever does is asked for what a report needs."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    _failed(
+        terminal,
+        f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error} "
+        f"({last.filename.rsplit('/', 1)[-1]}:{last.lineno}). Please report it with the command you ran",
+    )
+
+
+def _terminate_cleanly() -> Callable[[], None]:
+    """Lets SIGTERM unwind like an exception, so that unfinished output is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise SystemExit(143)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    return lambda: signal.signal(signal.SIGTERM, previous) and None

@@ -1,0 +1,188 @@
+"""What this machine can run: versions, backends and why not, codecs, and a short timed run."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import statistics
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from fomm_rt.animator import Animator
+from fomm_rt.backends import Availability, availability
+from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.framing import Image
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.video_writer import open_writer
+from fomm_rt.version import __version__
+
+PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "av", "typer", "rich")
+EXPORT_MODULES = ("torch", "onnx", "onnxscript", "safetensors", "yaml")
+ENCODERS = {
+    "libx264": ".mp4 and .mkv",
+    "libvpx-vp9": ".webm",
+    "gif": ".gif",
+    "png": "pictures",
+    "aac": "sound in .mp4",
+    "libopus": "sound in .webm",
+}
+DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg")
+MEDIA_FRAMES = 60
+TIMED_FRAMES = 12
+PICTURE_SIDE = 256
+
+
+@dataclass(frozen=True)
+class Codec:
+    """An encoder or decoder of the installed FFmpeg libraries and what it is for."""
+
+    name: str
+    purpose: str
+    available: bool
+
+
+@dataclass(frozen=True)
+class MediaSpeed:
+    """Frames per second of writing and reading an H.264 clip of 256×256 pixels."""
+
+    encode_fps: float
+    decode_fps: float
+
+
+@dataclass(frozen=True)
+class ModelSpeed:
+    """Latency of a model on this machine.
+
+    Attributes:
+        model: Its name.
+        backend: What ran it.
+        frames: How many were timed, after two of warm-up.
+        latency_ms: Median time of a frame, picture to picture.
+    """
+
+    model: str
+    backend: BackendDescription
+    frames: int
+    latency_ms: float
+
+
+def versions() -> dict[str, str]:
+    """fomm-rt, Python, the operating system and the packages that matter; "not installed" where missing."""
+    found = {"fomm-rt": __version__, "python": platform.python_version(), "system": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def processor() -> str:
+    """The CPU in words and the number of cores this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores"
+
+
+def nvidia_driver() -> str:
+    """The CUDA version that the NVIDIA driver supports, or why there is none."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "none (libcuda.so.1 is not installed)"
+    number = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDriverGetVersion(ctypes.byref(number)) != 0:
+        return "installed, but it does not start (no device, or its kernel module is not loaded)"
+    return f"supports CUDA {number.value // 1000}.{number.value % 1000 // 10}"
+
+
+def backends() -> list[Availability]:
+    """Every backend, fastest first, and why it is not available."""
+    return availability()
+
+
+def missing_for_export() -> list[str]:
+    """Modules that `fomm-rt export` needs and that are not installed."""
+    return [module for module in EXPORT_MODULES if find_spec(module) is None]
+
+
+def codecs() -> list[Codec]:
+    """The encoders and decoders that results and inputs commonly need."""
+    import av
+
+    names = set(av.codec.codecs_available)
+    return [
+        *(Codec(name, f"writes {purpose}", name in names) for name, purpose in ENCODERS.items()),
+        *(Codec(name, f"reads {name}", name in names) for name in DECODERS),
+    ]
+
+
+def time_media() -> MediaSpeed:
+    """Writes a short clip to a temporary folder and reads it again.
+
+    Raises:
+        FommError: The codecs or the temporary folder do not work.
+    """
+    rate = Fraction(30)
+    pictures = list(_moving_pictures(MEDIA_FRAMES))
+    with tempfile.TemporaryDirectory(prefix="fomm-rt-doctor-") as folder:
+        path = Path(folder) / "clip.mp4"
+        start = perf_counter()
+        with open_writer(path, Timing.constant(rate, MEDIA_FRAMES), None) as writer:
+            for i, picture in enumerate(pictures):
+                writer.write(picture, i / rate)
+            writer.commit()
+        written = perf_counter()
+        with VideoReader(path) as reader:
+            frames = sum(1 for _ in reader)
+        return MediaSpeed(MEDIA_FRAMES / (written - start), frames / (perf_counter() - written))
+
+
+def time_model(path: Path, backend: str = "auto") -> ModelSpeed:
+    """Animates a few frames of a drawn picture.
+
+    Raises:
+        ModelError, BackendError: The model cannot be run.
+    """
+    with Animator.load(path, backend) as animator:
+        pictures = list(_moving_pictures(TIMED_FRAMES + 2))
+        animator.set_source(pictures[0])
+        latencies = []
+        for picture in pictures:
+            start = perf_counter()
+            animator.animate(picture)
+            latencies.append((perf_counter() - start) * 1e3)
+        return ModelSpeed(
+            animator.manifest.name, animator.backend, TIMED_FRAMES, statistics.median(latencies[2:])
+        )
+
+
+def _moving_pictures(count: int) -> Iterator[Image]:
+    """A drawn face that moves a little from frame to frame."""
+    side = PICTURE_SIDE
+    for i in range(count):
+        picture = np.full((side, side, 3), (70, 110, 150), np.uint8)
+        x = side // 2 + round(side / 16 * np.sin(i / 5))
+        cv2.ellipse(picture, (x, side // 2), (side // 4, side // 3), 0, 0, 360, (225, 185, 150), -1, cv2.LINE_AA)
+        for eye in (x - side // 10, x + side // 10):
+            cv2.circle(picture, (eye, side * 9 // 20), side // 32, (40, 30, 30), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, side * 3 // 5), (side // 12, side // 24), 0, 0, 180, (150, 50, 60), 3, cv2.LINE_AA)
+        yield picture

@@ -1,0 +1,113 @@
+"""What drives an animation: a video, a picture, or a recorded motion file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from fomm_rt.framing import Image
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.motion_file import Motion, load_motion
+
+
+@dataclass(frozen=True)
+class DrivingFrame:
+    """One frame that drives: a picture to find keypoints in, or keypoints alone.
+
+    Attributes:
+        index: Counted from 0.
+        time: Seconds from the start of the clip.
+        picture: (H, W, 3) uint8 RGB; None from a motion file.
+        keypoints: From a motion file; None from a picture.
+    """
+
+    index: int
+    time: Fraction
+    picture: Image | None
+    keypoints: Keypoints | None
+
+    @property
+    def motion(self) -> Image | Keypoints:
+        """Whichever of the two is there, as `Animator.animate` takes it."""
+        if self.keypoints is not None:
+            return self.keypoints
+        assert self.picture is not None
+        return self.picture
+
+
+class Driving(Protocol):
+    """Frames that drive an animation; every iteration starts from the first."""
+
+    @property
+    def timing(self) -> Timing:
+        """Rate and number of frames."""
+
+    @property
+    def audio_from(self) -> Path | None:
+        """The file whose sound belongs to the frames."""
+
+    @property
+    def weights(self) -> str | None:
+        """Identity of the weights that found recorded keypoints; None for pictures."""
+
+    @property
+    def skipped_packets(self) -> int:
+        """Broken packets of the latest iteration."""
+
+    def __iter__(self) -> Iterator[DrivingFrame]:
+        """Frames from the first to the last, in constant memory."""
+
+
+@contextmanager
+def open_driving(path: Path) -> Iterator[Driving]:
+    """Opens a motion file by its ending (.npz), anything else as a video or picture.
+
+    Raises:
+        MediaError: Not a video or picture that can be read.
+        MotionError: Not a motion file that can be read.
+    """
+    if path.suffix.lower() == ".npz":
+        yield _RecordedDriving(load_motion(path))
+        return
+    with VideoReader(path) as reader:
+        yield _VideoDriving(reader)
+
+
+class _VideoDriving:
+    weights = None
+
+    def __init__(self, reader: VideoReader) -> None:
+        self._reader = reader
+        self.timing = reader.timing
+        self.audio_from = reader.path if reader.has_audio else None
+
+    @property
+    def skipped_packets(self) -> int:
+        return self._reader.skipped_packets
+
+    def __iter__(self) -> Iterator[DrivingFrame]:
+        for frame in self._reader:
+            yield DrivingFrame(frame.index, frame.time, frame.pixels, None)
+
+
+class _RecordedDriving:
+    audio_from = None
+    skipped_packets = 0
+
+    def __init__(self, motion: Motion) -> None:
+        self._motion = motion
+        self.weights = motion.weights
+        if motion.rate is not None:
+            self.timing = Timing.constant(motion.rate, len(motion))
+        else:
+            self.timing = Timing(None, motion.time_base, len(motion))
+
+    def __iter__(self) -> Iterator[DrivingFrame]:
+        for index, (keypoints, time) in enumerate(zip(self._motion, self._motion.times, strict=True)):
+            yield DrivingFrame(index, time, None, keypoints)

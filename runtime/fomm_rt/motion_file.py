@@ -1,0 +1,156 @@
+"""Recorded motion: the driving keypoints of a clip in an .npz file, to be used in place of the video.
+
+    format_version   ()           int64
+    value            (F, K, 2)    float32
+    jacobian         (F, K, 2, 2) float32   absent in a model without jacobians
+    ticks            (F,)         int64     time of each frame in units of time_base
+    time_base        (2,)         int64     numerator and denominator, in seconds
+    rate             (2,)         int64     frames per second where constant, else 0/1
+    weights          ()           str       identity of the weights that found them (`Weights.identity`)
+
+No pickle is written or read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.errors import MotionError
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.media.staging import StagedOutput, reporting_failures
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Keypoints of every frame of a clip.
+
+    Attributes:
+        value: (F, K, 2) float32.
+        jacobian: (F, K, 2, 2) float32 or None.
+        times: Seconds from the start of the clip, one a frame.
+        rate: Frames per second where constant.
+        weights: Identity of the weights whose detector found them.
+    """
+
+    value: NDArray[np.float32]
+    jacobian: NDArray[np.float32] | None
+    times: tuple[Fraction, ...]
+    rate: Fraction | None
+    weights: str
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of the longest tick that every time is a whole number of."""
+        return Fraction(1, lcm(*(time.denominator for time in self.times)))
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self, index: int) -> Keypoints:
+        return Keypoints(self.value[index], None if self.jacobian is None else self.jacobian[index])
+
+    def __iter__(self) -> Iterator[Keypoints]:
+        return (self[i] for i in range(len(self)))
+
+
+def collect_motion(
+    keypoints: Sequence[Keypoints], times: Sequence[Fraction], rate: Fraction | None, weights: str
+) -> Motion:
+    """Stacks the keypoints of F ≥ 1 frames."""
+    jacobians = [k.jacobian for k in keypoints if k.jacobian is not None]
+    return Motion(
+        np.stack([k.value for k in keypoints]),
+        np.stack(jacobians) if jacobians else None,
+        tuple(times),
+        rate,
+        weights,
+    )
+
+
+def save_motion(path: str | PathLike[str], motion: Motion) -> None:
+    """Writes a motion file, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    path = Path(path)
+    base = motion.time_base
+    rate = motion.rate or Fraction(0)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "format_version": np.array(FORMAT_VERSION, np.int64),
+        "value": motion.value,
+        "ticks": np.array([int(time / base) for time in motion.times], np.int64),
+        "time_base": np.array(base.as_integer_ratio(), np.int64),
+        "rate": np.array(rate.as_integer_ratio(), np.int64),
+        "weights": np.array(motion.weights),
+    }
+    if motion.jacobian is not None:
+        arrays["jacobian"] = motion.jacobian
+    with reporting_failures(path), StagedOutput(path) as staged:
+        with staged.path.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        staged.commit()
+
+
+def load_motion(path: str | PathLike[str]) -> Motion:
+    """Reads a motion file.
+
+    Raises:
+        MotionError: Missing, damaged, of a newer format, or not a motion file.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return _parse({name: arrays[name] for name in arrays.files}, path)
+    except FileNotFoundError as error:
+        raise MotionError(f"{path}: there is no such motion file; make one with --save-motion") from error
+    except PermissionError as error:
+        raise MotionError(f"{path}: no permission to read it; change its mode or copy it") from error
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise MotionError(
+            f"{path}: expected a motion file made with --save-motion; it is damaged or of another kind ({error})"
+        ) from error
+
+
+def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
+    version = int(arrays["format_version"])  # type: ignore[call-overload]
+    if version > FORMAT_VERSION:
+        raise MotionError(
+            f"{path}: has motion format {version}; this fomm-rt reads up to {FORMAT_VERSION}. Upgrade fomm-rt"
+        )
+    value = np.asarray(arrays["value"])
+    jacobian = np.asarray(arrays["jacobian"]) if "jacobian" in arrays else None
+    ticks = np.asarray(arrays["ticks"], np.int64)
+    frames = len(ticks)
+    if frames == 0 or value.ndim != 3 or value.shape[0] != frames or value.shape[2] != 2:
+        raise ValueError(f"value has shape {value.shape}, ticks {ticks.shape}")
+    if jacobian is not None and jacobian.shape != (*value.shape[:2], 2, 2):
+        raise ValueError(f"jacobian has shape {jacobian.shape}, value {value.shape}")
+    for name, array in (("value", value), ("jacobian", jacobian)):
+        if array is not None and (array.dtype != np.float32 or not np.isfinite(array).all()):
+            raise ValueError(f"{name} is not finite float32")
+    base = _fraction(arrays["time_base"])
+    rate = _fraction(arrays["rate"])
+    times = tuple(int(tick) * base for tick in ticks)
+    if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        raise ValueError("times do not increase")
+    return Motion(value, jacobian, times, rate or None, str(arrays["weights"]))
+
+
+def _fraction(pair: NDArray[np.generic]) -> Fraction:
+    numerator, denominator = (int(x) for x in np.asarray(pair, np.int64))
+    if denominator == 0:
+        raise ValueError("a fraction with denominator 0")
+    return Fraction(numerator, denominator)
+

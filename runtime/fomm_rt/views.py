@@ -1,0 +1,123 @@
+"""Pictures for people: side by side, and how a frame came about."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.backends.protocol import Explanation
+from fomm_rt.framing import Image
+from fomm_rt.keypoints import Keypoints
+
+CAPTION_HEIGHT = 24
+GRID_LINES = 16
+EMPTY = 32
+"""Grey level where there is nothing to show, as for the driving picture of a motion file."""
+
+
+def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
+    """Source, driving frame and prediction side by side.
+
+    Args:
+        source, driving, prediction: (S, S, 3) uint8; without a driving picture its place stays grey.
+
+    Returns:
+        (S, 3·S, 3) uint8.
+    """
+    return np.hstack([source, _or_empty(driving, prediction), prediction])
+
+
+def explanation_view(
+    source: Image, driving: Image | None, explanation: Explanation, align_corners: bool
+) -> Image:
+    """Six captioned pictures: keypoints of both sides, prediction, deformation, parts, occlusion map.
+
+    Args:
+        source, driving: (S, S, 3) uint8.
+        explanation: Of the frame.
+        align_corners: Convention of the model's warps.
+
+    Returns:
+        (2·(S + 24), 3·S, 3) uint8.
+    """
+    e = explanation
+    tiles = [
+        ("source, keypoints", draw_keypoints(source, e.kp_source)),
+        ("driving, keypoints", draw_keypoints(_or_empty(driving, source), e.kp_driving)),
+        ("result, keypoints transferred", draw_keypoints(e.prediction, e.kp_animated)),
+        ("source along the deformation", draw_deformation(source, e.deformation, align_corners)),
+        ("share of each keypoint", draw_parts(e.mask, source.shape[0])),
+        ("occlusion map: white is kept", draw_occlusion(e.occlusion_map, source.shape[0])),
+    ]
+    captioned = [np.vstack([_caption(text, picture.shape[1]), picture]) for text, picture in tiles]
+    return np.vstack([np.hstack(captioned[:3]), np.hstack(captioned[3:])])
+
+
+def draw_keypoints(image: Image, keypoints: Keypoints) -> Image:
+    """Returns a copy of (S, S, 3) uint8 with a coloured dot a keypoint and its jacobian as two strokes."""
+    picture = image.copy()
+    size = image.shape[0]
+    radius, length = max(2, size // 64), size / 16
+    for k, colour in enumerate(keypoint_colours(len(keypoints.value))):
+        centre = (keypoints.value[k] + 1) / 2 * (size - 1)
+        if keypoints.jacobian is not None:
+            for axis in keypoints.jacobian[k].T:
+                cv2.line(picture, _pixel(centre), _pixel(centre + axis * length), colour, 1, cv2.LINE_AA)
+        cv2.circle(picture, _pixel(centre), radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
+        cv2.circle(picture, _pixel(centre), radius, colour, -1, cv2.LINE_AA)
+    return picture
+
+
+def draw_deformation(source: Image, deformation: NDArray[np.float32], align_corners: bool) -> Image:
+    """Samples the source, with a regular grid drawn on it, along (h, w, 2) -> (S, S, 3) uint8."""
+    size = source.shape[0]
+    gridded = source.copy()
+    for position in np.linspace(0, size - 1, GRID_LINES + 1).round().astype(int):
+        gridded[position, :] = gridded[position, :] // 2 + 127
+        gridded[:, position] = gridded[:, position] // 2 + 127
+    field = cv2.resize(deformation, (size, size), interpolation=cv2.INTER_LINEAR)
+    pixels = (field + 1) / 2 * (size - 1) if align_corners else ((field + 1) * size - 1) / 2
+    # OpenCV clips coordinates to 16 bits and has no place for NaN.
+    pixels = np.nan_to_num(pixels, nan=-1).clip(-1, size).astype(np.float32)
+    sampled = cv2.remap(gridded, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[call-overload]
+    return np.asarray(sampled, np.uint8)
+
+
+def draw_parts(mask: NDArray[np.float32], size: int) -> Image:
+    """Colours (K+1, h, w) shares by keypoint, the background black -> (size, size, 3) uint8."""
+    colours = np.array([(0, 0, 0), *keypoint_colours(len(mask) - 1)], np.float32)
+    blended = np.einsum("khw,kc->hwc", mask, colours)
+    return np.asarray(cv2.resize(blended, (size, size)).clip(0, 255).round(), np.uint8)
+
+
+def draw_occlusion(occlusion_map: NDArray[np.float32] | None, size: int) -> Image:
+    """(h, w) in [0, 1] -> (size, size, 3) uint8 grey; flat grey without a map."""
+    if occlusion_map is None:
+        return np.full((size, size, 3), EMPTY, np.uint8)
+    grey = np.nan_to_num(cv2.resize(occlusion_map, (size, size)) * 255).clip(0, 255).round().astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def keypoint_colours(count: int) -> list[tuple[int, int, int]]:
+    """Evenly spaced hues as RGB."""
+    hsv = np.array([[(int(180 * i / count), 220, 255) for i in range(count)]], np.uint8)
+    return [tuple(int(c) for c in rgb) for rgb in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]  # type: ignore[misc]
+
+
+def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
+    x, y = np.nan_to_num(point).clip(-10_000, 10_000).round()
+    return int(x), int(y)
+
+
+def _or_empty(picture: Image | None, like: Image) -> Image:
+    return np.full_like(like, EMPTY) if picture is None else picture
+
+
+def _caption(text: str, width: int) -> Image:
+    bar = np.full((CAPTION_HEIGHT, width, 3), EMPTY, np.uint8)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+    (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
+    scale *= min(1.0, (width - 8) / text_width)
+    cv2.putText(bar, text, (4, CAPTION_HEIGHT - 8), font, scale, (230, 230, 230), 1, cv2.LINE_AA)
+    return bar
