@@ -6,7 +6,6 @@ A published checkpoint is a pickled dict: `generator`, `kp_detector` and, for tr
 
 from __future__ import annotations
 
-
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -17,11 +16,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from fomm_rt.errors import CheckpointError
-from fomm_rt.model_folder import sha256_of
 from torch import Tensor
 
 from fomm_export.known_checkpoints import KnownCheckpoint, by_file_name, recognise
+from fomm_rt.errors import CheckpointError
+from fomm_rt.model_folder import sha256_of
 
 PARTS = ("kp_detector", "generator")
 TAR_MAGIC_OFFSET = 257
@@ -168,5 +167,3 @@ def _part(path: Path, document: Any, part: str) -> dict[str, Tensor]:
             raise CheckpointError(f"{path}: {part}.{name} is not a tensor; the file is damaged")
         result[name.removeprefix("module.")] = tensor
     return result
-
-

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import running
 from fomm_rt.errors import FommError
@@ -54,7 +55,6 @@ def export(
     PyTorch networks with it on a real picture.
 
     Examples:
-
     fomm-rt export vox-adv-cpk.pth.tar --config vox-adv-256 -o models/vox-adv
 
     fomm-rt export vox-cpk.pth.tar --size 512

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from fomm_rt.errors import CheckpointError
 
 

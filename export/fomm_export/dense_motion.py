@@ -59,9 +59,7 @@ class DenseMotionNetwork(nn.Module):
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> DenseMotion:
         """(N, 3, S, S) in [0, 1] and the keypoints of both sides -> dense motion at the motion size."""
         sparse_motion = self.sparse_motion(kp_source, kp_driving)
-        features = self.hourglass(
-            self.hourglass_input(self.down(source_image), kp_source, kp_driving, sparse_motion)
-        )
+        features = self.hourglass(self.hourglass_input(self.down(source_image), kp_source, kp_driving, sparse_motion))
         return self.blend(
             sparse_motion, self.mask(features), None if self.occlusion is None else self.occlusion(features)
         )
@@ -95,9 +93,7 @@ class DenseMotionNetwork(nn.Module):
 
     @staticmethod
     def blend(sparse_motion: Tensor, mask_logits: Tensor, occlusion_logits: Tensor | None) -> DenseMotion:
-        """deformation = Σ_k softmax(mask_logits)_k · sparse_motion_k; occlusion_map = sigmoid(logits)."""
+        """Deformation = Σ_k softmax(mask_logits)_k · sparse_motion_k; occlusion_map = sigmoid(logits)."""
         mask = mask_logits.softmax(dim=1)
         deformation = (mask.unsqueeze(-1) * sparse_motion).sum(dim=1)
-        return DenseMotion(
-            deformation, mask, None if occlusion_logits is None else occlusion_logits.sigmoid()
-        )
+        return DenseMotion(deformation, mask, None if occlusion_logits is None else occlusion_logits.sigmoid())

@@ -11,6 +11,15 @@ from pathlib import Path
 
 import onnx
 from torch import Tensor
+
+from fomm_export.checkpoint import Checkpoint, load_checkpoint
+from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
+from fomm_export.networks import Networks, build_networks
+from fomm_export.onnx_export import export_onnx
+from fomm_export.onnx_graphs import Graph, model_graphs
+from fomm_export.parity import check_parity
+from fomm_export.rewrites import rewrite_for_inference
+from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, OutputError
 from fomm_rt.model_folder import (
     MANIFEST_NAME,
@@ -22,15 +31,6 @@ from fomm_rt.model_folder import (
     open_model_folder,
     sha256_of,
 )
-
-from fomm_export.checkpoint import Checkpoint, load_checkpoint
-from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
-from fomm_export.networks import Networks, build_networks
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import Graph, model_graphs
-from fomm_export.parity import check_parity
-from fomm_export.rewrites import rewrite_for_inference
-from fomm_export.stand_in import stand_in_weights
 
 TOOLS = ("fomm-rt", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 
@@ -223,9 +223,7 @@ def _build(
         configuration.check_size(size or configuration.frame_size)
     except ValueError as error:
         raise CheckpointError(f"--size: {error}") from error
-    return build_networks(
-        configuration, kp_detector, generator, size=size, align_corners=align_corners, origin=origin
-    )
+    return build_networks(configuration, kp_detector, generator, size=size, align_corners=align_corners, origin=origin)
 
 
 def _version(distribution: str) -> str:

@@ -5,6 +5,7 @@ Source: Siarohin et al. 2019, section 3.2, eq. 8.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 
 import torch.nn.functional as F
@@ -33,14 +34,12 @@ class Generator(nn.Module):
         widths = [min(c.max_features, c.block_expansion * 2**i) for i in range(c.num_down_blocks + 1)]
         self.dense_motion_network = DenseMotionNetwork(c, downsample, align_corners)
         self.first = SameBlock(c.num_channels, c.block_expansion, kernel_size=7)
-        self.down_blocks = nn.ModuleList(
-            DownBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.bottleneck = nn.Sequential(
             OrderedDict((f"r{i}", ResidualBlock(widths[-1])) for i in range(c.num_bottleneck_blocks))
         )
         widths.reverse()
-        self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in itertools.pairwise(widths))
         self.final = nn.Conv2d(c.block_expansion, c.num_channels, kernel_size=7, padding=3)
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
@@ -79,7 +78,7 @@ class Generator(nn.Module):
         out: Tensor = self.bottleneck(warped_features)
         for block in self.up_blocks:
             out = block(out)
-        return self.final(out).sigmoid()
+        return F.sigmoid(self.final(out))
 
 
 def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:

@@ -38,6 +38,4 @@ def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
 
 def warp(picture: Tensor, deformation: Tensor, align_corners: bool) -> Tensor:
     """Samples (N, C, H, W) bilinearly along (N, h, w, 2), zeros outside -> (N, C, h, w)."""
-    return F.grid_sample(
-        picture, deformation, mode="bilinear", padding_mode="zeros", align_corners=align_corners
-    )
+    return F.grid_sample(picture, deformation, mode="bilinear", padding_mode="zeros", align_corners=align_corners)

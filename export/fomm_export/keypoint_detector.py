@@ -51,9 +51,7 @@ class KeypointDetector(nn.Module):
     def forward(self, frame: Tensor) -> Keypoints:
         """(N, 3, S, S) in [0, 1] -> keypoints."""
         features = self.predictor(self.down(frame))
-        return self.expectation(
-            self.kp(features), None if self.jacobian is None else self.jacobian(features)
-        )
+        return self.expectation(self.kp(features), None if self.jacobian is None else self.jacobian(features))
 
     def expectation(self, logits: Tensor, jacobian_maps: Tensor | None) -> Keypoints:
         """Head maps to keypoints.

@@ -6,6 +6,8 @@ Source: Siarohin et al. 2019, appendix; parameter names as in the published chec
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,7 +23,8 @@ class SameBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W)."""
-        return F.relu(self.norm(self.conv(x)))
+        out: Tensor = self.norm(self.conv(x))
+        return F.relu(out)
 
 
 class DownBlock(SameBlock):
@@ -69,9 +72,7 @@ class HourglassEncoder(nn.Module):
     def __init__(self, block_expansion: int, in_features: int, num_blocks: int, max_features: int) -> None:
         super().__init__()
         widths = [in_features] + [min(max_features, block_expansion * 2 ** (i + 1)) for i in range(num_blocks)]
-        self.down_blocks = nn.ModuleList(
-            DownBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, in, H, W) -> [input, after block 1, ...], each half the resolution of the one before."""
@@ -142,9 +143,7 @@ class AntiAliasDownsample(nn.Module):
         """(N, C, H, W) -> (N, C, H / factor, W / factor)."""
         if self.factor == 1:
             return picture
-        return F.conv2d(
-            picture, self.weight, stride=self.factor, padding=self.radius, groups=self.channels
-        )
+        return F.conv2d(picture, self.weight, stride=self.factor, padding=self.radius, groups=self.channels)
 
 
 def anti_alias_radius(factor: int) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from fomm_rt.errors import CheckpointError
 from torch import Tensor, nn
 
 from fomm_export.configuration import Configuration
 from fomm_export.generator import Generator
 from fomm_export.keypoint_detector import KeypointDetector
 from fomm_export.layers import anti_alias_radius
+from fomm_rt.errors import CheckpointError
 
 NAMED_DIFFERENCES = 5
 """How many differing tensors an error names."""
@@ -109,11 +109,13 @@ def _load(
         )
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor.float()).all()):
-            raise CheckpointError(
-                f"{origin}: {part}.{name} holds values that are not finite; the file is damaged"
-            )
+            raise CheckpointError(f"{origin}: {part}.{name} holds values that are not finite; the file is damaged")
     module.load_state_dict(
-        {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items() if name in expected},
+        {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+            if name in expected
+        },
         strict=False,
     )
 

@@ -113,9 +113,7 @@ class _KeypointDetectorGraph(nn.Module):
         logits = detector.kp(hourglass_output)
         maps = None if detector.jacobian is None else detector.jacobian(hourglass_output)
         keypoints = detector.expectation(logits, maps)
-        return _present(
-            keypoints.value, keypoints.jacobian, hourglass_input, hourglass_output, logits, maps
-        )
+        return _present(keypoints.value, keypoints.jacobian, hourglass_input, hourglass_output, logits, maps)
 
 
 class _SourceEncoderGraph(nn.Module):

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from fomm_rt.errors import ParityError
-from fomm_rt.framing import Image
-from fomm_rt.media.pictures import read_picture
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fomm_export.networks import Networks
+from fomm_rt.errors import ParityError
+from fomm_rt.framing import Image
+from fomm_rt.media.pictures import read_picture
 
 PICTURE = "parity_picture.jpg"
 """Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
@@ -30,7 +30,13 @@ PICTURE = "parity_picture.jpg"
 MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.04))
 """Degrees, scale and shift (fractions of the side) of the driving frames."""
 
-TOLERANCES = {"keypoints": 1e-4, "jacobians": 1e-3, "deformation": 1e-3, "occlusion_map": 1e-3, "prediction": 5e-4}
+TOLERANCES = {
+    "keypoints": 1e-4,
+    "jacobians": 1e-3,
+    "deformation": 1e-3,
+    "occlusion_map": 1e-3,
+    "prediction": 5e-4,
+}
 """Largest absolute differences allowed. Keypoints in grid units (1e-4 is 0.013 pixel at 256×256), the
 prediction in units of full scale (5e-4 is an eighth of one uint8 step)."""
 
@@ -67,7 +73,7 @@ def parity_frames(size: int) -> list[Image]:
     frames = []
     for degrees, scale, x, y in MOVES:
         matrix = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, scale)
-        matrix[:, 2] += (x * size, y * size)
+        matrix[:, 2] += np.array([x * size, y * size])
         moved = cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
         frames.append(np.asarray(moved, np.uint8))
     return frames

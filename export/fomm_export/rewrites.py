@@ -49,9 +49,7 @@ def transposed_kernel(weight: Tensor) -> Tensor:
     Returns:
         (in, out, 4, 4), of the transposed convolution.
     """
-    spread = torch.tensor(
-        [[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=torch.float64
-    )  # (4, 3)
+    spread = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=torch.float64)  # (4, 3)
     return torch.einsum("ai,bj,ocij->coab", spread, spread, weight.double()).to(weight.dtype).contiguous()
 
 

@@ -25,9 +25,7 @@ CONVOLUTION_GAINS = {"kp": 2.0, "jacobian": 0.3, "mask": 2.0, "occlusion": 2.0, 
 """Standard deviation times √fan-in of the convolutions that are not followed by a ReLU; 1.4142135 for the rest."""
 
 
-def stand_in_weights(
-    configuration: Configuration, seed: int = 7
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def stand_in_weights(configuration: Configuration, seed: int = 7) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Draws every tensor from its name and the seed alone.
 
     Returns:

@@ -1,10 +1,10 @@
 """Animate a picture by driving frames with the First Order Motion Model, without torch.
 
-    from fomm_rt import Animator, read_picture
+from fomm_rt import Animator, read_picture
 
-    with Animator.load("models/vox-adv") as animator:
-        animator.set_source(read_picture("portrait.jpg"))    # (H, W, 3) uint8 RGB
-        result = animator.animate(frame)                     # (size, size, 3) uint8 RGB
+with Animator.load("models/vox-adv") as animator:
+    animator.set_source(read_picture("portrait.jpg"))    # (H, W, 3) uint8 RGB
+    result = animator.animate(frame)                     # (size, size, 3) uint8 RGB
 """
 
 from typing import TYPE_CHECKING, Any

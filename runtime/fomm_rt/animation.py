@@ -116,9 +116,7 @@ def _check_motion_output(path: Path, others: list[Path]) -> None:
 
 def _check_weights(animator: Animator, driving: Driving, path: Path) -> None:
     if driving.weights not in (None, animator.manifest.weights.identity):
-        _log.warning(
-            "%s was recorded with another model; its keypoints may mean other parts of the picture", path
-        )
+        _log.warning("%s was recorded with another model; its keypoints may mean other parts of the picture", path)
 
 
 def _set_reference(
@@ -162,7 +160,7 @@ def _render(animator: Animator, frame: DrivingFrame, view: View, recording: _Rec
     motion = frame.motion
     if recording is not None:
         # The detector runs once: what it found is recorded and animates.
-        motion = frame.keypoints or animator.keypoints(motion)  # type: ignore[arg-type]
+        motion = frame.find_keypoints(animator.keypoints)
         recording.add(motion, frame.time)
     if view == "result":
         return animator.animate(motion)

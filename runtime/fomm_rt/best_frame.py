@@ -39,9 +39,10 @@ def find_reference(
     count = 0
     for frame in driving:
         count += 1
-        if best_frame != "auto" and frame.index != best_frame:
+        if best_frame not in ("auto", frame.index):
+            progress(count)
             continue
-        keypoints = frame.keypoints if frame.keypoints is not None else animator.keypoints(frame.motion)  # type: ignore[arg-type]
+        keypoints = frame.find_keypoints(animator.keypoints)
         if best_frame != "auto":
             return frame.index, keypoints
         distance = pose_distance(animator.kp_source, keypoints)

@@ -170,9 +170,7 @@ def time_model(path: Path, backend: str = "auto") -> ModelSpeed:
             start = perf_counter()
             animator.animate(picture)
             latencies.append((perf_counter() - start) * 1e3)
-        return ModelSpeed(
-            animator.manifest.name, animator.backend, TIMED_FRAMES, statistics.median(latencies[2:])
-        )
+        return ModelSpeed(animator.manifest.name, animator.backend, TIMED_FRAMES, statistics.median(latencies[2:]))
 
 
 def _moving_pictures(count: int) -> Iterator[Image]:

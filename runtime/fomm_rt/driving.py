@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +31,13 @@ class DrivingFrame:
     time: Fraction
     picture: Image | None
     keypoints: Keypoints | None
+
+    def find_keypoints(self, detect: Callable[[Image], Keypoints]) -> Keypoints:
+        """The recorded keypoints, or those that `detect` finds in the picture."""
+        if self.keypoints is not None:
+            return self.keypoints
+        assert self.picture is not None
+        return detect(self.picture)
 
     @property
     def motion(self) -> Image | Keypoints:

@@ -1,8 +1,8 @@
 """Which square of a picture the networks see, and its resampling to their size. Nothing is ever squashed.
 
-    crop (default)   the largest centred square            ┌──┬────┬──┐
-    fit              the whole picture, edges extended     └──┴────┴──┘
-    rectangle        either of them within x, y, w, h
+crop (default)   the largest centred square            ┌──┬────┬──┐
+fit              the whole picture, edges extended     └──┴────┴──┘
+rectangle        either of them within x, y, w, h
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def resample(image: Image, square: Square, size: int) -> Image:
     left, top = max(0, -square.x), max(0, -square.y)
     right = max(0, square.x + square.side - width)
     bottom = max(0, square.y + square.side - height)
-    cut = image[
-        max(0, square.y) : square.y + square.side, max(0, square.x) : square.x + square.side
-    ]
+    cut = image[max(0, square.y) : square.y + square.side, max(0, square.x) : square.x + square.side]
     if left or top or right or bottom:
         # Extending a large picture pixel by pixel would be wasteful: shrink first, extend after.
         scale = size / square.side
@@ -87,9 +85,7 @@ def resample(image: Image, square: Square, size: int) -> Image:
         cut = _resize(cut, inner[0], inner[1])
         x, y = min(round(left * scale), size - inner[0]), min(round(top * scale), size - inner[1])
         return np.asarray(
-            cv2.copyMakeBorder(
-                cut, y, size - inner[1] - y, x, size - inner[0] - x, cv2.BORDER_REPLICATE
-            ),
+            cv2.copyMakeBorder(cut, y, size - inner[1] - y, x, size - inner[0] - x, cv2.BORDER_REPLICATE),
             np.uint8,
         )
     return _resize(cut, size, size)

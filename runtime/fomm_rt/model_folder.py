@@ -1,10 +1,10 @@
 """The model folder: what `fomm-rt export` writes and every backend reads.
 
-    model.json               the manifest below
-    keypoint_detector.onnx   frame -> keypoints, jacobians
-    source_encoder.onnx      source_image -> source_features, source_quarter
-    dense_motion.onnx        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
-    generator.onnx           source_features, deformation, occlusion_map -> prediction
+model.json               the manifest below
+keypoint_detector.onnx   frame -> keypoints, jacobians
+source_encoder.onnx      source_image -> source_features, source_quarter
+dense_motion.onnx        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
+generator.onnx           source_features, deformation, occlusion_map -> prediction
 """
 
 from __future__ import annotations

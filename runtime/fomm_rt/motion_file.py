@@ -13,6 +13,7 @@ No pickle is written or read.
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def load_motion(path: str | PathLike[str]) -> Motion:
 
 
 def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
-    version = int(arrays["format_version"])  # type: ignore[call-overload]
+    version = int(arrays["format_version"])
     if version > FORMAT_VERSION:
         raise MotionError(
             f"{path}: has motion format {version}; this fomm-rt reads up to {FORMAT_VERSION}. Upgrade fomm-rt"
@@ -143,7 +144,7 @@ def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
     base = _fraction(arrays["time_base"])
     rate = _fraction(arrays["rate"])
     times = tuple(int(tick) * base for tick in ticks)
-    if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+    if any(b <= a for a, b in itertools.pairwise(times)):
         raise ValueError("times do not increase")
     return Motion(value, jacobian, times, rate or None, str(arrays["weights"]))
 
@@ -153,4 +154,3 @@ def _fraction(pair: NDArray[np.generic]) -> Fraction:
     if denominator == 0:
         raise ValueError("a fraction with denominator 0")
     return Fraction(numerator, denominator)
-

@@ -28,9 +28,7 @@ def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
     return np.hstack([source, _or_empty(driving, prediction), prediction])
 
 
-def explanation_view(
-    source: Image, driving: Image | None, explanation: Explanation, align_corners: bool
-) -> Image:
+def explanation_view(source: Image, driving: Image | None, explanation: Explanation, align_corners: bool) -> Image:
     """Six captioned pictures: keypoints of both sides, prediction, deformation, parts, occlusion map.
 
     Args:

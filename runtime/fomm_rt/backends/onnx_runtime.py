@@ -84,6 +84,8 @@ class OnnxRuntimeBackend:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # warnings about node placement are noise to a user
+        # Every session has a pool of its own; one that spins after its network takes the cores from the next.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if threads is not None:
             options.intra_op_num_threads = threads
         path = model.network_path(network)

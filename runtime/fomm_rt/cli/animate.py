@@ -16,11 +16,12 @@ from fomm_rt.media.video_writer import OUTPUT_FORMATS
 SOURCE, DRIVING, LOOK, MOTION, MODEL = ("Source", "Driving", "Result", "Motion", "Model")
 
 
-def animate(  # noqa: PLR0917
+def animate(
     source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP.")],
     driving: Annotated[Path, typer.Argument(help="The video that drives it, or a motion file (.npz).")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help=f"The result; its ending chooses the format: {OUTPUT_FORMATS}.")
+        Path,
+        typer.Option("--output", "-o", help=f"The result; its ending chooses the format: {OUTPUT_FORMATS}."),
     ],
     model: Annotated[
         Path,
@@ -40,9 +41,7 @@ def animate(  # noqa: PLR0917
     driving_fit: Annotated[
         bool, typer.Option("--driving-fit", help="Fit all of it in, edges extended.", rich_help_panel=DRIVING)
     ] = False,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="--source-fit and --driving-fit.", rich_help_panel=SOURCE)
-    ] = False,
+    fit: Annotated[bool, typer.Option("--fit", help="--source-fit and --driving-fit.", rich_help_panel=SOURCE)] = False,
     relative: Annotated[
         bool,
         typer.Option(
@@ -86,16 +85,16 @@ def animate(  # noqa: PLR0917
 ) -> None:
     """Animate a picture by a driving video.
 
-    Both sides are cropped to their centred square unless told otherwise; nothing is squashed. The result has
-    one frame for every driving frame, its exact frame rate and its sound.
+    Both sides are cropped to their centred square unless told otherwise.
+    Nothing is squashed. The result has one frame for every driving frame,
+    the exact frame rate and the sound.
 
     Examples:
-
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
 
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o why.mp4 --explain
 
-    fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o out.webm --best-frame auto --driving-crop 120,0,480,480
+    fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o out.webm --best-frame auto
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain are two views of one frame; choose one")

@@ -27,7 +27,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def _callback(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:

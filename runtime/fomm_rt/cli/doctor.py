@@ -23,7 +23,6 @@ def doctor(
     """Say what this machine can run, and time it.
 
     Example:
-
     fomm-rt doctor -m models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
@@ -38,7 +37,11 @@ def doctor(
 
         lines = ["versions"]
         lines += [f"  {name:<24} {number}" for name, number in versions.items()]
-        lines += ["machine", f"  processor                {processor}", f"  NVIDIA driver            {driver}"]
+        lines += [
+            "machine",
+            f"  processor                {processor}",
+            f"  NVIDIA driver            {driver}",
+        ]
         lines.append("backends, fastest first")
         lines += [f"  {b.name:<24} {_available(b.problem)}" for b in backends]
         lines.append(f"  auto takes               {_automatic(backends)}")
@@ -47,9 +50,7 @@ def doctor(
         lines.append("codecs")
         lines += [f"  {c.name:<24} {'yes' if c.available else 'MISSING'}, {c.purpose}" for c in codecs]
         lines.append("timed")
-        lines.append(
-            f"  H.264 256×256            writes {media.encode_fps:.0f} fps, reads {media.decode_fps:.0f} fps"
-        )
+        lines.append(f"  H.264 256×256            writes {media.encode_fps:.0f} fps, reads {media.decode_fps:.0f} fps")
         if speed is None:
             lines.append("  a frame                  not timed; name a model with -m")
         else:

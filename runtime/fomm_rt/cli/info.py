@@ -19,7 +19,6 @@ def info(
     """Describe a model folder and check its files.
 
     Example:
-
     fomm-rt info models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:

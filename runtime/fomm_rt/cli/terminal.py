@@ -203,4 +203,8 @@ def _terminate_cleanly() -> Callable[[], None]:
         raise SystemExit(143)
 
     previous = signal.signal(signal.SIGTERM, stop)
-    return lambda: signal.signal(signal.SIGTERM, previous) and None
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, previous)
+
+    return restore
