@@ -122,7 +122,7 @@ def _read_pickled(path: Path) -> Any:
             warnings.simplefilter("ignore")  # torch notes the age of pre-zip files
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Weights only load failed" in str(error) and "Unsupported" in str(error):
+        if "GLOBAL" in str(error):  # the pickle opcode that names a function or class to call
             raise CheckpointError(
                 f"{path}: expected tensors only; the file asks for code to be run on loading and is refused "
                 "(nothing was executed). Get the checkpoint from its original source and compare its SHA-256"

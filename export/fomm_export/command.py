@@ -54,7 +54,8 @@ def export(
     The folder holds four ONNX files and model.json. It appears only after ONNX Runtime has reproduced the
     PyTorch networks with it on a real picture.
 
-    Examples:
+    For example:
+
     fomm-rt export vox-adv-cpk.pth.tar --config vox-adv-256 -o models/vox-adv
 
     fomm-rt export vox-cpk.pth.tar --size 512

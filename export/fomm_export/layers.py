@@ -24,7 +24,7 @@ class SameBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W)."""
         out: Tensor = self.norm(self.conv(x))
-        return F.relu(out)
+        return out.relu()
 
 
 class DownBlock(SameBlock):

@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_AREA = 1e-8
-"""Hulls below this area (grid units squared) count as degenerate: the keypoints lie on a line or a point."""
+SMALLEST_AREA = 1e-5
+"""Hulls below this area (grid units squared; 0.4 pixel squared at 256×256) count as degenerate."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ def animate(
     Nothing is squashed. The result has one frame for every driving frame,
     the exact frame rate and the sound.
 
-    Examples:
+    For example:
+
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
 
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o why.mp4 --explain

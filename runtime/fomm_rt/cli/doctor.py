@@ -22,7 +22,8 @@ def doctor(
 ) -> None:
     """Say what this machine can run, and time it.
 
-    Example:
+    For example:
+
     fomm-rt doctor -m models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:

@@ -18,7 +18,8 @@ def info(
 ) -> None:
     """Describe a model folder and check its files.
 
-    Example:
+    For example:
+
     fomm-rt info models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:

@@ -1,0 +1,45 @@
+"""Model folders that several test files share; each is exported once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from fomm_export.export_model import export_networks
+from fomm_rt.model_folder import ModelFolder, Weights
+from golden_files import Golden
+
+torch.set_num_threads(2)
+
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.fixture(scope="session")
+def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
+    """Golden name -> its model folder."""
+    root = tmp_path_factory.mktemp("models")
+
+    @cache
+    def export(name: str) -> ModelFolder:
+        weights = Weights("stand-in", name, None, None)
+        return export_networks(Golden(name).networks, weights, root / name, lambda _: None)
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def small_model(golden_model: ModelOf) -> Path:
+    """A 64×64 model folder with jacobians and occlusion map."""
+    return golden_model("small_aligned").path
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """A folder of real clips and pictures beside the checkout; tests skip where it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "media"
+    if not folder.is_dir():
+        pytest.skip("the folder of real clips is not here")
+    return folder

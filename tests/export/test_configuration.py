@@ -1,0 +1,103 @@
+"""Configurations: names, published YAML files, sizes, and the published tensor names."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
+from fomm_export.generator import Generator
+from fomm_export.keypoint_detector import KeypointDetector
+from fomm_export.networks import tensor_shapes
+from fomm_rt.errors import CheckpointError
+from golden_files import FOLDER
+
+PUBLISHED = json.loads((FOLDER / "published_models.json").read_text())
+
+YAML = """
+dataset_params:
+  frame_shape: [128, 128, 3]
+model_params:
+  common_params: {num_kp: 7, num_channels: 3, estimate_jacobian: True}
+  kp_detector_params: {temperature: 0.1, block_expansion: 32, max_features: 1024, scale_factor: 0.25, num_blocks: 5}
+  generator_params:
+    block_expansion: 64
+    max_features: 512
+    num_down_blocks: 2
+    num_bottleneck_blocks: 6
+    estimate_occlusion_map: True
+    dense_motion_params: {block_expansion: 64, max_features: 1024, num_blocks: 5, scale_factor: 0.25}
+  discriminator_params: {scales: [1]}
+train_params: {num_epochs: 100}
+"""
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
+def test_tensors_are_the_published_ones(name: str) -> None:
+    layout = PUBLISHED["layouts"][PUBLISHED["models"][name]]
+    configuration = CONFIGURATIONS[name]
+    assert configuration == Configuration.from_model_params(layout["model_params"])
+    with torch.device("meta"):
+        networks = {
+            "kp_detector": KeypointDetector(configuration, 4),
+            "generator": Generator(configuration, 4, align_corners=True),
+        }
+    for part, network in networks.items():
+        published = {k: tuple(v) for k, v in layout[part].items() if not k.endswith("down.weight")}
+        assert tensor_shapes(network) == published
+
+
+def test_all_published_models_are_known() -> None:
+    assert set(CONFIGURATIONS) == set(PUBLISHED["models"])
+
+
+def test_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(YAML)
+    configuration = load_configuration(str(path))
+    assert (configuration.num_kp, configuration.frame_size, configuration.motion_size) == (7, 128, 32)
+    assert not configuration.single_jacobian_map
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("model_params: {}", "common_params"),
+        ("just text", "model_params"),
+        ("a: [", "cannot be read"),
+        (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "not square"),
+        (YAML.replace("scale_factor: 0.25, num_blocks: 5}\n  gen", "scale_factor: 0.5, num_blocks: 5}\n  gen"), "scale"),
+        (YAML.replace("num_channels: 3", "num_channels: 1"), "num_channels"),
+        (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
+    ],
+)
+def test_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=word) as caught:
+        load_configuration(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_yaml_runs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "evil.yaml"
+    path.write_text(f"!!python/object/apply:os.mkdir ['{tmp_path}/made']")
+    with pytest.raises(CheckpointError):
+        load_configuration(str(path))
+    assert not (tmp_path / "made").exists()
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(CheckpointError, match="vox-adv-256"):
+        load_configuration("vox-257")
+
+
+@pytest.mark.parametrize("size", [64, 128, 256, 384, 512])
+def test_fitting_sizes(size: int) -> None:
+    CONFIGURATIONS["vox-256"].check_size(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 100, 250, 257])
+def test_other_sizes_name_fitting_ones(size: int) -> None:
+    with pytest.raises(ValueError, match="multiple of 64"):
+        CONFIGURATIONS["vox-256"].check_size(size)

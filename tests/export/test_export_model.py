@@ -1,0 +1,184 @@
+"""Model folders: what they hold, when they are refused, and that they appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import fomm_export.export_model as export_model
+import onnx
+import pytest
+import torch
+import yaml
+from fomm_export.export_model import export_checkpoint, export_networks, export_stand_in
+from fomm_export.onnx_graphs import model_graphs
+from fomm_export.parity import TOLERANCES
+from fomm_export.stand_in import stand_in_weights
+from fomm_rt.errors import CheckpointError, OutputError, ParityError
+from fomm_rt.model_folder import NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
+from golden_files import Golden
+
+GOLDEN = Golden("small_aligned")
+WEIGHTS = Weights("stand-in", "test", None, None)
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    detector, generator = stand_in_weights(GOLDEN.configuration, 1)
+    path = tmp_path / "own.pth.tar"
+    torch.save({"kp_detector": detector, "generator": generator}, path)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {"dataset_params": {"frame_shape": [64, 64, 3]}, "model_params": GOLDEN.meta["model_params"]}
+        )
+    )
+    return str(path)
+
+
+def test_checkpoint_to_folder(tmp_path: Path, checkpoint: Path, config: str) -> None:
+    steps: list[str] = []
+    folder = export_checkpoint(checkpoint, tmp_path / "made" / "own", config=config, progress=steps.append)
+    manifest = folder.manifest
+    assert steps[-1] == "checking parity with PyTorch"
+    assert (manifest.name, manifest.size, manifest.align_corners) == ("own", 64, True)
+    assert manifest.weights == Weights("unknown", "own.pth.tar", sha256_of(checkpoint), None)
+    assert manifest.tools["torch"] == torch.__version__
+    assert set(manifest.networks) == set(NETWORKS)
+    for name, tolerance in TOLERANCES.items():
+        assert 0 <= manifest.parity["max_abs"][name] <= tolerance
+    assert manifest.parity["prediction_levels"] <= 1
+    assert sorted(p.name for p in folder.path.iterdir()) == sorted([*(f"{n}.onnx" for n in NETWORKS), "model.json"])
+    assert [p.name for p in folder.path.parent.iterdir()] == ["own"]
+
+
+def test_the_manifest_survives_reading(small_model: Path) -> None:
+    manifest = open_model_folder(small_model).manifest
+    assert json.loads(manifest.to_json()) == json.loads((small_model / "model.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["small_aligned", "small_no_jacobian", "small_no_occlusion"])
+def test_graphs(golden_model: ModelOf, name: str) -> None:
+    folder = golden_model(name)
+    for graph in model_graphs(Golden(name).networks):
+        model = onnx.load(folder.network_path(graph.name))
+        entry = folder.manifest.networks[graph.name]
+        assert [(o.domain, o.version) for o in model.opset_import if o.domain == ""] == [("", 18)]
+        assert [i.name for i in model.graph.input] == list(graph.inputs) == [s.name for s in entry.inputs]
+        assert [o.name for o in model.graph.output] == list(graph.outputs) == [s.name for s in entry.outputs]
+        for spec in (*entry.inputs, *entry.outputs):
+            assert spec.shape[0] == "batch"
+            assert all(isinstance(size, int) for size in spec.shape[1:])
+            assert spec.dtype == "float32"
+        inner = {value for node in model.graph.node for value in node.output}
+        shapes = {value.name for value in model.graph.value_info}
+        assert set(entry.cut_tensors) == set(graph.cuts) <= inner & shapes
+        # No path of the exporting machine travels along.
+        assert str(Path(__file__).parents[2]).encode() not in model.SerializeToString()
+
+
+def test_align_corners_reaches_the_graphs(golden_model: ModelOf) -> None:
+    for name, expected in (("small", 0), ("small_aligned", 1)):
+        folder = golden_model(name)
+        assert folder.manifest.align_corners == bool(expected)
+        for network in ("dense_motion", "generator"):
+            nodes = [n for n in onnx.load(folder.network_path(network)).graph.node if n.op_type == "GridSample"]
+            assert len(nodes) == 1
+            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in nodes[0].attribute}
+            assert attributes["align_corners"] == expected
+            assert attributes["mode"] == b"bilinear"
+            assert attributes["padding_mode"] == b"zeros"
+
+
+@pytest.mark.parametrize("size", [32, 128])
+def test_other_sizes(tmp_path: Path, config: str, size: int) -> None:
+    folder = export_stand_in(tmp_path / "m", config=config, size=size)
+    specs = {s.name: s.shape for n in folder.manifest.networks.values() for s in (*n.inputs, *n.outputs)}
+    assert specs["prediction"] == ("batch", 3, size, size)
+    # Motion stays at the resolution it was trained at.
+    assert specs["deformation"] == ("batch", 16, 16, 2)
+
+
+def test_size_that_does_not_fit(tmp_path: Path, config: str) -> None:
+    with pytest.raises(CheckpointError, match=r"--size: size 100 .* multiple of 16"):
+        export_stand_in(tmp_path / "m", config=config, size=100)
+
+
+def test_unknown_checkpoint_needs_a_configuration(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(CheckpointError, match="--config with one of vox-256"):
+        export_checkpoint(checkpoint, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_parity_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "m"
+    output.mkdir()
+    (output / "model.json").write_text("the earlier model")
+
+    def wrong(networks: object) -> object:
+        damaged = rewrite(networks)  # type: ignore[arg-type]
+        damaged.generator.final.bias += 0.01
+        return damaged
+
+    rewrite = export_model.rewrite_for_inference
+    monkeypatch.setattr(export_model, "rewrite_for_inference", wrong)
+    with pytest.raises(ParityError, match="prediction differs by 0.00"):
+        export_networks(Golden("small").networks, WEIGHTS, output, lambda _: None)
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+    assert (output / "model.json").read_text() == "the earlier model"
+
+
+def test_values_that_are_not_finite_fail_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(networks: object) -> object:
+        damaged = rewrite(networks)  # type: ignore[arg-type]
+        damaged.generator.final.bias[0] = float("nan")
+        return damaged
+
+    rewrite = export_model.rewrite_for_inference
+    monkeypatch.setattr(export_model, "rewrite_for_inference", wrong)
+    with pytest.raises(ParityError, match="prediction differs by inf"):
+        export_networks(Golden("small").networks, WEIGHTS, tmp_path / "m", lambda _: None)
+    assert not (tmp_path / "m").exists()
+
+
+def test_interrupt_leaves_the_earlier_model(tmp_path: Path) -> None:
+    output = tmp_path / "m"
+    output.mkdir()
+    (output / "model.json").write_text("the earlier model")
+
+    def interrupt(step: str) -> None:
+        if step == "tracing dense_motion":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_networks(GOLDEN.networks, WEIGHTS, output, interrupt)
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+    assert (output / "model.json").read_text() == "the earlier model"
+
+
+def test_earlier_model_is_replaced(tmp_path: Path) -> None:
+    output = tmp_path / "m"
+    output.mkdir()
+    (output / "model.json").write_text("{}")
+    (output / "old.onnx").write_text("old")
+    export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None)
+    assert not (output / "old.onnx").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_other_folders_and_files_are_not_replaced(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_text("a")
+    with pytest.raises(OutputError, match="other files"):
+        export_stand_in(photos)
+    with pytest.raises(OutputError, match="it is a file"):
+        export_stand_in(photos / "a.jpg")
+    assert (photos / "a.jpg").read_text() == "a"
