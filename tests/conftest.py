@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from fomm_export.export_model import export_networks
 from fomm_rt.model_folder import ModelFolder, Weights
 from golden_files import Golden

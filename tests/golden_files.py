@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from fomm_export.configuration import Configuration
 from fomm_export.keypoint_detector import Keypoints
 from fomm_export.networks import Networks, build_networks
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt import keypoints as runtime
-from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent / "golden"
 SMALL = ("small", "small_aligned", "small_single_jacobian", "small_no_jacobian", "small_no_occlusion")

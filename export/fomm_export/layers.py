@@ -24,7 +24,7 @@ class SameBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W)."""
         out: Tensor = self.norm(self.conv(x))
-        return out.relu()
+        return torch.relu(out)
 
 
 class DownBlock(SameBlock):
@@ -63,7 +63,8 @@ class ResidualBlock(nn.Module):
         """(N, C, H, W) -> (N, C, H, W)."""
         out = self.conv1(F.relu(self.norm1(x)))
         out = self.conv2(F.relu(self.norm2(out)))
-        return x + out
+        result: Tensor = x + out
+        return result
 
 
 class HourglassEncoder(nn.Module):

@@ -112,7 +112,7 @@ def load_motion(path: str | PathLike[str]) -> Motion:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _parse({name: arrays[name] for name in arrays.files}, path)
     except FileNotFoundError as error:
         raise MotionError(f"{path}: there is no such motion file; make one with --save-motion") from error

@@ -8,10 +8,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import fomm_export.known_checkpoints as known_checkpoints
 import pytest
 import safetensors.torch
 import torch
+
+from fomm_export import known_checkpoints
 from fomm_export.checkpoint import load_checkpoint
 from fomm_export.configuration import CONFIGURATIONS
 from fomm_export.known_checkpoints import KNOWN_CHECKPOINTS, KnownCheckpoint
@@ -37,7 +38,10 @@ def published(prefix: str = "", *, training: bool = True) -> dict[str, Any]:
     document["generator"][prefix + "dense_motion_network.down.weight"] = kernel
     if training:
         document["discriminator"] = OrderedDict(weight=torch.zeros(2))
-        document["optimizer_generator"] = {"state": {0: {"step": 3}}, "param_groups": [{"lr": 2e-4, "betas": (0.5, 0.999)}]}
+        document["optimizer_generator"] = {
+            "state": {0: {"step": 3}},
+            "param_groups": [{"lr": 2e-4, "betas": (0.5, 0.999)}],
+        }
         document["epoch_generator"] = document["epoch_kp_detector"] = 99
     return document
 
@@ -200,13 +204,13 @@ def test_another_architecture_names_the_first_tensors() -> None:
 
 def test_single_jacobian_map_is_told_apart() -> None:
     detector, generator = stand_in_weights(Golden("small_single_jacobian").configuration, 2)
-    with pytest.raises(CheckpointError, match="kp_detector.jacobian.bias 4 instead of 20"):
+    with pytest.raises(CheckpointError, match=r"kp_detector\.jacobian\.bias 4 instead of 20"):
         build_networks(GOLDEN.configuration, detector, generator)
 
 
 def test_other_scale_factor_is_told_by_its_kernel() -> None:
     detector = {**WEIGHTS["kp_detector"], "down.weight": torch.zeros(3, 1, 5, 5)}
-    with pytest.raises(CheckpointError, match="down.weight"):
+    with pytest.raises(CheckpointError, match=r"down\.weight"):
         build_networks(GOLDEN.configuration, detector, WEIGHTS["generator"])
 
 

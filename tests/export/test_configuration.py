@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
 from fomm_export.generator import Generator
 from fomm_export.keypoint_detector import KeypointDetector
@@ -66,7 +67,7 @@ def test_yaml(tmp_path: Path) -> None:
         ("just text", "model_params"),
         ("a: [", "cannot be read"),
         (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "not square"),
-        (YAML.replace("scale_factor: 0.25, num_blocks: 5}\n  gen", "scale_factor: 0.5, num_blocks: 5}\n  gen"), "scale"),
+        (YAML.replace("scale_factor: 0.25", "scale_factor: 0.5", 1), "scale"),
         (YAML.replace("num_channels: 3", "num_channels: 1"), "num_channels"),
         (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
     ],

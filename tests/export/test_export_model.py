@@ -6,14 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import fomm_export.export_model as export_model
 import onnx
 import pytest
 import torch
 import yaml
+
+from fomm_export import export_model
 from fomm_export.export_model import export_checkpoint, export_networks, export_stand_in
+from fomm_export.networks import Networks
 from fomm_export.onnx_graphs import model_graphs
 from fomm_export.parity import TOLERANCES
+from fomm_export.rewrites import rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, OutputError, ParityError
 from fomm_rt.model_folder import NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
@@ -36,9 +39,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def config(tmp_path: Path) -> str:
     path = tmp_path / "own.yaml"
     path.write_text(
-        yaml.safe_dump(
-            {"dataset_params": {"frame_shape": [64, 64, 3]}, "model_params": GOLDEN.meta["model_params"]}
-        )
+        yaml.safe_dump({"dataset_params": {"frame_shape": [64, 64, 3]}, "model_params": GOLDEN.meta["model_params"]})
     )
     return str(path)
 
@@ -117,32 +118,31 @@ def test_unknown_checkpoint_needs_a_configuration(tmp_path: Path, checkpoint: Pa
     assert not (tmp_path / "m").exists()
 
 
-def test_parity_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def damage(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    """Lets what is exported differ from what it is compared with by one bias."""
+
+    def rewrite(networks: Networks) -> Networks:
+        damaged = rewrite_for_inference(networks)
+        assert damaged.generator.final.bias is not None
+        damaged.generator.final.bias[0] += value
+        return damaged
+
+    monkeypatch.setattr(export_model, "rewrite_for_inference", rewrite)
+
+
+def test_parity_failure_leaves_the_earlier_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "m"
     output.mkdir()
     (output / "model.json").write_text("the earlier model")
-
-    def wrong(networks: object) -> object:
-        damaged = rewrite(networks)  # type: ignore[arg-type]
-        damaged.generator.final.bias += 0.01
-        return damaged
-
-    rewrite = export_model.rewrite_for_inference
-    monkeypatch.setattr(export_model, "rewrite_for_inference", wrong)
-    with pytest.raises(ParityError, match="prediction differs by 0.00"):
+    damage(monkeypatch, 0.01)
+    with pytest.raises(ParityError, match=r"prediction differs by 0\.00"):
         export_networks(Golden("small").networks, WEIGHTS, output, lambda _: None)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
     assert (output / "model.json").read_text() == "the earlier model"
 
 
 def test_values_that_are_not_finite_fail_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(networks: object) -> object:
-        damaged = rewrite(networks)  # type: ignore[arg-type]
-        damaged.generator.final.bias[0] = float("nan")
-        return damaged
-
-    rewrite = export_model.rewrite_for_inference
-    monkeypatch.setattr(export_model, "rewrite_for_inference", wrong)
+    damage(monkeypatch, float("nan"))
     with pytest.raises(ParityError, match="prediction differs by inf"):
         export_networks(Golden("small").networks, WEIGHTS, tmp_path / "m", lambda _: None)
     assert not (tmp_path / "m").exists()

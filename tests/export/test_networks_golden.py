@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from fomm_export.keypoint_detector import Keypoints
+
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
 
 KEYPOINTS = 1e-5
@@ -34,14 +36,14 @@ def test_every_tensor(name: str) -> None:
             assert max_abs(prediction, expected) <= PREDICTION
 
 
-def _assert_keypoints(golden: Golden, prefix: str, found: object) -> None:
-    value, jacobian = found  # type: ignore[misc]
+def _assert_keypoints(golden: Golden, prefix: str, found: Keypoints) -> None:
     expected = golden.keypoints(prefix)
-    assert max_abs(value[0].numpy(), expected.value) <= KEYPOINTS
+    assert max_abs(found.value[0].numpy(), expected.value) <= KEYPOINTS
     if expected.jacobian is None:
-        assert jacobian is None
+        assert found.jacobian is None
     else:
-        assert max_abs(jacobian[0].numpy(), expected.jacobian) <= KEYPOINTS
+        assert found.jacobian is not None
+        assert max_abs(found.jacobian[0].numpy(), expected.jacobian) <= KEYPOINTS
 
 
 def test_alignment_matters() -> None:

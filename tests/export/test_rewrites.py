@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+
 from fomm_export.geometry import inverse_2x2
 from fomm_export.layers import AntiAliasDownsample, UpBlock, gaussian_kernel
 from fomm_export.rewrites import TransposedUpBlock, rewrite_for_inference
 from golden_files import Golden, as_tensor
-from torch import nn
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (1, 1), (5, 3), (2, 7)])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnxruntime
 import pytest
+
 from fomm_rt.animator import Animator
 from fomm_rt.model_folder import NETWORKS, ModelFolder
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs

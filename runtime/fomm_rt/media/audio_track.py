@@ -1,0 +1,263 @@
+"""Carrying the sound of one file over into another, in step with the picture."""
+
+import logging
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec import Codec
+from av.container import InputContainer, OutputContainer
+from av.filter import Graph
+
+from fomm_rt.errors import MediaError
+from fomm_rt.media.input_container import demux, find_audio, find_start, open_input
+
+_logger = logging.getLogger("fomm_rt")
+
+# What players expect inside each format; all else is coded anew.
+_COPIED = {
+    ".mp4": frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac"}),
+    ".webm": frozenset({"opus", "vorbis"}),
+}
+_ENCODERS = {".mp4": ("aac", 192_000), ".mkv": ("aac", 192_000), ".webm": ("libopus", 128_000)}
+_OPUS_RATE = 48_000
+
+# A track without one good packet among its first ones is taken for unreadable.
+_PROBE_PACKETS = 256
+
+
+class AudioTrack:
+    """The sound track of an output, fed from an input that is demuxed as far as the picture has come.
+
+    Packets are copied where the format allows, so that nothing is lost; otherwise they are decoded and coded
+    as AAC (MP4, MKV) or Opus (WebM), mono as mono and everything else as stereo. Timestamps keep their offset
+    to the picture. Broken packets are skipped.
+    """
+
+    @classmethod
+    def attach(
+        cls, source: Path, output: OutputContainer, suffix: str, *, may_copy: bool = True
+    ) -> "AudioTrack | None":
+        """Adds a sound track to a container that is not started yet.
+
+        Args:
+            source: The file with the sound.
+            output: The container to write.
+            suffix: Its format: ".mp4", ".mkv" or ".webm".
+            may_copy: False if the packets are to be coded anew in any case.
+
+        Returns:
+            The track, or None where the source has no sound or, after a warning, none that can be read.
+        """
+        try:
+            source_container = open_input(source)
+        except MediaError as error:
+            _logger.warning("the result has no sound: %s", error)
+            return None
+        try:
+            stream = find_audio(source_container)
+            if stream is None:
+                if source_container.streams.audio:
+                    _logger.warning("%s: its sound is coded in an unknown way and is left out", source)
+                source_container.close()
+                return None
+            copies = may_copy and _can_copy(stream, output, suffix)
+            if not _is_readable(source, decode=not copies):
+                _logger.warning("%s: its sound cannot be read and is left out", source)
+                source_container.close()
+                return None
+            return cls(source_container, stream, output, suffix, copies)
+        except BaseException:
+            source_container.close()
+            raise
+
+    def __init__(
+        self, source: InputContainer, stream: AudioStream, output: OutputContainer, suffix: str, copies: bool
+    ) -> None:
+        self._source = source
+        self._stream = stream
+        self._output = output
+        self._start = find_start(source)
+        self._packets = demux(source, stream)
+        self._reached = Fraction(-1)
+        self._last_dts: int | None = None
+        self._transcoder: _Transcoder | None = None
+        if copies:
+            self._out_stream = output.add_stream_from_template(stream)
+        else:
+            encoder, bit_rate = _ENCODERS[suffix]
+            self._out_stream = _add_encoder(output, stream, encoder, bit_rate)
+            self._transcoder = _Transcoder(self._out_stream)
+
+    @property
+    def copies(self) -> bool:
+        """Whether packets are copied rather than coded anew."""
+        return self._transcoder is None
+
+    def advance(self, until: Fraction) -> None:
+        """Writes the sound up to a time.
+
+        Args:
+            until: Seconds from the start of the source.
+        """
+        while self._reached <= until and self._forward_packet():
+            pass
+
+    def finish(self) -> None:
+        """Writes the rest of the sound."""
+        while self._forward_packet():
+            pass
+        if self._transcoder is not None:
+            self._transcode(None)
+            self._output.mux(self._transcoder.flush())
+
+    def close(self) -> None:
+        """Closes the source."""
+        self._packets.close()
+        self._source.close()
+
+    def _forward_packet(self) -> bool:
+        """Copies or transcodes the next packet; returns False at the end."""
+        packet = next(self._packets, None)
+        if packet is None:
+            return False
+        if packet.is_corrupt:
+            return True
+        time_base = packet.time_base
+        if packet.pts is not None:
+            self._reached = max(self._reached, packet.pts * time_base - self._start)
+        if self._transcoder is None:
+            self._copy(packet)
+            return True
+        self._transcode(packet)
+        return True
+
+    def _transcode(self, packet: "av.Packet[AudioStream] | None") -> None:
+        """Decodes a packet, or drains the decoder, and writes what comes of it."""
+        assert self._transcoder is not None
+        coded: list[av.Packet[AudioStream]] = []
+        with suppress(av.FFmpegError):
+            for frame in self._stream.decode(packet):
+                # Frames drained at the end carry no time base of their own.
+                frame.time_base = self._stream.time_base
+                coded += self._transcoder.encode(frame, self._start)
+        self._output.mux(coded)
+
+    def _copy(self, packet: "av.Packet[AudioStream]") -> None:
+        shift = round(self._start / packet.time_base)
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            return
+        packet.pts = (packet.pts if packet.pts is not None else dts) - shift
+        packet.dts = dts - shift
+        # Muxers end the whole file at a timestamp that goes back; a damaged packet is not worth that.
+        if self._last_dts is not None and packet.dts <= self._last_dts:
+            return
+        self._last_dts = packet.dts
+        packet.stream = self._out_stream
+        # A packet that the muxer finds malformed is lost; a full disk is another error and goes up.
+        with suppress(av.InvalidDataError, av.ArgumentError):
+            self._output.mux(packet)
+
+
+class _Transcoder:
+    """Resamples decoded sound into what an encoder takes, filling gaps with silence."""
+
+    def __init__(self, stream: AudioStream) -> None:
+        self._stream = stream
+        self._graph: Graph | None = None
+        self._graph_input: tuple[int, str, str] | None = None
+        self._next_time: Fraction | None = None
+
+    def encode(self, frame: AudioFrame, start: Fraction) -> "list[av.Packet[AudioStream]]":
+        """Encodes a decoded frame whose timestamps begin at `start` seconds."""
+        time_base = frame.time_base or Fraction(1, frame.sample_rate)
+        time = frame.pts * time_base - start if frame.pts is not None else self._next_time or Fraction(0)
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(time * frame.sample_rate)
+        self._next_time = time + Fraction(frame.samples, frame.sample_rate)
+        packets: list[av.Packet[AudioStream]] = []
+        description = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if self._graph is None or description != self._graph_input:
+            packets += self._drain()
+            self._graph = self._build(description)
+            self._graph_input = description
+        self._graph.push(frame)
+        return packets + self._pull()
+
+    def flush(self) -> "list[av.Packet[AudioStream]]":
+        """Returns what is left, at the end."""
+        return self._drain() + self._stream.encode(None)
+
+    def _drain(self) -> "list[av.Packet[AudioStream]]":
+        if self._graph is None:
+            return []
+        self._graph.push(None)
+        return self._pull()
+
+    def _pull(self) -> "list[av.Packet[AudioStream]]":
+        packets: list[av.Packet[AudioStream]] = []
+        assert self._graph is not None
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return packets
+            assert isinstance(frame, AudioFrame)
+            packets += self._stream.encode(frame)
+
+    def _build(self, description: tuple[int, str, str]) -> Graph:
+        rate, form, layout = description
+        context = self._stream.codec_context
+        graph = Graph()
+        source = graph.add(
+            "abuffer", f"sample_rate={rate}:sample_fmt={form}:channel_layout={layout}:time_base=1/{rate}"
+        )
+        # async=1 fills gaps with silence and trims overlaps, which otherwise would shift all that follows.
+        resample = graph.add("aresample", f"{context.sample_rate}:async=1:min_hard_comp=0.02")
+        shape = graph.add(
+            "aformat",
+            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
+            f":channel_layouts={context.layout.name}",
+        )
+        graph.link_nodes(source, resample, shape, graph.add("abuffersink")).configure()
+        return graph
+
+
+def _can_copy(stream: AudioStream, output: OutputContainer, suffix: str) -> bool:
+    codec = stream.codec_context.codec.canonical_name
+    return codec in output.supported_codecs and codec in _COPIED.get(suffix, {codec})
+
+
+def _add_encoder(output: OutputContainer, stream: AudioStream, encoder: str, bit_rate: int) -> AudioStream:
+    rates = Codec(encoder, "w").audio_rates or [_OPUS_RATE]
+    rate = stream.codec_context.sample_rate
+    layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+    added = output.add_stream(encoder, rate=rate if rate in rates and encoder != "libopus" else _OPUS_RATE)
+    assert isinstance(added, AudioStream)
+    added.codec_context.layout = layout
+    added.codec_context.bit_rate = bit_rate // 2 if layout == "mono" else bit_rate
+    return added
+
+
+def _is_readable(path: Path, decode: bool) -> bool:
+    """Whether the first packets hold sound, looked at in a container of its own."""
+    with open_input(path) as container:
+        stream = find_audio(container)
+        if stream is None:
+            return False
+        packets = demux(container, stream)
+        for _, packet in zip(range(_PROBE_PACKETS), packets, strict=False):
+            if packet.is_corrupt or (packet.pts is None and packet.dts is None and not decode):
+                continue
+            if not decode:
+                return True
+            try:
+                if stream.decode(packet):
+                    return True
+            except av.FFmpegError:
+                continue
+    return False

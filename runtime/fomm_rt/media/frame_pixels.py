@@ -1,0 +1,83 @@
+"""Turning a decoded video frame into the RGB pixels a player would show."""
+
+from fractions import Fraction
+
+import numpy as np
+from av.sidedata.sidedata import SideData
+from av.video.frame import VideoFrame as CodedFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from fomm_rt.media.alpha import lay_over_white
+from fomm_rt.media.orientation import orient_by_matrix
+
+# swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full
+# chroma interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
+_BILINEAR = 0x0002
+_BICUBIC = 0x0004
+EXACT = 0x2000 | 0x4000 | 0x40000
+
+# Standard definition is coded with BT.601, high definition with BT.709, where a file does not say.
+LARGEST_SD_HEIGHT = 576
+
+_UNSPECIFIED_MATRICES = (2, 3)
+_LARGEST_PIXEL_ASPECT = 8
+
+
+def guess_colorspace(height: int) -> Colorspace:
+    """Returns the colour matrix that players assume for untagged video of a height in pixels."""
+    return Colorspace.ITU601 if height <= LARGEST_SD_HEIGHT else Colorspace.ITU709
+
+
+class FramePixels:
+    """Converts the frames of one stream; keeps the scaler between frames."""
+
+    def __init__(self, pixel_aspect: Fraction | None) -> None:
+        """Sets up the conversion.
+
+        Args:
+            pixel_aspect: Width of a pixel over its height; None or nonsense counts as square.
+        """
+        sensible = pixel_aspect is not None and 1 <= max(pixel_aspect, 1 / (pixel_aspect or 1)) <= _LARGEST_PIXEL_ASPECT
+        self._pixel_aspect = pixel_aspect if sensible and pixel_aspect else Fraction(1)
+        self._reformatter = VideoReformatter()
+
+    def convert(self, frame: CodedFrame) -> NDArray[np.uint8]:
+        """Converts one frame.
+
+        The frame's own matrix and range are used, transparency is laid over white, pixels that are not square
+        are resampled along the width, and the display matrix is obeyed.
+
+        Args:
+            frame: As decoded, of any pixel format and size.
+
+        Returns:
+            (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
+        """
+        has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
+        is_rgb = frame.format.is_rgb or frame.format.has_palette
+        full_range = is_rgb or frame.format.name.startswith(("yuvj", "gray"))
+        source_range = frame.color_range or (ColorRange.JPEG if full_range else ColorRange.MPEG)
+        untagged = frame.colorspace in _UNSPECIFIED_MATRICES and not is_rgb
+        width = max(1, round(frame.width * self._pixel_aspect))
+        converted = self._reformatter.reformat(
+            frame,
+            width=width,
+            format="rgba" if has_alpha else "rgb24",
+            src_colorspace=guess_colorspace(frame.height) if untagged else None,
+            interpolation=EXACT | (_BILINEAR if width == frame.width else _BICUBIC),
+            src_color_range=source_range,
+            dst_color_range=ColorRange.JPEG,
+            # Threads inside the scaler cost more than they bring at these sizes.
+            threads=1,
+        )
+        pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)
+        if has_alpha:
+            pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
+        oriented = orient_by_matrix(pixels, _display_matrix(frame))
+        return np.require(oriented, requirements=["C", "W"])
+
+
+def _display_matrix(frame: CodedFrame) -> bytes | None:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return bytes(matrix) if isinstance(matrix, SideData) else None

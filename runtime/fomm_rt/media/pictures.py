@@ -1,0 +1,147 @@
+"""Reading a picture from whatever file holds one, and writing a picture."""
+
+import logging
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.errors import MediaError, OutputError
+from fomm_rt.media.input_file import name_content, read_head, require_file
+from fomm_rt.media.picture_format import PictureKind, find_kind
+from fomm_rt.media.pixels import require_pixels
+from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_rt.media.still_picture import decode_still, find_still
+from fomm_rt.media.video_reader import VideoReader
+
+_logger = logging.getLogger("fomm_rt")
+
+# A picture of unknown format is read whole to be tried; a file larger than this is no picture.
+_LARGEST_UNKNOWN_BYTES = 256 * 1024 * 1024
+
+_ENCODINGS: dict[str, tuple[str, list[int]]] = {
+    ".png": (".png", []),
+    ".jpg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
+    ".jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
+    ".webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 95]),
+}
+
+
+def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """Reads a picture upright, in colour and without transparency.
+
+    EXIF orientation is honoured, grey becomes RGB, transparency is laid over white and 16 bits become 8 by
+    rounding. Of a video or an animation the first frame is taken and a warning is logged.
+
+    Args:
+        path: A PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF file or whatever else OpenCV decodes, or a video.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
+
+    Raises:
+        MediaError: If the file is missing, empty, a folder, not permitted, damaged or no picture.
+    """
+    file = require_file(path)
+    kind = find_still(file)
+    if kind is PictureKind.HEIC:
+        raise MediaError(f"{file} is a HEIC picture, which cannot be read; export it as JPEG or PNG.")
+    if kind is not None:
+        pixels = decode_still(file, kind)
+        # AVIF and GIF are missing from some builds of OpenCV; FFmpeg reads them as videos of one frame.
+        if pixels is None and kind in (PictureKind.AVIF, PictureKind.GIF):
+            pixels = _read_first_frame(file)
+        if pixels is None:
+            raise MediaError(f"{file} is a damaged {kind.value} picture; copy or export it again.")
+        return pixels
+    if find_kind(read_head(file)) is PictureKind.WEBP:
+        pixels = decode_still(file, PictureKind.WEBP)
+        if pixels is None:
+            raise MediaError(f"{file} is an animated WebP, which cannot be read; convert it to GIF or PNG.")
+        _warn_of_first_frame(file)
+        return pixels
+    return _read_unknown(file)
+
+
+def is_picture(path: str | os.PathLike[str]) -> bool:
+    """Tells by its content whether a file is a still picture.
+
+    Args:
+        path: Any path. The name does not matter; an animated GIF, PNG or WebP is a video.
+
+    Returns:
+        True for a PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF or HEIC file with one frame.
+
+    Raises:
+        MediaError: If the file is missing, a folder, empty or may not be read.
+    """
+    return find_still(require_file(path)) is not None
+
+
+def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
+    """Writes a picture; the old file stays until the new one is complete.
+
+    Args:
+        path: Ends in .png, .jpg, .jpeg or .webp; JPEG and WebP are written at quality 95.
+        pixels: (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: If the pixels are not a picture.
+        OutputError: If the ending is another, the picture is too large for the format, or the file cannot be
+            written.
+    """
+    target = Path(path)
+    encoding = _ENCODINGS.get(target.suffix.lower())
+    if encoding is None:
+        raise OutputError(
+            f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_ENCODINGS)}."
+        )
+    require_pixels(pixels)
+    suffix, options = encoding
+    content = _encode(target, pixels, suffix, options)
+    with StagedOutput(target) as staged:
+        with reporting_failures(target):
+            staged.path.write_bytes(content)
+        staged.commit()
+
+
+def _encode(target: Path, pixels: NDArray[np.uint8], suffix: str, options: list[int]) -> bytes:
+    try:
+        encoded, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+        if encoded:
+            return content.tobytes()
+    except cv2.error:
+        # OpenCV's own words name a line of its source; the cause is always the size.
+        pass
+    height, width = pixels.shape[:2]
+    raise OutputError(f"{target} cannot hold a picture of {width}x{height} pixels; write it as .png.")
+
+
+def _read_unknown(file: Path) -> NDArray[np.uint8]:
+    """First frame of a video or an animation, else whatever OpenCV can make of the file."""
+    try:
+        pixels = _read_first_frame(file)
+    except MediaError as refusal:
+        found = name_content(file)
+        if found is None and file.stat().st_size <= _LARGEST_UNKNOWN_BYTES:
+            decoded = decode_still(file, None)
+            if decoded is not None:
+                return decoded
+        if found is not None:
+            raise MediaError(f"{file} is {found}, not a picture; give a PNG, JPEG or WebP file.") from None
+        raise MediaError(
+            f"{file} is neither a picture nor a readable video; give a PNG, JPEG or WebP file."
+        ) from refusal
+    _warn_of_first_frame(file)
+    return pixels
+
+
+def _read_first_frame(file: Path) -> NDArray[np.uint8]:
+    with VideoReader.of_moving_picture(file) as reader:
+        return next(iter(reader)).pixels
+
+
+def _warn_of_first_frame(file: Path) -> None:
+    _logger.warning("%s is a video; its first frame is used as the picture", file)

@@ -1,0 +1,127 @@
+"""Decoding one still picture with OpenCV, silently and without accepting half a file."""
+
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.errors import MediaError
+from fomm_rt.media.alpha import lay_over_white
+from fomm_rt.media.input_file import read_head, read_whole
+from fomm_rt.media.orientation import orient_by_exif
+from fomm_rt.media.picture_format import PictureKind, find_damage, find_kind, find_orientation, is_animated
+
+_logger = logging.getLogger("fomm_rt")
+_MAYBE_ANIMATED = (PictureKind.PNG, PictureKind.WEBP, PictureKind.GIF)
+_stderr_lock = threading.Lock()
+
+
+def find_still(path: Path) -> PictureKind | None:
+    """Tells the format of a file that holds one still picture.
+
+    Args:
+        path: An existing file.
+
+    Returns:
+        The format, or None for an animation, a video and anything else.
+
+    Raises:
+        MediaError: If the file cannot be read.
+    """
+    kind = find_kind(read_head(path))
+    if kind in _MAYBE_ANIMATED and is_animated(read_whole(path), kind):
+        return None
+    return kind
+
+
+def decode_still(path: Path, kind: PictureKind | None) -> NDArray[np.uint8] | None:
+    """Decodes a picture file upright, opaque and with eight bits per channel.
+
+    Args:
+        path: An existing file.
+        kind: Its format, or None where only OpenCV may know it.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous; None where OpenCV does not know the format.
+
+    Raises:
+        MediaError: If the file is damaged, cut off, or larger than can be decoded.
+    """
+    content = read_whole(path)
+    damage = find_damage(content, kind) if kind else None
+    if damage:
+        raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")
+    with _captured_stderr() as complaints:
+        try:
+            decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error as error:
+            raise MediaError(
+                f"{path} cannot be decoded: {_name(kind)} picture of a size or form that OpenCV refuses "
+                f"({error.err}). Convert it to PNG or JPEG."
+            ) from error
+    if decoded is None:
+        return None
+    for complaint in complaints:
+        _logger.warning("%s is damaged (%s); parts of the picture may be wrong", path, complaint)
+    pixels = _to_rgb(path, decoded)
+    # OpenCV itself turns TIFF pictures; of the other formats it is told to leave the pixels as stored.
+    if kind is not None and kind is not PictureKind.TIFF:
+        pixels = orient_by_exif(pixels, find_orientation(content, kind))
+    return np.ascontiguousarray(pixels)
+
+
+def _to_rgb(path: Path, decoded: NDArray[Any]) -> NDArray[np.uint8]:
+    """(H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of any depth to (H, W, 3) uint8 RGB."""
+    if decoded.dtype.kind == "f":
+        decoded = np.rint(np.nan_to_num(decoded).clip(0.0, 1.0) * 255).astype(np.uint8)
+    if decoded.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
+        raise MediaError(f"{path} has {decoded.dtype} pixels; 8 or 16 bits were expected. Convert it to PNG.")
+    if decoded.ndim == 2:
+        decoded = decoded[..., None]
+    channels = decoded.shape[2]
+    colour = decoded[..., :1].repeat(3, axis=2) if channels < 3 else decoded[..., 2::-1]
+    if channels in (2, 4):
+        colour = lay_over_white(colour, decoded[..., -1])
+    if colour.dtype == np.uint16:
+        colour = ((colour.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return colour
+
+
+def _name(kind: PictureKind | None) -> str:
+    return kind.value if kind else "unknown"
+
+
+@contextmanager
+def _captured_stderr() -> Iterator[list[str]]:
+    """Collects what C libraries print: libjpeg and libpng write to file descriptor 2, past any logging.
+
+    Yields:
+        A list that holds the distinct lines, of at most a few, once the context is left.
+    """
+    lines: list[str] = []
+    with _stderr_lock, tempfile.TemporaryFile() as sink:
+        try:
+            sys.stderr.flush()
+            saved = os.dup(2)
+        except (OSError, AttributeError, ValueError):
+            # The process has no standard error, so nothing can reach it.
+            yield lines
+            return
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            sink.seek(0)
+            printed = sink.read(4096).decode("utf-8", "replace").splitlines()
+            lines.extend(list(dict.fromkeys(line.strip() for line in printed if line.strip()))[:3])

@@ -1,0 +1,240 @@
+"""The frame rate of a video, exactly, found by reading the timestamps of all its packets before any decoding.
+
+Containers round timestamps to their ticks (Matroska to milliseconds: 33, 67, 100), so a rate r is taken for
+constant when the differences t_i - i / r of all frames stay within one tick of each other. Where no rate does
+that, the timestamps themselves are the timing.
+"""
+
+import heapq
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from fomm_rt.errors import MediaError
+from fomm_rt.media.input_container import demux, find_video, open_input
+
+_logger = logging.getLogger("fomm_rt")
+
+FALLBACK_RATE = Fraction(25)
+_HIGHEST_RATE = 1000
+
+# Packets come in decoding order. No codec reorders further than 16 frames; hidden frames double that.
+_REORDER_DEPTH = 32
+
+_VP8_SHOW_FRAME = 0x10
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When the frames of a video are shown.
+
+    Attributes:
+        rate: Frames per second where constant, as an exact fraction; None where timestamps vary.
+        time_base: Seconds per tick; every frame time is a whole number of ticks after the first frame's.
+        frame_count: Frames that the file announces; damaged ones may yet be skipped. None where unknown.
+        duration: Seconds from the start of the first frame to the end of the last; None where unknown.
+        last_duration: Seconds that the last frame is shown where timestamps vary; None where unknown.
+    """
+
+    rate: Fraction | None
+    time_base: Fraction
+    frame_count: int | None = None
+    duration: Fraction | None = None
+    last_duration: Fraction | None = None
+
+    @classmethod
+    def constant(cls, rate: Fraction, frame_count: int | None = None) -> "Timing":
+        """Returns the timing of frames at a constant rate.
+
+        Args:
+            rate: Frames per second, positive.
+            frame_count: How many frames there are, where known.
+        """
+        duration = None if frame_count is None else frame_count / rate
+        return cls(rate, 1 / rate, frame_count, duration)
+
+
+@dataclass(frozen=True)
+class ScannedTiming:
+    """A timing and whether the frames' own timestamps can be used.
+
+    Attributes:
+        timing: The timing.
+        has_timestamps: False where frames are to be counted, frame i being shown at i / rate.
+    """
+
+    timing: Timing
+    has_timestamps: bool
+
+
+def read_timing(path: Path) -> Timing:
+    """Finds the timing of a video file without decoding it.
+
+    Args:
+        path: A video file.
+
+    Returns:
+        Its timing.
+
+    Raises:
+        MediaError: If the file cannot be opened or holds no video stream.
+    """
+    with open_input(path) as container:
+        stream = find_video(container)
+        if stream is None:
+            raise MediaError(f"{path} holds no video stream; give a file with moving pictures.")
+        return scan_timing(path, container, stream).timing
+
+
+def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> ScannedTiming:
+    """Reads all packets of a stream and finds its timing, in constant memory.
+
+    Args:
+        path: The file's name, for warnings.
+        container: Positioned at its start; afterwards at its end.
+        stream: The stream to scan.
+
+    Returns:
+        The timing; of a stream without timestamps the announced rate, or 25 with a warning.
+    """
+    tick = stream.time_base or Fraction(1, av.time_base)
+    declared = _declared_rates(stream)
+    packets = _TimedPackets(container, stream)
+    fit = _RateFit(tick, _rate_candidates(declared))
+    for time, duration in _in_order(packets):
+        fit.add(time, duration)
+    if packets.untimed or not packets.timed:
+        rate = declared[0] if declared else FALLBACK_RATE
+        if not declared:
+            _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
+        count = packets.timed + packets.untimed
+        return ScannedTiming(Timing.constant(rate, count), has_timestamps=False)
+    return ScannedTiming(fit.timing(_announced_end(container, stream)), has_timestamps=True)
+
+
+def _announced_end(container: InputContainer, stream: VideoStream) -> int | None:
+    """The end of the last frame in ticks where the file says it better than its packets do.
+
+    MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
+    duration is right. Other formats only estimate theirs.
+    """
+    if not container.format.name.startswith("mov") or stream.duration is None or stream.start_time is None:
+        return None
+    return stream.start_time + stream.duration
+
+
+def _declared_rates(stream: VideoStream) -> list[Fraction]:
+    """The plausible rates that FFmpeg derived from headers and the first packets, best first."""
+    rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+    return list(dict.fromkeys(rate for rate in rates if rate is not None and 0 < rate <= _HIGHEST_RATE))
+
+
+def _rate_candidates(declared: list[Fraction]) -> list[Fraction]:
+    """The declared rates, then the whole and the NTSC rates (30000/1001 and the like) nearest to them.
+
+    A rate measured from millisecond timestamps is off in the last digits; the true one is nearly always one
+    of these neighbours.
+    """
+    nearest = [round(rate) for rate in declared if round(rate) > 0]
+    ntsc = [Fraction(max(1, round(rate * 1001 / 1000)) * 1000, 1001) for rate in declared]
+    return list(dict.fromkeys([*declared, *map(Fraction, nearest), *ntsc]))
+
+
+class _TimedPackets:
+    """Presentation times and durations, in ticks and in decoding order, of the packets that show a frame."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container = container
+        self._stream = stream
+        self.timed = 0
+        self.untimed = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        codec = self._stream.codec_context
+        is_vp8 = codec is not None and codec.name in ("vp8", "libvpx")
+        for packet in demux(self._container, self._stream):
+            if packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOW_FRAME):
+                continue
+            if packet.pts is None:
+                self.untimed += 1
+            else:
+                self.timed += 1
+                yield packet.pts, packet.duration or 0
+
+
+def _in_order(packets: _TimedPackets) -> Iterator[tuple[int, int]]:
+    """Sorts by presentation time with a small heap."""
+    heap: list[tuple[int, int]] = []
+    for entry in packets:
+        heapq.heappush(heap, entry)
+        if len(heap) > _REORDER_DEPTH:
+            yield heapq.heappop(heap)
+    while heap:
+        yield heapq.heappop(heap)
+
+
+class _RateFit:
+    """Tests candidate rates against timestamps as they come.
+
+    For a rate p / q and ticks of n / d seconds, (t_i - i / r) d p = ticks n p - i q d is a whole number, so
+    the test is exact and cheap: its spread over all frames may not exceed one tick, n p.
+    """
+
+    def __init__(self, tick: Fraction, candidates: list[Fraction]) -> None:
+        self._tick = tick
+        self._candidates = candidates
+        self._lowest = [0] * len(candidates)
+        self._highest = [0] * len(candidates)
+        self._fitting = list(range(len(candidates)))
+        self._count = 0
+        self._first = 0
+        self._last = 0
+        self._last_step = 0
+        self._last_duration = 0
+
+    def add(self, time: int, duration: int) -> None:
+        """Takes the next frame: its time and duration in ticks."""
+        if self._count == 0:
+            self._first = time
+        else:
+            self._last_step = time - self._last
+        self._last, self._last_duration = time, duration
+        numerator, denominator = self._tick.numerator, self._tick.denominator
+        still_fitting = []
+        for index in self._fitting:
+            rate = self._candidates[index]
+            residual = (time - self._first) * numerator * rate.numerator
+            residual -= self._count * rate.denominator * denominator
+            self._lowest[index] = min(self._lowest[index], residual)
+            self._highest[index] = max(self._highest[index], residual)
+            if self._highest[index] - self._lowest[index] <= numerator * rate.numerator:
+                still_fitting.append(index)
+        self._fitting = still_fitting
+        self._count += 1
+
+    def timing(self, announced_end: int | None) -> Timing:
+        """Returns the constant timing if any candidate fits all frames, else the varying one.
+
+        Args:
+            announced_end: End of the last frame in ticks, where the file says it.
+        """
+        if self._fitting or self._count == 1:
+            rate = self._candidates[self._fitting[0]] if self._fitting else FALLBACK_RATE
+            return Timing(rate, self._tick, self._count, self._count / rate)
+        last_ticks = self._last_duration or self._last_step
+        if announced_end is not None and announced_end > self._last:
+            last_ticks = announced_end - self._last
+        last_duration = max(last_ticks, 1) * self._tick
+        return Timing(
+            rate=None,
+            time_base=self._tick,
+            frame_count=self._count,
+            duration=(self._last - self._first) * self._tick + last_duration,
+            last_duration=last_duration,
+        )

@@ -1,0 +1,214 @@
+"""Decoding a video frame by frame, in constant memory, past damage."""
+
+import logging
+import os
+import weakref
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame as CodedFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from fomm_rt.errors import MediaError
+from fomm_rt.media.frame_pixels import FramePixels
+from fomm_rt.media.input_container import demux, find_audio, find_start, find_video, open_input
+from fomm_rt.media.input_file import read_head, require_file
+from fomm_rt.media.picture_format import PictureKind, find_kind
+from fomm_rt.media.still_picture import decode_still, find_still
+from fomm_rt.media.timing import FALLBACK_RATE, ScannedTiming, Timing, scan_timing
+
+_logger = logging.getLogger("fomm_rt")
+
+# A decoder that is being drained may report this many faults in a row before it is given up.
+_DRAIN_ATTEMPTS = 64
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One decoded frame.
+
+    Attributes:
+        index: Counts the frames that were decoded, from 0.
+        time: Seconds from the start of the container; of the first frame above 0 where sound begins earlier.
+        pixels: (H, W, 3) uint8 RGB, contiguous; belongs to the caller.
+    """
+
+    index: int
+    time: Fraction
+    pixels: NDArray[np.uint8]
+
+
+class VideoReader:
+    """Reads the frames of a video file, as often as wanted, each time from the first.
+
+    Rotation, colour matrix and range, pixel aspect and transparency (over white) are taken care of. Packets
+    that cannot be decoded are skipped and counted; one warning names the count at the end. A still picture is
+    a video of one frame. Memory does not grow with the length of the video.
+
+        with VideoReader("clip.mp4") as reader:
+            for frame in reader:
+                print(frame.time, frame.pixels.shape)
+
+    Attributes:
+        path: The file.
+        timing: When its frames are shown.
+        width: Pixels across the first frame, after rotation.
+        height: Pixels down the first frame, after rotation.
+        has_audio: Whether the file has a sound track.
+        skipped_packets: Packets that the latest iteration could not decode.
+    """
+
+    path: Path
+    timing: Timing
+    width: int
+    height: int
+    has_audio: bool
+    skipped_packets: int
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Scans the file's timestamps and decodes its first frame.
+
+        Args:
+            path: A video file, or a picture.
+
+        Raises:
+            MediaError: If the file is missing, empty, a folder, not permitted, no video, or nothing in it
+                can be decoded.
+        """
+        self._open(require_file(path), still=find_still(Path(path)))
+
+    @classmethod
+    def of_moving_picture(cls, path: Path) -> "VideoReader":
+        """Opens a file as a video even where its content looks like a still picture.
+
+        Args:
+            path: An existing file.
+
+        Raises:
+            MediaError: As the constructor does.
+        """
+        reader = cls.__new__(cls)
+        reader._open(path, still=None)
+        return reader
+
+    def _open(self, path: Path, still: PictureKind | None) -> None:
+        self.path = path
+        self.skipped_packets = 0
+        self._passes: weakref.WeakSet[Generator[VideoFrame, None, None]] = weakref.WeakSet()
+        self._closed = False
+        self._still = None
+        if still is not None:
+            self._still = self._open_still(still)
+            return
+        if find_kind(read_head(path)) is PictureKind.WEBP:
+            raise MediaError(f"{path} is an animated WebP, which cannot be read; convert it to GIF or MP4.")
+        with open_input(path) as container:
+            stream = self._require_video(container)
+            self.has_audio = find_audio(container) is not None
+            self._scanned: ScannedTiming = scan_timing(path, container, stream)
+            self.timing = self._scanned.timing
+        first = next(self._decode(), None)
+        if first is None:
+            raise MediaError(
+                f"{path} has a video stream, but no frame of it can be decoded: it is empty, damaged or "
+                "encrypted. Export it again as MP4."
+            )
+        self.height, self.width = first.pixels.shape[:2]
+        self.skipped_packets = 0
+
+    def _open_still(self, kind: PictureKind) -> NDArray[np.uint8]:
+        pixels = decode_still(self.path, kind)
+        if pixels is None:
+            raise MediaError(f"{self.path} is a {kind.value} picture that cannot be decoded; give a video.")
+        _logger.warning("%s is a picture; it is used as a driving video of one frame", self.path)
+        self.has_audio = False
+        self.timing = Timing.constant(FALLBACK_RATE, frame_count=1)
+        self.height, self.width = pixels.shape[:2]
+        return pixels
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Decodes from the first frame.
+
+        Raises:
+            MediaError: If the file changed or vanished since it was opened, or the reader is closed.
+        """
+        if self._closed:
+            raise MediaError(f"{self.path} was closed; open it again to read it.")
+        frames = self._decode_and_warn()
+        self._passes.add(frames)
+        return frames
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all iterations and closes the file; may be called again."""
+        self._closed = True
+        for frames in list(self._passes):
+            frames.close()
+
+    def _decode_and_warn(self) -> Generator[VideoFrame, None, None]:
+        self.skipped_packets = 0
+        if self._still is not None:
+            yield VideoFrame(0, Fraction(0), self._still.copy())
+            return
+        yield from self._decode()
+        if self.skipped_packets:
+            packets = "packet was" if self.skipped_packets == 1 else "packets were"
+            _logger.warning("%s: %d broken %s skipped", self.path, self.skipped_packets, packets)
+
+    def _decode(self) -> Generator[VideoFrame, None, None]:
+        with open_input(self.path) as container:
+            stream = self._require_video(container)
+            start = find_start(container) if self._scanned.has_timestamps else Fraction(0)
+            converter = FramePixels(stream.sample_aspect_ratio)
+            for index, frame in enumerate(self._coded_frames(container, stream)):
+                # Frames drained at the end carry no time base of their own, so the stream's is used for all.
+                time = self._time_of(frame.pts, stream.time_base, index)
+                yield VideoFrame(index, time - start, converter.convert(frame))
+
+    def _coded_frames(self, container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
+        """All frames the decoder delivers; faults are counted and passed over."""
+        stream.thread_type = "AUTO"
+        for packet in demux(container, stream):
+            try:
+                frames = stream.decode(packet)
+            except av.FFmpegError:
+                self.skipped_packets += 1
+                continue
+            yield from frames
+        for _ in range(_DRAIN_ATTEMPTS):
+            try:
+                yield from stream.decode(None)
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                self.skipped_packets += 1
+                continue
+            return
+
+    def _time_of(self, ticks: int | None, time_base: Fraction | None, index: int) -> Fraction:
+        if self._scanned.has_timestamps and ticks is not None and time_base is not None:
+            return ticks * time_base
+        return index / (self.timing.rate or FALLBACK_RATE)
+
+    def _require_video(self, container: InputContainer) -> VideoStream:
+        stream = find_video(container)
+        if stream is None:
+            held = "only sound" if find_audio(container) is not None else "no video stream"
+            raise MediaError(f"{self.path} holds {held}; give a file with moving pictures.")
+        if stream.codec_context is None:
+            raise MediaError(f"{self.path} is coded in a way that cannot be decoded; convert it to H.264 in MP4.")
+        return stream

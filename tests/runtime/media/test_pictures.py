@@ -1,0 +1,321 @@
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fomm_rt.errors import ImageError, MediaError, OutputError
+from fomm_rt.media.pictures import is_picture, read_picture, write_picture
+from fomm_rt.media.video_reader import VideoReader
+
+
+def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """A colour gradient that survives JPEG; its corners all differ."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    red, green = rows * 255 // (height - 1), columns * 255 // (width - 1)
+    return np.stack([red, green, np.full_like(red, 60)], axis=2).astype(np.uint8)
+
+
+def encoded(pixels: NDArray[np.integer[Any]], suffix: str) -> bytes:
+    """Encodes RGB, RGBA or grey with OpenCV."""
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    done, content = cv2.imencode(suffix, pixels)
+    assert done
+    return content.tobytes()
+
+
+def exif(orientation: int, order: str) -> bytes:
+    magic = b"II*\x00" if order == "<" else b"MM\x00*"
+    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    return magic + struct.pack(f"{order}IH", 8, 1) + entry + bytes(4)
+
+
+def with_exif(content: bytes, suffix: str, body: bytes) -> bytes:
+    if suffix == ".jpg":
+        segment = b"Exif\x00\x00" + body
+        return content[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + content[2:]
+    if suffix == ".png":
+        chunk = b"eXIf" + body
+        return content[:33] + struct.pack(">I", len(body)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
+    body += bytes(len(body) % 2)
+    size = struct.pack("<I", 63)[:3] + struct.pack("<I", 47)[:3]
+    extended = b"VP8X" + struct.pack("<I", 10) + b"\x08\x00\x00\x00" + size
+    chunks = extended + content[12:] + b"EXIF" + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+# What EXIF says must be done to the stored pixels, in NumPy's words.
+UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored, 1),
+}
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_orientation_is_honoured(tmp_path: Path, suffix: str, orientation: int, order: str) -> None:
+    path = tmp_path / f"turned{suffix}"
+    path.write_bytes(with_exif(encoded(smooth(), suffix), suffix, exif(orientation, order)))
+    pixels = read_picture(path)
+    expected = UPRIGHT[orientation](smooth())
+    assert pixels.shape == expected.shape
+    assert pixels.flags.c_contiguous
+    assert np.abs(pixels.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("body", [b"", b"II*\x00", b"II*\x00\xff\xff\xff\xff", exif(9, "<"), exif(0, ">"), b"garbage"])
+def test_malformed_exif_counts_as_upright(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(with_exif(encoded(smooth(), ".jpg"), ".jpg", body))
+    assert read_picture(path).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
+def test_lossless_formats_come_back_exactly(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"exact{suffix}"
+    path.write_bytes(encoded(smooth(), suffix))
+    assert np.array_equal(read_picture(path), smooth())
+    assert is_picture(path)
+
+
+def test_grey_becomes_rgb(tmp_path: Path) -> None:
+    grey = smooth()[..., 0]
+    for suffix in (".png", ".jpg", ".tiff"):
+        path = tmp_path / f"grey{suffix}"
+        path.write_bytes(encoded(grey, suffix))
+        pixels = read_picture(path)
+        assert pixels.shape == (48, 64, 3)
+        assert np.abs(pixels.astype(int) - grey[..., None]).max() <= 4
+
+
+def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:
+    values = np.arange(0, 65536, 16, dtype=np.uint32)[:3072].astype(np.uint16).reshape(48, 64)
+    values[0, :3] = (65535, 128, 129)
+    path = tmp_path / "deep.png"
+    path.write_bytes(encoded(values, ".png"))
+    expected = np.rint(values.astype(np.float64) * 255 / 65535).astype(np.uint8)
+    assert np.array_equal(read_picture(path)[..., 0], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_transparency_is_laid_over_white(tmp_path: Path, dtype: type[np.integer[Any]]) -> None:
+    top = np.iinfo(dtype).max
+    pixels = np.zeros((3, 2, 4), dtype)
+    pixels[0] = (top, 0, 0, 0)
+    pixels[1] = (0, top, 0, top)
+    pixels[2] = (0, 0, 0, top // 2)
+    path = tmp_path / "clear.png"
+    path.write_bytes(encoded(pixels, ".png"))
+    read = read_picture(path)[:, 0]
+    assert read.tolist() == [[255, 255, 255], [0, 255, 0], [128, 128, 128]]
+
+
+def test_palette_with_transparency(tmp_path: Path) -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = b"".join(b"\x00" + bytes([0, 1]) for _ in range(2))
+    path = tmp_path / "palette.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0))
+        + chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
+        + chunk(b"tRNS", b"\x00")
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    assert read_picture(path)[0].tolist() == [[255, 255, 255], [0, 0, 255]]
+
+
+def damaged(name: str) -> bytes:
+    jpeg, png, webp = (encoded(smooth(480, 640), suffix) for suffix in (".jpg", ".png", ".webp"))
+    flipped = bytearray(png)
+    flipped[len(png) // 2] ^= 0xFF
+    thumbnail = encoded(smooth(8, 8), ".jpg")
+    return {
+        "half.jpg": jpeg[: len(jpeg) // 2],
+        "no-end.jpg": jpeg[:-2],
+        "thumbnail.jpg": with_exif(jpeg, ".jpg", exif(1, "<") + thumbnail)[:-2],
+        "half.png": png[: len(png) // 2],
+        "no-end.png": png[:-12],
+        "flipped.png": bytes(flipped),
+        "half.webp": webp[: len(webp) // 2],
+        "short.webp": webp[:-3],
+        "head.png": png[:20],
+        "head.jpg": jpeg[:3],
+        "head.webp": webp[:12],
+        "head.gif": b"GIF89a",
+        "half.tiff": encoded(smooth(480, 640), ".tiff")[:2000],
+        "head.bmp": encoded(smooth(), ".bmp")[:40],
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "half.jpg", "no-end.jpg", "thumbnail.jpg", "half.png", "no-end.png", "flipped.png", "half.webp",
+        "short.webp", "head.png", "head.jpg", "head.webp", "head.gif", "half.tiff", "head.bmp",
+    ],
+)  # fmt: skip
+def test_damaged_pictures_are_refused_quietly(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / name
+    path.write_bytes(damaged(name))
+    with pytest.raises(MediaError) as caught:
+        read_picture(path)
+    assert str(caught.value).startswith(str(path))
+    assert capfd.readouterr().err == ""
+
+
+def test_damage_inside_a_jpeg_is_a_warning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    content = bytearray(encoded(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8), ".jpg"))
+    content[len(content) // 2 : len(content) // 2 + 200] = b"\x11" * 200
+    path = tmp_path / "scratched.jpg"
+    path.write_bytes(content)
+    assert read_picture(path).shape == (96, 96, 3)
+    assert capfd.readouterr().err == ""
+    assert "is damaged" in caplog.text
+
+
+def test_bytes_after_the_end_do_not_matter(tmp_path: Path) -> None:
+    for suffix in (".jpg", ".png", ".webp"):
+        path = tmp_path / f"longer{suffix}"
+        path.write_bytes(encoded(smooth(), suffix) + b"appended by a camera" * 10)
+        assert read_picture(path).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello\n" * 50, "a text file"),
+        (b"\n<!DOCTYPE html><html></html>", "a web page"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"PK\x03\x04" + bytes(100), "a ZIP archive"),
+        (b"#EXTM3U\n", "a playlist"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (bytes(range(256)) * 8, "neither a picture nor a readable video"),
+        (b"BM is how this text begins", "a text file"),
+    ],
+)
+def test_other_files_are_named(tmp_path: Path, content: bytes, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "portrait.png"
+    path.write_bytes(content)
+    assert not is_picture(path)
+    with pytest.raises(MediaError, match=said) as caught:
+        read_picture(path)
+    assert str(caught.value).startswith(str(path))
+    assert capfd.readouterr().err == ""
+
+
+def test_missing_empty_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    for name, said in (
+        ("none.png", "does not exist"),
+        ("empty.png", "is empty"),
+        ("folder.png", "is a folder"),
+        ("pipe.png", "not a regular file"),
+        ("a" * 300, "cannot be read"),
+        ("nul\0.png", "not a file name"),
+    ):
+        for read in (read_picture, is_picture):
+            with pytest.raises(MediaError, match=said):
+                read(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path: Path) -> None:
+    path = tmp_path / "locked.png"
+    path.write_bytes(encoded(smooth(), ".png"))
+    path.chmod(0)
+    with pytest.raises(MediaError, match="may not be read"):
+        read_picture(path)
+
+
+def test_a_video_gives_its_first_frame_with_a_warning(
+    make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, codec, form in (("clip.mp4", "libx264", "yuv420p"), ("clip.gif", "gif", "rgb8")):
+        caplog.clear()
+        clip = make_clip(name, codec=codec, pix_fmt=form, frames=3)
+        assert not is_picture(clip)
+        assert read_picture(clip).shape == (48, 64, 3)
+        assert [record.message for record in caplog.records] == [
+            f"{clip} is a video; its first frame is used as the picture"
+        ]
+
+
+def test_a_gif_of_one_frame_is_a_picture(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    clip = make_clip("still.gif", codec="gif", pix_fmt="rgb8", frames=1)
+    assert is_picture(clip)
+    assert read_picture(clip).shape == (48, 64, 3)
+    assert not caplog.records
+
+
+def test_an_animated_png_is_a_video(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    clip = make_clip("moving.png", codec="apng", pix_fmt="rgb24", frames=3, container_format="apng")
+    assert not is_picture(clip)
+    assert read_picture(clip).shape == (48, 64, 3)
+    assert "its first frame is used" in caplog.text
+
+
+def test_the_name_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "actually-a-png.mp4"
+    path.write_bytes(encoded(smooth(), ".png"))
+    assert is_picture(path)
+    assert np.array_equal(read_picture(str(path)), smooth())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+def test_writing(tmp_path: Path, suffix: str, leftovers: Callable[[], list[str]]) -> None:
+    path = tmp_path / "new" / f"out{suffix}"
+    write_picture(path, smooth())
+    error = np.abs(read_picture(path).astype(int) - smooth())
+    assert error.mean() < (0.01 if suffix == ".png" else 3)
+    assert leftovers() == []
+
+
+def test_writing_what_cannot_be_written(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"\.png, \.jpg"):
+        write_picture(tmp_path / "out.gif", smooth())
+    with pytest.raises(OutputError, match="is a folder"):
+        write_picture(tmp_path / "folder.png", smooth())
+    with pytest.raises(OutputError, match="is a file, not a folder"):
+        write_picture(tmp_path / "file" / "out.png", smooth())
+    with pytest.raises(OutputError, match="cannot hold"):
+        write_picture(tmp_path / "wide.webp", np.zeros((1, 20000, 3), np.uint8))
+    with pytest.raises(ImageError):
+        write_picture(tmp_path / "out.png", np.zeros((4, 4), np.uint8))
+    assert leftovers() == []
+
+
+@pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="this OpenCV writes no animations")
+def test_an_animated_webp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "moving.webp"
+    animation = cv2.Animation()
+    animation.frames = [np.full((48, 64, 3), level, np.uint8) for level in (40, 90, 200)]
+    animation.durations = [40, 40, 40]
+    assert cv2.imwriteanimation(str(path), animation)
+    assert not is_picture(path)
+    assert abs(int(read_picture(path).mean()) - 40) < 5
+    assert "its first frame is used" in caplog.text
+    with pytest.raises(MediaError, match="animated WebP"):
+        VideoReader(path)

@@ -1,0 +1,346 @@
+"""The animator: ownership, references, sizes, and calls it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from fomm_rt import Animator, FommError, Framing, Keypoints
+from fomm_rt.backends import BACKENDS, availability
+from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
+from fomm_rt.errors import BackendError, ImageError, ModelError, MotionError, StateError
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from golden_files import Golden
+
+GOLDEN = Golden("small_aligned")
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.fixture
+def animator(small_model: Path) -> Iterator[Animator]:
+    with Animator.load(small_model) as animator:
+        animator.set_source(GOLDEN.source)
+        yield animator
+
+
+def test_the_caller_owns_results(animator: Animator) -> None:
+    first = animator.animate(GOLDEN.driving[0])
+    kept = first.copy()
+    second = animator.animate(GOLDEN.driving[2])
+    assert np.array_equal(first, kept)
+    assert not np.shares_memory(first, second)
+    assert first.flags.writeable
+
+
+def test_out(animator: Animator) -> None:
+    out = np.zeros((64, 64, 3), np.uint8)
+    animator.animate(GOLDEN.driving[0])
+    assert animator.animate(GOLDEN.driving[1], out=out) is out
+    assert np.array_equal(out, animator.animate(GOLDEN.driving[1]))
+
+
+def test_out_may_be_part_of_a_larger_picture(animator: Animator) -> None:
+    canvas = np.zeros((64, 192, 3), np.uint8)
+    expected = animator.animate(GOLDEN.driving[0])
+    animator.animate(GOLDEN.driving[0], out=canvas[:, 64:128])
+    assert np.array_equal(canvas[:, 64:128], expected)
+    assert not canvas[:, :64].any()
+    assert not canvas[:, 128:].any()
+
+
+@pytest.mark.parametrize("out", [np.zeros((64, 64, 3), np.float32), np.zeros((32, 32, 3), np.uint8), "no array"])
+def test_other_out_is_refused(animator: Animator, out: object) -> None:
+    with pytest.raises(ImageError, match="out: expected"):
+        animator.animate(GOLDEN.driving[0], out=out)  # type: ignore[arg-type]
+
+
+def test_read_only_out_is_refused(animator: Animator) -> None:
+    out = np.zeros((64, 64, 3), np.uint8)
+    out.flags.writeable = False
+    with pytest.raises(ImageError, match="writable"):
+        animator.animate(GOLDEN.driving[0], out=out)
+
+
+def test_inputs_are_not_changed_or_kept(small_model: Path) -> None:
+    source, frame = GOLDEN.source.copy(), GOLDEN.driving[1].copy()
+    with Animator.load(small_model) as animator:
+        animator.set_source(source)
+        before = animator.animate(frame)
+        assert np.array_equal(source, GOLDEN.source)
+        assert np.array_equal(frame, GOLDEN.driving[1])
+        source[:], frame_copy = 0, frame.copy()
+        frame[:] = 0
+        assert np.array_equal(animator.animate(frame_copy), before)
+        assert np.array_equal(animator.source_image, GOLDEN.source)
+
+
+def test_first_frame_is_the_reference(small_model: Path) -> None:
+    with Animator.load(small_model) as a, Animator.load(small_model) as b:
+        a.set_source(GOLDEN.source)
+        b.set_source(GOLDEN.source)
+        b.set_reference(GOLDEN.driving[1])
+        for frame in GOLDEN.driving[1:]:
+            assert np.array_equal(a.animate(frame), b.animate(frame))
+
+
+def test_reference_can_be_set_before_the_source_and_changed(small_model: Path) -> None:
+    with Animator.load(small_model) as animator:
+        animator.set_reference(GOLDEN.driving[0])
+        animator.set_source(GOLDEN.source)
+        by_first = animator.animate(GOLDEN.driving[2])
+        animator.set_reference(GOLDEN.driving[1])
+        assert not np.array_equal(by_first, animator.animate(GOLDEN.driving[2]))
+        animator.clear_reference()
+        animator.animate(GOLDEN.driving[0])
+        assert np.array_equal(by_first, animator.animate(GOLDEN.driving[2]))
+
+
+def test_new_source_keeps_the_reference(animator: Animator) -> None:
+    animator.set_reference(GOLDEN.driving[0])
+    expected = animator.animate(GOLDEN.driving[2])
+    animator.set_source(GOLDEN.driving[1])
+    assert not np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
+    animator.set_source(GOLDEN.source)
+    assert np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
+
+
+def test_absolute_has_no_reference(small_model: Path) -> None:
+    with Animator.load(small_model, relative=False) as animator:
+        animator.set_source(GOLDEN.source)
+        expected = animator.animate(GOLDEN.driving[2])
+        animator.set_reference(GOLDEN.driving[1])
+        assert np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
+
+
+def test_adapt_scale_matters_when_sizes_differ(small_model: Path) -> None:
+    results = []
+    for adapt_scale in (True, False):
+        with Animator.load(small_model, adapt_scale=adapt_scale) as animator:
+            animator.set_source(GOLDEN.source)
+            animator.set_reference(GOLDEN.driving[1])
+            results.append(animator.animate(GOLDEN.driving[2]))
+    assert not np.array_equal(results[0], results[1])
+
+
+def test_keypoints_animate_as_their_frame_does(animator: Animator) -> None:
+    animator.animate(GOLDEN.driving[0])
+    keypoints = animator.keypoints(GOLDEN.driving[2])
+    assert np.array_equal(animator.animate(keypoints), animator.animate(GOLDEN.driving[2]))
+
+
+@pytest.mark.parametrize("name", ["small_no_jacobian", "small_no_occlusion", "small_single_jacobian"])
+def test_every_architecture(golden_model: ModelOf, name: str) -> None:
+    golden = Golden(name)
+    with Animator.load(golden_model(name).path) as animator:
+        animator.set_source(golden.source)
+        explanation = animator.explain(golden.driving[2])
+        assert (explanation.kp_driving.jacobian is None) == (name == "small_no_jacobian")
+        assert (explanation.occlusion_map is None) == (name == "small_no_occlusion")
+        assert explanation.mask.shape == (6, 16, 16)
+        np.testing.assert_allclose(explanation.mask.sum(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (500, 1, 3), (65, 63, 3), (480, 640, 3), (4320, 7680, 3)])
+def test_any_size(animator: Animator, shape: tuple[int, int, int]) -> None:
+    picture = np.full(shape, 128, np.uint8)
+    animator.set_source(picture)
+    assert animator.animate(picture).shape == (64, 64, 3)
+
+
+def test_views_that_are_not_contiguous(animator: Animator) -> None:
+    wide = np.repeat(GOLDEN.driving[1], 2, axis=1)
+    expected = animator.animate(np.ascontiguousarray(wide[:, ::2]))
+    assert np.array_equal(animator.animate(wide[:, ::2]), expected)
+    assert np.array_equal(animator.animate(np.asfortranarray(wide[:, ::2])), expected)
+
+
+def test_framing_applies_to_its_own_side(small_model: Path) -> None:
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:, 64:] = GOLDEN.source
+    right = Framing(rectangle=(64, 0, 64, 64))
+    with Animator.load(small_model, source_framing=right, driving_framing=Framing()) as animator:
+        animator.set_source(wide)
+        assert np.array_equal(animator.source_image, GOLDEN.source)
+        assert np.array_equal(animator.frame_driving(GOLDEN.source), GOLDEN.source)
+        with pytest.raises(ImageError, match="64,0,64,64"):
+            animator.set_source(GOLDEN.source)
+
+
+@pytest.mark.parametrize(
+    ("picture", "word"),
+    [
+        (np.zeros((64, 64), np.uint8), "uint8"),
+        (np.zeros((64, 64, 4), np.uint8), r"\(64, 64, 4\)"),
+        (np.zeros((0, 64, 3), np.uint8), r"\(0, 64, 3\)"),
+        (np.zeros((64, 64, 3), np.float32), "convert floats"),
+        (None, "NoneType"),
+    ],
+)
+def test_other_arrays_are_refused(animator: Animator, picture: object, word: str) -> None:
+    calls: list[Callable[[object], object]] = [
+        animator.set_source,  # type: ignore[list-item]
+        animator.set_reference,  # type: ignore[list-item]
+        animator.animate,  # type: ignore[list-item]
+        animator.keypoints,  # type: ignore[list-item]
+        animator.explain,  # type: ignore[list-item]
+    ]
+    for call in calls:
+        with pytest.raises(ImageError, match=word):
+            call(picture)
+
+
+def test_keypoints_of_another_model(animator: Animator) -> None:
+    with pytest.raises(MotionError, match="expected 5 keypoints with jacobians; got 10 without"):
+        animator.animate(Keypoints(np.zeros((10, 2), np.float32)))
+
+
+def test_calls_in_the_wrong_order(small_model: Path) -> None:
+    animator = Animator.load(small_model)
+    with pytest.raises(StateError, match="set_source"):
+        animator.animate(GOLDEN.driving[0])
+    animator.close()
+    animator.close()
+    with pytest.raises(StateError, match="closed"):
+        animator.set_source(GOLDEN.source)
+
+
+def test_several_animators(small_model: Path, golden_model: ModelOf) -> None:
+    other = golden_model("small_no_occlusion").path
+    with Animator.load(small_model) as a, Animator.load(other) as b, Animator.load(small_model) as c:
+        for animator in (a, b, c):
+            animator.set_source(GOLDEN.source)
+        results = [animator.animate(GOLDEN.driving[0]) for animator in (a, b, c)]
+    assert np.array_equal(results[0], results[2])
+    assert not np.array_equal(results[0], results[1])
+
+
+def test_threads_do_not_change_the_result(small_model: Path) -> None:
+    results = []
+    for threads in (1, 2):
+        with Animator.load(small_model, threads=threads) as animator:
+            animator.set_source(GOLDEN.source)
+            results.append(animator.animate(GOLDEN.driving[0]).astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_auto_says_what_it_took_and_why_nothing_faster(animator: Animator) -> None:
+    description = animator.backend
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    assert description.name == "onnxruntime-cpu"
+    assert description.device.startswith("CPU")
+    assert "not onnxruntime-cuda" in description.reason
+    assert "pip install onnxruntime-gpu" in description.reason
+
+
+def test_a_backend_that_is_not_there(small_model: Path) -> None:
+    problems = {a.name: a.problem for a in availability()}
+    assert list(problems) == list(BACKENDS)
+    if problems["onnxruntime-cuda"] is None:
+        pytest.skip("this onnxruntime has CUDA")
+    with pytest.raises(BackendError, match="built without CUDA"):
+        Animator.load(small_model, backend="onnxruntime-cuda")
+    with pytest.raises(BackendError, match="expected a backend among auto"):
+        Animator.load(small_model, backend="fast")
+
+
+def test_a_provider_that_falls_back_silently_is_noticed(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime asked for CUDA where the driver is missing starts on the CPU and says nothing."""
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path: str, options: object, providers: list[str]) -> object:
+        assert providers == ["CUDAExecutionProvider"]
+        return session(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
+    with pytest.raises(BackendError, match=r"CUDAExecutionProvider .* would run on CPUExecutionProvider"):
+        OnnxRuntimeBackend("onnxruntime-cuda", open_model_folder(small_model), "test")
+
+
+def test_auto_falls_to_the_next_backend(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path: str, options: object, providers: list[str]) -> object:  # noqa: ARG001
+        return session(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(
+        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
+    with Animator.load(small_model) as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert "driver" in animator.backend.reason
+    assert "onnxruntime-cuda is skipped" in caplog.text
+
+
+@pytest.fixture
+def copied_model(small_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_model, tmp_path / "copy"))
+
+
+def test_missing_and_altered_files(copied_model: Path) -> None:
+    generator = copied_model / "generator.onnx"
+    content = generator.read_bytes()
+    generator.write_bytes(content[:-1])
+    with pytest.raises(ModelError, match=r"generator.onnx: expected \d+ bytes"):
+        Animator.load(copied_model)
+    generator.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match="altered"):
+        Animator.load(copied_model)
+    generator.unlink()
+    with pytest.raises(ModelError, match=r"generator.onnx is missing"):
+        Animator.load(copied_model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('"format_version": 1', '"format_version": 2', "has model format 2; this fomm-rt reads up to 1"),
+        ('"format_version": 1', '"format_version": "x"', "no format_version"),
+        ('"size": 64', '"size": "wide"', "ValueError"),
+        ('"size": 64', '"height": 64', "KeyError: 'size'"),
+        ('"file": "generator.onnx"', '"file": "../generator.onnx"', "leaves the folder"),
+        ("{", "", "cannot be read as JSON"),
+    ],
+)
+def test_other_manifests(copied_model: Path, old: str, new: str, word: str) -> None:
+    manifest = copied_model / "model.json"
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, new, 1))
+    with pytest.raises(ModelError, match=word):
+        Animator.load(copied_model)
+
+
+def test_paths_that_are_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model folder"):
+        Animator.load(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"no model.json"):
+        Animator.load(tmp_path)
+    file = tmp_path / "vox-cpk.pth.tar"
+    file.write_bytes(b"x")
+    with pytest.raises(ModelError, match="fomm-rt export"):
+        Animator.load(file)
+
+
+def test_a_network_that_onnx_runtime_cannot_read(copied_model: Path) -> None:
+    generator = copied_model / "generator.onnx"
+    text = (copied_model / "model.json").read_text()
+    before = open_model_folder(copied_model).manifest.networks["generator"].sha256
+    generator.write_bytes(bytes(generator.stat().st_size))
+    import hashlib
+
+    (copied_model / "model.json").write_text(text.replace(before, hashlib.sha256(generator.read_bytes()).hexdigest()))
+    with pytest.raises(BackendError, match=r"generator.onnx: ONNX Runtime cannot load"):
+        Animator.load(copied_model)
+
+
+def test_every_error_is_a_fomm_error() -> None:
+    assert all(issubclass(e, FommError) for e in (BackendError, ImageError, ModelError, MotionError, StateError))

@@ -1,0 +1,72 @@
+"""Squares and resampling: nothing is squashed, nothing is out of bounds."""
+
+import numpy as np
+import pytest
+
+from fomm_rt.errors import ImageError
+from fomm_rt.framing import Framing, Square, resample
+
+
+@pytest.mark.parametrize(
+    ("framing", "height", "width", "expected"),
+    [
+        (Framing(), 100, 100, Square(0, 0, 100)),
+        (Framing(), 100, 160, Square(30, 0, 100)),
+        (Framing(), 161, 100, Square(0, 30, 100)),
+        (Framing("fit"), 100, 160, Square(0, -30, 160)),
+        (Framing("fit"), 160, 100, Square(-30, 0, 160)),
+        (Framing(rectangle=(10, 20, 40, 40)), 100, 100, Square(10, 20, 40)),
+        (Framing(rectangle=(10, 20, 40, 60)), 100, 100, Square(10, 30, 40)),
+        (Framing("fit", (10, 20, 40, 60)), 100, 100, Square(0, 20, 60)),
+        (Framing(), 1, 1, Square(0, 0, 1)),
+    ],
+)
+def test_square(framing: Framing, height: int, width: int, expected: Square) -> None:
+    assert framing.square(height, width) == expected
+
+
+@pytest.mark.parametrize("rectangle", [(0, 0, 101, 10), (95, 0, 10, 10), (0, 0, 0, 5), (-1, 0, 5, 5)])
+def test_rectangle_outside(rectangle: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ImageError, match="does not lie within the picture of 100×80"):
+        Framing(rectangle=rectangle).square(80, 100)
+
+
+def circle(height: int, width: int, radius: int) -> np.ndarray:
+    y, x = np.ogrid[:height, :width]
+    inside = (y - height / 2) ** 2 + (x - width / 2) ** 2 < radius**2
+    return np.where(inside[..., None], 255, 0).repeat(3, axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["crop", "fit"])
+@pytest.mark.parametrize(("height", "width"), [(120, 300), (300, 120), (90, 90), (40, 48)])
+def test_circles_stay_circles(mode: str, height: int, width: int) -> None:
+    framing = Framing(mode)  # type: ignore[arg-type]
+    tolerance = max(2, 1.5 * 128 / framing.square(height, width).side)  # one and a half pixels of the picture
+    result = resample(circle(height, width, 15), framing.square(height, width), 128) > 127
+    rows, columns = np.flatnonzero(result[..., 0].any(axis=1)), np.flatnonzero(result[..., 0].any(axis=0))
+    assert abs(len(rows) - len(columns)) <= tolerance
+    assert abs(rows.mean() - 63.5) < tolerance
+    assert abs(columns.mean() - 63.5) < tolerance
+
+
+def test_fit_shows_everything_and_extends_the_edges() -> None:
+    picture = np.zeros((10, 20, 3), np.uint8)
+    picture[0], picture[-1] = 200, 100
+    result = resample(picture, Framing("fit").square(10, 20), 20)
+    assert (result[:6] == 200).all()
+    assert (result[-6:] == 100).all()
+
+
+def test_same_size_is_untouched() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    assert np.array_equal(resample(picture, Square(0, 0, 64), 64), picture)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4000), (4000, 1), (3, 2)])
+@pytest.mark.parametrize("mode", ["crop", "fit"])
+def test_extreme_sizes(height: int, width: int, mode: str) -> None:
+    picture = np.full((height, width, 3), 7, np.uint8)
+    framing = Framing(mode)  # type: ignore[arg-type]
+    result = resample(picture, framing.square(height, width), 64)
+    assert result.shape == (64, 64, 3)
+    assert (result == 7).all()

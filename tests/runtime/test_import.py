@@ -1,0 +1,60 @@
+"""What importing the runtime costs and which way imports point."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = {
+    "runtime/fomm_rt": {"fomm_rt", "fomm_kernels"},
+    "export/fomm_export": {"fomm_export", "fomm_rt", "fomm_kernels"},
+    "kernels/fomm_kernels": {"fomm_kernels"},
+}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+def test_importing_is_light() -> None:
+    loaded = modules_after("import fomm_rt")
+    assert "fomm_rt.animator" in loaded
+    assert not {"torch", "onnx", "onnxruntime", "cv2", "av", "typer", "fomm_export"} & loaded
+
+
+def test_the_command_line_does_not_import_torch() -> None:
+    loaded = modules_after("from fomm_rt.cli.app import build_app; build_app()")
+    assert "fomm_export.command" in loaded
+    assert not {"torch", "onnx", "onnxruntime"} & loaded
+
+
+def test_animating_does_not_import_torch(small_model: Path) -> None:
+    loaded = modules_after(
+        "import numpy, fomm_rt\n"
+        f"with fomm_rt.Animator.load({str(small_model)!r}) as animator:\n"
+        "    picture = numpy.zeros((64, 64, 3), numpy.uint8)\n"
+        "    animator.set_source(picture); animator.animate(picture)"
+    )
+    assert "onnxruntime" in loaded
+    assert not {"torch", "onnx"} & loaded
+
+
+def test_imports_point_one_way() -> None:
+    own = {"fomm_rt", "fomm_export", "fomm_kernels", "benchmarks", "tests"}
+    for folder, allowed in ALLOWED.items():
+        files = sorted((ROOT / folder).rglob("*.py"))
+        assert files
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                names = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module or ""]
+                for name in names:
+                    assert name.split(".")[0] not in own - allowed, f"{file} imports {name}"
+                    if folder != "export/fomm_export":
+                        assert name.split(".")[0] != "torch", f"{file} imports torch"

@@ -1,0 +1,115 @@
+"""Motion files: exact round trips, and nothing but motion files is read."""
+
+import pickle
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fomm_rt.errors import MotionError, OutputError
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion_file import Motion, collect_motion, load_motion, save_motion
+
+RNG = np.random.default_rng(0)
+
+
+def motion(frames: int = 4, rate: Fraction | None = Fraction(30000, 1001), jacobians: bool = True) -> Motion:
+    keypoints = [
+        Keypoints(
+            RNG.standard_normal((5, 2)).astype(np.float32),
+            RNG.standard_normal((5, 2, 2)).astype(np.float32) if jacobians else None,
+        )
+        for _ in range(frames)
+    ]
+    times = [Fraction(i * 1001, 30000) for i in range(frames)]
+    if rate is None:
+        times = [Fraction(0), Fraction(1, 3), Fraction(1001, 1000), Fraction(7, 2)][:frames]
+    return collect_motion(keypoints, times, rate, "abc")
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), None])
+@pytest.mark.parametrize("jacobians", [True, False])
+def test_round_trip(tmp_path: Path, rate: Fraction | None, jacobians: bool) -> None:
+    before = motion(4, rate, jacobians)
+    save_motion(tmp_path / "m.npz", before)
+    after = load_motion(tmp_path / "m.npz")
+    assert (after.times, after.rate, after.weights, len(after)) == (before.times, rate, "abc", 4)
+    assert np.array_equal(after.value, before.value)
+    assert (after.jacobian is None) == (not jacobians)
+    for a, b in zip(after, before, strict=True):
+        assert np.array_equal(a.value, b.value)
+
+
+def test_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        save_motion(tmp_path / "file" / "m.npz" if (tmp_path / "file").write_text("") else tmp_path, motion())
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def changed(path: Path, **changes: object) -> Path:
+    save_motion(path, motion())
+    with np.load(path) as arrays:
+        content = dict(arrays)
+    for name, value in changes.items():
+        if value is None:
+            del content[name]
+        else:
+            content[name] = np.asarray(value)
+    np.savez(path, **content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"format_version": 2}, "has motion format 2"),
+        ({"value": None}, "value"),
+        ({"value": np.zeros((3, 5, 2), np.float32)}, "shape"),
+        ({"value": np.full((4, 5, 2), np.nan, np.float32)}, "not finite"),
+        ({"value": np.zeros((4, 5, 2), np.float64)}, "float32"),
+        ({"jacobian": np.zeros((4, 6, 2, 2), np.float32)}, "jacobian has shape"),
+        ({"ticks": np.array([0, 2, 1, 3])}, "do not increase"),
+        ({"time_base": np.array([1, 0])}, "denominator"),
+        ({"ticks": np.zeros(0, np.int64), "value": np.zeros((0, 5, 2), np.float32)}, "shape"),
+        ({"value": np.array([object()], object)}, "allow_pickle"),
+    ],
+)
+def test_other_content(tmp_path: Path, changes: dict[str, object], word: str) -> None:
+    path = changed(tmp_path / "m.npz", **changes)
+    with pytest.raises(MotionError, match=word) as caught:
+        load_motion(path)
+    assert str(caught.value).startswith(str(path))
+
+
+class Malicious:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.mkdir, (self.target,)
+
+
+def test_no_pickle_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "m.npz"
+    path.write_bytes(pickle.dumps(Malicious(tmp_path / "trace")))
+    with pytest.raises(MotionError):
+        load_motion(path)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_truncated(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "m.npz"
+    save_motion(path, motion())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(MotionError):
+        load_motion(path)
+
+
+def test_missing_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(MotionError, match="no such motion file"):
+        load_motion(tmp_path / "absent.npz")
+    with pytest.raises(MotionError):
+        load_motion(tmp_path)
