@@ -93,3 +93,9 @@ def write_clip(
                 output.mux(sound.encode(chunk))
             output.mux(sound.encode(None))
     return path
+
+
+def packet_places(path: Path) -> list[tuple[int, int]]:
+    """Position and size in bytes of every video packet of a file."""
+    with av.open(str(path)) as container:
+        return [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size]

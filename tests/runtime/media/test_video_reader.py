@@ -10,6 +10,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from clips import packet_places
 from fomm_rt.errors import MediaError
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoReader
@@ -230,11 +231,6 @@ def test_a_resolution_that_changes_is_followed(tmp_path: Path) -> None:
     with VideoReader(path) as reader:
         shapes = [frame.pixels.shape for frame in reader]
     assert shapes == [(48, 64, 3)] * 4 + [(80, 32, 3)] * 4
-
-
-def packet_places(path: Path) -> list[tuple[int, int]]:
-    with av.open(str(path)) as container:
-        return [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size]
 
 
 def test_broken_packets_are_skipped_and_counted(

@@ -1,0 +1,89 @@
+"""Peak memory of `fomm-rt animate` over the length of the clip.
+
+    python benchmarks/memory.py [--seconds 10 600] [--json FILE]
+
+Loops the demo clip to each length, animates it in a process of its own and reports the largest resident set
+that the operating system saw. Runs on a narrow model, so that ten minutes of video take minutes: the length
+of the clip, not the width of the networks, is what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+from fomm_export.export_model import export_stand_in
+from fomm_rt.demo_media import demo_clip, demo_picture
+from fomm_rt.framing import Image
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.video_writer import open_writer
+
+RATE = Fraction(30)
+
+
+def loop(clip: Path) -> Iterator[Image]:
+    """The frames of a clip over and over."""
+    with VideoReader(clip) as reader:
+        while True:
+            for frame in reader:
+                yield frame.pixels
+
+
+def write_looped(path: Path, seconds: int) -> int:
+    """Writes the demo clip looped to a length; returns the number of frames."""
+    frames = int(seconds * RATE)
+    with open_writer(path, Timing.constant(RATE, frames), None) as writer:
+        for i, pixels in enumerate(islice(loop(demo_clip()), frames)):
+            writer.write(pixels, i / RATE)
+        writer.commit()
+    return frames
+
+
+def peak_bytes(arguments: list[str]) -> int:
+    """Runs fomm-rt in a process of its own and returns the peak of its resident set."""
+    pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "fomm_rt", *arguments])
+    _, status, usage = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"fomm-rt {' '.join(arguments)} failed")
+    return usage.ru_maxrss * 1024
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, nargs="+", default=[10, 600], help="lengths; the first is the base")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="fomm-rt-memory-") as name:
+        folder = Path(name)
+        model = export_stand_in(folder / "narrow", config=str(Path(__file__).with_name("narrow.yaml"))).path
+        for seconds in options.seconds:
+            clip = folder / f"{seconds}.mp4"
+            frames = write_looped(clip, seconds)
+            result = folder / f"result-{seconds}.mp4"
+            peak = peak_bytes(
+                ["animate", str(demo_picture()), str(clip), "-m", str(model), "-o", str(result), "--quiet"]
+            )
+            rows.append({"seconds": seconds, "frames": frames, "peak_bytes": peak})
+            ratio = peak / rows[0]["peak_bytes"]
+            print(
+                f"{seconds:5d} s  {frames:6d} frames  peak {peak / 1e6:7.1f} MB  {ratio:.3f} of the first", flush=True
+            )
+    if options.json:
+        document = {"benchmark": "memory", "python": platform.python_version(), "rows": rows}
+        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

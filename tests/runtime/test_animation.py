@@ -1,0 +1,338 @@
+"""The offline run from files to a file: frames, timing, sound, views, references, and nothing half done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from clips import packet_places, write_clip
+from fomm_rt.animation import AnimationReport, animate_file
+from fomm_rt.animator import Animator
+from fomm_rt.best_frame import find_reference
+from fomm_rt.driving import open_driving
+from fomm_rt.errors import MotionError, OutputError
+from fomm_rt.framing import Framing, Image
+from fomm_rt.keypoints import pose_distance
+from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.motion_file import load_motion
+from golden_files import Golden
+
+GOLDEN = Golden("small_aligned")
+
+
+def driving_pixels(index: int) -> Image:
+    """The golden's driving frames in turn, 80 pixels wide; every frame its own brightness."""
+    frame = GOLDEN.driving[index % 3].astype(int) + index
+    return np.pad(frame.clip(0, 255).astype(np.uint8), ((0, 0), (8, 8), (0, 0)), mode="edge")
+
+
+@pytest.fixture
+def animator(small_model: Path) -> Iterator[Animator]:
+    with Animator.load(small_model) as animator:
+        yield animator
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.png"
+    write_picture(path, GOLDEN.source)
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(
+        tmp_path / "clip.mp4",
+        frames=7,
+        rate=Fraction(30000, 1001),
+        size=(80, 64),
+        audio="aac",
+        pixels=driving_pixels,
+        options={"crf": "1"},
+    )
+
+
+def frames_of(path: Path) -> list[Image]:
+    with VideoReader(path) as reader:
+        return [frame.pixels for frame in reader]
+
+
+def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "result.mp4"
+    seen: list[tuple[str, int, int | None]] = []
+    report = animate_file(animator, source, clip, output, progress=lambda *step: seen.append(step))
+    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0)
+    assert seen == [("animating", i + 1, 7) for i in range(7)]
+    with VideoReader(output) as result:
+        assert result.timing.rate == Fraction(30000, 1001)
+        assert (result.width, result.height, result.has_audio) == (64, 64, True)
+        assert sum(1 for _ in result) == 7
+    with av.open(str(output)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
+def test_what_is_written_is_what_the_animator_gives(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    animate_file(animator, source, clip, tmp_path / "frames-%05d.png")
+    animator.clear_reference()
+    animator.set_source(GOLDEN.source)
+    for i, frame in enumerate(frames_of(clip)):
+        written = read_picture(tmp_path / f"frames-{i + 1:05d}.png")
+        assert np.array_equal(written, animator.animate(frame))
+
+
+@pytest.mark.parametrize("ending", ["result.webm", "result.mkv", "result.gif"])
+def test_other_formats(animator: Animator, source: Path, clip: Path, tmp_path: Path, ending: str) -> None:
+    output = tmp_path / ending
+    animate_file(animator, source, clip, output, audio=False)
+    with VideoReader(output) as result:
+        assert sum(1 for _ in result) == 7
+        assert not result.has_audio
+
+
+def test_without_sound(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    animate_file(animator, source, clip, tmp_path / "r.mp4", audio=False)
+    with VideoReader(tmp_path / "r.mp4") as result:
+        assert not result.has_audio
+
+
+def test_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    animate_file(animator, source, clip, tmp_path / "p-%02d.png", view="panel")
+    animate_file(animator, source, clip, tmp_path / "r-%02d.png")
+    animate_file(animator, source, clip, tmp_path / "e-%02d.png", view="explain")
+    driving = frames_of(clip)[3]
+    panel = read_picture(tmp_path / "p-04.png")
+    assert panel.shape == (64, 192, 3)
+    assert np.array_equal(panel[:, :64], GOLDEN.source)
+    assert np.array_equal(panel[:, 64:128], driving[:, 8:72])
+    assert np.array_equal(panel[:, 128:], read_picture(tmp_path / "r-04.png"))
+    assert read_picture(tmp_path / "e-04.png").shape == (2 * (64 + 24), 192, 3)
+
+
+def test_motion_file_in_place_of_the_video(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(animator, source, clip, tmp_path / "a-%02d.png", motion_output=motion)
+    assert len(load_motion(motion)) == 7
+    report = animate_file(animator, source, motion, tmp_path / "b-%02d.png")
+    assert report.frames == 7
+    for i in range(1, 8):
+        assert np.array_equal(read_picture(tmp_path / f"a-{i:02d}.png"), read_picture(tmp_path / f"b-{i:02d}.png"))
+    animate_file(animator, source, motion, tmp_path / "b.mp4", view="explain")
+    with VideoReader(tmp_path / "b.mp4") as result:
+        assert result.timing.rate == Fraction(30000, 1001)
+
+
+def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path) -> None:
+    times = [0, 40, 100, 103, 200, 333]
+    clip = write_clip(
+        tmp_path / "vfr.mkv", frames=6, times=times, time_base=Fraction(1, 1000), size=(80, 64), pixels=driving_pixels
+    )
+    animate_file(animator, source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz")
+    animate_file(animator, source, tmp_path / "m.npz", tmp_path / "b.mp4")
+    for name in ("a.mp4", "b.mp4"):
+        with VideoReader(tmp_path / name) as result:
+            assert result.timing.rate is None
+            assert [frame.time * 1000 for frame in result] == times
+
+
+def test_motion_of_another_model_is_noted(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(animator, source, clip, tmp_path / "a.gif", motion_output=motion, audio=False)
+    with np.load(motion) as arrays:
+        content = {**arrays, "weights": np.array("others")}
+    np.savez(motion, **content)
+    animate_file(animator, source, motion, tmp_path / "b.gif")
+    assert "recorded with another model" in caplog.text
+
+
+def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(animator, source, clip, tmp_path / "a.gif", motion_output=motion, audio=False)
+    with np.load(motion) as arrays:
+        content = {**arrays, "value": arrays["value"][:, :3], "jacobian": arrays["jacobian"][:, :3]}
+    np.savez(motion, **content)
+    with pytest.raises(MotionError, match="expected 5 keypoints"):
+        animate_file(animator, source, motion, tmp_path / "b.gif")
+    assert not (tmp_path / "b.gif").exists()
+
+
+def test_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    animator.set_source(GOLDEN.driving[2])
+    with open_driving(clip) as driving:
+        index, keypoints = find_reference(animator, driving, "auto", lambda _: None)
+        distances = [pose_distance(animator.kp_source, f.find_keypoints(animator.keypoints)) for f in driving]
+    assert index == int(np.argmin(distances))
+    assert index % 3 == 2  # the frames made from the very picture
+    assert pose_distance(animator.kp_source, keypoints) == pytest.approx(distances[index])
+
+    write_picture(source, GOLDEN.driving[2])
+    report = animate_file(animator, source, clip, tmp_path / "auto-%02d.png", best_frame="auto")
+    assert report.reference_frame == index
+    animate_file(animator, source, clip, tmp_path / "n-%02d.png", best_frame=index)
+    animate_file(animator, source, clip, tmp_path / "first-%02d.png")
+    same = [
+        np.array_equal(read_picture(tmp_path / f"auto-{i:02d}.png"), read_picture(tmp_path / f"n-{i:02d}.png"))
+        for i in range(1, 8)
+    ]
+    assert all(same)
+    assert not np.array_equal(read_picture(tmp_path / "auto-01.png"), read_picture(tmp_path / "first-01.png"))
+
+
+def test_animating_outward_from_a_frame_is_animating_against_it(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    """As published: forward from frame 4 and backward from it, both with frame 4 as the first."""
+    animate_file(animator, source, clip, tmp_path / "r-%02d.png", best_frame=4)
+    frames = frames_of(clip)
+    animator.set_source(GOLDEN.source)
+    outward = {}
+    for order in (range(4, 7), range(4, -1, -1)):
+        animator.clear_reference()
+        for i in order:
+            outward[i] = animator.animate(frames[i])
+    for i in range(7):
+        assert np.array_equal(outward[i], read_picture(tmp_path / f"r-{i + 1:02d}.png"))
+
+
+@pytest.mark.parametrize("best_frame", [7, 1000])
+def test_best_frame_out_of_range(animator: Animator, source: Path, clip: Path, tmp_path: Path, best_frame: int) -> None:
+    with pytest.raises(MotionError, match="has 7 frames"):
+        animate_file(animator, source, clip, tmp_path / "r.mp4", best_frame=best_frame)
+    assert not (tmp_path / "r.mp4").exists()
+
+
+def test_absolute_says_that_it_has_no_best_frame(
+    small_model: Path, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Animator.load(small_model, relative=False) as animator:
+        report = animate_file(animator, source, clip, tmp_path / "r.gif", best_frame="auto", audio=False)
+    assert report.reference_frame is None
+    assert "absolute motion has no reference" in caplog.text
+
+
+def test_runs_do_not_influence_each_other(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    animate_file(animator, source, clip, tmp_path / "a-%02d.png", best_frame=5)
+    animate_file(animator, source, clip, tmp_path / "b-%02d.png")
+    animate_file(animator, source, clip, tmp_path / "c-%02d.png")
+    assert np.array_equal(read_picture(tmp_path / "b-07.png"), read_picture(tmp_path / "c-07.png"))
+    assert not np.array_equal(read_picture(tmp_path / "a-07.png"), read_picture(tmp_path / "b-07.png"))
+
+
+def test_picture_drives(animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_picture(tmp_path / "driving.jpg", GOLDEN.driving[1])
+    report = animate_file(animator, source, tmp_path / "driving.jpg", tmp_path / "r.mp4")
+    assert report.frames == 1
+    assert "driving.jpg" in caplog.text
+    assert len(frames_of(tmp_path / "r.mp4")) == 1
+
+
+def test_video_as_source(animator: Animator, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    other = write_clip(tmp_path / "source.mp4", frames=3, size=(80, 64), pixels=driving_pixels)
+    animate_file(animator, other, clip, tmp_path / "r.mp4")
+    assert "its first frame" in caplog.text
+    assert np.array_equal(animator.source_image, frames_of(other)[0][:, 8:72])
+
+
+def test_changing_resolution(animator: Animator, source: Path, tmp_path: Path) -> None:
+    """Two H.264 clips of different sizes in one stream, each frame framed by its own size."""
+    parts = [
+        write_clip(tmp_path / f"{w}.h264", frames=3, size=(w, 64), pixels=pixels, container_format="h264")
+        for w, pixels in ((80, driving_pixels), (64, lambda i: GOLDEN.driving[i]))
+    ]
+    joined = tmp_path / "joined.h264"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    report = animate_file(animator, source, joined, tmp_path / "r.mp4")
+    assert report.frames == 6
+    assert {frame.shape for frame in frames_of(tmp_path / "r.mp4")} == {(64, 64, 3)}
+
+
+def test_broken_packet_in_the_middle(
+    animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=12, size=(80, 64), pixels=driving_pixels)
+    content = bytearray(clip.read_bytes())
+    position, size = packet_places(clip)[6]
+    content[position : position + size] = b"\xff" * size
+    clip.write_bytes(content)
+    report = animate_file(animator, source, clip, tmp_path / "r.mp4")
+    assert report.frames == 11
+    assert report.skipped_packets == 1
+    assert "1 broken packet" in caplog.text
+
+
+def test_interrupt_leaves_the_old_result(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    output, motion = tmp_path / "r.mp4", tmp_path / "m.npz"
+    output.write_text("old")
+    before = sorted(p.name for p in tmp_path.iterdir())
+
+    def interrupt(_stage: str, done: int, _total: int | None) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        animate_file(animator, source, clip, output, motion_output=motion, progress=interrupt)
+    assert output.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_result_equal_to_an_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    before = clip.read_bytes()
+    link = tmp_path / "link.mp4"
+    link.symlink_to(clip)
+    for output in (clip, link, tmp_path / "." / "clip.mp4"):
+        with pytest.raises(OutputError, match="input"):
+            animate_file(animator, source, clip, output)
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["m.npy", "clip.mp4"])
+def test_motion_output_is_checked_first(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, name: str
+) -> None:
+    before = clip.read_bytes()
+    with pytest.raises(OutputError, match="npz"):
+        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=tmp_path / name)
+    assert clip.read_bytes() == before
+    assert not (tmp_path / "r.mp4").exists()
+
+
+def test_motion_output_over_its_own_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=motion)
+    with pytest.raises(OutputError, match="also an input"):
+        animate_file(animator, source, motion, tmp_path / "r.mp4", motion_output=motion)
+
+
+def test_framing_of_both_sides(small_model: Path, source: Path, clip: Path, tmp_path: Path) -> None:
+    left = Framing(rectangle=(0, 0, 64, 64))
+    with Animator.load(small_model, driving_framing=left, source_framing=Framing("fit")) as animator:
+        animate_file(animator, source, clip, tmp_path / "p-%02d.png", view="panel")
+    panel = read_picture(tmp_path / "p-01.png")
+    assert np.array_equal(panel[:, 64:128], frames_of(clip)[0][:, :64])
+
+
+@pytest.mark.parametrize(
+    "name", ["driving_256_cropped.mp4", "driving_480_glasses.mp4", "driving_480_man.mp4", "driving_720x1280_phone.mp4"]
+)
+def test_real_clips(
+    animator: Animator, shared_media: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip, output = shared_media / name, tmp_path / "r.mp4"
+    report = animate_file(animator, shared_media / "source_mona_lisa.jpg", clip, output)
+    with VideoReader(clip) as before, VideoReader(output) as after:
+        assert report.frames == before.timing.frame_count == after.timing.frame_count
+        assert after.timing.rate == before.timing.rate
+        assert after.timing.duration == before.timing.duration
+        assert after.has_audio == before.has_audio
+    assert caplog.records == []
+    assert logging.getLogger("fomm_rt").level == logging.NOTSET
