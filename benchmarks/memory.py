@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from fomm_export.export_model import export_stand_in
 from fomm_rt.demo_media import demo_clip, demo_picture
 from fomm_rt.framing import Image
 from fomm_rt.media.timing import Timing
@@ -48,12 +48,16 @@ def write_looped(path: Path, seconds: int) -> int:
     return frames
 
 
-def peak_bytes(arguments: list[str]) -> int:
-    """Runs fomm-rt in a process of its own and returns the peak of its resident set."""
-    pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "fomm_rt", *arguments])
-    _, status, usage = os.wait4(pid, 0)
+def fomm_rt(*arguments: object) -> int:
+    """Runs fomm-rt in a process of its own and returns the peak of its resident set in bytes."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    command = [sys.executable, "-m", "fomm_rt", *map(str, arguments), "--quiet"]
+    _, status, usage = os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, command), 0)
     if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"fomm-rt {' '.join(arguments)} failed")
+        raise SystemExit(f"{' '.join(command)} failed")
+    # Linux counts the parent's memory at the moment of starting as the child's.
+    if usage.ru_maxrss <= own:
+        raise SystemExit("this benchmark itself is larger than what it measures; the figure would be its own")
     return usage.ru_maxrss * 1024
 
 
@@ -67,14 +71,13 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory(prefix="fomm-rt-memory-") as name:
         folder = Path(name)
-        model = export_stand_in(folder / "narrow", config=str(Path(__file__).with_name("narrow.yaml"))).path
+        model = folder / "narrow"
+        fomm_rt("export", "--stand-in", "--config", Path(__file__).with_name("narrow.yaml"), "-o", model)
         for seconds in options.seconds:
             clip = folder / f"{seconds}.mp4"
             frames = write_looped(clip, seconds)
             result = folder / f"result-{seconds}.mp4"
-            peak = peak_bytes(
-                ["animate", str(demo_picture()), str(clip), "-m", str(model), "-o", str(result), "--quiet"]
-            )
+            peak = fomm_rt("animate", demo_picture(), clip, "-m", model, "-o", result)
             rows.append({"seconds": seconds, "frames": frames, "peak_bytes": peak})
             ratio = peak / rows[0]["peak_bytes"]
             print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import statistics
@@ -100,18 +99,6 @@ def processor() -> str:
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores"
-
-
-def nvidia_driver() -> str:
-    """The CUDA version that the NVIDIA driver supports, or why there is none."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "none (libcuda.so.1 is not installed)"
-    number = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDriverGetVersion(ctypes.byref(number)) != 0:
-        return "installed, but it does not start (no device, or its kernel module is not loaded)"
-    return f"supports CUDA {number.value // 1000}.{number.value % 1000 // 10}"
 
 
 def backends() -> list[Availability]:

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fomm_rt import Animator, FommError, Framing, Keypoints
+from fomm_rt import Animator, FommError, Framing, Keypoints, nvidia_driver
 from fomm_rt.backends import BACKENDS, availability
 from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
 from fomm_rt.errors import BackendError, ImageError, ModelError, MotionError, StateError
@@ -228,24 +228,32 @@ def test_threads_do_not_change_the_result(small_model: Path) -> None:
     assert np.abs(results[0] - results[1]).max() <= 1
 
 
-def test_auto_says_what_it_took_and_why_nothing_faster(animator: Animator) -> None:
-    description = animator.backend
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this onnxruntime has CUDA")
-    assert description.name == "onnxruntime-cpu"
-    assert description.device.startswith("CPU")
-    assert "not onnxruntime-cuda" in description.reason
-    assert "pip install onnxruntime-gpu" in description.reason
+@pytest.fixture
+def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ONNX Runtime without CUDA, whatever is installed."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
 
 
-def test_a_backend_that_is_not_there(small_model: Path) -> None:
-    problems = {a.name: a.problem for a in availability()}
-    assert list(problems) == list(BACKENDS)
-    if problems["onnxruntime-cuda"] is None:
-        pytest.skip("this onnxruntime has CUDA")
-    with pytest.raises(BackendError, match="built without CUDA"):
+@pytest.mark.usefixtures("cpu_only")
+@pytest.mark.parametrize(
+    ("driver", "words"), [(None, "no working NVIDIA driver"), ((13, 0), "pip install onnxruntime-gpu")]
+)
+def test_auto_says_what_it_took_and_why_nothing_faster(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, driver: tuple[int, int] | None, words: str
+) -> None:
+    monkeypatch.setattr(nvidia_driver, "cuda_version", lambda: driver)
+    with Animator.load(small_model) as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert animator.backend.device.startswith("CPU")
+        assert "not onnxruntime-cuda" in animator.backend.reason
+        assert words in animator.backend.reason
+    with pytest.raises(BackendError, match=words):
         Animator.load(small_model, backend="onnxruntime-cuda")
-    with pytest.raises(BackendError, match="expected a backend among auto"):
+    assert [a.name for a in availability()] == list(BACKENDS)
+
+
+def test_unknown_backend(small_model: Path) -> None:
+    with pytest.raises(BackendError, match="expected a backend among auto, onnxruntime-cuda, onnxruntime-cpu"):
         Animator.load(small_model, backend="fast")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_rt import nvidia_driver
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Square, resample
@@ -36,6 +37,8 @@ def unavailable(name: str) -> str | None:
         return f"onnxruntime cannot be imported ({error}); install it with: pip install onnxruntime"
     if PROVIDERS[name] in onnxruntime.get_available_providers():
         return None
+    if nvidia_driver.cuda_version() is None:
+        return "this machine has no working NVIDIA driver"
     return (
         f"the installed onnxruntime {onnxruntime.__version__} is built without CUDA; "
         "replace it: pip uninstall onnxruntime, then pip install onnxruntime-gpu"

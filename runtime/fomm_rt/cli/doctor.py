@@ -28,9 +28,10 @@ def doctor(
     """
     with running(quiet=False, as_json=as_json) as terminal:
         from fomm_rt import doctor as examination
+        from fomm_rt import nvidia_driver
 
         versions = examination.versions()
-        processor, driver = examination.processor(), examination.nvidia_driver()
+        processor, driver = examination.processor(), nvidia_driver.describe()
         backends, codecs = examination.backends(), examination.codecs()
         missing = examination.missing_for_export()
         media = examination.time_media()
