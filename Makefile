@@ -14,6 +14,12 @@ READY  := $(VENV)/.ready
 MODEL  := models/stand-in
 DEMO   := results/demo.mp4
 
+# Where pip finds torch; PyTorch's site names an index of builds without CUDA, which are a tenth of the size.
+TORCH_INDEX ?=
+
+EXPORTER := $(shell find export -name '*.py')
+RUNTIME  := $(shell find runtime -name '*.py')
+
 .PHONY: help setup demo test check format bench bench-memory wheel clean
 .DELETE_ON_ERROR:
 
@@ -22,23 +28,25 @@ help:
 
 setup: $(READY)
 
+# Debian's Python comes without ensurepip; where it has pip, that one fills the environment.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
+	  { $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
+	  { echo "Python can make no environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "installing into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[export,demo,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev]'
 	@touch $@
 
-$(MODEL)/model.json: $(READY)
+$(MODEL)/model.json: $(READY) $(EXPORTER)
 	$(BIN)/fomm-rt export --stand-in -o $(MODEL)
 
-$(DEMO): $(MODEL)/model.json
+$(DEMO): $(MODEL)/model.json $(RUNTIME)
 	@mkdir -p $(@D)
-	$(BIN)/fomm-rt animate "$$($(BIN)/python -m fomm_rt.demo_media picture)" \
-	  "$$($(BIN)/python -m fomm_rt.demo_media clip)" -m $(MODEL) -o $(DEMO) --explain
+	$(BIN)/fomm-rt animate "$$($(BIN)/python benchmarks/demo_media.py picture)" \
+	  "$$($(BIN)/python benchmarks/demo_media.py clip)" -m $(MODEL) -o $(DEMO) --explain
 
 demo: $(DEMO)
 	@echo

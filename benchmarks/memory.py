@@ -21,13 +21,14 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from fomm_rt.demo_media import demo_clip, demo_picture
+from demo_media import demo_clip, demo_picture
 from fomm_rt.framing import Image
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoReader
 from fomm_rt.media.video_writer import open_writer
 
 RATE = Fraction(30)
+ALLOWED_GROWTH = 0.05
 
 
 def loop(clip: Path) -> Iterator[Image]:
@@ -65,6 +66,7 @@ def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, nargs="+", default=[10, 600], help="lengths; the first is the base")
+    parser.add_argument("--animate", nargs="+", default=[], metavar="OPTION", help="more options of fomm-rt animate")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
 
@@ -77,7 +79,7 @@ def main() -> None:
             clip = folder / f"{seconds}.mp4"
             frames = write_looped(clip, seconds)
             result = folder / f"result-{seconds}.mp4"
-            peak = fomm_rt("animate", demo_picture(), clip, "-m", model, "-o", result)
+            peak = fomm_rt("animate", demo_picture(), clip, "-m", model, "-o", result, *options.animate)
             rows.append({"seconds": seconds, "frames": frames, "peak_bytes": peak})
             ratio = peak / rows[0]["peak_bytes"]
             print(

@@ -7,6 +7,7 @@ A published checkpoint is a pickled dict: `generator`, `kp_detector` and, for tr
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,15 +123,17 @@ def _read_pickled(path: Path) -> Any:
             warnings.simplefilter("ignore")  # torch notes the age of pre-zip files
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):  # the pickle opcode that names a function or class to call
+        refused = re.search(r"GLOBAL (\S+)", str(error))  # the pickle opcode that names what to call
+        if refused:
             raise CheckpointError(
-                f"{path}: expected tensors only; the file asks for code to be run on loading and is refused "
-                "(nothing was executed). Get the checkpoint from its original source and compare its SHA-256"
+                f"{path}: expected tensors and plain values only; the file wants {refused[1]} called on loading and "
+                "is refused (nothing was executed). Get it from its original source and compare its SHA-256, or "
+                "save its tensors alone, for example as safetensors"
             ) from error
         raise _damaged(path) from error
     # torch reports a damaged file in as many ways as there are places to stop reading it.
     except (EOFError, RuntimeError, ValueError, KeyError, IndexError, AttributeError, TypeError, OSError,
-            UnicodeDecodeError, OverflowError, MemoryError) as error:  # fmt: skip
+            UnicodeDecodeError, OverflowError) as error:  # fmt: skip
         raise _damaged(path) from error
 
 

@@ -60,6 +60,17 @@ class Configuration:
         """Side in pixels at which keypoints and dense motion are computed, whatever the frame size."""
         return round(self.frame_size * self.scale_factor)
 
+    def check_fields(self) -> None:
+        """Raises ValueError unless every number is one a network can be built with."""
+        for name, value in self.as_json().items():
+            numbers = value.values() if isinstance(value, dict) else [value]
+            if name != "pad" and not all(isinstance(v, bool) or v > 0 for v in numbers):
+                raise ValueError(f"{name} is {value}; expected more than 0")
+        if self.scale_factor > 1 or abs(1 / self.scale_factor - round(1 / self.scale_factor)) > 1e-6:
+            raise ValueError(f"scale_factor is {self.scale_factor}; expected 1, 0.5, 0.25 or another 1/n")
+        if self.num_channels != 3:
+            raise ValueError(f"num_channels is {self.num_channels}; only RGB (3) is supported")
+
     def check_size(self, size: int) -> None:
         """Raises ValueError unless frames of (size, size) pixels fit the networks."""
         step = max(self.motion_size, 2**self.num_down_blocks)
@@ -103,14 +114,13 @@ class Configuration:
             estimate_occlusion_map=bool(generator.get("estimate_occlusion_map", False)),
             frame_size=frame_size,
         )
+        configuration.check_fields()
         deepest = 2 ** max(configuration.detector.num_blocks, configuration.dense_motion.num_blocks)
         if configuration.motion_size % deepest:
             raise ValueError(
                 f"frames of {frame_size} pixels at scale_factor {configuration.scale_factor} "
                 f"do not divide by {deepest}, the depth of the hourglasses"
             )
-        if configuration.num_channels != 3:
-            raise ValueError(f"num_channels is {configuration.num_channels}; only RGB (3) is supported")
         return configuration
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +20,7 @@ from fomm_export.onnx_graphs import Graph, model_graphs
 from fomm_export.parity import check_parity
 from fomm_export.rewrites import rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
-from fomm_rt.errors import CheckpointError, OutputError
+from fomm_rt.errors import CheckpointError, FommError, OutputError
 from fomm_rt.model_folder import (
     MANIFEST_NAME,
     Manifest,
@@ -29,6 +29,7 @@ from fomm_rt.model_folder import (
     TensorSpec,
     Weights,
     open_model_folder,
+    read_manifest,
     sha256_of,
 )
 
@@ -99,7 +100,7 @@ def export_stand_in(
     _check_output(Path(output))
     configuration = load_configuration(config)
     progress("drawing stand-in weights")
-    origin = f"{config}, seed {seed}"
+    origin = f"{Path(config).name}, seed {seed}"
     networks = _build(configuration, *stand_in_weights(configuration, seed), size, align_corners, origin)
     return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress)
 
@@ -114,7 +115,8 @@ def export_networks(networks: Networks, weights: Weights, output: Path, progress
     _check_output(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+        staged = _hidden_beside(output)
+        staged.mkdir()
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another folder with -o") from error
     try:
@@ -151,7 +153,6 @@ def _write(networks: Networks, weights: Weights, folder: Path, name: str, progre
         parity=parity.as_json(),
     )
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    folder.chmod(0o755)  # mkdtemp makes it private
 
 
 def _describe(graph: Graph, model: onnx.ModelProto, path: Path) -> NetworkFile:
@@ -179,24 +180,41 @@ def _put_in_place(staged: Path, output: Path) -> None:
     if not output.exists():
         staged.rename(output)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    _check_output(output)  # minutes have passed since the first look
+    aside = _hidden_beside(output)
+    output.rename(aside)
     try:
-        output.rename(aside / "earlier")
-        try:
-            staged.rename(output)
-        except OSError:
-            (aside / "earlier").rename(output)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        staged.rename(output)
+    except BaseException:
+        aside.rename(output)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _hidden_beside(output: Path) -> Path:
+    return output.with_name(f".{output.name}.{secrets.token_hex(6)}")
 
 
 def _check_output(output: Path) -> None:
-    if output.is_file():
-        raise OutputError(f"{output}: expected a folder to write the model to; it is a file. Choose another with -o")
-    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST_NAME).is_file():
+    """Refuses to replace anything but an earlier model, down to the last file."""
+    if not output.exists() and not output.is_symlink():
+        return
+    if not output.is_dir() or output.is_symlink():
+        raise OutputError(f"{output}: expected a new folder to write the model to; it is a file or link")
+    found = {path.name for path in output.iterdir()}
+    if not found:
+        return
+    try:
+        manifest = read_manifest(output)
+    except (FommError, OSError) as error:
         raise OutputError(
             f"{output}: expected a new folder or an earlier model; it holds other files. Choose another with -o"
+        ) from error
+    strangers = found - {MANIFEST_NAME} - {network.file for network in manifest.networks.values()}
+    if strangers:
+        raise OutputError(
+            f"{output}: holds an earlier model, but also {sorted(strangers)[0]}, which would be lost; "
+            "move it away or choose another folder with -o"
         )
 
 

@@ -44,9 +44,11 @@ class Generator(nn.Module):
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
         """The published forward pass: encoder and all. -> prediction (N, 3, S, S) in [0, 1]."""
-        features = self.encode(source_image)
         motion: DenseMotion = self.dense_motion_network(source_image, kp_source, kp_driving)
-        return self.decode(self.warp_features(features, motion.deformation, motion.occlusion_map))
+        features = self.warp_features(self.encode(source_image), motion.deformation)
+        if motion.occlusion_map is not None:
+            features = self.mask_features(features, motion.occlusion_map)
+        return self.decode(features)
 
     def encode(self, source_image: Tensor) -> Tensor:
         """(N, 3, S, S) in [0, 1] -> features (N, C, S / 2^down, S / 2^down)."""
@@ -55,27 +57,24 @@ class Generator(nn.Module):
             out = block(out)
         return out
 
-    def warp_features(self, features: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
-        """Samples features along the deformation, times the occlusion map.
-
-        Args:
-            features: (N, C, H, W).
-            deformation: (N, h, w, 2); resized to H×W when the sizes differ.
-            occlusion_map: (N, 1, h, w); resized likewise, or None.
-        """
+    def warp_features(self, features: Tensor, deformation: Tensor) -> Tensor:
+        """Samples (N, C, H, W) features along the (N, h, w, 2) deformation, resized to H×W when sizes differ."""
         size = (features.shape[2], features.shape[3])
         if (deformation.shape[1], deformation.shape[2]) != size:
             deformation = _resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
-        warped = warp(features, deformation, self.align_corners)
-        if occlusion_map is None:
-            return warped
+        return warp(features, deformation, self.align_corners)
+
+    @staticmethod
+    def mask_features(features: Tensor, occlusion_map: Tensor) -> Tensor:
+        """(N, C, H, W) features times the (N, 1, h, w) occlusion map, resized to H×W when sizes differ."""
+        size = (features.shape[2], features.shape[3])
         if (occlusion_map.shape[2], occlusion_map.shape[3]) != size:
             occlusion_map = _resize(occlusion_map, size)
-        return warped * occlusion_map
+        return features * occlusion_map
 
-    def decode(self, warped_features: Tensor) -> Tensor:
-        """(N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
-        out: Tensor = self.bottleneck(warped_features)
+    def decode(self, features: Tensor) -> Tensor:
+        """Warped and masked (N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
+        out: Tensor = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)
         return F.sigmoid(self.final(out))

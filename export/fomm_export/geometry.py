@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALLEST_DETERMINANT = 1e-8
-"""A jacobian with a smaller determinant is treated as having this one, so that no frame turns into NaN."""
+from fomm_rt.transfer import SMALLEST_DETERMINANT
 
 
 def coordinate_grid(height: int, width: int) -> Tensor:

@@ -1,7 +1,8 @@
 """The four graphs of a model folder: what each takes, gives and names inside.
 
 Inner tensors named in `cuts` are where geometry and convolutions meet. They keep these names in the ONNX
-files, so that engines of convolutions alone can be cut out between them.
+files, so that engines of convolutions alone can be cut out between them. The decoder's trunk begins at
+`masked_features`, or at `warped_features` in a model without occlusion map.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def model_graphs(networks: Networks) -> list[Graph]:
                 **({"occlusion_map": occlusion_map} if with_occlusion else {}),
             },
             ("prediction",),
-            ("warped_features",),
+            ("warped_features", *(["masked_features"] if with_occlusion else [])),
         ),
     ]
 
@@ -168,5 +169,8 @@ class _GeneratorGraph(nn.Module):
     def forward(
         self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        warped = self.generator.warp_features(source_features, deformation, occlusion_map)
-        return self.generator.decode(warped), warped
+        warped = self.generator.warp_features(source_features, deformation)
+        if occlusion_map is None:
+            return self.generator.decode(warped), warped
+        masked = self.generator.mask_features(warped, occlusion_map)
+        return self.generator.decode(masked), warped, masked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -15,11 +14,10 @@ from fomm_rt.best_frame import BestFrame, find_reference
 from fomm_rt.driving import Driving, DrivingFrame, open_driving
 from fomm_rt.errors import OutputError
 from fomm_rt.framing import Image
-from fomm_rt.keypoints import Keypoints
 from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.staging import check_target
 from fomm_rt.media.video_writer import check_output, open_writer
-from fomm_rt.motion_file import collect_motion, save_motion
+from fomm_rt.motion_file import MotionRecording, save_motion
 from fomm_rt.views import explanation_view, panel
 
 View = Literal["result", "panel", "explain"]
@@ -79,39 +77,47 @@ def animate_file(
 
     Raises:
         MediaError, MotionError, ImageError: An input cannot be used.
-        OutputError: The result cannot be written.
+        OutputError: The result, or after it the motion file, cannot be written.
         BackendError: The networks failed.
     """
-    check_output(output, [source, driving])
-    if motion_output is not None:
-        _check_motion_output(motion_output, [source, driving, output])
+    check_outputs(source, driving, output, motion_output)
     picture = read_picture(source)
     with open_driving(driving) as frames:
         _check_weights(animator, frames, driving)
         animator.set_source(picture)
         start = perf_counter()
         reference = _set_reference(animator, frames, best_frame, progress)
+        recording = None
+        if motion_output is not None:
+            recording = MotionRecording(animator.manifest.weights.identity, frames.timing.time_base)
         with open_writer(output, frames.timing, frames.audio_from if audio else None) as writer:
-            recording = _Recording(animator) if motion_output is not None else None
             count = 0
             for frame in frames:
                 writer.write(_render(animator, frame, view, recording), frame.time)
                 count += 1
                 progress("animating", count, frames.timing.frame_count)
-            if recording is not None and motion_output is not None:
-                recording.save(motion_output, frames.timing.rate)
             writer.commit()
+        if recording is not None and motion_output is not None:
+            save_motion(motion_output, recording.motion(frames.timing.rate))
         seconds = perf_counter() - start
         return AnimationReport(output, count, seconds, count / seconds, reference, frames.skipped_packets)
 
 
-def _check_motion_output(path: Path, others: list[Path]) -> None:
-    if path.suffix.lower() != ".npz":
-        raise OutputError(f"{path}: expected a motion file to end in .npz; choose such a name")
-    for other in others:
-        if path == other or (path.exists() and other.exists() and path.samefile(other)):
-            raise OutputError(f"{path}: the motion file is also an input or the result; choose another name")
-    check_target(path)
+def check_outputs(source: Path, driving: Path, output: Path, motion_output: Path | None) -> None:
+    """Makes sure, before any work, that the results can be written and are none of the inputs.
+
+    Raises:
+        OutputError: They cannot, or are.
+    """
+    check_output(output, [source, driving])
+    if motion_output is None:
+        return
+    if motion_output.suffix.lower() != ".npz":
+        raise OutputError(f"{motion_output}: expected a motion file to end in .npz; choose such a name")
+    for other in (source, driving, output):
+        if motion_output == other or (motion_output.exists() and other.exists() and motion_output.samefile(other)):
+            raise OutputError(f"{motion_output}: the motion file is also an input or the result; choose another name")
+    check_target(motion_output)
 
 
 def _check_weights(animator: Animator, driving: Driving, path: Path) -> None:
@@ -138,25 +144,7 @@ def _set_reference(
     return index
 
 
-class _Recording:
-    """Driving keypoints as they pass; 240 bytes a frame for ten keypoints."""
-
-    def __init__(self, animator: Animator) -> None:
-        self._animator = animator
-        self._keypoints: list[Keypoints] = []
-        self._times: list[Fraction] = []
-
-    def add(self, keypoints: Keypoints, time: Fraction) -> None:
-        self._keypoints.append(keypoints)
-        self._times.append(time)
-
-    def save(self, path: Path, rate: Fraction | None) -> None:
-        if self._keypoints:
-            weights = self._animator.manifest.weights.identity
-            save_motion(path, collect_motion(self._keypoints, self._times, rate, weights))
-
-
-def _render(animator: Animator, frame: DrivingFrame, view: View, recording: _Recording | None) -> Image:
+def _render(animator: Animator, frame: DrivingFrame, view: View, recording: MotionRecording | None) -> Image:
     motion = frame.motion
     if recording is not None:
         # The detector runs once: what it found is recorded and animates.

@@ -103,8 +103,32 @@ class Animator:
 
     @property
     def relative(self) -> bool:
-        """Whether motion is relative to a reference frame."""
+        """Whether motion is relative to a reference frame; may be set at any time."""
         return self._relative
+
+    @relative.setter
+    def relative(self, value: bool) -> None:
+        self._relative = value
+        self._reference = None
+
+    @property
+    def adapt_scale(self) -> bool:
+        """Whether relative movement is scaled to the size of the source; may be set at any time."""
+        return self._adapt_scale
+
+    @adapt_scale.setter
+    def adapt_scale(self, value: bool) -> None:
+        self._adapt_scale = value
+        self._reference = None
+
+    @property
+    def driving_framing(self) -> Framing:
+        """Which square of a driving frame is used; may be set at any time, the reference stays."""
+        return self._driving_framing
+
+    @driving_framing.setter
+    def driving_framing(self, value: Framing) -> None:
+        self._driving_framing = value
 
     @property
     def size(self) -> int:
@@ -142,8 +166,8 @@ class Animator:
         """
         self._check_open()
         check_image(image)
-        square = self._source_framing.square(*image.shape[:2])
-        self._source = self._backend.prepare_source(image, square)
+        region = self._source_framing.region(*image.shape[:2])
+        self._source = self._backend.prepare_source(image, region)
         self._reference = None
 
     def set_reference(self, frame: Image | Keypoints) -> None:
@@ -166,13 +190,13 @@ class Animator:
     def frame_driving(self, frame: Image) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
         check_image(frame)
-        return resample(frame, self._driving_framing.square(*frame.shape[:2]), self.size)
+        return resample(frame, self._driving_framing.region(*frame.shape[:2]), self.size)
 
     def keypoints(self, frame: Image) -> Keypoints:
         """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size."""
         self._check_open()
         check_image(frame)
-        return self._backend.detect(frame, self._driving_framing.square(*frame.shape[:2]))
+        return self._backend.detect(frame, self._driving_framing.region(*frame.shape[:2]))
 
     def animate(self, frame: Image | Keypoints, out: Image | None = None) -> Image:
         """Animates the source by one driving frame.
@@ -189,7 +213,6 @@ class Animator:
             ImageError: `frame` or `out` is not such an array.
             MotionError: Keypoints of another model.
         """
-        self._check_open()
         source = self._prepared_source()
         out = self._check_out(out)
         if isinstance(frame, Keypoints):
@@ -197,17 +220,16 @@ class Animator:
             self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
             return out
         check_image(frame)
-        square = self._driving_framing.square(*frame.shape[:2])
+        region = self._driving_framing.region(*frame.shape[:2])
         if self._relative and self._kp_reference is None:
-            keypoints = self._backend.detect(frame, square)
+            keypoints = self._backend.detect(frame, region)
             self._backend.animate_keypoints(self._prepared_reference(source, keypoints), keypoints, out)
         else:
-            self._backend.animate(self._prepared_reference(source, None), frame, square, out)
+            self._backend.animate(self._prepared_reference(source, None), frame, region, out)
         return out
 
     def explain(self, frame: Image | Keypoints) -> Explanation:
         """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
-        self._check_open()
         source = self._prepared_source()
         keypoints = self._as_keypoints(frame)
         return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
@@ -216,6 +238,7 @@ class Animator:
         """Frees the backend; calling it twice is harmless."""
         if not self._closed:
             self._closed = True
+            self._source = self._reference = None
             self._backend.close()
 
     def __enter__(self) -> Animator:
@@ -227,6 +250,7 @@ class Animator:
         self.close()
 
     def _prepared_source(self) -> PreparedSource:
+        self._check_open()
         if self._source is None:
             raise StateError("no source picture has been set; call set_source(image) first")
         return self._source

@@ -1,4 +1,4 @@
-"""What this machine can run: versions, backends and why not, codecs, and a short timed run."""
+"""What this machine can run: versions, codecs, and short timed runs of media, backends and a model."""
 
 from __future__ import annotations
 
@@ -14,32 +14,44 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
-import cv2
 import numpy as np
 
 from fomm_rt.animator import Animator
-from fomm_rt.backends import Availability, availability
+from fomm_rt.backends import REGISTRY
 from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.media.video_writer import open_writer
 from fomm_rt.version import __version__
 
 PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "av", "typer", "rich")
 EXPORT_MODULES = ("torch", "onnx", "onnxscript", "safetensors", "yaml")
 ENCODERS = {
-    "libx264": ".mp4 and .mkv",
-    "libvpx-vp9": ".webm",
-    "gif": ".gif",
-    "png": "pictures",
-    "aac": "sound in .mp4",
-    "libopus": "sound in .webm",
+    "libx264": "writes .mp4 and .mkv",
+    "libvpx-vp9": "writes .webm",
+    "gif": "writes .gif",
+    "aac": "writes sound in .mp4",
+    "libopus": "writes sound in .webm",
 }
-DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg")
+DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg", "aac")
 MEDIA_FRAMES = 60
 TIMED_FRAMES = 12
+WARMUP_FRAMES = 2
 PICTURE_SIDE = 256
+
+
+@dataclass(frozen=True)
+class BackendHealth:
+    """Whether a backend really runs here.
+
+    Attributes:
+        name: As given to `Animator.load`.
+        problem: Why it does not run; None if it does.
+        probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run.
+    """
+
+    name: str
+    problem: str | None
+    probe_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -91,19 +103,26 @@ def processor() -> str:
     """The CPU in words and the number of cores this process may use."""
     name = platform.processor() or platform.machine()
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
     except OSError:
-        pass
+        pass  # not Linux: the short name has to do
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores"
 
 
-def backends() -> list[Availability]:
-    """Every backend, fastest first, and why it is not available."""
-    return availability()
+def backends() -> list[BackendHealth]:
+    """Every backend, fastest first, each tried with a small network."""
+    found = []
+    for entry in REGISTRY:
+        problem, probe_ms = entry.problem(), None
+        if problem is None:
+            try:
+                probe_ms = entry.probe()
+            except FommError as error:
+                problem = str(error)
+        found.append(BackendHealth(entry.name, problem, probe_ms))
+    return found
 
 
 def missing_for_export() -> list[str]:
@@ -115,10 +134,16 @@ def codecs() -> list[Codec]:
     """The encoders and decoders that results and inputs commonly need."""
     import av
 
-    names = set(av.codec.codecs_available)
+    def available(name: str, mode: str) -> bool:
+        try:
+            av.Codec(name, mode)  # type: ignore[arg-type]
+        except ValueError:
+            return False
+        return True
+
     return [
-        *(Codec(name, f"writes {purpose}", name in names) for name, purpose in ENCODERS.items()),
-        *(Codec(name, f"reads {name}", name in names) for name in DECODERS),
+        *(Codec(name, purpose, available(name, "w")) for name, purpose in ENCODERS.items()),
+        *(Codec(name, f"reads {name}", available(name, "r")) for name in DECODERS),
     ]
 
 
@@ -128,6 +153,10 @@ def time_media() -> MediaSpeed:
     Raises:
         FommError: The codecs or the temporary folder do not work.
     """
+    from fomm_rt.media.timing import Timing
+    from fomm_rt.media.video_reader import VideoReader
+    from fomm_rt.media.video_writer import open_writer
+
     rate = Fraction(30)
     pictures = list(_moving_pictures(MEDIA_FRAMES))
     with tempfile.TemporaryDirectory(prefix="fomm-rt-doctor-") as folder:
@@ -150,18 +179,21 @@ def time_model(path: Path, backend: str = "auto") -> ModelSpeed:
         ModelError, BackendError: The model cannot be run.
     """
     with Animator.load(path, backend) as animator:
-        pictures = list(_moving_pictures(TIMED_FRAMES + 2))
+        pictures = list(_moving_pictures(WARMUP_FRAMES + TIMED_FRAMES))
         animator.set_source(pictures[0])
         latencies = []
         for picture in pictures:
             start = perf_counter()
             animator.animate(picture)
             latencies.append((perf_counter() - start) * 1e3)
-        return ModelSpeed(animator.manifest.name, animator.backend, TIMED_FRAMES, statistics.median(latencies[2:]))
+        median = statistics.median(latencies[WARMUP_FRAMES:])
+        return ModelSpeed(animator.manifest.name, animator.backend, TIMED_FRAMES, median)
 
 
 def _moving_pictures(count: int) -> Iterator[Image]:
     """A drawn face that moves a little from frame to frame."""
+    import cv2
+
     side = PICTURE_SIDE
     for i in range(count):
         picture = np.full((side, side, 3), (70, 110, 150), np.uint8)

@@ -20,12 +20,36 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Square:
-    """A square of a picture in pixels; may reach beyond the picture, whose edge pixels are then extended."""
+class Region:
+    """A square of side `side` and the part of a picture that lies in it, in pixels.
+
+    The part starts (left, top) pixels into the square; where it does not reach, its edge pixels are extended.
+
+        ┌──────────── side ────────────┐
+        │ top                          │
+        │     ┌────── width ─────┐     │
+        │left │ (x, y) …         │     │
+        │     └──────────────────┘     │
+        └──────────────────────────────┘
+
+    Attributes:
+        x, y, width, height: The part, within the picture.
+        left, top: Where it lies in the square.
+        side: Of the square.
+    """
 
     x: int
     y: int
+    width: int
+    height: int
+    left: int
+    top: int
     side: int
+
+    @classmethod
+    def square(cls, side: int) -> Region:
+        """The whole of a square picture."""
+        return cls(0, 0, side, side, 0, 0, side)
 
 
 @dataclass(frozen=True)
@@ -33,15 +57,15 @@ class Framing:
     """How to choose the square.
 
     Attributes:
-        mode: "crop": the largest square centred within; "fit": the smallest square around.
+        mode: "crop": the largest centred square; "fit": all of it, its edges extended to a square.
         rectangle: (x, y, width, height) in pixels to look at; the whole picture by default.
     """
 
     mode: Literal["crop", "fit"] = "crop"
     rectangle: tuple[int, int, int, int] | None = None
 
-    def square(self, height: int, width: int) -> Square:
-        """The square for a picture of this size.
+    def region(self, height: int, width: int) -> Region:
+        """The region for a picture of this size.
 
         Raises:
             ImageError: The rectangle does not lie within the picture.
@@ -52,8 +76,11 @@ class Framing:
                 f"the crop {x},{y},{w},{h} (x,y,width,height) does not lie within the picture of "
                 f"{width}×{height} pixels; choose a rectangle inside it"
             )
-        side = min(w, h) if self.mode == "crop" else max(w, h)
-        return Square(x + (w - side) // 2, y + (h - side) // 2, side)
+        if self.mode == "crop":
+            side = min(w, h)
+            return Region(x + (w - side) // 2, y + (h - side) // 2, side, side, 0, 0, side)
+        side = max(w, h)
+        return Region(x, y, w, h, (side - w) // 2, (side - h) // 2, side)
 
 
 def check_image(image: Image) -> None:
@@ -65,30 +92,26 @@ def check_image(image: Image) -> None:
         raise ImageError(f"expected an (H, W, 3) uint8 RGB array; got {image.shape} {image.dtype}{hint}")
 
 
-def resample(image: Image, square: Square, size: int) -> Image:
-    """Cuts the square out of an image and resizes it to (size, size, 3).
+def resample(image: Image, region: Region, size: int) -> Image:
+    """Cuts a region out of an image and resizes it to (size, size, 3).
 
     Area averaging when it shrinks, bilinear when it grows. The result may share memory with the image when
     neither is needed.
     """
+    r = region
+    cut = image[r.y : r.y + r.height, r.x : r.x + r.width]
+    if r.width == r.height == r.side:
+        return _resize(cut, size, size)
     import cv2
 
-    height, width = image.shape[:2]
-    left, top = max(0, -square.x), max(0, -square.y)
-    right = max(0, square.x + square.side - width)
-    bottom = max(0, square.y + square.side - height)
-    cut = image[max(0, square.y) : square.y + square.side, max(0, square.x) : square.x + square.side]
-    if left or top or right or bottom:
-        # Extending a large picture pixel by pixel would be wasteful: shrink first, extend after.
-        scale = size / square.side
-        inner = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-        cut = _resize(cut, inner[0], inner[1])
-        x, y = min(round(left * scale), size - inner[0]), min(round(top * scale), size - inner[1])
-        return np.asarray(
-            cv2.copyMakeBorder(cut, y, size - inner[1] - y, x, size - inner[0] - x, cv2.BORDER_REPLICATE),
-            np.uint8,
-        )
-    return _resize(cut, size, size)
+    # Resize first, extend after: extending a large picture pixel by pixel would be wasteful.
+    scale = size / r.side
+    width, height = max(1, round(r.width * scale)), max(1, round(r.height * scale))
+    left, top = min(round(r.left * scale), size - width), min(round(r.top * scale), size - height)
+    bordered = cv2.copyMakeBorder(
+        _resize(cut, width, height), top, size - height - top, left, size - width - left, cv2.BORDER_REPLICATE
+    )
+    return np.asarray(bordered, np.uint8)
 
 
 def _resize(image: Image, width: int, height: int) -> Image:

@@ -12,7 +12,7 @@ SMALLEST_AREA = 1e-5
 """Hulls below this area (grid units squared; 0.4 pixel squared at 256×256) count as degenerate."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keypoints:
     """K keypoints of one picture.
 

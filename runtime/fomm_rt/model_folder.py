@@ -131,9 +131,14 @@ def open_model_folder(path: str | PathLike[str]) -> ModelFolder:
         ModelError: Not a model folder, of a newer format, or a file is missing or altered.
     """
     path = Path(path)
-    manifest = _read_manifest(path)
-    for network in NETWORKS:
-        _check_file(path, manifest.networks[network])
+    try:
+        manifest = read_manifest(path)
+        for network in NETWORKS:
+            _check_file(path, manifest.networks[network])
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or path}: cannot be read ({error.strerror}); change its permissions or export again"
+        ) from error
     return ModelFolder(path, manifest)
 
 
@@ -146,7 +151,13 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
+    """Reads the manifest of a model folder; its files are not looked at.
+
+    Raises:
+        ModelError: Not a model folder, of a newer format, or a field is missing or wrong.
+        OSError: It cannot be read.
+    """
     file = path / MANIFEST_NAME
     if path.is_file():
         raise ModelError(
@@ -161,7 +172,7 @@ def _read_manifest(path: Path) -> Manifest:
         raise ModelError(
             f"{path}: expected a model folder; it has no {MANIFEST_NAME}. Make one with fomm-rt export"
         ) from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ModelError(f"{file}: cannot be read as JSON ({error}); export the model again") from error
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, int):
@@ -173,7 +184,7 @@ def _read_manifest(path: Path) -> Manifest:
         )
     try:
         return _parse_manifest(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"{file}: a field is missing or wrong ({type(error).__name__}: {error}); export the model again"
         ) from error

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import itertools
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -32,7 +34,7 @@ from fomm_rt.media.staging import StagedOutput, reporting_failures
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motion:
     """Keypoints of every frame of a clip.
 
@@ -65,18 +67,40 @@ class Motion:
         return (self[i] for i in range(len(self)))
 
 
-def collect_motion(
-    keypoints: Sequence[Keypoints], times: Sequence[Fraction], rate: Fraction | None, weights: str
-) -> Motion:
-    """Stacks the keypoints of F ≥ 1 frames."""
-    jacobians = [k.jacobian for k in keypoints if k.jacobian is not None]
-    return Motion(
-        np.stack([k.value for k in keypoints]),
-        np.stack(jacobians) if jacobians else None,
-        tuple(times),
-        rate,
-        weights,
-    )
+class MotionRecording:
+    """Takes keypoints frame by frame; (6·K + 2)·4 bytes a frame with jacobians.
+
+    Args:
+        weights: Identity of the weights that find the keypoints.
+        time_base: Seconds per tick; every time is a whole number of ticks after the first.
+    """
+
+    def __init__(self, weights: str, time_base: Fraction) -> None:
+        self._weights = weights
+        self._time_base = time_base
+        self._num_kp = 0
+        self._first_time = Fraction(0)
+        self._values = array("f")
+        self._jacobians = array("f")
+        self._ticks = array("q")
+
+    def add(self, keypoints: Keypoints, time: Fraction) -> None:
+        """Takes the next frame; time is in seconds from the start of the clip."""
+        if not self._ticks:
+            self._num_kp, self._first_time = len(keypoints.value), time
+        self._values.frombytes(np.ascontiguousarray(keypoints.value, np.float32).tobytes())
+        if keypoints.jacobian is not None:
+            self._jacobians.frombytes(np.ascontiguousarray(keypoints.jacobian, np.float32).tobytes())
+        self._ticks.append(round((time - self._first_time) / self._time_base))
+
+    def motion(self, rate: Fraction | None) -> Motion:
+        """All frames so far, of which there is at least one."""
+        value = np.frombuffer(self._values, np.float32).reshape(-1, self._num_kp, 2)
+        jacobian = None
+        if self._jacobians:
+            jacobian = np.frombuffer(self._jacobians, np.float32).reshape(-1, self._num_kp, 2, 2)
+        times = tuple(self._first_time + tick * self._time_base for tick in self._ticks)
+        return Motion(value, jacobian, times, rate, self._weights)
 
 
 def save_motion(path: str | PathLike[str], motion: Motion) -> None:
@@ -118,7 +142,11 @@ def load_motion(path: str | PathLike[str]) -> Motion:
         raise MotionError(f"{path}: there is no such motion file; make one with --save-motion") from error
     except PermissionError as error:
         raise MotionError(f"{path}: no permission to read it; change its mode or copy it") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    # The ways a damaged archive shows itself are as many as the layers it is read through.
+    except (
+        OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, RuntimeError, OverflowError,
+        NotImplementedError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
         raise MotionError(
             f"{path}: expected a motion file made with --save-motion; it is damaged or of another kind ({error})"
         ) from error
@@ -138,11 +166,13 @@ def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
         raise ValueError(f"value has shape {value.shape}, ticks {ticks.shape}")
     if jacobian is not None and jacobian.shape != (*value.shape[:2], 2, 2):
         raise ValueError(f"jacobian has shape {jacobian.shape}, value {value.shape}")
-    for name, array in (("value", value), ("jacobian", jacobian)):
-        if array is not None and (array.dtype != np.float32 or not np.isfinite(array).all()):
+    for name, given in (("value", value), ("jacobian", jacobian)):
+        if given is not None and (given.dtype != np.float32 or not np.isfinite(given).all()):
             raise ValueError(f"{name} is not finite float32")
     base = _fraction(arrays["time_base"])
     rate = _fraction(arrays["rate"])
+    if rate < 0 or base <= 0:
+        raise ValueError("a negative rate or time base")
     times = tuple(int(tick) * base for tick in ticks)
     if any(b <= a for a, b in itertools.pairwise(times)):
         raise ValueError("times do not increase")

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from fomm_rt.keypoints import Keypoints, scale_ratio
 
-SMALLEST_DETERMINANT = np.float32(1e-8)
-"""A reference jacobian with a smaller determinant is treated as having this one: defined and finite."""
+SMALLEST_DETERMINANT = 1e-8
+"""A jacobian with a smaller determinant is treated as having this one, so that no frame turns into NaN."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transfer:
     """A prepared transfer; call it with the keypoints of a driving frame.
 
@@ -65,7 +65,7 @@ def inverse_2x2(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """Inverts (K, 2, 2) float32 matrices in closed form; finite for singular ones."""
     a, b, c, d = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1]
     determinant = a * d - b * c
-    smallest = np.where(determinant < 0, -SMALLEST_DETERMINANT, SMALLEST_DETERMINANT)
+    smallest = np.where(determinant < 0, -SMALLEST_DETERMINANT, SMALLEST_DETERMINANT).astype(np.float32)
     determinant = np.where(np.abs(determinant) < SMALLEST_DETERMINANT, smallest, determinant)
     adjugate = np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=-2)
     return np.asarray(adjugate / determinant[:, None, None], np.float32)

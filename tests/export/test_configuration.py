@@ -69,6 +69,10 @@ def test_yaml(tmp_path: Path) -> None:
         (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "not square"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.5", 1), "scale"),
         (YAML.replace("num_channels: 3", "num_channels: 1"), "num_channels"),
+        (YAML.replace("scale_factor: 0.25", "scale_factor: 0"), "scale_factor is 0.0"),
+        (YAML.replace("scale_factor: 0.25", "scale_factor: 0.3"), "scale_factor is 0.3"),
+        (YAML.replace("num_kp: 7", "num_kp: 0"), "num_kp is 0"),
+        (YAML.replace("max_features: 1024", "max_features: -1"), "expected more than 0"),
         (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from fomm_export.export_model import export_checkpoint, export_networks, export_
 from fomm_export.networks import Networks
 from fomm_export.onnx_graphs import model_graphs
 from fomm_export.parity import TOLERANCES
+from fomm_export.probe_network import probe_network
 from fomm_export.rewrites import rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, OutputError, ParityError
@@ -55,6 +58,7 @@ def test_checkpoint_to_folder(tmp_path: Path, checkpoint: Path, config: str) -> 
     assert set(manifest.networks) == set(NETWORKS)
     for name, tolerance in TOLERANCES.items():
         assert 0 <= manifest.parity["max_abs"][name] <= tolerance
+    assert set(manifest.parity["max_abs"]) == set(TOLERANCES)
     assert manifest.parity["prediction_levels"] <= 1
     assert sorted(p.name for p in folder.path.iterdir()) == sorted([*(f"{n}.onnx" for n in NETWORKS), "model.json"])
     assert [p.name for p in folder.path.parent.iterdir()] == ["own"]
@@ -130,15 +134,15 @@ def damage(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
     monkeypatch.setattr(export_model, "rewrite_for_inference", rewrite)
 
 
-def test_parity_failure_leaves_the_earlier_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = tmp_path / "m"
-    output.mkdir()
-    (output / "model.json").write_text("the earlier model")
+def test_parity_failure_leaves_the_earlier_model(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
     damage(monkeypatch, 0.01)
     with pytest.raises(ParityError, match=r"prediction differs by 0\.00"):
         export_networks(Golden("small").networks, WEIGHTS, output, lambda _: None)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
-    assert (output / "model.json").read_text() == "the earlier model"
+    assert open_model_folder(output).manifest.align_corners
 
 
 def test_values_that_are_not_finite_fail_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,10 +152,8 @@ def test_values_that_are_not_finite_fail_parity(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "m").exists()
 
 
-def test_interrupt_leaves_the_earlier_model(tmp_path: Path) -> None:
-    output = tmp_path / "m"
-    output.mkdir()
-    (output / "model.json").write_text("the earlier model")
+def test_interrupt_leaves_the_earlier_model(tmp_path: Path, small_model: Path) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
 
     def interrupt(step: str) -> None:
         if step == "tracing dense_motion":
@@ -160,17 +162,60 @@ def test_interrupt_leaves_the_earlier_model(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         export_networks(GOLDEN.networks, WEIGHTS, output, interrupt)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
-    assert (output / "model.json").read_text() == "the earlier model"
+    assert open_model_folder(output).manifest.align_corners
 
 
-def test_earlier_model_is_replaced(tmp_path: Path) -> None:
-    output = tmp_path / "m"
-    output.mkdir()
-    (output / "model.json").write_text("{}")
-    (output / "old.onnx").write_text("old")
-    export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None)
-    assert not (output / "old.onnx").exists()
+def small_export(output: Path, progress: Callable[[str], None] = lambda _: None) -> ModelFolder:
+    return export_networks(Golden("small").networks, WEIGHTS, output, progress)
+
+
+def test_earlier_model_is_replaced(tmp_path: Path, small_model: Path) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
+    assert open_model_folder(output).manifest.align_corners
+    assert not small_export(output).manifest.align_corners
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("manifest", ["{}", '{"format": "graph-model", "weightsManifest": []}', "no json"])
+def test_a_folder_with_a_foreign_manifest_is_no_earlier_model(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "model.json").write_text(manifest)
+    (tmp_path / "weights.bin").write_text("weights")
+    with pytest.raises(OutputError, match="other files"):
+        small_export(tmp_path)
+    assert (tmp_path / "weights.bin").read_text() == "weights"
+
+
+def test_files_put_into_a_model_folder_are_not_lost(tmp_path: Path, small_model: Path) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
+    (output / "result.mp4").write_text("result")
+    with pytest.raises(OutputError, match=r"also result\.mp4, which would be lost"):
+        small_export(output)
+    assert (output / "result.mp4").read_text() == "result"
+
+
+def test_interrupt_between_the_renames_brings_the_earlier_model_back(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
+    rename = Path.rename
+    calls = []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_export(output)
+    assert open_model_folder(output).manifest.align_corners
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_the_probe_network_is_the_one_that_ships() -> None:
+    shipped = importlib.resources.files("fomm_rt.backends") / "probe.onnx"
+    assert shipped.read_bytes() == probe_network().SerializeToString()
 
 
 def test_other_folders_and_files_are_not_replaced(tmp_path: Path) -> None:

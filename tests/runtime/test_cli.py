@@ -98,12 +98,23 @@ def test_info(work: Path) -> None:
 def test_doctor(work: Path) -> None:
     result = run("doctor", "-m", "m", cwd=work)
     assert result.returncode == 0
-    for word in ("onnxruntime-cpu", "libx264", "NVIDIA driver", "ms median", "numpy"):
+    for word in ("onnxruntime-cpu", "libx264", "NVIDIA driver", "ms median", "numpy", "convolution"):
         assert word in result.stdout
     document = json.loads(run("doctor", "--json", cwd=work).stdout)
-    assert document["model"] is None
+    assert "model" not in document
     assert document["media"]["encode_fps"] > 0
-    assert {b["name"] for b in document["backends"]} == {"onnxruntime-cuda", "onnxruntime-cpu"}
+    backends = {b["name"]: b for b in document["backends"]}
+    assert set(backends) == {"onnxruntime-cuda", "onnxruntime-cpu"}
+    assert backends["onnxruntime-cpu"]["probe_ms"] > 0
+    assert all((b["problem"] is None) == (b["probe_ms"] is not None) for b in backends.values())
+    assert all(codec["available"] for codec in document["codecs"])
+
+
+def test_doctor_goes_on_past_what_fails(work: Path) -> None:
+    result = run("doctor", "-m", "absent", cwd=work)
+    assert result.returncode == 1
+    for word in ("numpy", "onnxruntime-cpu", "libx264", "fps", "FAILED: absent: there is no such model folder"):
+        assert word in result.stdout
 
 
 def test_help_and_version() -> None:
@@ -191,8 +202,8 @@ def test_errors_are_one_sentence(work: Path, changes: dict[str, Any], words: lis
     _keep_only_sound(work / "tmp.mp4", work / "sound.m4a")
     before = names(work)
     arguments: dict[str, object] = {"source": "source.png", "driving": "clip.mp4", "model": "m", "output": "r.mp4"}
-    extra = changes.pop("extra", [])
-    arguments |= changes
+    extra = changes.get("extra", [])
+    arguments |= {name: value for name, value in changes.items() if name != "extra"}
     result = run(
         "animate", arguments["source"], arguments["driving"], "-m", arguments["model"], "-o", arguments["output"],
         *extra, cwd=work,

@@ -2,6 +2,7 @@
 
 import pickle
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +10,22 @@ import pytest
 
 from fomm_rt.errors import MotionError, OutputError
 from fomm_rt.keypoints import Keypoints
-from fomm_rt.motion_file import Motion, collect_motion, load_motion, save_motion
+from fomm_rt.motion_file import Motion, MotionRecording, load_motion, save_motion
 
 RNG = np.random.default_rng(0)
 
 
 def motion(frames: int = 4, rate: Fraction | None = Fraction(30000, 1001), jacobians: bool = True) -> Motion:
-    keypoints = [
-        Keypoints(
-            RNG.standard_normal((5, 2)).astype(np.float32),
-            RNG.standard_normal((5, 2, 2)).astype(np.float32) if jacobians else None,
-        )
-        for _ in range(frames)
-    ]
     times = [Fraction(i * 1001, 30000) for i in range(frames)]
     if rate is None:
-        times = [Fraction(0), Fraction(1, 3), Fraction(1001, 1000), Fraction(7, 2)][:frames]
-    return collect_motion(keypoints, times, rate, "abc")
+        times = [Fraction(1, 7), Fraction(1, 3), Fraction(1001, 1000), Fraction(7, 2)][:frames]
+    recording = MotionRecording("abc", Fraction(1, lcm(*(time.denominator for time in times))))
+    for time in times:
+        jacobian = RNG.standard_normal((5, 2, 2)).astype(np.float32) if jacobians else None
+        recording.add(Keypoints(RNG.standard_normal((5, 2)).astype(np.float32), jacobian), time)
+    result = recording.motion(rate)
+    assert result.times == tuple(times)
+    return result
 
 
 @pytest.mark.parametrize("rate", [Fraction(30000, 1001), None])
@@ -71,6 +71,8 @@ def changed(path: Path, **changes: object) -> Path:
         ({"jacobian": np.zeros((4, 6, 2, 2), np.float32)}, "jacobian has shape"),
         ({"ticks": np.array([0, 2, 1, 3])}, "do not increase"),
         ({"time_base": np.array([1, 0])}, "denominator"),
+        ({"time_base": np.array([-1, 30])}, "negative"),
+        ({"rate": np.array([-25, 1])}, "negative"),
         ({"ticks": np.zeros(0, np.int64), "value": np.zeros((0, 5, 2), np.float32)}, "shape"),
         ({"value": np.array([object()], object)}, "allow_pickle"),
     ],
@@ -106,6 +108,25 @@ def test_truncated(tmp_path: Path, share: float) -> None:
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(MotionError):
         load_motion(path)
+
+
+def test_damaged_anywhere(tmp_path: Path) -> None:
+    """Sixteen bytes overwritten, a hundred times: read as a motion or refused, never anything else."""
+    path = tmp_path / "m.npz"
+    save_motion(path, motion(40))
+    content = path.read_bytes()
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(100):
+        damaged = bytearray(content)
+        position = int(rng.integers(0, len(content) - 16))
+        damaged[position : position + 16] = rng.bytes(16)
+        path.write_bytes(damaged)
+        try:
+            load_motion(path)
+        except MotionError:
+            refused += 1
+    assert refused > 50
 
 
 def test_missing_and_folder(tmp_path: Path) -> None:

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend, unavailable
+from fomm_rt.backends import onnx_runtime
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import BackendError
 from fomm_rt.model_folder import ModelFolder
-
-BACKENDS = ("onnxruntime-cuda", "onnxruntime-cpu")
-"""Names accepted by `open_backend` besides "auto", fastest first."""
 
 _log = logging.getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
-class Availability:
-    """Whether a backend can be tried on this machine; `problem` says why not."""
+class BackendEntry:
+    """One backend as the choice sees it. Nothing of it is imported before it is asked.
+
+    Attributes:
+        name: As given to `open_backend`.
+        problem: Says why it cannot run here, as far as can be told without a model; None if it can.
+        open: Opens a model: (model, reason for the choice, CPU threads or None).
+        probe: Runs a small network and returns its latency in milliseconds.
+    """
 
     name: str
-    problem: str | None
+    problem: Callable[[], str | None]
+    open: Callable[[ModelFolder, str, int | None], Backend]
+    probe: Callable[[], float]
 
 
-def availability() -> list[Availability]:
-    """Every backend, fastest first."""
-    return [Availability(name, unavailable(name)) for name in BACKENDS]
+def _onnx_runtime(name: str) -> BackendEntry:
+    return BackendEntry(
+        name,
+        partial(onnx_runtime.problem, name),
+        partial(onnx_runtime.OnnxRuntimeBackend, name),
+        partial(onnx_runtime.probe, name),
+    )
+
+
+REGISTRY = (_onnx_runtime("onnxruntime-cuda"), _onnx_runtime("onnxruntime-cpu"))
+"""Every backend, fastest first."""
+
+BACKENDS = tuple(entry.name for entry in REGISTRY)
+"""Names accepted by `open_backend` besides "auto"."""
 
 
 def open_backend(name: str, model: ModelFolder, threads: int | None = None) -> Backend:
@@ -37,27 +56,28 @@ def open_backend(name: str, model: ModelFolder, threads: int | None = None) -> B
     """
     if name == "auto":
         return _open_fastest(model, threads)
-    if name not in BACKENDS:
+    entry = next((entry for entry in REGISTRY if entry.name == name), None)
+    if entry is None:
         raise BackendError(f"expected a backend among auto, {', '.join(BACKENDS)}; got {name!r}")
-    problem = unavailable(name)
+    problem = entry.problem()
     if problem:
         raise BackendError(f"backend {name} is not available: {problem}")
-    return OnnxRuntimeBackend(name, model, "asked for by name", threads)
+    return entry.open(model, "asked for by name", threads)
 
 
 def _open_fastest(model: ModelFolder, threads: int | None) -> Backend:
     skipped: list[str] = []
-    for name in BACKENDS:
-        problem = unavailable(name)
+    for entry in REGISTRY:
+        problem = entry.problem()
         if problem is None:
             reason = "; ".join(["the fastest backend available here", *skipped])
             try:
-                return OnnxRuntimeBackend(name, model, reason, threads)
+                return entry.open(model, reason, threads)
             except BackendError as error:
                 # The last one's own error is the one to show.
-                if name == BACKENDS[-1]:
+                if entry is REGISTRY[-1]:
                     raise
                 problem = str(error)
-                _log.warning("backend %s is skipped: %s", name, problem)
-        skipped.append(f"not {name}: {problem}")
+                _log.warning("backend %s is skipped: %s", entry.name, problem)
+        skipped.append(f"not {entry.name}: {problem}")
     raise BackendError("no backend can run on this machine: " + "; ".join(skipped))

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.framing import Image, Square
+from fomm_rt.framing import Image, Region
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.transfer import Transfer
 
@@ -32,7 +32,7 @@ class BackendDescription:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PreparedSource:
     """Everything that depends on the source picture alone; backends subclass it.
 
@@ -45,7 +45,7 @@ class PreparedSource:
     keypoints: Keypoints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PreparedReference:
     """Everything that depends on the source and the reference frame; backends may subclass it."""
 
@@ -53,7 +53,7 @@ class PreparedReference:
     transfer: Transfer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """How one frame came about.
 
@@ -82,16 +82,16 @@ class Backend(Protocol):
     def description(self) -> BackendDescription:
         """Which backend this is and why it was chosen."""
 
-    def prepare_source(self, image: Image, square: Square) -> PreparedSource:
+    def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
         """Readies a source and its motion transfer for frames."""
 
-    def detect(self, image: Image, square: Square) -> Keypoints:
+    def detect(self, image: Image, region: Region) -> Keypoints:
         """Keypoints of a picture."""
 
-    def animate(self, reference: PreparedReference, image: Image, square: Square, out: Image) -> None:
+    def animate(self, reference: PreparedReference, image: Image, region: Region, out: Image) -> None:
         """One driving frame (H, W, 3) uint8 to one prediction, written into out (size, size, 3) uint8."""
 
     def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
@@ -101,4 +101,4 @@ class Backend(Protocol):
         """As `animate_keypoints`, with everything on the way."""
 
     def close(self) -> None:
-        """Frees sessions and buffers; the backend is not used afterwards."""
+        """Frees sessions and buffers; neither the backend nor what it prepared is used afterwards."""

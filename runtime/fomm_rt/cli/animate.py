@@ -11,9 +11,9 @@ import typer
 from fomm_rt.cli.options import AsJson, BackendName, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
-from fomm_rt.media.video_writer import OUTPUT_FORMATS
+from fomm_rt.media.output_formats import OUTPUT_FORMATS
 
-SOURCE, DRIVING, LOOK, MOTION, MODEL = ("Source", "Driving", "Result", "Motion", "Model")
+SOURCE, DRIVING, LOOK, MOTION = ("Source", "Driving", "Result", "Motion")
 
 
 def animate(
@@ -103,8 +103,10 @@ def animate(
     driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop))
     reference = _parse_best_frame(best_frame)
     with running(quiet, as_json) as terminal:
-        from fomm_rt.animation import animate_file
+        from fomm_rt.animation import animate_file, check_outputs
         from fomm_rt.animator import Animator
+
+        check_outputs(source, driving, output, save_motion)  # before minutes of work, or seconds of loading
 
         with Animator.load(
             model,

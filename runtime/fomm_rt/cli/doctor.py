@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from fomm_rt import doctor as examination
+from fomm_rt import nvidia_driver
 from fomm_rt.cli.options import AsJson, BackendName
 from fomm_rt.cli.terminal import running
+
+Found = TypeVar("Found")
 
 
 def doctor(
@@ -27,61 +32,82 @@ def doctor(
     fomm-rt doctor -m models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
-        from fomm_rt import doctor as examination
-        from fomm_rt import nvidia_driver
-
-        versions = examination.versions()
-        processor, driver = examination.processor(), nvidia_driver.describe()
-        backends, codecs = examination.backends(), examination.codecs()
-        missing = examination.missing_for_export()
-        media = examination.time_media()
-        speed = None if model is None else examination.time_model(model, backend)
-
-        lines = ["versions"]
-        lines += [f"  {name:<24} {number}" for name, number in versions.items()]
-        lines += [
+        report = _Report()
+        report.add("versions", "versions", examination.versions, _pairs)
+        report.add(
             "machine",
-            f"  processor                {processor}",
-            f"  NVIDIA driver            {driver}",
-        ]
-        lines.append("backends, fastest first")
-        lines += [f"  {b.name:<24} {_available(b.problem)}" for b in backends]
-        lines.append(f"  auto takes               {_automatic(backends)}")
-        lines.append("export")
-        lines.append(f"  fomm-rt export           {_export(missing)}")
-        lines.append("codecs")
-        lines += [f"  {c.name:<24} {'yes' if c.available else 'MISSING'}, {c.purpose}" for c in codecs]
-        lines.append("timed")
-        lines.append(f"  H.264 256×256            writes {media.encode_fps:.0f} fps, reads {media.decode_fps:.0f} fps")
-        if speed is None:
-            lines.append("  a frame                  not timed; name a model with -m")
-        else:
-            lines.append(
-                f"  a frame of {speed.model:<13} {speed.latency_ms:.1f} ms median of {speed.frames} "
-                f"({1000 / speed.latency_ms:.1f} fps) on {speed.backend.name}"
-            )
-        document: dict[str, Any] = {
-            "versions": versions,
-            "processor": processor,
-            "nvidia_driver": driver,
-            "backends": [asdict(b) for b in backends],
-            "codecs": [asdict(c) for c in codecs],
-            "missing_for_export": missing,
-            "media": asdict(media),
-            "model": None if speed is None else asdict(speed),
-        }
-        terminal.result("\n".join(lines), document)
+            "machine",
+            lambda: {"processor": examination.processor(), "NVIDIA driver": nvidia_driver.describe()},
+            _pairs,
+        )
+        report.add("backends, fastest first", "backends", examination.backends, _backend_lines)
+        report.add("export", "missing_for_export", examination.missing_for_export, _export_lines)
+        report.add("codecs", "codecs", examination.codecs, _codec_lines)
+        report.add("H.264, 256×256", "media", examination.time_media, _media_lines)
+        if model is not None:
+            report.add(f"a frame of {model}", "model", lambda: examination.time_model(model, backend), _model_lines)
+        terminal.result("\n".join(report.lines), report.document)
+        if report.failed:
+            raise typer.Exit(1)
 
 
-def _available(problem: str | None) -> str:
-    return "available" if problem is None else f"no: {problem}"
+class _Report:
+    """Sections one after another; one that fails says so and the others go on."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.document: dict[str, Any] = {}
+        self.failed = False
+
+    def add(self, title: str, key: str, examine: Callable[[], Found], show: Callable[[Found], list[str]]) -> None:
+        self.lines.append(title)
+        try:
+            found = examine()
+        except Exception as error:  # whatever is wrong with this machine, the rest of the report is wanted
+            self.failed = True
+            self.document[key] = {"error": str(error)}
+            self.lines.append(f"  FAILED: {error}")
+            return
+        self.document[key] = _plain(found)
+        self.lines += [f"  {line}" for line in show(found)]
 
 
-def _automatic(backends: list[Any]) -> str:
-    return next((b.name for b in backends if b.problem is None), "none")
+def _plain(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_plain(item) for item in found]
+    return asdict(found) if hasattr(found, "__dataclass_fields__") else found
 
 
-def _export(missing: list[str]) -> str:
-    if not missing:
-        return "available"
-    return f'no: {", ".join(missing)} not installed; pip install "fomm-rt[export]"'
+def _pairs(found: dict[str, str]) -> list[str]:
+    return [f"{name:<24} {value}" for name, value in found.items()]
+
+
+def _backend_lines(found: list[examination.BackendHealth]) -> list[str]:
+    lines = []
+    for health in found:
+        state = f"no: {health.problem}"
+        if health.probe_ms is not None:
+            state = f"runs; a 3×3 convolution, 64 channels, 64×64 pixels: {health.probe_ms:.1f} ms"
+        lines.append(f"{health.name:<24} {state}")
+    automatic = next((health.name for health in found if health.problem is None), "none")
+    return [*lines, f"auto takes               {automatic}"]
+
+
+def _export_lines(missing: list[str]) -> list[str]:
+    state = "available"
+    if missing:
+        state = f'no: {", ".join(missing)} not installed; pip install "fomm-rt[export]"'
+    return [f"fomm-rt export           {state}"]
+
+
+def _codec_lines(found: list[examination.Codec]) -> list[str]:
+    return [f"{codec.name:<24} {'yes' if codec.available else 'MISSING'}, {codec.purpose}" for codec in found]
+
+
+def _media_lines(found: examination.MediaSpeed) -> list[str]:
+    return [f"writes {found.encode_fps:.0f} fps, reads {found.decode_fps:.0f} fps"]
+
+
+def _model_lines(found: examination.ModelSpeed) -> list[str]:
+    fps = 1000 / found.latency_ms
+    return [f"{found.latency_ms:.1f} ms median of {found.frames} ({fps:.1f} fps) on {found.backend.name}"]

@@ -109,6 +109,7 @@ class _PlainProgress:
         now = perf_counter()
         if stage != self._stage:
             self._stage, self._start, self._last = stage, now, now
+            self._console.print(f"{stage}{f' {total} frames' if total else ''}", markup=False)
             return
         if now - self._last < PLAIN_LINE_EVERY_S:
             return
@@ -158,7 +159,7 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     except MemoryError as error:
         raise _failed(terminal, "there is not enough memory; use a smaller picture or video") from error
     except KeyboardInterrupt:
-        terminal.err.print("interrupted; nothing was written", markup=False)
+        terminal.err.print("interrupted", markup=False)
         raise typer.Exit(130) from None
     except BrokenPipeError:
         # Whoever read standard output is gone; a flush at exit would complain once more.

@@ -17,10 +17,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
+from fomm_rt.framing import check_image
 from fomm_rt.media.audio_track import AudioTrack
 from fomm_rt.media.frame_clock import FrameClock
 from fomm_rt.media.frame_pixels import EXACT, guess_colorspace
-from fomm_rt.media.pixels import require_pixels
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 from fomm_rt.media.timing import Timing
 
@@ -107,7 +107,7 @@ class EncodedVideoWriter:
             ImageError: If the pixels are not a picture.
             OutputError: If the size changed or the file cannot be written.
         """
-        require_pixels(pixels)
+        check_image(pixels)
         if self._size is None:
             self._size = pixels.shape[:2]
         elif self._size != pixels.shape[:2]:

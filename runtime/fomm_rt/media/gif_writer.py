@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
-from fomm_rt.media.pixels import require_pixels
+from fomm_rt.framing import check_image
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
 
@@ -75,7 +75,7 @@ class GifWriter:
             ImageError: If the pixels are not a picture.
             OutputError: If the size changed or the file cannot be written.
         """
-        require_pixels(pixels)
+        check_image(pixels)
         if self._size is None:
             self._size = pixels.shape[:2]
             self._start = time

@@ -1,6 +1,6 @@
 """Opening a media file with FFmpeg: local files of known formats only, errors in this project's words."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar, cast
@@ -101,22 +101,40 @@ def find_start(container: InputContainer) -> Fraction:
     return min(starts, default=Fraction(0))
 
 
-def demux(container: InputContainer, stream: _StreamT) -> "Generator[av.Packet[_StreamT], None, None]":
+def demux(
+    container: InputContainer, stream: _StreamT, on_fault: Callable[[], None] | None = None
+) -> "Generator[av.Packet[_StreamT], None, None]":
     """Yields the packets of a stream that hold something, passing over places that cannot be demuxed.
 
     Args:
         container: An open container.
         stream: One of its streams.
+        on_fault: Called for every such place.
 
     Yields:
         Packets in decoding order, without FFmpeg's empty one that flushes the decoder.
     """
+    for packet in demux_all(container, on_fault):
+        if packet.stream.index == stream.index:
+            yield cast("av.Packet[_StreamT]", packet)
+
+
+def demux_all(
+    container: InputContainer, on_fault: Callable[[], None] | None = None
+) -> "Generator[av.Packet[Stream], None, None]":
+    """Yields the packets of all streams, as `demux` does those of one."""
     for _ in range(_DEMUX_ATTEMPTS):
         try:
-            packets = cast("Iterator[av.Packet[_StreamT]]", container.demux(stream))
-            yield from (packet for packet in packets if packet.size)
+            for packet in container.demux():
+                if packet.size:
+                    yield packet
         except (av.FFmpegError, OSError):
             # The position is past the fault now; a file that goes on failing is given up.
+            if on_fault is not None:
+                on_fault()
+            continue
+        except IndexError:
+            # PyAV stumbles once over a stream that the headers did not announce; it is passed over from then on.
             continue
         return
 

@@ -1,9 +1,11 @@
 """What the bytes of a file say about the picture in it, without decoding: kind, completeness, orientation."""
 
+import os
 import re
 import struct
 import zlib
 from enum import Enum
+from typing import BinaryIO
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
@@ -59,19 +61,23 @@ def find_kind(head: bytes) -> PictureKind | None:
     return next((kind for matches, kind in kinds if matches), None)
 
 
-def is_animated(content: bytes, kind: PictureKind) -> bool:
-    """Tells whether a picture file holds more than one frame.
+def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
+    """Tells whether a picture file holds more than one frame, in constant memory.
 
     Args:
-        content: The whole file; cut off, it may count as still.
+        file: Open at its start; cut off, it may count as still.
         kind: Its format.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
     if kind is PictureKind.PNG:
-        return any(name == b"acTL" for name, _, _ in _png_chunks(content))
+        return _has_png_animation(file)
     if kind is PictureKind.WEBP:
-        return content[12:16] == b"VP8X" and len(content) > 20 and bool(content[20] & 0x02)
+        head = file.read(21)
+        return len(head) == 21 and head[12:16] == b"VP8X" and bool(head[20] & 0x02)
     if kind is PictureKind.GIF:
-        return _count_gif_frames(content, enough=2) > 1
+        return _has_two_gif_frames(file)
     return False
 
 
@@ -218,29 +224,46 @@ def _webp_chunks(content: bytes) -> "list[tuple[bytes, memoryview]]":
     return chunks
 
 
-def _count_gif_frames(content: bytes, enough: int) -> int:
-    """Counts image blocks of a GIF until there are `enough`; a damaged file counts up to the damage."""
+def _has_png_animation(file: BinaryIO) -> bool:
+    """Whether acTL stands among the chunks; it must come before the pixels."""
+    file.seek(len(_PNG_SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name in (b"acTL", b"IDAT", b"IEND"):
+            return bool(name == b"acTL")
+        file.seek(length + 4, os.SEEK_CUR)
+    return False
 
-    def after_blocks(position: int) -> int:
-        while content[position]:
-            position += 1 + content[position]
-        return position + 1
 
-    def after_palette(position: int, flags: int) -> int:
-        return position + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+def _has_two_gif_frames(file: BinaryIO) -> bool:
+    """Whether a second image block begins; a damaged file counts up to the damage."""
+
+    def skip_blocks() -> None:
+        while length := file.read(1):
+            if not length[0]:
+                return
+            file.seek(length[0], os.SEEK_CUR)
+
+    def skip_palette(flags: int) -> None:
+        if flags & 0x80:
+            file.seek(3 << (flags & 7) + 1, os.SEEK_CUR)
 
     frames = 0
-    try:
-        position = after_palette(13, content[10])
-        while frames < enough:
-            introducer = content[position]
-            if introducer == 0x2C:
-                frames += 1
-                position = after_blocks(after_palette(position + 10, content[position + 9]) + 1)
-            elif introducer == 0x21:
-                position = after_blocks(position + 2)
-            else:
-                break
-    except IndexError:
-        pass
-    return frames
+    screen = file.read(13)
+    if len(screen) < 13:
+        return False
+    skip_palette(screen[10])
+    while introducer := file.read(1):
+        if introducer == b"\x2c":
+            frames += 1
+            descriptor = file.read(9)
+            if frames > 1 or len(descriptor) < 9:
+                return frames > 1
+            skip_palette(descriptor[8])
+            file.seek(1, os.SEEK_CUR)
+        elif introducer == b"\x21":
+            file.seek(1, os.SEEK_CUR)
+        else:
+            return False
+        skip_blocks()
+    return False

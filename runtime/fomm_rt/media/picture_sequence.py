@@ -1,5 +1,6 @@
 """Numbered PNG pictures, one a frame."""
 
+import logging
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -10,15 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
-from fomm_rt.media.pixels import require_pixels
+from fomm_rt.framing import check_image
 from fomm_rt.media.staging import StagedFolder, reporting_failures
+
+_logger = logging.getLogger("fomm_rt")
 
 _NUMBER = re.compile(r"%(?:0\d{1,2})?d")
 
 
+# Also those that cannot be written, so that the error speaks of pictures.
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
 def is_pattern(path: Path) -> bool:
     """Tells whether a name asks for numbered pictures, rightly or wrongly formed."""
-    return "%" in path.name
+    return _NUMBER.search(path.name) is not None or path.suffix.lower() in _PICTURE_SUFFIXES
 
 
 def check_pattern(path: Path) -> None:
@@ -38,14 +45,38 @@ def check_pattern(path: Path) -> None:
         raise OutputError(
             f"{path} ends in {path.suffix or 'nothing'}; numbered pictures are written as PNG. Write frames-%05d.png."
         )
-    if "%" in str(path.parent):
-        raise OutputError(f"{path} has a percent sign in its folder; only the file name may be numbered.")
+
+
+def may_overwrite(pattern: Path, file: Path) -> bool:
+    """Tells whether a numbered picture may take a file's place, now or through a symbolic link.
+
+    Args:
+        pattern: A name that `check_pattern` accepts.
+        file: Any file.
+    """
+    try:
+        folder = pattern.parent.resolve()
+        names = [(file.parent.resolve(), file.name), (file.resolve().parent, file.resolve().name)]
+    except (OSError, RuntimeError, ValueError):
+        # A loop of links or no file name at all: nothing that could be read as an input.
+        return False
+    return any(parent == folder and _number_of(pattern, name) is not None for parent, name in names)
+
+
+def _number_of(pattern: Path, name: str) -> int | None:
+    """The number from 1 that makes the pattern this name, or None."""
+    before, after = _NUMBER.split(pattern.name)
+    digits = name[len(before) : len(name) - len(after)]
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    number = int(digits)
+    return number if number > 0 and pattern.name % number == name else None
 
 
 class PictureSequenceWriter:
     """Writes PNG pictures numbered from 1, as FFmpeg does; all of them appear on commit.
 
-    Frames of different sizes are allowed. Pictures with higher numbers from an earlier run stay.
+    Frames of different sizes are allowed. Pictures with higher numbers from an earlier run stay, with a warning.
     """
 
     def __init__(self, pattern: Path) -> None:
@@ -82,7 +113,7 @@ class PictureSequenceWriter:
             ImageError: If the pixels are not a picture.
             OutputError: If the picture cannot be written.
         """
-        require_pixels(pixels)
+        check_image(pixels)
         self._count += 1
         name = self._pattern.name % self._count
         encoded, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
@@ -100,3 +131,15 @@ class PictureSequenceWriter:
         if self._count == 0:
             raise OutputError(f"{self._pattern} would hold no frame; nothing was written.")
         self._staged.commit()
+        self._warn_of_earlier_pictures()
+
+    def _warn_of_earlier_pictures(self) -> None:
+        try:
+            numbers = [_number_of(self._pattern, file.name) or 0 for file in self._pattern.parent.iterdir()]
+        except OSError:
+            # A folder may be writable and not listable.
+            return
+        first = min((number for number in numbers if number > self._count), default=None)
+        if first is not None:
+            name = self._pattern.with_name(self._pattern.name % first)
+            _logger.warning("%s and later are from an earlier run", name)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError, OutputError
+from fomm_rt.framing import check_image
 from fomm_rt.media.input_file import name_content, read_head, require_file
 from fomm_rt.media.picture_format import PictureKind, find_kind
-from fomm_rt.media.pixels import require_pixels
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 from fomm_rt.media.still_picture import decode_still, find_still
 from fomm_rt.media.video_reader import VideoReader
@@ -65,21 +65,6 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return _read_unknown(file)
 
 
-def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Tells by its content whether a file is a still picture.
-
-    Args:
-        path: Any path. The name does not matter; an animated GIF, PNG or WebP is a video.
-
-    Returns:
-        True for a PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF or HEIC file with one frame.
-
-    Raises:
-        MediaError: If the file is missing, a folder, empty or may not be read.
-    """
-    return find_still(require_file(path)) is not None
-
-
 def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
     """Writes a picture; the old file stays until the new one is complete.
 
@@ -98,7 +83,7 @@ def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> No
         raise OutputError(
             f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_ENCODINGS)}."
         )
-    require_pixels(pixels)
+    check_image(pixels)
     suffix, options = encoding
     content = _encode(target, pixels, suffix, options)
     with StagedOutput(target) as staged:

@@ -1,12 +1,8 @@
-"""Decoding one still picture with OpenCV, silently and without accepting half a file."""
+"""Decoding one still picture with OpenCV without accepting half a file.
 
-import logging
-import os
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+Damage that the checks before decoding miss is shown as OpenCV decodes it; libjpeg may print a line about it.
+"""
+
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +16,9 @@ from fomm_rt.media.input_file import read_head, read_whole
 from fomm_rt.media.orientation import orient_by_exif
 from fomm_rt.media.picture_format import PictureKind, find_damage, find_kind, find_orientation, is_animated
 
-_logger = logging.getLogger("fomm_rt")
 _MAYBE_ANIMATED = (PictureKind.PNG, PictureKind.WEBP, PictureKind.GIF)
-_stderr_lock = threading.Lock()
+# More than any picture that OpenCV accepts takes, compressed.
+_LARGEST_BYTES = 1 << 30
 
 
 def find_still(path: Path) -> PictureKind | None:
@@ -38,9 +34,13 @@ def find_still(path: Path) -> PictureKind | None:
         MediaError: If the file cannot be read.
     """
     kind = find_kind(read_head(path))
-    if kind in _MAYBE_ANIMATED and is_animated(read_whole(path), kind):
-        return None
-    return kind
+    if kind not in _MAYBE_ANIMATED:
+        return kind
+    try:
+        with path.open("rb") as file:
+            return None if is_animated(file, kind) else kind
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def decode_still(path: Path, kind: PictureKind | None) -> NDArray[np.uint8] | None:
@@ -56,22 +56,25 @@ def decode_still(path: Path, kind: PictureKind | None) -> NDArray[np.uint8] | No
     Raises:
         MediaError: If the file is damaged, cut off, or larger than can be decoded.
     """
+    size = path.stat().st_size
+    if size > _LARGEST_BYTES:
+        raise MediaError(
+            f"{path} has {size >> 20} MiB; a {_name(kind)} picture of at most {_LARGEST_BYTES >> 20} was expected. "
+            "Make it smaller or convert it to MP4."
+        )
     content = read_whole(path)
     damage = find_damage(content, kind) if kind else None
     if damage:
         raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")
-    with _captured_stderr() as complaints:
-        try:
-            decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error as error:
-            raise MediaError(
-                f"{path} cannot be decoded: {_name(kind)} picture of a size or form that OpenCV refuses "
-                f"({error.err}). Convert it to PNG or JPEG."
-            ) from error
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise MediaError(
+            f"{path} cannot be decoded: {_name(kind)} picture of a size or form that OpenCV refuses "
+            f"({error.err}). Convert it to PNG or JPEG."
+        ) from error
     if decoded is None:
         return None
-    for complaint in complaints:
-        _logger.warning("%s is damaged (%s); parts of the picture may be wrong", path, complaint)
     pixels = _to_rgb(path, decoded)
     # OpenCV itself turns TIFF pictures; of the other formats it is told to leave the pixels as stored.
     if kind is not None and kind is not PictureKind.TIFF:
@@ -98,30 +101,3 @@ def _to_rgb(path: Path, decoded: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _name(kind: PictureKind | None) -> str:
     return kind.value if kind else "unknown"
-
-
-@contextmanager
-def _captured_stderr() -> Iterator[list[str]]:
-    """Collects what C libraries print: libjpeg and libpng write to file descriptor 2, past any logging.
-
-    Yields:
-        A list that holds the distinct lines, of at most a few, once the context is left.
-    """
-    lines: list[str] = []
-    with _stderr_lock, tempfile.TemporaryFile() as sink:
-        try:
-            sys.stderr.flush()
-            saved = os.dup(2)
-        except (OSError, AttributeError, ValueError):
-            # The process has no standard error, so nothing can reach it.
-            yield lines
-            return
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield lines
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            sink.seek(0)
-            printed = sink.read(4096).decode("utf-8", "replace").splitlines()
-            lines.extend(list(dict.fromkeys(line.strip() for line in printed if line.strip()))[:3])

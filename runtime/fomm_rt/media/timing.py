@@ -7,6 +7,7 @@ that, the timestamps themselves are the timing.
 
 import heapq
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,8 +17,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from fomm_rt.errors import MediaError
-from fomm_rt.media.input_container import demux, find_video, open_input
+from fomm_rt.media.container_size import is_cut_short
+from fomm_rt.media.input_container import demux_all
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -29,6 +30,15 @@ _REORDER_DEPTH = 32
 
 _VP8_SHOW_FRAME = 0x10
 
+# Between two packets of an intact Matroska file lie a few bytes, at most a short index.
+_HOLE_BYTES = 512
+_ELEMENT_BYTES = 64
+# Cluster, Cues, Tags, Attachments, Chapters, SeekHead, Info: what may follow the last packet.
+_MATROSKA_ELEMENTS = tuple(
+    bytes.fromhex(name) for name in ("1f43b675", "1c53bb6b", "1254c367", "1941a469", "1043a770", "114d9b74", "1549a966")
+)
+_DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -37,7 +47,7 @@ class Timing:
     Attributes:
         rate: Frames per second where constant, as an exact fraction; None where timestamps vary.
         time_base: Seconds per tick; every frame time is a whole number of ticks after the first frame's.
-        frame_count: Frames that the file announces; damaged ones may yet be skipped. None where unknown.
+        frame_count: Frames that the file holds; damaged ones may yet be skipped. None where unknown.
         duration: Seconds from the start of the first frame to the end of the last; None where unknown.
         last_duration: Seconds that the last frame is shown where timestamps vary; None where unknown.
     """
@@ -62,34 +72,27 @@ class Timing:
 
 @dataclass(frozen=True)
 class ScannedTiming:
-    """A timing and whether the frames' own timestamps can be used.
+    """A timing, whether the frames' own timestamps can be used, and what speaks for damage.
 
     Attributes:
         timing: The timing.
         has_timestamps: False where frames are to be counted, frame i being shown at i / rate.
+        typical_rate: Frames per second, estimated where they vary.
+        announced_end: The end of the last frame in seconds of the stream's own time, by the file's headers;
+            None where they do not say.
+        is_cut_short: Whether the file is shorter than its own structure says.
+        is_damaged: Whether that or anything else is wrong with the file itself. Without that a difference to
+            `announced_end` means nothing: a last frame may be shown for long.
+        lost_frames: Estimated frames missing where the demuxer passed over damage, the end not counted.
     """
 
     timing: Timing
     has_timestamps: bool
-
-
-def read_timing(path: Path) -> Timing:
-    """Finds the timing of a video file without decoding it.
-
-    Args:
-        path: A video file.
-
-    Returns:
-        Its timing.
-
-    Raises:
-        MediaError: If the file cannot be opened or holds no video stream.
-    """
-    with open_input(path) as container:
-        stream = find_video(container)
-        if stream is None:
-            raise MediaError(f"{path} holds no video stream; give a file with moving pictures.")
-        return scan_timing(path, container, stream).timing
+    typical_rate: Fraction
+    announced_end: Fraction | None = None
+    is_cut_short: bool = False
+    is_damaged: bool = False
+    lost_frames: int = 0
 
 
 def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> ScannedTiming:
@@ -105,7 +108,7 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
     """
     tick = stream.time_base or Fraction(1, av.time_base)
     declared = _declared_rates(stream)
-    packets = _TimedPackets(container, stream)
+    packets = _TimedPackets(path, container, stream)
     fit = _RateFit(tick, _rate_candidates(declared))
     for time, duration in _in_order(packets):
         fit.add(time, duration)
@@ -114,19 +117,44 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
         if not declared:
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
         count = packets.timed + packets.untimed
-        return ScannedTiming(Timing.constant(rate, count), has_timestamps=False)
-    return ScannedTiming(fit.timing(_announced_end(container, stream)), has_timestamps=True)
+        return ScannedTiming(Timing.constant(rate, count), has_timestamps=False, typical_rate=rate)
+    is_mov = container.format.name.startswith("mov")
+    is_short = is_cut_short(path)
+    is_incomplete = is_short or (is_mov and packets.count < stream.frames)
+    announced_end = _announced_end(container, stream)
+    # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
+    # duration is right unless its last frames are missing.
+    timing = fit.timing(announced_end if is_mov and not is_incomplete else None)
+    rate = timing.rate or (declared[0] if declared else FALLBACK_RATE)
+    return ScannedTiming(
+        timing,
+        has_timestamps=True,
+        typical_rate=rate,
+        announced_end=None if announced_end is None else announced_end * tick,
+        is_cut_short=is_short,
+        is_damaged=is_incomplete or packets.is_damaged,
+        lost_frames=max(0, round(fit.span * tick * rate) + 1 - packets.timed) if packets.has_holes else 0,
+    )
 
 
-def _announced_end(container: InputContainer, stream: VideoStream) -> int | None:
-    """The end of the last frame in ticks where the file says it better than its packets do.
+def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """The end of the last frame in ticks by the headers of a file; None where they do not say.
 
-    MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
-    duration is right. Other formats only estimate theirs.
+    Formats whose duration FFmpeg estimates from what is there, such as transport streams, announce nothing.
     """
-    if not container.format.name.startswith("mov") or stream.duration is None or stream.start_time is None:
-        return None
-    return stream.start_time + stream.duration
+    form = container.format.name
+    if form.startswith("mov") and stream.duration is not None and stream.start_time is not None:
+        return Fraction(stream.start_time + stream.duration)
+    if form == "avi" and stream.frames:
+        return Fraction((stream.start_time or 0) + stream.frames)
+    if form.startswith(("matroska", "flv")) and stream.time_base is not None:
+        tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
+        if tag:
+            return (int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])) / stream.time_base
+        # The duration of the whole file is the picture's only where there is nothing else.
+        if container.duration is not None and len(container.streams) == 1:
+            return Fraction(container.duration, av.time_base) / stream.time_base
+    return None
 
 
 def _declared_rates(stream: VideoStream) -> list[Fraction]:
@@ -147,18 +175,40 @@ def _rate_candidates(declared: list[Fraction]) -> list[Fraction]:
 
 
 class _TimedPackets:
-    """Presentation times and durations, in ticks and in decoding order, of the packets that show a frame."""
+    """Presentation times and durations, in ticks and in decoding order, of the packets that show a frame.
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    FFmpeg passes over damage in Matroska without reporting it; bytes that belong to no packet tell.
+
+    Attributes:
+        timed: Packets with a time, so far.
+        untimed: Packets without one.
+        count: All packets of the stream, hidden ones too.
+        is_damaged: At the end, whether a packet or a place between packets was broken.
+        has_holes: Whether there are bytes between packets that belong to none.
+    """
+
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
+        self._path = path
         self._container = container
         self._stream = stream
+        self._has_positions = container.format.name.startswith("matroska")
+        self._end_byte = 0
         self.timed = 0
         self.untimed = 0
+        self.count = 0
+        self.is_damaged = False
+        self.has_holes = False
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         codec = self._stream.codec_context
         is_vp8 = codec is not None and codec.name in ("vp8", "libvpx")
-        for packet in demux(self._container, self._stream):
+        for packet in demux_all(self._container, self._note_fault):
+            if self._has_positions and packet.pos is not None:
+                self._note_position(packet.pos, packet.size)
+            if packet.stream.index != self._stream.index:
+                continue
+            self.count += 1
+            self.is_damaged |= packet.is_corrupt
             if packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOW_FRAME):
                 continue
             if packet.pts is None:
@@ -166,6 +216,21 @@ class _TimedPackets:
             else:
                 self.timed += 1
                 yield packet.pts, packet.duration or 0
+        self.is_damaged |= self.has_holes or (self._has_positions and not self._ends_with_an_element())
+
+    def _note_fault(self) -> None:
+        self.is_damaged = True
+
+    def _note_position(self, first: int, size: int) -> None:
+        self.has_holes |= 0 < self._end_byte <= first - _HOLE_BYTES
+        self._end_byte = max(self._end_byte, first + size)
+
+    def _ends_with_an_element(self) -> bool:
+        """Whether Matroska's next element, or nothing, follows the last packet."""
+        with self._path.open("rb") as file:
+            file.seek(self._end_byte)
+            rest = file.read(_HOLE_BYTES)
+        return len(rest) < _HOLE_BYTES or any(name in rest[:_ELEMENT_BYTES] for name in _MATROSKA_ELEMENTS)
 
 
 def _in_order(packets: _TimedPackets) -> Iterator[tuple[int, int]]:
@@ -218,7 +283,12 @@ class _RateFit:
         self._fitting = still_fitting
         self._count += 1
 
-    def timing(self, announced_end: int | None) -> Timing:
+    @property
+    def span(self) -> int:
+        """Ticks from the first frame to the last."""
+        return self._last - self._first
+
+    def timing(self, announced_end: Fraction | None) -> Timing:
         """Returns the constant timing if any candidate fits all frames, else the varying one.
 
         Args:
@@ -229,7 +299,7 @@ class _RateFit:
             return Timing(rate, self._tick, self._count, self._count / rate)
         last_ticks = self._last_duration or self._last_step
         if announced_end is not None and announced_end > self._last:
-            last_ticks = announced_end - self._last
+            last_ticks = round(announced_end) - self._last
         last_duration = max(last_ticks, 1) * self._tick
         return Timing(
             rate=None,

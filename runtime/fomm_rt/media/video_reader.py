@@ -49,8 +49,9 @@ class VideoReader:
     """Reads the frames of a video file, as often as wanted, each time from the first.
 
     Rotation, colour matrix and range, pixel aspect and transparency (over white) are taken care of. Packets
-    that cannot be decoded are skipped and counted; one warning names the count at the end. A still picture is
-    a video of one frame. Memory does not grow with the length of the video.
+    that cannot be decoded are skipped and counted, and what a file holds is compared with what it announces;
+    one warning at the end of the first full iteration tells what is missing. A still picture is a video of
+    one frame. Memory does not grow with the length of the video.
 
         with VideoReader("clip.mp4") as reader:
             for frame in reader:
@@ -62,7 +63,9 @@ class VideoReader:
         width: Pixels across the first frame, after rotation.
         height: Pixels down the first frame, after rotation.
         has_audio: Whether the file has a sound track.
-        skipped_packets: Packets that the latest iteration could not decode.
+        skipped_packets: Packets and places that the latest iteration could not read or decode.
+        missing_frames: Frames that a damaged file announces and that the latest full iteration did not find
+            in it, estimated by the frame rate; 0 where unknown. Skipped packets count only at the end.
     """
 
     path: Path
@@ -71,6 +74,7 @@ class VideoReader:
     height: int
     has_audio: bool
     skipped_packets: int
+    missing_frames: int
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Scans the file's timestamps and decodes its first frame.
@@ -101,6 +105,8 @@ class VideoReader:
     def _open(self, path: Path, still: PictureKind | None) -> None:
         self.path = path
         self.skipped_packets = 0
+        self.missing_frames = 0
+        self._has_warned = False
         self._passes: weakref.WeakSet[Generator[VideoFrame, None, None]] = weakref.WeakSet()
         self._closed = False
         self._still = None
@@ -113,6 +119,7 @@ class VideoReader:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
             self._scanned: ScannedTiming = scan_timing(path, container, stream)
+            self._start = find_start(container) if self._scanned.has_timestamps else Fraction(0)
             self.timing = self._scanned.timing
         first = next(self._decode(), None)
         if first is None:
@@ -161,28 +168,64 @@ class VideoReader:
 
     def _decode_and_warn(self) -> Generator[VideoFrame, None, None]:
         self.skipped_packets = 0
+        self.missing_frames = 0
         if self._still is not None:
             yield VideoFrame(0, Fraction(0), self._still.copy())
             return
-        yield from self._decode()
+        last = Fraction(0)
+        for frame in self._decode():
+            last = frame.time
+            yield frame
+        finding = self._compare(last + 1 / self._scanned.typical_rate)
+        if finding and not self._has_warned:
+            self._has_warned = True
+            _logger.warning("%s", finding)
+
+    def _compare(self, end: Fraction) -> str | None:
+        """Counts the missing frames of a full iteration.
+
+        Args:
+            end: Of the last frame that came, in seconds from the start of the container.
+
+        Returns:
+            What to warn of, or None.
+        """
+        scanned = self._scanned
+        if not (scanned.is_damaged or self.skipped_packets):
+            return None
+        self.missing_frames = scanned.lost_frames
+        if scanned.announced_end is not None:
+            announced = scanned.announced_end - self._start
+            missing = round((announced - end) * scanned.typical_rate)
+            # Headers are rounded, some by a whole frame.
+            if missing > 1:
+                self.missing_frames += missing
+                return (
+                    f"{self.path} ends after {float(end):.1f} s of {float(announced):.1f} s; "
+                    "the rest is missing or damaged"
+                )
+        elif scanned.is_cut_short:
+            return f"{self.path} ends after {float(end):.1f} s; the file is cut short and the rest is missing"
+        if self.missing_frames:
+            return f"{self.path} is damaged; about {self.missing_frames} of its frames are missing"
         if self.skipped_packets:
             packets = "packet was" if self.skipped_packets == 1 else "packets were"
-            _logger.warning("%s: %d broken %s skipped", self.path, self.skipped_packets, packets)
+            return f"{self.path}: {self.skipped_packets} broken {packets} skipped"
+        return None
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
         with open_input(self.path) as container:
             stream = self._require_video(container)
-            start = find_start(container) if self._scanned.has_timestamps else Fraction(0)
             converter = FramePixels(stream.sample_aspect_ratio)
             for index, frame in enumerate(self._coded_frames(container, stream)):
                 # Frames drained at the end carry no time base of their own, so the stream's is used for all.
                 time = self._time_of(frame.pts, stream.time_base, index)
-                yield VideoFrame(index, time - start, converter.convert(frame))
+                yield VideoFrame(index, time - self._start, converter.convert(frame))
 
     def _coded_frames(self, container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
         """All frames the decoder delivers; faults are counted and passed over."""
         stream.thread_type = "AUTO"
-        for packet in demux(container, stream):
+        for packet in demux(container, stream, self._note_fault):
             try:
                 frames = stream.decode(packet)
             except av.FFmpegError:
@@ -198,6 +241,9 @@ class VideoReader:
                 self.skipped_packets += 1
                 continue
             return
+
+    def _note_fault(self) -> None:
+        self.skipped_packets += 1
 
     def _time_of(self, ticks: int | None, time_base: Fraction | None, index: int) -> Fraction:
         if self._scanned.has_timestamps and ticks is not None and time_base is not None:

@@ -14,14 +14,12 @@ from fomm_rt.errors import MediaError, OutputError
 from fomm_rt.media.encoded_video import EncodedVideoWriter
 from fomm_rt.media.gif_writer import GifWriter
 from fomm_rt.media.input_container import find_audio, open_input
-from fomm_rt.media.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern
+from fomm_rt.media.output_formats import OUTPUT_FORMATS
+from fomm_rt.media.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern, may_overwrite
 from fomm_rt.media.staging import check_target
 from fomm_rt.media.timing import Timing
 
 _logger = logging.getLogger("fomm_rt")
-
-OUTPUT_FORMATS = ".mp4, .mkv (H.264), .webm (VP9), .gif, or numbered pictures such as frames-%05d.png"
-"""What can be written, for help texts and errors."""
 
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
 
@@ -73,8 +71,8 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
         inputs: The files that are read for it.
 
     Raises:
-        OutputError: If the ending is unknown, a pattern malformed, the result one of the inputs (by whatever
-            name) or its folder not writable.
+        OutputError: If the ending is unknown, a pattern malformed, the result (of a pattern, one of its
+            pictures) one of the inputs by whatever name, or its folder not writable.
     """
     if is_pattern(path):
         check_pattern(path)
@@ -86,6 +84,8 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
         raise OutputError(f"{str(path)!a} is not valid UTF-8; choose another name.") from None
     check_target(path)
     for source in inputs:
+        if is_pattern(path) and may_overwrite(path, source):
+            raise OutputError(f"{path} may overwrite the input {source}; choose another name or folder.")
         if _is_same_file(path, source):
             raise OutputError(f"{path} is also an input; choose another name, the input would be lost.")
 

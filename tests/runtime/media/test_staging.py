@@ -4,12 +4,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fomm_rt.errors import OutputError
 from fomm_rt.media.staging import StagedFolder, StagedOutput, check_target, explain_failure
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_writer import open_writer
 
 # A file-size limit fails like a full disk does, in the middle of a write; unlike one it needs no mount.
 FULL_DISK_SCRIPT = """
@@ -191,3 +195,22 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     locked.mkdir(mode=0o500)
     with pytest.raises(OutputError, match="may not be written"):
         check_target(locked / "out.mp4")
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "p-%d.png"])
+def test_a_disk_that_is_really_full(tiny_disk: Path, name: str) -> None:
+    old = tiny_disk / name.replace("%d", "1")
+    old.write_bytes(b"old")
+    noise = np.random.default_rng(0)
+
+    def work() -> None:
+        with open_writer(tiny_disk / name, Timing.constant(Fraction(25)), None) as writer:
+            for index in range(100):
+                writer.write(noise.integers(0, 255, (96, 96, 3), np.uint8), Fraction(index, 25))
+            writer.commit()
+
+    with pytest.raises(OutputError, match="no space left in") as caught:
+        work()
+    assert str(caught.value).startswith(str(tiny_disk / name))
+    assert old.read_bytes() == b"old"
+    assert [file.name for file in tiny_disk.iterdir()] == [old.name]

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,12 +14,17 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import ImageError, OutputError
 from fomm_rt.media import encoded_video
-from fomm_rt.media.timing import Timing, read_timing
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoReader
 from fomm_rt.media.video_writer import check_output, open_writer
 
 NTSC = Fraction(30000, 1001)
 VFR_MS = [0, 33, 67, 100, 180, 200, 233, 400, 401, 500, 533, 900]
+
+
+def timing_of(path: Path) -> Timing:
+    with VideoReader(path) as reader:
+        return reader.timing
 
 
 def frame_pixels(index: int, height: int = 64, width: int = 64) -> NDArray[np.uint8]:
@@ -123,7 +130,7 @@ def test_mp4_keeps_a_constant_rate_exactly(tmp_path: Path, rate: Fraction) -> No
         assert stream.duration * stream.time_base == 20 / rate
         assert container.duration is not None
         assert container.duration / 1e6 == pytest.approx(float(20 / rate), abs=2e-3)
-    assert read_timing(path).rate == rate
+    assert timing_of(path).rate == rate
     assert [time for time, _ in video_packets(path)] == [index / rate for index in range(20)]
 
 
@@ -136,7 +143,7 @@ def test_matroska_keeps_a_constant_rate(tmp_path: Path, suffix: str, rate: Fract
         assert container.streams.video[0].average_rate == rate
         assert container.duration is not None
         assert container.duration / 1e6 == pytest.approx(float(20 / rate), abs=2e-3)
-    timing = read_timing(path)
+    timing = timing_of(path)
     assert (timing.rate, timing.frame_count) == (rate, 20)
 
 
@@ -153,7 +160,7 @@ def test_mp4_keeps_varying_times_exactly(tmp_path: Path, make_clip: Callable[...
     source = make_clip("vfr.mkv", frames=12, times=VFR_MS, time_base=Fraction(1, 1000), options={"bf": "2"})
     target = tmp_path / "out.mp4"
     convert(source, target)
-    timing, result = read_timing(source), read_timing(target)
+    timing, result = timing_of(source), timing_of(target)
     assert timing.rate is None
     assert [time for time, _ in video_packets(target)] == [Fraction(time, 1000) for time in VFR_MS]
     assert result.frame_count == 12
@@ -166,7 +173,7 @@ def test_matroska_keeps_varying_times(tmp_path: Path, make_clip: Callable[..., P
     target = tmp_path / f"out{suffix}"
     convert(source, target)
     assert [time for time, _ in video_packets(target)] == [Fraction(time, 1000) for time in VFR_MS]
-    duration = read_timing(source).duration
+    duration = timing_of(source).duration
     assert duration is not None
     with av.open(str(target)) as container:
         assert container.duration is not None
@@ -182,7 +189,7 @@ def test_the_last_of_varying_frames_keeps_its_duration(tmp_path: Path) -> None:
             writer.write(frame_pixels(1), time)
         writer.commit()
     assert video_packets(path)[-1] == (Fraction(3, 10), Fraction(1))
-    assert read_timing(path).duration == Fraction(13, 10)
+    assert timing_of(path).duration == Fraction(13, 10)
 
 
 def test_a_gap_in_constant_rate_is_kept(tmp_path: Path) -> None:
@@ -291,7 +298,7 @@ def test_sound_is_carried_over_in_step(
     assert after.channels == 2
     assert lead(target, after) == pytest.approx(lead(clip, before), abs=0.004)
     assert after.seconds == pytest.approx(before.seconds, abs=0.05)
-    assert read_timing(target).frame_count == 25
+    assert timing_of(target).frame_count == 25
 
 
 @pytest.mark.parametrize(("suffix", "tolerance"), [(".mp4", 0.001), (".mkv", 0.002), (".webm", 0.004)])
@@ -359,7 +366,7 @@ def test_sound_that_cannot_be_decoded_is_left_out(
     target = tmp_path / "out.webm"
     convert(clip, target)
     assert read_sound(target) is None
-    assert read_timing(target).frame_count == 10
+    assert timing_of(target).frame_count == 10
     assert [record for record in caplog.records if "left out" in record.message]
 
 
@@ -446,6 +453,11 @@ def test_pictures_are_numbered_from_one_and_lossless(tmp_path: Path) -> None:
         ("out", "ends in nothing"),
         ("out.mp4.txt", "ends in .txt"),
         ("frames-%05d.jpg", "numbered pictures are written as PNG"),
+        ("frames.png", "write frames-%05d.png"),
+        ("frames.jpg", "write frames-%05d.png"),
+        ("frames.webp", "write frames-%05d.png"),
+        ("frames-%05d.mp4", "numbered pictures are written as PNG"),
+        ("100%.avi", "results are written as .mp4, .mkv"),
         ("frames-%s.png", "exactly one number"),
         ("frames-%d-%d.png", "exactly one number"),
         ("frames-%5d%.png", "exactly one number"),
@@ -466,6 +478,82 @@ def test_an_input_is_never_overwritten(tmp_path: Path, make_clip: Callable[..., 
         with pytest.raises(OutputError, match="is also an input"):
             check_output(tmp_path / name, [tmp_path / "missing.png", clip])
     check_output(tmp_path / "other.mp4", [clip])
+
+
+@pytest.mark.parametrize("name", ["100%.mp4", "50%-100%/frames-%03d.png", "%d/out.gif"])
+def test_a_percent_sign_alone_makes_no_pattern(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    check_output(path, [])
+    write_constant(path, Fraction(25), 2)
+    written = [path] if not name.endswith(".png") else [path.with_name(f"frames-00{n}.png") for n in (1, 2)]
+    assert sorted(path.parent.iterdir()) == written
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_refused"),
+    [
+        ("frames-%05d.png", "frames-00001.png", True),
+        ("frames-%05d.png", "frames-123456.png", True),
+        ("frames-%05d.png", "frames-0001.png", False),
+        ("frames-%05d.png", "frames-012345.png", False),
+        ("frames-%05d.png", "frames-00000.png", False),
+        ("frames-%05d.png", "frames-00001.PNG", False),
+        ("frames-%05d.png", "frames-.png", False),
+        ("%d.png", "7.png", True),
+        ("%d.png", "07.png", False),
+        ("a+%d.png", "aa1.png", False),
+    ],
+)
+def test_a_pattern_never_overwrites_an_input(tmp_path: Path, pattern: str, name: str, is_refused: bool) -> None:
+    folder, elsewhere = tmp_path / "frames", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / name).write_bytes(b"picture")
+    (tmp_path / "same").symlink_to(folder)
+    (elsewhere / "link.png").symlink_to(folder / name)
+    for target in (folder / pattern, tmp_path / "same" / pattern, folder / ".." / "frames" / pattern):
+        for source in (folder / name, tmp_path / "same" / name, elsewhere / "link.png"):
+            if is_refused:
+                with pytest.raises(OutputError, match="may overwrite the input"):
+                    check_output(target, [tmp_path / "missing.mp4", source])
+            else:
+                check_output(target, [source])
+    check_output(elsewhere / pattern, [folder / name])
+
+
+def test_a_link_among_the_pictures_is_an_input_too(tmp_path: Path) -> None:
+    (tmp_path / "real.png").write_bytes(b"picture")
+    link = tmp_path / "frames-1.png"
+    link.symlink_to(tmp_path / "real.png")
+    with pytest.raises(OutputError, match="may overwrite the input"):
+        check_output(tmp_path / "frames-%d.png", [link])
+
+
+def test_pictures_of_a_longer_earlier_run_stay_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pattern = tmp_path / "out-%05d.png"
+    write_constant(pattern, Fraction(25), 5)
+    write_constant(pattern, Fraction(25), 5)
+    assert not caplog.records
+    (tmp_path / "out-99.png").touch()
+    (tmp_path / "out-100000.png").touch()
+    write_constant(pattern, Fraction(25), 3)
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'out-00004.png'} and later are from an earlier run"
+    ]
+    assert (tmp_path / "out-00005.png").exists()
+
+
+def test_naming_the_formats_imports_nothing_heavy() -> None:
+    script = """
+import sys
+import fomm_rt.media
+before = set(sys.modules)
+from fomm_rt.media.output_formats import OUTPUT_FORMATS
+assert ".mp4" in OUTPUT_FORMATS
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "['fomm_rt.media.output_formats']\n"
 
 
 def test_frames_of_another_size_are_refused(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
@@ -534,9 +622,9 @@ def test_two_writers_onto_one_target(tmp_path: Path, leftovers: Callable[[], lis
             second.write(frame_pixels(index), Fraction(index, 25))
         second.write(frame_pixels(5), Fraction(5, 25))
         second.commit()
-        assert read_timing(path).frame_count == 6
+        assert timing_of(path).frame_count == 6
         first.commit()
-    assert read_timing(path).frame_count == 5
+    assert timing_of(path).frame_count == 5
     assert leftovers() == []
 
 
@@ -594,4 +682,4 @@ def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
     sound = read_sound(target)
     assert (sound.codec if sound else None) == codec
     assert ("does not fit into" in caplog.text) == (codec is None)
-    assert read_timing(target).frame_count == 10
+    assert timing_of(target).frame_count == 10
