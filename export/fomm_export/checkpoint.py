@@ -69,6 +69,8 @@ def _read_head(path: Path) -> bytes:
                 f"{path}: expected a checkpoint file; it is a folder. A .pth.tar is not to be unpacked: "
                 "give the downloaded file itself"
             )
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path}: expected a checkpoint file; it is a device or pipe")
         with path.open("rb") as file:
             head = file.read(512)
     except FileNotFoundError as error:
@@ -139,8 +141,8 @@ def _read_pickled(path: Path) -> Any:
 
 def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path}: expected a PyTorch checkpoint or safetensors; the file is truncated or of another kind"
-        f"{_size_note(path)}. Download it again"
+        f"{path}: expected a PyTorch checkpoint or safetensors; the file is truncated, of another kind, or no "
+        f"plain collection of tensors{_size_note(path)}. Nothing in it was executed; download it again"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,18 @@ from typing import Any
 import yaml
 
 from fomm_rt.errors import CheckpointError
+
+LIMITS = {
+    "num_kp": 100,
+    "num_blocks": 8,
+    "num_down_blocks": 6,
+    "num_bottleneck_blocks": 64,
+    "block_expansion": 1024,
+    "max_features": 8192,
+    "frame_size": 4096,
+    "pad": 16,
+}
+"""Far above every published model; a configuration beyond is a mistake that would exhaust the memory."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +76,12 @@ class Configuration:
     def check_fields(self) -> None:
         """Raises ValueError unless every number is one a network can be built with."""
         for name, value in self.as_json().items():
-            numbers = value.values() if isinstance(value, dict) else [value]
-            if name != "pad" and not all(isinstance(v, bool) or v > 0 for v in numbers):
-                raise ValueError(f"{name} is {value}; expected more than 0")
+            parts = value.items() if isinstance(value, dict) else [(name, value)]
+            for part, number in parts:
+                if not isinstance(number, bool) and not 0 < number <= LIMITS.get(part, math.inf) and part != "pad":
+                    raise ValueError(f"{name}: {part} is {number}; expected 1 to {LIMITS.get(part, 'any')}")
+        if not 0 <= self.pad <= LIMITS["pad"]:
+            raise ValueError(f"pad is {self.pad}; expected 0 to {LIMITS['pad']}")
         if self.scale_factor > 1 or abs(1 / self.scale_factor - round(1 / self.scale_factor)) > 1e-6:
             raise ValueError(f"scale_factor is {self.scale_factor}; expected 1, 0.5, 0.25 or another 1/n")
         if self.num_channels != 3:
@@ -74,10 +90,11 @@ class Configuration:
     def check_size(self, size: int) -> None:
         """Raises ValueError unless frames of (size, size) pixels fit the networks."""
         step = max(self.motion_size, 2**self.num_down_blocks)
-        if size < step or size % step:
+        if size < step or size % step or size > LIMITS["frame_size"]:
             fitting = ", ".join(str(step * k) for k in (1, 2, 4, 6, 8))
             raise ValueError(
-                f"size {size} does not fit this model; expected a multiple of {step} (for example {fitting})"
+                f"size {size} does not fit this model; expected a multiple of {step}, at most "
+                f"{LIMITS['frame_size']} (for example {fitting})"
             )
 
     def as_json(self) -> dict[str, Any]:
@@ -183,20 +200,25 @@ def load_configuration(name_or_path: str) -> Configuration:
         return CONFIGURATIONS[name_or_path]
     path = Path(name_or_path)
     known = ", ".join(CONFIGURATIONS)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError:
+        is_file = False
+    if not is_file:
         raise CheckpointError(
             f"{name_or_path}: expected one of {known}, or the path of a published YAML configuration; found neither"
         )
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({error})") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error
     try:
         height, width = document.get("dataset_params", {}).get("frame_shape", [256, 256, 3])[:2]
         if height != width:
             raise ValueError(f"frame_shape {height}×{width} is not square")
         return Configuration.from_model_params(document["model_params"], int(height))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: expected a published configuration with model_params "
             f"(common_params, kp_detector_params, generator_params); {type(error).__name__}: {error}"

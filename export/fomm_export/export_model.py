@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import shutil
@@ -197,7 +198,14 @@ def _hidden_beside(output: Path) -> Path:
 
 def _check_output(output: Path) -> None:
     """Refuses to replace anything but an earlier model, down to the last file."""
+    if output.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise OutputError(f"{output}: expected a folder of its own for the model; choose another with -o")
     if not output.exists() and not output.is_symlink():
+        parent = output.parent
+        while not parent.exists() and parent != parent.parent:
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{output}: cannot be made in {parent}; choose another folder with -o")
         return
     if not output.is_dir() or output.is_symlink():
         raise OutputError(f"{output}: expected a new folder to write the model to; it is a file or link")

@@ -3,20 +3,21 @@
 from fomm_rt import Animator, read_picture
 
 with Animator.load("models/vox-adv") as animator:
-    animator.set_source(read_picture("portrait.jpg"))    # (H, W, 3) uint8 RGB
-    result = animator.animate(frame)                     # (size, size, 3) uint8 RGB
+animator.set_source(read_picture("portrait.jpg"))    # (H, W, 3) uint8 RGB
+result = animator.animate(frame)                     # (size, size, 3) uint8 RGB
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fomm_rt.animator import Animator
-from fomm_rt.backends.protocol import BackendDescription, Explanation
-from fomm_rt.errors import FommError
-from fomm_rt.framing import Framing
-from fomm_rt.keypoints import Keypoints
 from fomm_rt.version import __version__
 
 if TYPE_CHECKING:
+    from fomm_rt.animator import Animator
+    from fomm_rt.backends.protocol import BackendDescription, Explanation
+    from fomm_rt.errors import FommError
+    from fomm_rt.framing import Framing
+    from fomm_rt.keypoints import Keypoints
     from fomm_rt.media.pictures import read_picture, write_picture
 
 __all__ = [
@@ -31,11 +32,20 @@ __all__ = [
     "write_picture",
 ]
 
+_HOMES = {
+    "Animator": "animator",
+    "BackendDescription": "backends.protocol",
+    "Explanation": "backends.protocol",
+    "FommError": "errors",
+    "Framing": "framing",
+    "Keypoints": "keypoints",
+    "read_picture": "media.pictures",
+    "write_picture": "media.pictures",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Imports the picture functions, and with them OpenCV and FFmpeg, only when they are asked for."""
-    if name in {"read_picture", "write_picture"}:
-        from fomm_rt.media import pictures
-
-        return getattr(pictures, name)
+    """Imports what is asked for, and its libraries, only then."""
+    if name in _HOMES:
+        return getattr(import_module(f"fomm_rt.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

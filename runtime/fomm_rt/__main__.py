@@ -1,5 +1,17 @@
-"""`python -m fomm_rt` is `fomm-rt`."""
+"""Start of `fomm-rt` and `python -m fomm_rt`: ready for an interrupt before the slow imports."""
 
-from fomm_rt.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        from fomm_rt.cli.app import build_app
+
+        build_app()(prog_name="fomm-rt")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -189,6 +189,7 @@ class Animator:
 
     def frame_driving(self, frame: Image) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
+        self._check_open()
         check_image(frame)
         return resample(frame, self._driving_framing.region(*frame.shape[:2]), self.size)
 
@@ -280,15 +281,17 @@ class Animator:
 
     def _check_keypoints(self, keypoints: Keypoints) -> None:
         k, with_jacobians = self._manifest.num_kp, self._manifest.has_jacobians
-        jacobian = keypoints.jacobian
-        if keypoints.value.shape != (k, 2) or (jacobian is None) == with_jacobians or (
-            jacobian is not None and jacobian.shape != (k, 2, 2)
-        ):  # fmt: skip
+        shapes = [(k, 2), *([(k, 2, 2)] if with_jacobians else [])]
+        arrays = [keypoints.value, *([] if keypoints.jacobian is None else [keypoints.jacobian])]
+        if [np.shape(array) for array in arrays] != shapes:
+            found = f"{np.shape(keypoints.value)[0] if np.ndim(keypoints.value) else 'something else'}"
             raise MotionError(
-                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got "
-                f"{keypoints.value.shape[0]} {'without' if jacobian is None else 'with'}; use the model "
-                "that found them"
+                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got {found} "
+                f"{'without' if keypoints.jacobian is None else 'with'}; use the model that found them"
             )
+        for array in arrays:
+            if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
+                raise MotionError("expected keypoints as arrays of finite float32; use what a model found")
 
     def _check_out(self, out: Image | None) -> Image:
         shape = (self.size, self.size, 3)

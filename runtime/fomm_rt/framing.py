@@ -64,6 +64,12 @@ class Framing:
     mode: Literal["crop", "fit"] = "crop"
     rectangle: tuple[int, int, int, int] | None = None
 
+    def __post_init__(self) -> None:
+        if self.mode not in ("crop", "fit"):
+            raise ImageError(f"expected the framing mode crop or fit; got {self.mode!r}")
+        if self.rectangle is not None and len(self.rectangle) != 4:
+            raise ImageError(f"expected a rectangle (x, y, width, height); got {self.rectangle!r}")
+
     def region(self, height: int, width: int) -> Region:
         """The region for a picture of this size.
 

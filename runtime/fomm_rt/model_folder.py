@@ -166,16 +166,18 @@ def read_manifest(path: Path) -> Manifest:
         )
     if not path.is_dir():
         raise ModelError(f"{path}: there is no such model folder; make one with fomm-rt export")
+    if file.exists() and not file.is_file():
+        raise ModelError(f"{file}: expected a file; it is a folder or device")
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: expected a model folder; it has no {MANIFEST_NAME}. Make one with fomm-rt export"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read as JSON ({error}); export the model again") from error
     version = document.get("format_version") if isinstance(document, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or version < 1:
         raise ModelError(f"{file}: expected a model manifest; it has no format_version. Export the model again")
     if version > FORMAT_VERSION:
         raise ModelError(
@@ -184,7 +186,7 @@ def read_manifest(path: Path) -> Manifest:
         )
     try:
         return _parse_manifest(document)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"{file}: a field is missing or wrong ({type(error).__name__}: {error}); export the model again"
         ) from error
@@ -214,8 +216,12 @@ def _parse_manifest(document: Mapping[str, Any]) -> Manifest:
         tools=dict(document["tools"]),
         parity=dict(document["parity"]),
     )
-    if manifest.size < 1 or manifest.num_kp < 1:
-        raise ValueError("size and num_kp are to be positive")
+    shapes = {spec.name: spec.shape for network in networks.values() for spec in (*network.inputs, *network.outputs)}
+    if shapes["frame"][2:] != (manifest.size, manifest.size) or shapes["keypoints"][1] != manifest.num_kp:
+        raise ValueError("size and num_kp are not those of the networks")
+    for name, difference in manifest.parity["max_abs"].items():
+        float(difference)
+        str(name)
     return manifest
 
 

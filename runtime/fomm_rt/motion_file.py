@@ -13,13 +13,13 @@ No pickle is written or read.
 
 from __future__ import annotations
 
-import itertools
 import zipfile
 import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from os import PathLike
 from pathlib import Path
@@ -32,6 +32,9 @@ from fomm_rt.keypoints import Keypoints
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 
 FORMAT_VERSION = 1
+HIGHEST_RATE = 1000
+LONGEST_S = 1e6
+LARGEST_NUMBER = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,51 +139,62 @@ def load_motion(path: str | PathLike[str]) -> Motion:
     """
     path = Path(path)
     try:
+        if not path.exists():
+            raise MotionError(f"{path}: there is no such motion file; make one with --save-motion")
+        if not path.is_file():
+            raise MotionError(f"{path}: expected a motion file; it is a folder or device")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _parse({name: arrays[name] for name in arrays.files}, path)
-    except FileNotFoundError as error:
-        raise MotionError(f"{path}: there is no such motion file; make one with --save-motion") from error
     except PermissionError as error:
         raise MotionError(f"{path}: no permission to read it; change its mode or copy it") from error
+    except _WrongContentError as error:
+        raise MotionError(f"{path}: expected a motion file made with --save-motion; {error}") from error
     # The ways a damaged archive shows itself are as many as the layers it is read through.
     except (
         OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, RuntimeError, OverflowError,
-        NotImplementedError, zipfile.BadZipFile, zlib.error,
+        NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise MotionError(
-            f"{path}: expected a motion file made with --save-motion; it is damaged or of another kind ({error})"
+            f"{path}: expected a motion file made with --save-motion; it is damaged or of another kind"
         ) from error
 
 
+class _WrongContentError(Exception):
+    """What is wrong with an archive that can be read."""
+
+
 def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
+    missing = {"format_version", "value", "ticks", "time_base", "rate", "weights"} - arrays.keys()
+    if missing:
+        raise _WrongContentError(f"it has no {min(missing)}")
     version = int(arrays["format_version"])
     if version > FORMAT_VERSION:
         raise MotionError(
             f"{path}: has motion format {version}; this fomm-rt reads up to {FORMAT_VERSION}. Upgrade fomm-rt"
         )
-    value = np.asarray(arrays["value"])
-    jacobian = np.asarray(arrays["jacobian"]) if "jacobian" in arrays else None
+    value, jacobian = np.asarray(arrays["value"]), None
+    if "jacobian" in arrays:
+        jacobian = np.asarray(arrays["jacobian"])
     ticks = np.asarray(arrays["ticks"], np.int64)
     frames = len(ticks)
-    if frames == 0 or value.ndim != 3 or value.shape[0] != frames or value.shape[2] != 2:
-        raise ValueError(f"value has shape {value.shape}, ticks {ticks.shape}")
+    if version < 1 or frames == 0 or value.ndim != 3 or value.shape[0] != frames or value.shape[2] != 2:
+        raise _WrongContentError(f"value has shape {value.shape}, ticks {ticks.shape}, format {version}")
     if jacobian is not None and jacobian.shape != (*value.shape[:2], 2, 2):
-        raise ValueError(f"jacobian has shape {jacobian.shape}, value {value.shape}")
+        raise _WrongContentError(f"jacobian has shape {jacobian.shape}, value {value.shape}")
     for name, given in (("value", value), ("jacobian", jacobian)):
-        if given is not None and (given.dtype != np.float32 or not np.isfinite(given).all()):
-            raise ValueError(f"{name} is not finite float32")
-    base = _fraction(arrays["time_base"])
-    rate = _fraction(arrays["rate"])
-    if rate < 0 or base <= 0:
-        raise ValueError("a negative rate or time base")
+        if given is not None and (given.dtype != np.float32 or not (np.abs(given) < LARGEST_NUMBER).all()):
+            raise _WrongContentError(f"{name} is not finite float32 of a plausible size")
+    base, rate = _fraction(arrays["time_base"]), _fraction(arrays["rate"])
+    if rate < 0 or rate > HIGHEST_RATE or base <= 0:
+        raise _WrongContentError(f"a rate of {rate} and a time base of {base} are not plausible")
     times = tuple(int(tick) * base for tick in ticks)
-    if any(b <= a for a, b in itertools.pairwise(times)):
-        raise ValueError("times do not increase")
+    if any(b <= a for a, b in pairwise(times)) or not (times[0] >= 0 and times[-1] < LONGEST_S):
+        raise _WrongContentError("its times do not increase or are not plausible")
     return Motion(value, jacobian, times, rate or None, str(arrays["weights"]))
 
 
 def _fraction(pair: NDArray[np.generic]) -> Fraction:
     numerator, denominator = (int(x) for x in np.asarray(pair, np.int64))
-    if denominator == 0:
-        raise ValueError("a fraction with denominator 0")
+    if denominator < 1 or max(abs(numerator), denominator) >= 2**31:
+        raise _WrongContentError(f"{numerator}/{denominator} is no rate or time base")
     return Fraction(numerator, denominator)

@@ -69,10 +69,14 @@ def test_yaml(tmp_path: Path) -> None:
         (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "not square"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.5", 1), "scale"),
         (YAML.replace("num_channels: 3", "num_channels: 1"), "num_channels"),
-        (YAML.replace("scale_factor: 0.25", "scale_factor: 0"), "scale_factor is 0.0"),
+        (YAML.replace("scale_factor: 0.25", "scale_factor: 0"), "scale_factor"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.3"), "scale_factor is 0.3"),
         (YAML.replace("num_kp: 7", "num_kp: 0"), "num_kp is 0"),
-        (YAML.replace("max_features: 1024", "max_features: -1"), "expected more than 0"),
+        (YAML.replace("num_kp: 7", "num_kp: .inf"), "OverflowError"),
+        (YAML.replace("num_blocks: 5", "num_blocks: 99999999999"), "num_blocks is 99999999999"),
+        (YAML.replace("[128, 128, 3]", "[0, 0, 3]"), "frame_size is 0"),
+        ("[" * 5000, "cannot be read"),
+        (YAML.replace("max_features: 1024", "max_features: -1"), "max_features is -1"),
         (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
     ],
 )
@@ -102,7 +106,7 @@ def test_fitting_sizes(size: int) -> None:
     CONFIGURATIONS["vox-256"].check_size(size)
 
 
-@pytest.mark.parametrize("size", [0, 1, 63, 100, 250, 257])
+@pytest.mark.parametrize("size", [0, 1, 63, 100, 250, 257, 128000064])
 def test_other_sizes_name_fitting_ones(size: int) -> None:
     with pytest.raises(ValueError, match="multiple of 64"):
         CONFIGURATIONS["vox-256"].check_size(size)

@@ -147,6 +147,8 @@ def test_completion_script() -> None:
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--driving-crop", "0,0,0,5"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--best-frame", "last"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--best-frame", "-1"],
+        ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--best-frame", "9" * 5000],
+        ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--threads", "1000000"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--unknown"],
         ["export"],
         ["export", "a.pth.tar", "--stand-in"],
@@ -179,6 +181,7 @@ def test_wrong_usage(work: Path, arguments: list[str]) -> None:
         ({"model": "absent"}, ["absent", "fomm-rt export"]),
         ({"model": "."}, ["model.json"]),
         ({"model": "clip.mp4"}, ["expected a model folder"]),
+        ({"model": "x" * 300}, ["File name too long"]),
         ({"output": "r.xyz"}, ["r.xyz", ".mp4"]),
         ({"output": "r"}, ["r"]),
         ({"output": "folder.mp4"}, ["folder"]),
@@ -251,7 +254,7 @@ def _start(work: Path, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_stopped(work: Path, signal_: signal.Signals, code: int) -> None:
     process = _start(work)
     process.send_signal(signal_)
@@ -290,3 +293,36 @@ def test_disk_full(work: Path) -> None:
     assert "Traceback" not in result.stderr
     assert (work / "r.mp4").read_text() == "old"
     assert not any(name.startswith(".") for name in names(work))
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_standard_output_full(work: Path, extra: list[str]) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "fomm_rt", "info", "m", *extra],
+            cwd=work, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert "standard output cannot be written" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_ascii_terminal(work: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    result = subprocess.run(
+        [sys.executable, "-m", "fomm_rt", "info", "m"],
+        cwd=work, capture_output=True, text=True, env=environment, timeout=60, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert "64?64" in result.stdout
+
+
+def test_interrupt_during_the_imports(tmp_path: Path) -> None:
+    """The slow imports of the command line stand inside the part that handles an interrupt."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    result = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.path.insert(0, '.'); from fomm_rt.__main__ import main; main()"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert result.returncode == 130
+    assert result.stderr == ""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "runtime/fomm_rt": {"fomm_rt", "fomm_kernels"},
@@ -20,7 +22,8 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_importing_is_light() -> None:
-    loaded = modules_after("import fomm_rt")
+    assert "numpy" not in modules_after("import fomm_rt")
+    loaded = modules_after("from fomm_rt import Animator")
     assert "fomm_rt.animator" in loaded
     assert not {"torch", "onnx", "onnxruntime", "cv2", "av", "typer", "fomm_export"} & loaded
 
@@ -28,7 +31,16 @@ def test_importing_is_light() -> None:
 def test_the_command_line_does_not_import_torch() -> None:
     loaded = modules_after("from fomm_rt.cli.app import build_app; build_app()")
     assert "fomm_export.command" in loaded
-    assert not {"torch", "onnx", "onnxruntime"} & loaded
+    assert not {"torch", "onnx", "onnxruntime", "cv2", "av"} & loaded
+
+
+def test_every_public_name_can_be_imported() -> None:
+    import fomm_rt
+
+    for name in fomm_rt.__all__:
+        assert getattr(fomm_rt, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = fomm_rt.nothing
 
 
 def test_animating_does_not_import_torch(small_model: Path) -> None:

@@ -1,5 +1,6 @@
 """Motion files: exact round trips, and nothing but motion files is read."""
 
+import os
 import pickle
 from fractions import Fraction
 from math import lcm
@@ -70,11 +71,16 @@ def changed(path: Path, **changes: object) -> Path:
         ({"value": np.zeros((4, 5, 2), np.float64)}, "float32"),
         ({"jacobian": np.zeros((4, 6, 2, 2), np.float32)}, "jacobian has shape"),
         ({"ticks": np.array([0, 2, 1, 3])}, "do not increase"),
-        ({"time_base": np.array([1, 0])}, "denominator"),
-        ({"time_base": np.array([-1, 30])}, "negative"),
-        ({"rate": np.array([-25, 1])}, "negative"),
+        ({"time_base": np.array([1, 0])}, "1/0 is no"),
+        ({"time_base": np.array([-1, 30])}, "not plausible"),
+        ({"rate": np.array([-25, 1])}, "rate of -25"),
         ({"ticks": np.zeros(0, np.int64), "value": np.zeros((0, 5, 2), np.float32)}, "shape"),
-        ({"value": np.array([object()], object)}, "allow_pickle"),
+        ({"value": np.array([object()], object)}, "of another kind"),
+        ({"value": np.full((4, 5, 2), 1e30, np.float32)}, "plausible size"),
+        ({"ticks": np.arange(4) * 10**17}, "not plausible"),
+        ({"rate": np.array([2**62, 1])}, "is no rate"),
+        ({"format_version": -5}, "format -5"),
+        ({"format_version": np.inf}, "of another kind"),
     ],
 )
 def test_other_content(tmp_path: Path, changes: dict[str, object], word: str) -> None:
@@ -132,5 +138,8 @@ def test_damaged_anywhere(tmp_path: Path) -> None:
 def test_missing_and_folder(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match="no such motion file"):
         load_motion(tmp_path / "absent.npz")
-    with pytest.raises(MotionError):
+    with pytest.raises(MotionError, match="folder or device"):
         load_motion(tmp_path)
+    os.mkfifo(tmp_path / "fifo.npz")
+    with pytest.raises(MotionError, match="folder or device"):
+        load_motion(tmp_path / "fifo.npz")

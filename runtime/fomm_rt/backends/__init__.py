@@ -54,6 +54,8 @@ def open_backend(name: str, model: ModelFolder, threads: int | None = None) -> B
     Raises:
         BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here.
     """
+    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+        raise BackendError(f"expected threads to be a whole number from 1; got {threads!r}")
     if name == "auto":
         return _open_fastest(model, threads)
     entry = next((entry for entry in REGISTRY if entry.name == name), None)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fomm_rt import nvidia_driver
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
-from fomm_rt.errors import BackendError
+from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.framing import Image, Region, resample
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import NETWORKS, ModelFolder
@@ -87,7 +87,9 @@ def _open_session(name: str, path: Path, threads: int | None) -> onnxruntime.Inf
     # TF32 would round the convolutions' inputs to 10 bits, beyond what the parity check allows.
     settings = {"use_tf32": "0"} if name == "onnxruntime-cuda" else {}
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])
+        session = onnxruntime.InferenceSession(_utf8(path), options, providers=[(provider, settings)])
+    except UnicodeEncodeError as error:
+        raise BackendError(f"{str(path)!a}: this path is not valid UTF-8; rename the folder") from error
     except Exception as error:  # onnxruntime raises a dozen types that share no base
         raise BackendError(
             f"{path}: ONNX Runtime cannot load this network ({_first_line(error)}); export the model again"
@@ -99,6 +101,22 @@ def _open_session(name: str, path: Path, threads: int | None) -> onnxruntime.Inf
             f"libraries are missing or too old); it would run on {session.get_providers()[0]}"
         )
     return session
+
+
+def _utf8(path: Path) -> str:
+    str(path).encode()
+    return str(path)
+
+
+def _check_tensors(model: ModelFolder, network: str, session: onnxruntime.InferenceSession) -> None:
+    """Makes sure that a network takes and gives what the manifest says."""
+    entry = model.manifest.networks[network]
+    for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
+        if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
+            raise ModelError(
+                f"{model.network_path(network)}: takes or gives other tensors than model.json says; "
+                "export the model again"
+            )
 
 
 def _allowed_cores() -> int | None:
@@ -133,9 +151,9 @@ class OnnxRuntimeBackend:
 
     def __init__(self, name: str, model: ModelFolder, reason: str, threads: int | None = None) -> None:
         self._sessions = {n: _open_session(name, model.network_path(n), threads) for n in NETWORKS}
-        self._outputs = {
-            network: [spec.name for spec in model.manifest.networks[network].outputs] for network in NETWORKS
-        }
+        for network, session in self._sessions.items():
+            _check_tensors(model, network, session)
+        self._outputs = {n: [spec.name for spec in model.manifest.networks[n].outputs] for n in NETWORKS}
         size = model.manifest.size
         self._size = size
         self._frame = np.empty((1, 3, size, size), np.float32)
@@ -162,6 +180,7 @@ class OnnxRuntimeBackend:
         """(1, 3, size, size) float32 in [0, 1] -> (size, size, 3) uint8, rounded."""
         np.multiply(prediction[0].transpose(1, 2, 0), np.float32(255), out=self._picture)
         np.rint(self._picture, out=self._picture)
+        np.nan_to_num(self._picture, copy=False)  # a number that is none has no defined uint8
         out[...] = self._picture
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:

@@ -147,6 +147,6 @@ def animate(
 def _parse_best_frame(text: str | None) -> Any:
     if text is None or text == "auto":
         return text
-    if not text.isdecimal():
+    if not (text.isdecimal() and len(text) <= 9):
         raise typer.BadParameter(f"--best-frame: expected auto or a frame number from 0; got {text!r}")
     return int(text)

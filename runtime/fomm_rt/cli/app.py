@@ -6,7 +6,6 @@ A package adds a command by an entry point in the group "fomm_rt.commands" that 
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import entry_points
 from typing import Annotated
 
@@ -43,11 +42,3 @@ def build_app() -> typer.Typer:
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
         app.command(entry.name)(entry.load())
     return app
-
-
-def main() -> None:
-    """Runs the command line and exits."""
-    try:
-        build_app()(prog_name="fomm-rt")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -15,7 +15,9 @@ BackendName = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="CPU threads within a network.", show_default="as many as cores"),
+    typer.Option(
+        "--threads", min=1, max=256, help="CPU threads within a network.", show_default="ONNX Runtime's choice"
+    ),
 ]
 
 

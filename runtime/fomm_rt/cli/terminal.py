@@ -1,19 +1,21 @@
 """What every command shares: progress, notes, results, errors and exit codes.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 error, 2 wrong usage,
-130 interrupted, 143 terminated.
+130 interrupted, 143 terminated, 129 hung up.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
 
@@ -26,15 +28,17 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-from fomm_rt.errors import FommError
+from fomm_rt.errors import FommError, OutputError
 from fomm_rt.version import __version__
 
 PLAIN_LINE_EVERY_S = 10.0
 """Without a terminal a line of progress is printed this often."""
+
+WIDE_COLUMNS = 80
+"""A narrower terminal has no room for the bar beside the figures."""
 
 FrameProgress = Callable[[str, int, "int | None"], None]
 
@@ -51,6 +55,9 @@ class Terminal:
         self.quiet = quiet
         self.as_json = as_json
         self.warnings: list[str] = []
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # an ASCII terminal shows ? instead of failing
         self.out = Console(soft_wrap=True, highlight=False)
         self.err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -66,10 +73,17 @@ class Terminal:
 
     def result(self, text: str, document: dict[str, Any]) -> None:
         """Prints the result: a text for people (unless quiet), or the document as JSON."""
-        if self.as_json:
-            print(json.dumps({**document, "warnings": self.warnings}, indent=2, default=str))
-        elif not self.quiet:
-            self.out.print(text, markup=False)
+        try:
+            if self.as_json:
+                print(json.dumps({**document, "warnings": self.warnings}, indent=2, default=str), flush=True)
+            elif not self.quiet:
+                self.out.print(text, markup=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"standard output cannot be written ({error.strerror}); the work itself is done"
+            ) from error
 
     @contextmanager
     def frames(self) -> Iterator[FrameProgress]:
@@ -91,6 +105,8 @@ class _BarProgress:
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         if stage not in self._tasks:
+            for earlier in self._tasks.values():
+                self._bar.update(earlier, visible=False)
             self._tasks[stage] = self._bar.add_task(stage, total=total, speed="")
             self._start[stage] = perf_counter()
         elapsed = perf_counter() - self._start[stage]
@@ -120,18 +136,10 @@ class _PlainProgress:
 
 
 def _bar(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
+    essential = [MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TextColumn("left"), TimeRemainingColumn()]
+    wide = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
+    columns = [*wide, *essential] if console.width >= WIDE_COLUMNS else essential
+    return Progress(*columns, console=console, transient=True)
 
 
 class _WarningHandler(logging.Handler):
@@ -151,20 +159,23 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     handler = _WarningHandler(terminal)
     logger.addHandler(handler)
     propagate, logger.propagate = logger.propagate, False
-    restore = _terminate_cleanly()
+    restore = _unwind_on_signals()
     try:
         yield terminal
     except FommError as error:
         _fail(terminal, str(error))
+    except BrokenPipeError:
+        # Whoever read standard output is gone; a flush at exit would complain once more.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        raise typer.Exit(1) from None
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename is not None else ""
+        _fail(terminal, f"{name}{error.strerror or error}; check the path, its permissions and the disk")
     except MemoryError as error:
         raise _failed(terminal, "there is not enough memory; use a smaller picture or video") from error
     except KeyboardInterrupt:
         terminal.err.print("interrupted", markup=False)
         raise typer.Exit(130) from None
-    except BrokenPipeError:
-        # Whoever read standard output is gone; a flush at exit would complain once more.
-        sys.stdout = None
-        raise typer.Exit(1) from None
     except Exception as error:
         _report_defect(terminal, error)
         raise typer.Exit(1) from error
@@ -180,7 +191,8 @@ def _fail(terminal: Terminal, message: str) -> None:
 
 def _failed(terminal: Terminal, message: str) -> typer.Exit:
     if terminal.as_json:
-        print(json.dumps({"error": message, "warnings": terminal.warnings}, indent=2))
+        with suppress(OSError):
+            print(json.dumps({"error": message, "warnings": terminal.warnings}, indent=2), flush=True)
     terminal.err.print(f"error: {message}", style="red", markup=False)
     return typer.Exit(1)
 
@@ -195,17 +207,19 @@ def _report_defect(terminal: Terminal, error: Exception) -> None:
     )
 
 
-def _terminate_cleanly() -> Callable[[], None]:
-    """Lets SIGTERM unwind like an exception, so that unfinished output is removed."""
+def _unwind_on_signals() -> Callable[[], None]:
+    """Lets SIGTERM and SIGHUP unwind like exceptions, so that unfinished output is removed."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
 
-    def stop(_signal: int, _frame: object) -> None:
-        raise SystemExit(143)
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
 
-    previous = signal.signal(signal.SIGTERM, stop)
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    previous = [(number, signal.signal(number, stop)) for number in numbers]
 
     def restore() -> None:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous:
+            signal.signal(number, handler)
 
     return restore
