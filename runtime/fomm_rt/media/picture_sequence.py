@@ -67,7 +67,7 @@ def _number_of(pattern: Path, name: str) -> int | None:
     """The number from 1 that makes the pattern this name, or None."""
     before, after = _NUMBER.split(pattern.name)
     digits = name[len(before) : len(name) - len(after)]
-    if not (digits.isascii() and digits.isdecimal()):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 256):
         return None
     number = int(digits)
     return number if number > 0 and pattern.name % number == name else None

@@ -105,6 +105,9 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
 
     Returns:
         The timing; of a stream without timestamps the announced rate, or 25 with a warning.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
     tick = stream.time_base or Fraction(1, av.time_base)
     declared = _declared_rates(stream)
@@ -118,13 +121,13 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
         count = packets.timed + packets.untimed
         return ScannedTiming(Timing.constant(rate, count), has_timestamps=False, typical_rate=rate)
-    is_mov = container.format.name.startswith("mov")
     is_short = is_cut_short(path)
-    is_incomplete = is_short or (is_mov and packets.count < stream.frames)
+    is_damaged = is_short or packets.is_damaged
     announced_end = _announced_end(container, stream)
     # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
     # duration is right unless its last frames are missing.
-    timing = fit.timing(announced_end if is_mov and not is_incomplete else None)
+    is_mov = container.format.name.startswith("mov")
+    timing = fit.timing(announced_end if is_mov and not is_damaged else None)
     rate = timing.rate or (declared[0] if declared else FALLBACK_RATE)
     return ScannedTiming(
         timing,
@@ -132,7 +135,7 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
         typical_rate=rate,
         announced_end=None if announced_end is None else announced_end * tick,
         is_cut_short=is_short,
-        is_damaged=is_incomplete or packets.is_damaged,
+        is_damaged=is_damaged,
         lost_frames=max(0, round(fit.span * tick * rate) + 1 - packets.timed) if packets.has_holes else 0,
     )
 
@@ -182,7 +185,6 @@ class _TimedPackets:
     Attributes:
         timed: Packets with a time, so far.
         untimed: Packets without one.
-        count: All packets of the stream, hidden ones too.
         is_damaged: At the end, whether a packet or a place between packets was broken.
         has_holes: Whether there are bytes between packets that belong to none.
     """
@@ -195,7 +197,6 @@ class _TimedPackets:
         self._end_byte = 0
         self.timed = 0
         self.untimed = 0
-        self.count = 0
         self.is_damaged = False
         self.has_holes = False
 
@@ -207,7 +208,6 @@ class _TimedPackets:
                 self._note_position(packet.pos, packet.size)
             if packet.stream.index != self._stream.index:
                 continue
-            self.count += 1
             self.is_damaged |= packet.is_corrupt
             if packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOW_FRAME):
                 continue

@@ -118,7 +118,7 @@ class VideoReader:
         with open_input(path) as container:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
-            self._scanned: ScannedTiming = scan_timing(path, container, stream)
+            self._scanned = self._scan(container, stream)
             self._start = find_start(container) if self._scanned.has_timestamps else Fraction(0)
             self.timing = self._scanned.timing
         first = next(self._decode(), None)
@@ -129,6 +129,12 @@ class VideoReader:
             )
         self.height, self.width = first.pixels.shape[:2]
         self.skipped_packets = 0
+
+    def _scan(self, container: InputContainer, stream: VideoStream) -> ScannedTiming:
+        try:
+            return scan_timing(self.path, container, stream)
+        except OSError as error:
+            raise MediaError(f"{self.path} cannot be read: {error.strerror}.") from error
 
     def _open_still(self, kind: PictureKind) -> NDArray[np.uint8]:
         pixels = decode_still(self.path, kind)
@@ -176,21 +182,24 @@ class VideoReader:
         for frame in self._decode():
             last = frame.time
             yield frame
-        finding = self._compare(last + 1 / self._scanned.typical_rate)
+        finding = self._compare(last)
         if finding and not self._has_warned:
             self._has_warned = True
             _logger.warning("%s", finding)
 
-    def _compare(self, end: Fraction) -> str | None:
+    def _compare(self, last: Fraction) -> str | None:
         """Counts the missing frames of a full iteration.
 
         Args:
-            end: Of the last frame that came, in seconds from the start of the container.
+            last: Time of the last frame that came, in seconds from the start of the container.
 
         Returns:
             What to warn of, or None.
         """
         scanned = self._scanned
+        # Of a damaged file the last packet tells nothing; of a whole one it may be shown for long.
+        last_duration = None if scanned.is_damaged else self.timing.last_duration
+        end = last + (last_duration or 1 / scanned.typical_rate)
         if not (scanned.is_damaged or self.skipped_packets):
             return None
         self.missing_frames = scanned.lost_frames

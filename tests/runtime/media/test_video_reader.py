@@ -441,6 +441,13 @@ def test_a_long_last_frame_is_no_damage(tmp_path: Path, suffix: str, caplog: pyt
         writer.commit()
     assert read_twice(path) == (12, 0)
     assert not caplog.records
+    if suffix == ".mp4":
+        position, size = packet_places(path)[6]
+        content = bytearray(path.read_bytes())
+        content[position : position + size] = b"\xff" * size
+        path.write_bytes(content)
+        assert read_twice(path) == (11, 0)
+        assert [record.message for record in caplog.records] == [f"{path}: 1 broken packet was skipped"]
 
 
 def test_a_varying_clip_cut_short_does_not_freeze(make_clip: Callable[..., Path]) -> None:
