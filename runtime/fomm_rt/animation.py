@@ -40,6 +40,7 @@ class AnimationReport:
         fps: frames / seconds.
         reference_frame: Number of the driving frame that relative motion counted from; None in absolute mode.
         skipped_packets: Broken packets of the driving video.
+        missing_frames: Frames that a damaged driving video announces and does not hold, about; 0 where unknown.
     """
 
     output: Path
@@ -48,6 +49,7 @@ class AnimationReport:
     fps: float
     reference_frame: int | None
     skipped_packets: int
+    missing_frames: int
 
 
 def animate_file(
@@ -100,7 +102,15 @@ def animate_file(
         if recording is not None and motion_output is not None:
             save_motion(motion_output, recording.motion(frames.timing.rate))
         seconds = perf_counter() - start
-        return AnimationReport(output, count, seconds, count / seconds, reference, frames.skipped_packets)
+        return AnimationReport(
+            output=output,
+            frames=count,
+            seconds=seconds,
+            fps=count / seconds,
+            reference_frame=reference,
+            skipped_packets=frames.skipped_packets,
+            missing_frames=frames.missing_frames,
+        )
 
 
 def check_outputs(source: Path, driving: Path, output: Path, motion_output: Path | None) -> None:

@@ -67,6 +67,10 @@ class Driving(Protocol):
     def skipped_packets(self) -> int:
         """Broken packets of the latest iteration."""
 
+    @property
+    def missing_frames(self) -> int:
+        """Frames that a damaged file announces and the latest iteration did not find, about; 0 where unknown."""
+
     def __iter__(self) -> Iterator[DrivingFrame]:
         """Frames from the first to the last, in constant memory."""
 
@@ -98,6 +102,10 @@ class _VideoDriving:
     def skipped_packets(self) -> int:
         return self._reader.skipped_packets
 
+    @property
+    def missing_frames(self) -> int:
+        return self._reader.missing_frames
+
     def __iter__(self) -> Iterator[DrivingFrame]:
         for frame in self._reader:
             yield DrivingFrame(frame.index, frame.time, frame.pixels, None)
@@ -106,6 +114,7 @@ class _VideoDriving:
 class _RecordedDriving:
     audio_from = None
     skipped_packets = 0
+    missing_frames = 0
 
     def __init__(self, motion: Motion) -> None:
         self._motion = motion

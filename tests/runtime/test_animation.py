@@ -20,6 +20,7 @@ from fomm_rt.errors import MotionError, OutputError
 from fomm_rt.framing import Framing, Image
 from fomm_rt.keypoints import pose_distance
 from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.staging import StagedOutput
 from fomm_rt.media.video_reader import VideoReader
 from fomm_rt.motion_file import load_motion
 from golden_files import Golden
@@ -68,7 +69,7 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
     output = tmp_path / "result.mp4"
     seen: list[tuple[str, int, int | None]] = []
     report = animate_file(animator, source, clip, output, progress=lambda *step: seen.append(step))
-    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0)
+    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0, 0)
     assert seen == [("animating", i + 1, 7) for i in range(7)]
     with VideoReader(output) as result:
         assert result.timing.rate == Fraction(30000, 1001)
@@ -270,6 +271,25 @@ def test_broken_packet_in_the_middle(
     assert "1 broken packet" in caplog.text
 
 
+def test_a_clip_that_was_cut_short_says_so(
+    animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = write_clip(
+        tmp_path / "clip.mp4",
+        frames=40,
+        size=(80, 64),
+        pixels=driving_pixels,
+        container_options={"movflags": "+faststart"},
+    )
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    report = animate_file(animator, source, clip, tmp_path / "r.mp4", best_frame="auto")
+    assert 0 < report.frames < 40
+    assert report.frames + report.missing_frames == 40
+    assert [record.message for record in caplog.records if "clip.mp4" in record.message] == [
+        f"{clip} ends after {report.frames / 25:.1f} s of 1.6 s; the rest is missing or damaged"
+    ]
+
+
 def test_interrupt_leaves_the_old_result(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     output, motion = tmp_path / "r.mp4", tmp_path / "m.npz"
     output.write_text("old")
@@ -303,6 +323,30 @@ def test_motion_output_is_checked_first(
     with pytest.raises(OutputError, match="npz"):
         animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=tmp_path / name)
     assert clip.read_bytes() == before
+    assert not (tmp_path / "r.mp4").exists()
+
+
+def test_source_among_the_numbered_pictures(animator: Animator, clip: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "r-00001.png"
+    write_picture(picture, GOLDEN.source)
+    with pytest.raises(OutputError, match="overwrite the input"):
+        animate_file(animator, picture, clip, tmp_path / "r-%05d.png")
+    assert np.array_equal(read_picture(picture), GOLDEN.source)
+
+
+def test_failure_at_the_end_leaves_the_old_motion_file(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motion = tmp_path / "m.npz"
+    motion.write_text("old")
+
+    def fail(_self: StagedOutput) -> None:
+        raise OutputError("no space left")
+
+    monkeypatch.setattr(StagedOutput, "commit", fail)
+    with pytest.raises(OutputError, match="no space left"):
+        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=motion)
+    assert motion.read_text() == "old"
     assert not (tmp_path / "r.mp4").exists()
 
 

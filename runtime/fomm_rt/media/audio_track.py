@@ -14,6 +14,7 @@ from av.filter import Graph
 
 from fomm_rt.errors import MediaError
 from fomm_rt.media.input_container import demux, find_audio, find_start, open_input
+from fomm_rt.media.timing import goes_back
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -84,6 +85,7 @@ class AudioTrack:
         self._packets = demux(source, stream)
         self._reached = Fraction(-1)
         self._last_dts: int | None = None
+        self._joint = _Joint()
         self._transcoder: _Transcoder | None = None
         if copies:
             self._out_stream = output.add_stream_from_template(stream)
@@ -127,6 +129,7 @@ class AudioTrack:
         if packet.is_corrupt:
             return True
         time_base = packet.time_base
+        self._joint.carry_on(packet)
         if packet.pts is not None:
             self._reached = max(self._reached, packet.pts * time_base - self._start)
         if self._transcoder is None:
@@ -161,6 +164,27 @@ class AudioTrack:
         # A packet that the muxer finds malformed is lost; a full disk is another error and goes up.
         with suppress(av.InvalidDataError, av.ArgumentError):
             self._output.mux(packet)
+
+
+class _Joint:
+    """Lets the timestamps of joined recordings run on where the next one starts anew."""
+
+    def __init__(self) -> None:
+        self._previous: int | None = None
+        self._end = 0
+        self._offset = 0
+
+    def carry_on(self, packet: "av.Packet[AudioStream]") -> None:
+        """Shifts a packet's timestamps behind those of the recording before."""
+        if packet.dts is None:
+            return
+        if goes_back(self._previous, packet.dts, packet.time_base):
+            self._offset = self._end - packet.dts
+        self._previous = packet.dts
+        packet.dts += self._offset
+        if packet.pts is not None:
+            packet.pts += self._offset
+        self._end = packet.dts + (packet.duration or 0)
 
 
 class _Transcoder:

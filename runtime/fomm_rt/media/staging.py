@@ -46,6 +46,8 @@ def check_target(target: Path) -> None:
             raise OutputError(f"{target} cannot be created: {folder} may not be written; choose another folder.")
     except OSError as error:
         raise explain_failure(error, target) from error
+    except RuntimeError:
+        raise OutputError(f"{target} is a link that leads back to itself; remove it or choose another name.") from None
 
 
 def explain_failure(error: Exception, target: Path) -> OutputError:

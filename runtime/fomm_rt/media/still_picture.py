@@ -70,8 +70,8 @@ def decode_still(path: Path, kind: PictureKind | None) -> NDArray[np.uint8] | No
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(
-            f"{path} cannot be decoded: {_name(kind)} picture of a size or form that OpenCV refuses "
-            f"({error.err}). Convert it to PNG or JPEG."
+            f"{path} is a {_name(kind)} picture that OpenCV refuses to decode: it has more than 2^30 pixels or an "
+            "unusual form. Scale it down or convert it to an ordinary PNG or JPEG."
         ) from error
     if decoded is None:
         return None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from fomm_rt.media.container_size import is_cut_short
@@ -29,6 +30,8 @@ _HIGHEST_RATE = 1000
 _REORDER_DEPTH = 32
 
 _VP8_SHOW_FRAME = 0x10
+
+_LARGEST_SLIP_S = Fraction(1, 4)
 
 # Between two packets of an intact Matroska file lie a few bytes, at most a short index.
 _HOLE_BYTES = 512
@@ -115,8 +118,10 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
     fit = _RateFit(tick, _rate_candidates(declared))
     for time, duration in _in_order(packets):
         fit.add(time, duration)
-    if packets.untimed or not packets.timed:
+    if packets.untimed or packets.starts_anew or not packets.timed:
         rate = declared[0] if declared else FALLBACK_RATE
+        if packets.starts_anew:
+            _logger.warning("%s: its timestamps start anew; frames are counted at %s a second instead", path, rate)
         if not declared:
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
         count = packets.timed + packets.untimed
@@ -187,6 +192,7 @@ class _TimedPackets:
         untimed: Packets without one.
         is_damaged: At the end, whether a packet or a place between packets was broken.
         has_holes: Whether there are bytes between packets that belong to none.
+        starts_anew: Whether decoding times go back, as where transport streams were joined.
     """
 
     def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
@@ -199,6 +205,8 @@ class _TimedPackets:
         self.untimed = 0
         self.is_damaged = False
         self.has_holes = False
+        self.starts_anew = False
+        self._last_dts: int | None = None
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         codec = self._stream.codec_context
@@ -215,8 +223,15 @@ class _TimedPackets:
                 self.untimed += 1
             else:
                 self.timed += 1
+                self._note_decoding_time(packet)
                 yield packet.pts, packet.duration or 0
         self.is_damaged |= self.has_holes or (self._has_positions and not self._ends_with_an_element())
+
+    def _note_decoding_time(self, packet: "av.Packet[Stream]") -> None:
+        if packet.dts is None or packet.is_corrupt:
+            return
+        self.starts_anew |= goes_back(self._last_dts, packet.dts, packet.time_base)
+        self._last_dts = packet.dts
 
     def _note_fault(self) -> None:
         self.is_damaged = True
@@ -231,6 +246,11 @@ class _TimedPackets:
             file.seek(self._end_byte)
             rest = file.read(_HOLE_BYTES)
         return len(rest) < _HOLE_BYTES or any(name in rest[:_ELEMENT_BYTES] for name in _MATROSKA_ELEMENTS)
+
+
+def goes_back(previous: int | None, ticks: int, time_base: Fraction) -> bool:
+    """Whether decoding times, which never fall within one recording, fell by more than a slip."""
+    return previous is not None and (previous - ticks) * time_base > _LARGEST_SLIP_S
 
 
 def _in_order(packets: _TimedPackets) -> Iterator[tuple[int, int]]:

@@ -214,3 +214,10 @@ def test_a_disk_that_is_really_full(tiny_disk: Path, name: str) -> None:
     assert str(caught.value).startswith(str(tiny_disk / name))
     assert old.read_bytes() == b"old"
     assert [file.name for file in tiny_disk.iterdir()] == [old.name]
+
+
+def test_link_that_leads_back_to_itself(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.mp4"
+    loop.symlink_to(loop)
+    with pytest.raises(OutputError):
+        check_target(loop)

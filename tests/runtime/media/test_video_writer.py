@@ -683,3 +683,25 @@ def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
     assert (sound.codec if sound else None) == codec
     assert ("does not fit into" in caplog.text) == (codec is None)
     assert timing_of(target).frame_count == 10
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_joined_transport_streams_run_on(
+    make_clip: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    """Segments joined byte by byte start their timestamps anew: the sound is copied, or coded anew, to the end."""
+    parts = [make_clip(f"{i}.ts", frames=50, audio="aac", options={"g": "25"}) for i in range(2)]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    result = tmp_path / f"result{suffix}"
+    convert(joined, result)
+    assert [r.message for r in caplog.records] == [
+        f"{joined}: its timestamps start anew; frames are counted at 25 a second instead"
+    ]
+    with VideoReader(result) as reader:
+        assert [frame.time for frame in reader] == [
+            pytest.approx(reader_time, abs=0.03) for reader_time in np.arange(100) / 25
+        ]
+    sound = read_sound(result)
+    assert sound is not None
+    assert sound.seconds == pytest.approx(4, abs=0.15)
