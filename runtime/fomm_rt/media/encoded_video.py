@@ -17,10 +17,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
-from fomm_rt.framing import check_image
 from fomm_rt.media.audio_track import AudioTrack
 from fomm_rt.media.frame_clock import FrameClock
 from fomm_rt.media.frame_pixels import EXACT, guess_colorspace
+from fomm_rt.media.frame_size import check_frame
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 from fomm_rt.media.timing import Timing
 
@@ -107,14 +107,7 @@ class EncodedVideoWriter:
             ImageError: If the pixels are not a picture.
             OutputError: If the size changed or the file cannot be written.
         """
-        check_image(pixels)
-        if self._size is None:
-            self._size = pixels.shape[:2]
-        elif self._size != pixels.shape[:2]:
-            raise OutputError(
-                f"{self._path} has frames of {self._size[1]}x{self._size[0]} pixels; "
-                f"one of {pixels.shape[1]}x{pixels.shape[0]} cannot follow. Write frames of one size."
-            )
+        self._size = check_frame(self._path, self._size, pixels)
         with reporting_failures(self._path, av.FFmpegError):
             if self._container is None:
                 self._open(*self._size)
