@@ -1,6 +1,6 @@
 """Per-frame latency of the runtime against the PyTorch networks run as published.
 
-    python benchmarks/latency.py [--config vox-256] [--rounds 12] [--frames 3] [--json FILE]
+    python benchmarks/latency.py [--config vox-256] [--rounds 16] [--frames 3] [--json FILE]
 
 Both get the same driving frames and stand-in weights. "As published" runs keypoint detector and generator in
 eager float32 with the source's encoder in every frame; the runtime takes uint8 pictures in and out, the source
@@ -142,7 +142,7 @@ def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="vox-256", help="architecture, by name or YAML")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--frames", type=int, default=3, help="frames of each contestant in a round")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()

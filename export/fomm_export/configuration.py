@@ -133,7 +133,7 @@ class Configuration:
         )
         configuration.check_fields()
         deepest = 2 ** max(configuration.detector.num_blocks, configuration.dense_motion.num_blocks)
-        if configuration.motion_size % deepest:
+        if configuration.motion_size < deepest or configuration.motion_size % deepest:
             raise ValueError(
                 f"frames of {frame_size} pixels at scale_factor {configuration.scale_factor} "
                 f"do not divide by {deepest}, the depth of the hourglasses"
@@ -214,10 +214,10 @@ def load_configuration(name_or_path: str) -> Configuration:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error
     try:
-        height, width = document.get("dataset_params", {}).get("frame_shape", [256, 256, 3])[:2]
-        if height != width:
-            raise ValueError(f"frame_shape {height}×{width} is not square")
-        return Configuration.from_model_params(document["model_params"], int(height))
+        shape = document.get("dataset_params", {}).get("frame_shape", [256, 256, 3])
+        if not isinstance(shape, list) or [type(n) for n in shape[:2]] != [int, int] or shape[0] != shape[1]:
+            raise ValueError(f"frame_shape is {shape}; expected a square such as [256, 256, 3]")
+        return Configuration.from_model_params(document["model_params"], shape[0])
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: expected a published configuration with model_params "

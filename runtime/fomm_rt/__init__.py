@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fomm_rt.framing import Framing
     from fomm_rt.keypoints import Keypoints
     from fomm_rt.media.pictures import read_picture, write_picture
+    from fomm_rt.media.video_reader import VideoReader
 
 __all__ = [
     "Animator",
@@ -27,6 +28,7 @@ __all__ = [
     "FommError",
     "Framing",
     "Keypoints",
+    "VideoReader",
     "__version__",
     "read_picture",
     "write_picture",
@@ -39,6 +41,7 @@ _HOMES = {
     "FommError": "errors",
     "Framing": "framing",
     "Keypoints": "keypoints",
+    "VideoReader": "media.video_reader",
     "read_picture": "media.pictures",
     "write_picture": "media.pictures",
 }

@@ -100,7 +100,11 @@ def animate_file(
                 progress("animating", count, frames.timing.frame_count)
             writer.commit()
         if recording is not None and motion_output is not None:
-            save_motion(motion_output, recording.motion(frames.timing.rate))
+            motion = recording.motion(frames.timing.rate, frames.timing.last_duration)
+            try:
+                save_motion(motion_output, motion)
+            except OutputError as error:
+                raise OutputError(f"{output} is written, the motion file is not: {error}") from error
         seconds = perf_counter() - start
         return AnimationReport(
             output=output,

@@ -90,13 +90,18 @@ class ModelSpeed:
 
 def versions() -> dict[str, str]:
     """fomm-rt, Python, the operating system and the packages that matter; "not installed" where missing."""
-    found = {"fomm-rt": __version__, "python": platform.python_version(), "system": platform.platform()}
+    found = {"fomm-rt": __version__, "python": platform.python_version(), "system": _system()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def _system() -> str:
+    library, number = platform.libc_ver()
+    return " ".join(part for part in (platform.system(), platform.machine(), library, number) if part)
 
 
 def processor() -> str:

@@ -122,7 +122,9 @@ class _RecordedDriving:
         if motion.rate is not None:
             self.timing = Timing.constant(motion.rate, len(motion))
         else:
-            self.timing = Timing(None, motion.time_base, len(motion))
+            last = motion.last_duration or motion.times[-1] - motion.times[max(0, len(motion) - 2)] or Fraction(1, 25)
+            duration = motion.times[-1] - motion.times[0] + last
+            self.timing = Timing(None, motion.time_base, len(motion), duration, last)
 
     def __iter__(self) -> Iterator[DrivingFrame]:
         for index, (keypoints, time) in enumerate(zip(self._motion, self._motion.times, strict=True)):

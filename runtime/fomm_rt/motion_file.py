@@ -6,6 +6,7 @@
     ticks            (F,)         int64     time of each frame in units of time_base
     time_base        (2,)         int64     numerator and denominator, in seconds
     rate             (2,)         int64     frames per second where constant, else 0/1
+    last_duration    (2,)         int64     seconds that the last frame is shown where times vary, else 0/1
     weights          ()           str       identity of the weights that found them (`Weights.identity`)
 
 No pickle is written or read.
@@ -46,6 +47,7 @@ class Motion:
         jacobian: (F, K, 2, 2) float32 or None.
         times: Seconds from the start of the clip, one a frame.
         rate: Frames per second where constant.
+        last_duration: Seconds that the last frame is shown where times vary; None where unknown.
         weights: Identity of the weights whose detector found them.
     """
 
@@ -53,6 +55,7 @@ class Motion:
     jacobian: NDArray[np.float32] | None
     times: tuple[Fraction, ...]
     rate: Fraction | None
+    last_duration: Fraction | None
     weights: str
 
     @property
@@ -90,20 +93,21 @@ class MotionRecording:
     def add(self, keypoints: Keypoints, time: Fraction) -> None:
         """Takes the next frame; time is in seconds from the start of the clip."""
         if not self._ticks:
-            self._num_kp, self._first_time = len(keypoints.value), time
+            # A start between two ticks, as sound may give it, would make numbers without bound.
+            self._num_kp, self._first_time = len(keypoints.value), round(time / self._time_base) * self._time_base
         self._values.frombytes(np.ascontiguousarray(keypoints.value, np.float32).tobytes())
         if keypoints.jacobian is not None:
             self._jacobians.frombytes(np.ascontiguousarray(keypoints.jacobian, np.float32).tobytes())
         self._ticks.append(round((time - self._first_time) / self._time_base))
 
-    def motion(self, rate: Fraction | None) -> Motion:
-        """All frames so far, of which there is at least one."""
+    def motion(self, rate: Fraction | None, last_duration: Fraction | None = None) -> Motion:
+        """All frames so far, of which there is at least one; for the arguments see `Motion`."""
         value = np.frombuffer(self._values, np.float32).reshape(-1, self._num_kp, 2)
         jacobian = None
         if self._jacobians:
             jacobian = np.frombuffer(self._jacobians, np.float32).reshape(-1, self._num_kp, 2, 2)
         times = tuple(self._first_time + tick * self._time_base for tick in self._ticks)
-        return Motion(value, jacobian, times, rate, self._weights)
+        return Motion(value, jacobian, times, rate, last_duration, self._weights)
 
 
 def save_motion(path: str | PathLike[str], motion: Motion) -> None:
@@ -114,13 +118,14 @@ def save_motion(path: str | PathLike[str], motion: Motion) -> None:
     """
     path = Path(path)
     base = motion.time_base
-    rate = motion.rate or Fraction(0)
+    rate, last_duration = motion.rate or Fraction(0), motion.last_duration or Fraction(0)
     arrays: dict[str, NDArray[np.generic]] = {
         "format_version": np.array(FORMAT_VERSION, np.int64),
         "value": motion.value,
         "ticks": np.array([int(time / base) for time in motion.times], np.int64),
         "time_base": np.array(base.as_integer_ratio(), np.int64),
         "rate": np.array(rate.as_integer_ratio(), np.int64),
+        "last_duration": np.array(last_duration.as_integer_ratio(), np.int64),
         "weights": np.array(motion.weights),
     }
     if motion.jacobian is not None:
@@ -164,7 +169,8 @@ class _WrongContentError(Exception):
 
 
 def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
-    missing = {"format_version", "value", "ticks", "time_base", "rate", "weights"} - arrays.keys()
+    required = {"format_version", "value", "ticks", "time_base", "rate", "last_duration", "weights"}
+    missing = required - arrays.keys()
     if missing:
         raise _WrongContentError(f"it has no {min(missing)}")
     version = int(arrays["format_version"])
@@ -184,13 +190,13 @@ def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
     for name, given in (("value", value), ("jacobian", jacobian)):
         if given is not None and (given.dtype != np.float32 or not (np.abs(given) < LARGEST_NUMBER).all()):
             raise _WrongContentError(f"{name} is not finite float32 of a plausible size")
-    base, rate = _fraction(arrays["time_base"]), _fraction(arrays["rate"])
-    if rate < 0 or rate > HIGHEST_RATE or base <= 0:
+    base, rate, last_duration = (_fraction(arrays[name]) for name in ("time_base", "rate", "last_duration"))
+    if not 0 <= rate <= HIGHEST_RATE or base <= 0 or not 0 <= last_duration < LONGEST_S:
         raise _WrongContentError(f"a rate of {rate} and a time base of {base} are not plausible")
     times = tuple(int(tick) * base for tick in ticks)
     if any(b <= a for a, b in pairwise(times)) or not (times[0] >= 0 and times[-1] < LONGEST_S):
         raise _WrongContentError("its times do not increase or are not plausible")
-    return Motion(value, jacobian, times, rate or None, str(arrays["weights"]))
+    return Motion(value, jacobian, times, rate or None, last_duration or None, str(arrays["weights"]))
 
 
 def _fraction(pair: NDArray[np.generic]) -> Fraction:

@@ -66,7 +66,7 @@ def test_yaml(tmp_path: Path) -> None:
         ("model_params: {}", "common_params"),
         ("just text", "model_params"),
         ("a: [", "cannot be read"),
-        (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "not square"),
+        (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "expected a square"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.5", 1), "scale"),
         (YAML.replace("num_channels: 3", "num_channels: 1"), "num_channels"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0"), "scale_factor"),
@@ -78,6 +78,9 @@ def test_yaml(tmp_path: Path) -> None:
         ("[" * 5000, "cannot be read"),
         (YAML.replace("max_features: 1024", "max_features: -1"), "max_features is -1"),
         (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
+        (YAML.replace("[128, 128, 3]", "null"), "frame_shape is None"),
+        (YAML.replace("[128, 128, 3]", "[true, true, 3]"), "expected a square"),
+        (YAML.replace("scale_factor: 0.25", "scale_factor: 0.001"), "divide"),
     ],
 )
 def test_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from clips import packet_places, write_clip
+from fomm_rt import animation
 from fomm_rt.animation import AnimationReport, animate_file
 from fomm_rt.animator import Animator
 from fomm_rt.best_frame import find_reference
@@ -138,10 +139,13 @@ def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path
     )
     animate_file(animator, source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz")
     animate_file(animator, source, tmp_path / "m.npz", tmp_path / "b.mp4")
+    durations = []
     for name in ("a.mp4", "b.mp4"):
         with VideoReader(tmp_path / name) as result:
             assert result.timing.rate is None
             assert [frame.time * 1000 for frame in result] == times
+            durations.append(result.timing.duration)
+    assert durations[0] == durations[1]
 
 
 def test_motion_of_another_model_is_noted(
@@ -348,6 +352,18 @@ def test_failure_at_the_end_leaves_the_old_motion_file(
         animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=motion)
     assert motion.read_text() == "old"
     assert not (tmp_path / "r.mp4").exists()
+
+
+def test_motion_file_that_fails_after_the_result_says_so(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _motion: object) -> None:
+        raise OutputError("m.npz: no space left")
+
+    monkeypatch.setattr(animation, "save_motion", fail)
+    with pytest.raises(OutputError, match=r"r\.gif is written, the motion file is not: m\.npz: no space left"):
+        animate_file(animator, source, clip, tmp_path / "r.gif", audio=False, motion_output=tmp_path / "m.npz")
+    assert (tmp_path / "r.gif").is_file()
 
 
 def test_motion_output_over_its_own_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:

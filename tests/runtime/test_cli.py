@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from fomm_rt.media.pictures import write_picture
+from fomm_rt.framing import Framing, resample
+from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.video_reader import VideoReader
 from golden_files import Golden
 
@@ -83,6 +84,18 @@ def test_options_reach_the_run(work: Path) -> None:
     assert document["reference_frame"] is None
     assert document["backend"]["reason"] == "asked for by name"
     assert {"p-01.png", "p-05.png", "m.npz"} <= set(names(work))
+
+
+def test_crop_and_fit_of_both_sides(work: Path) -> None:
+    for options in (["--crop", "16,8,32,32"], ["--fit", "--crop", "0,0,64,32"]):
+        result = run(
+            "animate", "source.png", "clip.mp4", "-m", "m", "-o", "p-%02d.png", "--panel", "--no-audio", *options,
+            cwd=work,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        panel = read_picture(work / "p-01.png")
+        region = Framing("fit", (0, 0, 64, 32)) if "--fit" in options else Framing(rectangle=(16, 8, 32, 32))
+        assert np.array_equal(panel[:, :64], resample(GOLDEN.source, region.region(64, 64), 64))
 
 
 def test_info(work: Path) -> None:

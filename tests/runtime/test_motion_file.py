@@ -24,7 +24,7 @@ def motion(frames: int = 4, rate: Fraction | None = Fraction(30000, 1001), jacob
     for time in times:
         jacobian = RNG.standard_normal((5, 2, 2)).astype(np.float32) if jacobians else None
         recording.add(Keypoints(RNG.standard_normal((5, 2)).astype(np.float32), jacobian), time)
-    result = recording.motion(rate)
+    result = recording.motion(rate, None if rate else Fraction(1, 3))
     assert result.times == tuple(times)
     return result
 
@@ -36,10 +36,22 @@ def test_round_trip(tmp_path: Path, rate: Fraction | None, jacobians: bool) -> N
     save_motion(tmp_path / "m.npz", before)
     after = load_motion(tmp_path / "m.npz")
     assert (after.times, after.rate, after.weights, len(after)) == (before.times, rate, "abc", 4)
+    assert after.last_duration == before.last_duration
     assert np.array_equal(after.value, before.value)
     assert (after.jacobian is None) == (not jacobians)
     for a, b in zip(after, before, strict=True):
         assert np.array_equal(a.value, b.value)
+
+
+def test_a_start_between_two_ticks_can_be_read_again(tmp_path: Path) -> None:
+    """Fine picture ticks and a sound that starts between two of them would make numbers without bound."""
+    recording = MotionRecording("abc", Fraction(1, 10**7))
+    for i in range(3):
+        recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(1001, 44100) + Fraction(i, 10))
+    save_motion(tmp_path / "m.npz", recording.motion(None))
+    times = load_motion(tmp_path / "m.npz").times
+    assert times[2] - times[0] == Fraction(1, 5)
+    assert abs(times[0] - Fraction(1001, 44100)) < Fraction(1, 10**7)
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ Tensors = dict[str, NDArray[np.float32]]
 PROVIDERS = {"onnxruntime-cuda": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
 
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of CPU time per period that a container's processes may use (Linux control groups, version 2)."""
+
 PROBE = "probe.onnx"
 """A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.probe_network` makes it."""
 
@@ -121,10 +124,14 @@ def _check_tensors(model: ModelFolder, network: str, session: onnxruntime.Infere
 
 def _allowed_cores() -> int | None:
     """How many cores this process may use where that is fewer than the machine has; ONNX Runtime sees them all."""
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    allowed = len(os.sched_getaffinity(0))
-    return allowed if allowed < (os.cpu_count() or allowed) else None
+    cores = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    try:
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        allowed = min(allowed, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        pass  # not in a container, or one without a limit ("max")
+    return allowed if allowed < cores else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
 from fomm_rt.media.output_formats import OUTPUT_FORMATS
 
-SOURCE, DRIVING, LOOK, MOTION = ("Source", "Driving", "Result", "Motion")
+SOURCE, DRIVING, BOTH, LOOK, MOTION = ("Source", "Driving", "Both sides", "Result", "Motion")
 
 
 def animate(
@@ -41,7 +41,12 @@ def animate(
     driving_fit: Annotated[
         bool, typer.Option("--driving-fit", help="Fit all of it in, edges extended.", rich_help_panel=DRIVING)
     ] = False,
-    fit: Annotated[bool, typer.Option("--fit", help="--source-fit and --driving-fit.", rich_help_panel=SOURCE)] = False,
+    crop: Annotated[
+        str | None, typer.Option(metavar="X,Y,W,H", help="Use this part of both sides.", rich_help_panel=BOTH)
+    ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit all of both sides in, edges extended.", rich_help_panel=BOTH)
+    ] = False,
     relative: Annotated[
         bool,
         typer.Option(
@@ -99,8 +104,8 @@ def animate(
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain are two views of one frame; choose one")
-    source_framing = Framing("fit" if fit or source_fit else "crop", parse_rectangle(source_crop))
-    driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop))
+    source_framing = Framing("fit" if fit or source_fit else "crop", parse_rectangle(source_crop or crop))
+    driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
     reference = _parse_best_frame(best_frame)
     with running(quiet, as_json) as terminal:
         from fomm_rt.animation import animate_file, check_outputs

@@ -58,8 +58,7 @@ class Terminal:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # an ASCII terminal shows ? instead of failing
-        self.out = Console(soft_wrap=True, highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.out, self.err = _console(stderr=False), _console(stderr=True)
 
     def say(self, text: str) -> None:
         """Tells what is going on, unless quiet."""
@@ -95,6 +94,12 @@ class Terminal:
                 yield _BarProgress(bar)
         else:
             yield _PlainProgress(self.err)
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    console.soft_wrap = not console.is_terminal  # a file or pipe gets whole lines
+    return console
 
 
 class _BarProgress:

@@ -81,6 +81,7 @@ class AudioTrack:
         self._source = source
         self._stream = stream
         self._output = output
+        self._suffix = suffix
         self._start = find_start(source)
         self._packets = demux(source, stream)
         self._reached = Fraction(-1)
@@ -160,6 +161,10 @@ class AudioTrack:
         if self._last_dts is not None and packet.dts <= self._last_dts:
             return
         self._last_dts = packet.dts
+        # What an edit list cuts away MP4 cuts away again; elsewhere it would be heard.
+        ends = packet.pts + (packet.duration or 0)
+        if self._suffix != ".mp4" and (packet.is_discard or ends <= 0):
+            return
         packet.stream = self._out_stream
         # A packet that the muxer finds malformed is lost; a full disk is another error and goes up.
         with suppress(av.InvalidDataError, av.ArgumentError):

@@ -91,10 +91,11 @@ def find_audio(container: InputContainer) -> AudioStream | None:
 def find_start(container: InputContainer) -> Fraction:
     """Returns the time in seconds at which the picture or the sound of a file begins, whichever is first.
 
-    The container's own start is rounded to microseconds; this is exact.
+    The container's own start is rounded to microseconds; this is exact. What lies before 0 an edit list, or
+    the priming of the sound, keeps from being shown or heard.
     """
     starts = [
-        stream.start_time * stream.time_base
+        max(stream.start_time * stream.time_base, Fraction(0))
         for stream in (find_video(container), find_audio(container))
         if stream is not None and stream.start_time is not None and stream.time_base is not None
     ]

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from fomm_rt.media import matroska_structure
 from fomm_rt.media.container_size import is_cut_short
 from fomm_rt.media.input_container import demux_all
 
@@ -32,14 +33,11 @@ _REORDER_DEPTH = 32
 _VP8_SHOW_FRAME = 0x10
 
 _LARGEST_SLIP_S = Fraction(1, 4)
+_JOINT_PACKETS = 5
 
-# Between two packets of an intact Matroska file lie a few bytes, at most a short index.
-_HOLE_BYTES = 512
-_ELEMENT_BYTES = 64
-# Cluster, Cues, Tags, Attachments, Chapters, SeekHead, Info: what may follow the last packet.
-_MATROSKA_ELEMENTS = tuple(
-    bytes.fromhex(name) for name in ("1f43b675", "1c53bb6b", "1254c367", "1941a469", "1043a770", "114d9b74", "1549a966")
-)
+# Matroska and what is made from it without coding anew keeps times in milliseconds, whatever the tick.
+_MILLISECOND = Fraction(1, 1000)
+
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -86,7 +84,8 @@ class ScannedTiming:
         is_cut_short: Whether the file is shorter than its own structure says.
         is_damaged: Whether that or anything else is wrong with the file itself. Without that a difference to
             `announced_end` means nothing: a last frame may be shown for long.
-        lost_frames: Estimated frames missing where the demuxer passed over damage, the end not counted.
+        first_time: Presentation time of the first frame in seconds of the stream's own time.
+        lost_frames: Frames missing where the demuxer passed over damage, the end not counted; 0 where unknown.
     """
 
     timing: Timing
@@ -95,6 +94,7 @@ class ScannedTiming:
     announced_end: Fraction | None = None
     is_cut_short: bool = False
     is_damaged: bool = False
+    first_time: Fraction = Fraction(0)
     lost_frames: int = 0
 
 
@@ -114,7 +114,7 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
     """
     tick = stream.time_base or Fraction(1, av.time_base)
     declared = _declared_rates(stream)
-    packets = _TimedPackets(path, container, stream)
+    packets = _TimedPackets(container, stream)
     fit = _RateFit(tick, _rate_candidates(declared))
     for time, duration in _in_order(packets):
         fit.add(time, duration)
@@ -127,7 +127,8 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
         count = packets.timed + packets.untimed
         return ScannedTiming(Timing.constant(rate, count), has_timestamps=False, typical_rate=rate)
     is_short = is_cut_short(path)
-    is_damaged = is_short or packets.is_damaged
+    has_holes = container.format.name.startswith("matroska") and matroska_structure.is_broken(path)
+    is_damaged = is_short or packets.is_damaged or has_holes
     announced_end = _announced_end(container, stream)
     # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
     # duration is right unless its last frames are missing.
@@ -141,7 +142,8 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
         announced_end=None if announced_end is None else announced_end * tick,
         is_cut_short=is_short,
         is_damaged=is_damaged,
-        lost_frames=max(0, round(fit.span * tick * rate) + 1 - packets.timed) if packets.has_holes else 0,
+        first_time=fit.first * tick,
+        lost_frames=fit.gaps if has_holes else 0,
     )
 
 
@@ -185,35 +187,27 @@ def _rate_candidates(declared: list[Fraction]) -> list[Fraction]:
 class _TimedPackets:
     """Presentation times and durations, in ticks and in decoding order, of the packets that show a frame.
 
-    FFmpeg passes over damage in Matroska without reporting it; bytes that belong to no packet tell.
-
     Attributes:
         timed: Packets with a time, so far.
         untimed: Packets without one.
         is_damaged: At the end, whether a packet or a place between packets was broken.
-        has_holes: Whether there are bytes between packets that belong to none.
         starts_anew: Whether decoding times go back, as where transport streams were joined.
     """
 
-    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
-        self._path = path
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._container = container
         self._stream = stream
-        self._has_positions = container.format.name.startswith("matroska")
-        self._end_byte = 0
         self.timed = 0
         self.untimed = 0
         self.is_damaged = False
-        self.has_holes = False
         self.starts_anew = False
         self._last_dts: int | None = None
+        self._behind = 0
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         codec = self._stream.codec_context
         is_vp8 = codec is not None and codec.name in ("vp8", "libvpx")
         for packet in demux_all(self._container, self._note_fault):
-            if self._has_positions and packet.pos is not None:
-                self._note_position(packet.pos, packet.size)
             if packet.stream.index != self._stream.index:
                 continue
             self.is_damaged |= packet.is_corrupt
@@ -225,27 +219,20 @@ class _TimedPackets:
                 self.timed += 1
                 self._note_decoding_time(packet)
                 yield packet.pts, packet.duration or 0
-        self.is_damaged |= self.has_holes or (self._has_positions and not self._ends_with_an_element())
 
     def _note_decoding_time(self, packet: "av.Packet[Stream]") -> None:
         if packet.dts is None or packet.is_corrupt:
             return
-        self.starts_anew |= goes_back(self._last_dts, packet.dts, packet.time_base)
-        self._last_dts = packet.dts
+        # One packet with a wrong time is damage; several that stay behind are another recording.
+        if goes_back(self._last_dts, packet.dts, packet.time_base):
+            self._behind += 1
+            self.starts_anew |= self._behind == _JOINT_PACKETS
+        else:
+            self._behind = 0
+            self._last_dts = packet.dts
 
     def _note_fault(self) -> None:
         self.is_damaged = True
-
-    def _note_position(self, first: int, size: int) -> None:
-        self.has_holes |= 0 < self._end_byte <= first - _HOLE_BYTES
-        self._end_byte = max(self._end_byte, first + size)
-
-    def _ends_with_an_element(self) -> bool:
-        """Whether Matroska's next element, or nothing, follows the last packet."""
-        with self._path.open("rb") as file:
-            file.seek(self._end_byte)
-            rest = file.read(_HOLE_BYTES)
-        return len(rest) < _HOLE_BYTES or any(name in rest[:_ELEMENT_BYTES] for name in _MATROSKA_ELEMENTS)
 
 
 def goes_back(previous: int | None, ticks: int, time_base: Fraction) -> bool:
@@ -268,7 +255,7 @@ class _RateFit:
     """Tests candidate rates against timestamps as they come.
 
     For a rate p / q and ticks of n / d seconds, (t_i - i / r) d p = ticks n p - i q d is a whole number, so
-    the test is exact and cheap: its spread over all frames may not exceed one tick, n p.
+    the test is exact and cheap: its spread over all frames may not exceed one tick, n p, or a millisecond.
     """
 
     def __init__(self, tick: Fraction, candidates: list[Fraction]) -> None:
@@ -277,6 +264,9 @@ class _RateFit:
         self._lowest = [0] * len(candidates)
         self._highest = [0] * len(candidates)
         self._fitting = list(range(len(candidates)))
+        self._tolerance = max(tick, _MILLISECOND)
+        self._steps = 0
+        self._is_on_grid = bool(candidates)
         self._count = 0
         self._first = 0
         self._last = 0
@@ -289,6 +279,7 @@ class _RateFit:
             self._first = time
         else:
             self._last_step = time - self._last
+            self._note_grid(time)
         self._last, self._last_duration = time, duration
         numerator, denominator = self._tick.numerator, self._tick.denominator
         still_fitting = []
@@ -298,15 +289,28 @@ class _RateFit:
             residual -= self._count * rate.denominator * denominator
             self._lowest[index] = min(self._lowest[index], residual)
             self._highest[index] = max(self._highest[index], residual)
-            if self._highest[index] - self._lowest[index] <= numerator * rate.numerator:
+            allowed = int(self._tolerance * denominator * rate.numerator)
+            if self._highest[index] - self._lowest[index] <= allowed:
                 still_fitting.append(index)
         self._fitting = still_fitting
         self._count += 1
 
     @property
-    def span(self) -> int:
-        """Ticks from the first frame to the last."""
-        return self._last - self._first
+    def first(self) -> int:
+        """Time of the first frame in ticks."""
+        return self._first
+
+    @property
+    def gaps(self) -> int:
+        """Frames of the declared rate that are missing between the first and the last; 0 where it does not fit."""
+        return max(0, self._steps - (self._count - 1)) if self._is_on_grid else 0
+
+    def _note_grid(self, time: int) -> None:
+        """Whether frames keep to whole steps of the declared rate, however many apart."""
+        if self._is_on_grid:
+            steps = (time - self._first) * self._tick * self._candidates[0]
+            self._steps = round(steps)
+            self._is_on_grid = abs(steps - self._steps) <= self._tolerance * self._candidates[0]
 
     def timing(self, announced_end: Fraction | None) -> Timing:
         """Returns the constant timing if any candidate fits all frames, else the varying one.

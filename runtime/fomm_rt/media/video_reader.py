@@ -1,9 +1,10 @@
 """Decoding a video frame by frame, in constant memory, past damage."""
 
+import heapq
 import logging
 import os
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -119,7 +120,7 @@ class VideoReader:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
             self._scanned = self._scan(container, stream)
-            self._start = find_start(container) if self._scanned.has_timestamps else Fraction(0)
+            self._start = self._find_start(container)
             self.timing = self._scanned.timing
         first = next(self._decode(), None)
         if first is None:
@@ -129,6 +130,12 @@ class VideoReader:
             )
         self.height, self.width = first.pixels.shape[:2]
         self.skipped_packets = 0
+
+    def _find_start(self, container: InputContainer) -> Fraction:
+        """Where time 0 is; the picture's own start is its first frame, which AVI announces too early."""
+        if not self._scanned.has_timestamps:
+            return Fraction(0)
+        return find_start(container) if self.has_audio else self._scanned.first_time
 
     def _scan(self, container: InputContainer, stream: VideoStream) -> ScannedTiming:
         try:
@@ -187,7 +194,7 @@ class VideoReader:
             self._has_warned = True
             _logger.warning("%s", finding)
 
-    def _compare(self, last: Fraction) -> str | None:
+    def _compare(self, last: Fraction) -> str | None:  # noqa: PLR0911 - one return a finding
         """Counts the missing frames of a full iteration.
 
         Args:
@@ -217,6 +224,8 @@ class VideoReader:
             return f"{self.path} ends after {float(end):.1f} s; the file is cut short and the rest is missing"
         if self.missing_frames:
             return f"{self.path} is damaged; about {self.missing_frames} of its frames are missing"
+        if scanned.is_damaged and not self.skipped_packets:
+            return f"{self.path} is damaged; some of its frames may be missing"
         if self.skipped_packets:
             packets = "packet was" if self.skipped_packets == 1 else "packets were"
             return f"{self.path}: {self.skipped_packets} broken {packets} skipped"
@@ -234,16 +243,23 @@ class VideoReader:
     def _coded_frames(self, container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
         """All frames the decoder delivers; faults are counted and passed over."""
         stream.thread_type = "AUTO"
+        # AVI numbers packets, not frames: the earliest number not yet shown is that of the frame that comes.
+        numbers: list[int] | None = [] if container.format.name == "avi" else None
         for packet in demux(container, stream, self._note_fault):
+            if numbers is not None and packet.pts is not None:
+                heapq.heappush(numbers, packet.pts)
             try:
                 frames = stream.decode(packet)
             except av.FFmpegError:
                 self.skipped_packets += 1
+                if numbers is not None and packet.pts in numbers:
+                    numbers.remove(packet.pts)
+                    heapq.heapify(numbers)
                 continue
-            yield from frames
+            yield from _numbered(frames, numbers)
         for _ in range(_DRAIN_ATTEMPTS):
             try:
-                yield from stream.decode(None)
+                yield from _numbered(stream.decode(None), numbers)
             except av.EOFError:
                 return
             except av.FFmpegError:
@@ -267,3 +283,10 @@ class VideoReader:
         if stream.codec_context is None:
             raise MediaError(f"{self.path} is coded in a way that cannot be decoded; convert it to H.264 in MP4.")
         return stream
+
+
+def _numbered(frames: Iterable[CodedFrame], numbers: list[int] | None) -> Iterator[CodedFrame]:
+    for frame in frames:
+        if numbers:
+            frame.pts = heapq.heappop(numbers)
+        yield frame

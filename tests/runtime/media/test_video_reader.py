@@ -400,6 +400,41 @@ def test_a_hole_in_matroska_without_a_later_keyframe_ends_it(
     ]
 
 
+def test_a_block_with_more_than_one_frame_or_an_alpha_plane_is_no_damage(
+    make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """WebM keeps transparency in BlockAdditions, which belong to no packet."""
+    times = [0, 40, 100, 103, 200, 333, 380, 500]
+    clip = make_clip(
+        "alpha.webm", frames=8, times=times, time_base=Fraction(1, 1000), codec="libvpx-vp9", pix_fmt="yuva420p",
+        pixels=noise, audio="libopus", audio_seconds=0.5,
+    )  # fmt: skip
+    assert read_twice(clip) == (8, 0)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("reordered", ["0", "2", "3"])
+def test_avi_times_run_from_0_whatever_the_order_of_its_packets(make_clip: Callable[..., Path], reordered: str) -> None:
+    with VideoReader(make_clip("clip.avi", frames=10, options={"bf": reordered})) as reader:
+        assert [frame.time for frame in reader] == [Fraction(i, 25) for i in range(10)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".ts"])
+def test_constant_rate_out_of_matroska_stays_constant(make_clip: Callable[..., Path], suffix: str) -> None:
+    """Remuxed from Matroska, times keep their millisecond steps in a finer tick."""
+    source = make_clip("clip.mkv", frames=40, rate=30, options={"bf": "0"})
+    remuxed = source.with_suffix(suffix)
+    with av.open(str(source)) as container, av.open(str(remuxed), "w") as target:
+        stream = target.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    with VideoReader(remuxed) as reader:
+        assert reader.timing.rate == 30
+        assert reader.timing.frame_count == 40
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("index", [0, 20])
 def test_a_half_damaged_packet_does_not_stop_the_clip(make_clip: Callable[..., Path], suffix: str, index: int) -> None:

@@ -705,3 +705,33 @@ def test_joined_transport_streams_run_on(
     sound = read_sound(result)
     assert sound is not None
     assert sound.seconds == pytest.approx(4, abs=0.15)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_sound_that_an_edit_list_cuts_away_stays_away(
+    make_clip: Callable[..., Path], tmp_path: Path, suffix: str
+) -> None:
+    """A clip trimmed at its second keyframe without coding anew, as editors do: a second is hidden, not gone."""
+    clip = make_clip("long.mp4", frames=100, audio="aac", beep_at=2.0, options={"g": "25", "bf": "0"})
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(clip)) as source, av.open(str(trimmed), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in (*source.streams.video, *source.streams.audio)}
+        for packet in source.demux():
+            if packet.dts is None or packet.pts is None:
+                continue
+            shift = int(1 / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    result = tmp_path / f"result{suffix}"
+    convert(trimmed, result)
+    before, after = read_sound(trimmed), read_sound(result)
+    assert before is not None
+    assert after is not None
+    with VideoReader(trimmed) as reader:
+        times = [frame.time for frame in reader]
+    with VideoReader(result) as reader:
+        assert [float(frame.time) for frame in reader] == pytest.approx([float(time) for time in times], abs=0.03)
+    assert after.start == pytest.approx(before.start, abs=0.05)
+    assert after.seconds == pytest.approx(before.seconds, abs=0.1)
+    assert after.loudest_at == pytest.approx(before.loudest_at, abs=0.05)
