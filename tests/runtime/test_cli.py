@@ -128,6 +128,7 @@ def test_doctor_goes_on_past_what_fails(work: Path) -> None:
     assert result.returncode == 1
     for word in ("numpy", "onnxruntime-cpu", "libx264", "fps", "FAILED: absent: there is no such model folder"):
         assert word in result.stdout
+    assert result.stderr == ""
 
 
 def test_help_and_version() -> None:

@@ -167,6 +167,8 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     restore = _unwind_on_signals()
     try:
         yield terminal
+    except typer.Exit:
+        raise
     except FommError as error:
         _fail(terminal, str(error))
     except BrokenPipeError:
