@@ -265,6 +265,7 @@ class _RateFit:
         self._highest = [0] * len(candidates)
         self._fitting = list(range(len(candidates)))
         self._tolerance = max(tick, _MILLISECOND)
+        self._allowed = [int(self._tolerance * tick.denominator * rate.numerator) for rate in candidates]
         self._steps = 0
         self._is_on_grid = bool(candidates)
         self._count = 0
@@ -289,8 +290,7 @@ class _RateFit:
             residual -= self._count * rate.denominator * denominator
             self._lowest[index] = min(self._lowest[index], residual)
             self._highest[index] = max(self._highest[index], residual)
-            allowed = int(self._tolerance * denominator * rate.numerator)
-            if self._highest[index] - self._lowest[index] <= allowed:
+            if self._highest[index] - self._lowest[index] <= self._allowed[index]:
                 still_fitting.append(index)
         self._fitting = still_fitting
         self._count += 1
