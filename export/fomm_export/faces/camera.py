@@ -1,0 +1,77 @@
+"""The camera: head coordinates (X right, Y down, Z to the viewer; skull half-height 1) to picture coordinates."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fomm_export.faces.performance import Pose
+
+Matrix = npt.NDArray[np.float64]
+
+HEAD_UNIT = 0.55  # half picture sides for one head unit at scale 1
+HEAD_CENTRE_Y = -0.03  # a little above the middle: leaves room for the shoulders
+TORSO_RISE = -0.10  # half picture sides; shortens the neck
+PIVOT = np.array([0.0, 0.55, -0.25])  # where the skull sits on the neck; the head turns about it
+
+
+class View(NamedTuple):
+    """One solid body seen by the camera.
+
+    Attributes:
+        rotation: (3, 3), body coordinates to camera coordinates.
+        x: Picture position of the body's origin, half picture sides.
+        y: The same, downwards.
+        unit: Half picture sides for one head unit.
+    """
+
+    rotation: Matrix
+    x: float
+    y: float
+    unit: float
+
+    def project(self, points: Matrix) -> Matrix:
+        """(..., 3) points of the body -> (..., 2) picture positions (x, y)."""
+        turned = points @ self.rotation.T
+        return np.stack([self.x + self.unit * turned[..., 0], self.y + self.unit * turned[..., 1]], axis=-1)
+
+
+def rotation_matrix(yaw: float, pitch: float, roll: float) -> Matrix:
+    """(3, 3): pitch first (positive nods down), then yaw (positive to the right), then roll (positive clockwise)."""
+    cy, sy = np.cos(yaw), np.sin(yaw)
+    cp, sp = np.cos(pitch), np.sin(pitch)
+    cr, sr = np.cos(roll), np.sin(roll)
+    yawing = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    pitching = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    rolling = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    matrix: Matrix = rolling @ yawing @ pitching
+    return matrix
+
+
+def head_view(pose: Pose) -> View:
+    """The head at a pose."""
+    rotation = rotation_matrix(pose.yaw, pose.pitch, pose.roll)
+    unit = HEAD_UNIT * pose.scale
+    shift = unit * (PIVOT - rotation @ PIVOT)
+    return View(rotation, pose.x + float(shift[0]), HEAD_CENTRE_Y + pose.y + float(shift[1]), unit)
+
+
+def torso_view(pose: Pose) -> View:
+    """The torso: shifts with the head, but hardly turns with it."""
+    rotation = rotation_matrix(0.08 * pose.yaw, 0.0, 0.12 * pose.roll)
+    unit = HEAD_UNIT * pose.scale
+    return View(rotation, 0.85 * pose.x, HEAD_CENTRE_Y + TORSO_RISE + 0.85 * pose.y, unit)
+
+
+@lru_cache(maxsize=32)
+def pixel_positions(size: int, supersample: int, device: str) -> Tensor:
+    """(size * supersample,): positions of the samples; -1 and 1 are the centres of the corner pixels."""
+    step = 2.0 / (size - 1)
+    offsets = (torch.arange(supersample, dtype=torch.float64) + 0.5) / supersample - 0.5
+    centres = torch.linspace(-1, 1, size, dtype=torch.float64)
+    return (centres[:, None] + step * offsets).reshape(-1).to(dtype=torch.float32, device=device)

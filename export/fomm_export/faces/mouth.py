@@ -1,0 +1,77 @@
+"""The mouth: lips, their parting, teeth and tongue, painted over the shaded skin."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fomm_export.faces.anatomy import Mouth, lip_curves
+from fomm_export.faces.canvas import cover, ramp
+from fomm_export.faces.identity import Identity
+from fomm_export.faces.shading import SKIN, Light, column, shade
+from fomm_export.faces.skin import Patch
+
+LIPS = SKIN._replace(shine=0.26, gloss=34.0, rim=0.3)
+
+
+def paint(patch: Patch, identity: Identity, parts: Mouth, light: Light, normal: Tensor, colour: Tensor) -> None:
+    """Paints the mouth over the shaded (3, h, w) colour, in place."""
+    device = str(colour.device)
+    pixel = patch.pixel
+    x, y = patch.x, patch.y - parts.y
+    a = x / parts.half_width
+    edges = lip_curves(parts, a)
+    ends = cover((1 - a.abs()) * parts.half_width * 0.7, pixel) * patch.front
+    animal = identity.species != "human"
+
+    # The fold of the cheek at the corners and the shade under the lower lip, before the lips cover them.
+    corner = torch.exp(-((a.abs() - 1.04) / 0.11).square() - ((y - parts.lift) / 0.045).square())
+    under = torch.exp(-((y - edges.lower_outer - 0.035) / 0.030).square()) * ramp(a.abs(), 0.85, 0.2)
+    colour *= 1 - (0.34 * corner + (0.0 if animal else 0.20) * under) * patch.front
+
+    outer = torch.minimum(y - edges.upper_outer, edges.lower_outer - y)
+    inner = torch.minimum(y - edges.upper_inner, edges.lower_inner - y)
+    # Lips roll out: the upper one faces down, the lower one up, then down.
+    upper_roll = ((y - edges.upper_outer) / (parts.lip_upper + 0.01)).clamp(0, 1)
+    lower_roll = ((edges.lower_outer - y) / (parts.lip_lower + 0.01)).clamp(0, 1)
+    is_upper = y < 0.5 * (edges.upper_inner + edges.lower_inner)
+    bend = torch.where(is_upper, 0.55 * upper_roll - 0.05, 0.45 - 0.95 * lower_roll)
+    rolled = normal.clone()
+    rolled[1] += bend
+    rolled *= torch.rsqrt(rolled.square().sum(0))
+    tone = column(identity.lip_colour, device)
+    streaks = 1 + 0.06 * torch.sin(a * 31)
+    lips = shade(tone * streaks, rolled, light, LIPS)
+    soft = 0.006 if not animal else 0.004
+    colour.lerp_(lips, (cover(outer, pixel, soft) * ends)[None].expand_as(colour))
+
+    line = ramp((y - 0.5 * (edges.upper_inner + edges.lower_inner)).abs(), 0.018, 0.0) * ramp(a.abs(), 1.04, 0.9)
+    shut = max(0.0, 1 - parts.gap / 0.03)
+    colour *= 1 - 0.72 * shut * line * patch.front
+    if parts.gap > 0:
+        inside = _inside(parts, edges.upper_inner, edges.lower_inner, a, y, pixel, light)
+        mask = cover(inner, pixel) * ends * min(1.0, parts.gap / (1.2 * pixel + 0.008))
+        colour.lerp_(inside, mask[None].expand_as(colour))
+    if animal:
+        # The cleft from the nose to the lips.
+        cleft = ramp(x.abs(), 0.014, 0.0) * ramp(y, 0.0, -0.02) * ramp(y, -0.26, -0.2) * patch.front
+        colour *= 1 - 0.6 * cleft
+
+
+def _inside(parts: Mouth, upper: Tensor, lower: Tensor, a: Tensor, y: Tensor, pixel: float, light: Light) -> Tensor:
+    """(3, h, w): the dark of the mouth with the upper teeth and the tongue."""
+    device = str(y.device)
+    lit = light.key_colour * 0.55 + light.sky * 0.7
+    dark = column((0.36, 0.12, 0.13), device) * lit
+    depth = ((y - upper) / (parts.gap + 0.02)).clamp(0, 1)
+    inside = dark * (0.35 + 0.65 * depth)
+    arch = (1 - a.square()).clamp_min(0)
+    tongue_top = lower - (0.34 * parts.gap + 0.012) * (arch * (1 - 0.12 * torch.exp(-(a / 0.14).square())))
+    tongue = column((0.86, 0.42, 0.42), device) * lit * (0.75 + 0.35 * ((y - tongue_top) / 0.1).clamp(0, 1))
+    inside.lerp_(tongue, (cover(y - tongue_top, pixel, 0.03) * ramp(a.abs(), 0.85, 0.55))[None].expand_as(inside))
+    teeth_edge = upper + (0.022 + 0.17 * parts.gap) * (0.35 + 0.65 * torch.sqrt(arch + 1e-6))
+    gaps = 1 - 0.07 * ramp(torch.cos(a * 15.7), 0.86, 1.0)
+    teeth = column((0.97, 0.95, 0.92), device) * lit * (gaps * (1.02 - 0.35 * a.square()))
+    teeth = teeth * (0.62 + 0.38 * ((y - upper) / 0.035).clamp(0, 1))
+    inside.lerp_(teeth, (cover(teeth_edge - y, pixel, 0.004) * ramp(a.abs(), 0.93, 0.8))[None].expand_as(inside))
+    return inside

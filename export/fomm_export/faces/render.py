@@ -1,0 +1,64 @@
+"""Renders an identity at a pose."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fomm_export.faces import body, glasses
+from fomm_export.faces.background import background
+from fomm_export.faces.camera import head_view, torso_view
+from fomm_export.faces.canvas import Canvas
+from fomm_export.faces.head import lay_ears, lay_hair, lay_head
+from fomm_export.faces.identity import Identity
+from fomm_export.faces.performance import Pose
+from fomm_export.faces.shading import develop, light_of
+
+
+def render(
+    identity: Identity, pose: Pose, size: int = 256, device: str | torch.device = "cpu", supersample: int = 1
+) -> Tensor:
+    """Draws one picture.
+
+    Args:
+        identity: Who.
+        pose: Doing what.
+        size: Side of the picture, pixels.
+        device: Where to compute.
+        supersample: Samples along the side of a pixel, averaged.
+
+    Returns:
+        (3, size, size) float32 RGB in [0, 1], on the device.
+    """
+    # A clone made outside inference mode may take part in training.
+    return _draw(identity, pose, size, str(device), supersample).clone()
+
+
+@torch.inference_mode()
+def _draw(identity: Identity, pose: Pose, size: int, place: str, supersample: int) -> Tensor:
+    canvas = Canvas(background(identity, size, supersample, place).clone(), size, supersample, place)
+    light = light_of(identity, place)
+    head, torso = head_view(pose), torso_view(pose)
+    body.lay_back_hair(canvas, head, identity, light)
+    body.lay_torso(canvas, head, torso, identity, light)
+    lay_ears(canvas, head, identity, light)
+    lay_head(canvas, head, identity, pose, light)
+    lay_hair(canvas, head, identity, light)
+    if identity.glasses != "none":
+        glasses.lay(canvas, head, identity, light)
+    picture = develop(canvas.colour)
+    if supersample > 1:
+        picture = F.avg_pool2d(picture[None], supersample)[0]
+    return picture
+
+
+def render_picture(
+    identity: Identity, pose: Pose, size: int = 256, device: str | torch.device = "cpu", supersample: int = 1
+) -> npt.NDArray[np.uint8]:
+    """`render`, rounded: (size, size, 3) uint8 RGB."""
+    picture = render(identity, pose, size, device, supersample)
+    rounded = (picture * 255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(rounded)

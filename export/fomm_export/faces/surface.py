@@ -1,0 +1,17 @@
+"""From a traced surface to the head's own coordinates."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fomm_export.faces.camera import View
+from fomm_export.faces.canvas import Window, ramp
+from fomm_export.faces.skin import Patch
+
+
+def patch_of(view: View, window: Window, depth: Tensor) -> Patch:
+    """Local coordinates of the surface at (h, w) depth behind a window."""
+    r = tuple(tuple(float(value) for value in row) for row in view.rotation)
+    u, v = window.u[None, :], window.v[:, None]
+    x, y, z = ((r[0][c] * u + r[1][c] * v) + r[2][c] * depth for c in range(3))
+    return Patch(x, y, z, ramp(z, 0.0, 0.2), r, window.pixel)

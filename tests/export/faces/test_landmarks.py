@@ -1,0 +1,75 @@
+"""Landmarks follow the drawn features, and their Jacobians are derivatives of the same projection."""
+
+import numpy as np
+import pytest
+import torch
+
+from fomm_export.faces import LANDMARKS, Pose, draw_identity, draw_pose, feature_boxes, landmarks
+
+INDEX = {name: index for index, name in enumerate(LANDMARKS)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_jacobian_is_the_identity_at_neutral(seed: int) -> None:
+    found = landmarks(draw_identity(seed), Pose())
+    assert found.value.shape == (10, 2)
+    torch.testing.assert_close(found.jacobian, torch.eye(2).expand(10, 2, 2), atol=1e-4, rtol=0)
+
+
+def test_expression_moves_its_landmarks_down() -> None:
+    identity = draw_identity(3)
+    calm = landmarks(identity, Pose()).value
+    opened = landmarks(identity, Pose(mouth_open=1)).value
+    assert float(opened[INDEX["lower_lip"], 1] - calm[INDEX["lower_lip"], 1]) > 0.1
+    shut = landmarks(identity, Pose(blink_left=1)).value
+    assert float(shut[INDEX["upper_lid_left"], 1] - calm[INDEX["upper_lid_left"], 1]) > 0.05
+    assert torch.equal(shut[INDEX["upper_lid_right"]], calm[INDEX["upper_lid_right"]])
+    raised = landmarks(identity, Pose(brow=1)).value
+    assert float(raised[INDEX["brow_left"], 1]) < float(calm[INDEX["brow_left"], 1]) - 0.02
+
+
+def test_yaw_moves_the_nose_more_than_the_eyes_and_the_chest_least() -> None:
+    identity = draw_identity(3)
+    calm, turned = (landmarks(identity, Pose(yaw=yaw)).value for yaw in (0.0, 0.4))
+    shift = (turned - calm)[:, 0]
+    eyes = 0.5 * float(shift[INDEX["upper_lid_left"]] + shift[INDEX["upper_lid_right"]])
+    assert float(shift[INDEX["nose_tip"]]) > eyes + 0.02
+    assert eyes > 0.02
+    assert abs(float(shift[INDEX["chest"]])) < 0.25 * eyes
+
+
+def test_roll_and_scale_are_in_the_jacobian() -> None:
+    found = landmarks(draw_identity(3), Pose(roll=0.3, scale=1.1)).jacobian[INDEX["nose_tip"]].numpy()
+    c, s = np.cos(0.3), np.sin(0.3)
+    np.testing.assert_allclose(found, 1.1 * np.array([[c, -s], [s, c]]), atol=1e-3)
+
+
+def test_values_are_finite_for_any_pose() -> None:
+    rng = np.random.default_rng(1)
+    for seed in range(30):
+        found = landmarks(draw_identity(seed), draw_pose(rng, 2.0))
+        assert bool(found.value.isfinite().all())
+        assert bool(found.jacobian.isfinite().all())
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_boxes_hold_their_landmarks_and_ignore_openness(size: int) -> None:
+    rng = np.random.default_rng(2)
+    for seed in range(10):
+        identity, pose = draw_identity(seed), draw_pose(rng, 0.8)
+        boxes = feature_boxes(identity, pose, size)
+        pixels = (landmarks(identity, pose).value.numpy() + 1) * 0.5 * (size - 1)
+        for box_name, names in {
+            "eye_left": ["upper_lid_left"],
+            "eye_right": ["upper_lid_right"],
+            "mouth": ["mouth_left", "mouth_right", "lower_lip"],
+        }.items():
+            x0, y0, x1, y1 = boxes[box_name]
+            assert 0 <= x0 < x1 <= size
+            assert 0 <= y0 < y1 <= size
+            for name in names:
+                x, y = pixels[INDEX[name]]
+                assert x0 - 1 <= x <= x1
+                assert y0 - 1 <= y <= y1
+        shut = Pose(**{**vars(pose), "mouth_open": 0.0, "blink_left": 1.0})
+        assert feature_boxes(identity, shut, size) == boxes
