@@ -6,7 +6,7 @@ import torch
 
 from fomm_export.faces import hair, head_shape
 from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import Canvas, cover, ramp
+from fomm_export.faces.canvas import HEAD, TORSO, Canvas, Part, cover, ramp
 from fomm_export.faces.clothes import cloth
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.shading import CLOTH, FUR, SKIN, Light, column, shade
@@ -28,7 +28,7 @@ def lay_back_hair(canvas: Canvas, head: View, identity: Identity, light: Light) 
     # Nearly no light reaches between neck and hair.
     inner = 1 - 0.60 * ramp(patch.x.abs(), 0.75, 0.25) * ramp(patch.y, 0.2, 0.6)
     colour = hair.shade_hair(patch, surface.normal, identity, light, inner)
-    canvas.lay(window, colour, cover(surface.distance, window.pixel, 0.004))
+    canvas.lay(window, colour, cover(surface.distance, window.pixel, 0.004), part=Part(HEAD, head, surface.depth))
 
 
 def lay_torso(canvas: Canvas, head: View, torso: View, identity: Identity, light: Light) -> None:
@@ -60,4 +60,4 @@ def lay_torso(canvas: Canvas, head: View, torso: View, identity: Identity, light
             fabric, shown, folds = cloth(patch.x, patch.y, identity, window.pixel)
             fabric.lerp_(skin.expand_as(fabric), shown[None].expand_as(fabric))
             colour = shade(fabric, surface.normal, light, CLOTH, folds * shadow)
-        canvas.lay(window, colour, coverage)
+        canvas.lay(window, colour, coverage, part=Part(TORSO, torso, surface.depth))

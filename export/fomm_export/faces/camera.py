@@ -40,6 +40,17 @@ class View(NamedTuple):
         turned = points @ self.rotation.T
         return np.stack([self.x + self.unit * turned[..., 0], self.y + self.unit * turned[..., 1]], axis=-1)
 
+    def affine(self) -> Matrix:
+        """(2, 4): `project` as a matrix for (x, y, z, 1)."""
+        origin = np.array([[self.x], [self.y]])
+        return np.concatenate([self.unit * self.rotation[:2], origin], axis=1)
+
+    def points(self, u: Tensor, v: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The body's x, y, z at (w,) columns and (h,) rows in head units from its origin and (h, w) depth."""
+        r = self.rotation
+        x, y, z = (float(r[0, c]) * u[None, :] + float(r[1, c]) * v[:, None] + float(r[2, c]) * depth for c in range(3))
+        return x, y, z
+
 
 def rotation_matrix(yaw: float, pitch: float, roll: float) -> Matrix:
     """(3, 3): pitch first (positive nods down), then yaw (positive to the right), then roll (positive clockwise)."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from fomm_export.faces.camera import View, pixel_positions
 
 FAR = -9.0
+BACKGROUND, HEAD, TORSO = range(3)
 
 
 class Window(NamedTuple):
@@ -30,6 +31,32 @@ class Window(NamedTuple):
     pixel: float
 
 
+class Part(NamedTuple):
+    """Whose surface is laid.
+
+    Attributes:
+        body: HEAD or TORSO.
+        view: Of that body.
+        depth: (h, w), of the surface.
+    """
+
+    body: int
+    view: View
+    depth: Tensor
+
+
+class SurfaceRecord(NamedTuple):
+    """What is seen at every sample.
+
+    Attributes:
+        body: (S, S) uint8: BACKGROUND, HEAD or TORSO.
+        point: (3, S, S) float32: where on that body, in its own coordinates; 0 in the background.
+    """
+
+    body: Tensor
+    point: Tensor
+
+
 class Canvas:
     """Linear colour (3, S, S) and depth (S, S) under construction.
 
@@ -45,6 +72,7 @@ class Canvas:
         self.device = device
         self.positions = pixel_positions(size, supersample, device)
         self.depth = torch.full(colour.shape[1:], FAR, device=device)
+        self.record: SurfaceRecord | None = None
         self.samples = size * supersample
         self.step = 2.0 / (size - 1) / supersample
 
@@ -66,12 +94,34 @@ class Canvas:
         last = int((high / self.step) + middle) + 2
         return max(0, first), min(self.samples, last)
 
-    def lay(self, window: Window, colour: Tensor, coverage: Tensor, depth: Tensor | None = None) -> None:
-        """Lays (3, h, w) or (3, 1, 1) colour by (h, w) coverage; with a depth, only where nothing is nearer."""
+    def start_record(self) -> SurfaceRecord:
+        """From here on, notes which surface is seen where."""
+        body = torch.zeros(self.depth.shape, dtype=torch.uint8, device=self.device)
+        self.record = SurfaceRecord(body, torch.zeros(3, *self.depth.shape, device=self.device))
+        return self.record
+
+    def lay(
+        self,
+        window: Window,
+        colour: Tensor,
+        coverage: Tensor,
+        depth: Tensor | None = None,
+        part: Part | None = None,
+    ) -> None:
+        """Lays (3, h, w) or (3, 1, 1) colour by (h, w) coverage; with a depth, only where nothing is nearer.
+
+        `part` says whose surface it is, for the record; without it the record keeps what is behind.
+        """
         if depth is not None:
             below = self.depth[window.rows, window.columns]
             coverage = coverage * ((depth - below) * 40 + 0.5).clamp_(0, 1)
             below.copy_(torch.where(coverage > 0.5, torch.maximum(depth, below), below))
+        if self.record is not None and part is not None:
+            seen = coverage > 0.5
+            self.record.body[window.rows, window.columns].masked_fill_(seen, part.body)
+            points = torch.stack([p.expand_as(seen) for p in part.view.points(window.u, window.v, part.depth)])
+            area = self.record.point[:, window.rows, window.columns]
+            area.copy_(torch.where(seen, points, area))
         self.colour[:, window.rows, window.columns].lerp_(
             colour.expand(3, *coverage.shape) if colour.shape[1] == 1 else colour, coverage[None].expand(3, -1, -1)
         )

@@ -82,7 +82,7 @@ def _lashes(a: Tensor, above: Tensor, parts: Eye, lash: float, pixel: float) -> 
     lean = a - reach * 2.2 * (0.35 + a.clamp_min(0))
     comb = torch.cos(lean * 21.0).abs()
     thin = 1 - reach / (length * ramp(lean, -0.1, 0.9) + 1e-4)
-    stroke = ((comb - 0.86) * parts.half_width * 0.45 * 1.0).clamp_max(0.006) * thin
+    stroke = ((comb - 0.86) * parts.half_width * 0.45).clamp_max(0.006) * thin
     return (
         cover(stroke - 0.003, pixel, 0.004)
         * ramp(thin, 0.0, 0.3)

@@ -47,10 +47,10 @@ def lay(canvas: Canvas, view: View, identity: Identity, light: Light) -> None:
     lens = cover(-ring, window.pixel)
     streak = ramp((ax * 0.8 + ay - 0.02).abs(), 0.075, 0.045) + 0.6 * ramp((ax * 0.8 + ay - 0.16).abs(), 0.03, 0.015)
     canvas.lay(window, torch.full((3, 1, 1), 1.0, device=device), lens * (0.035 + 0.13 * streak))
-    shadow = cover(THICKNESS - (ring - 0.0).abs() + 0.0, window.pixel, 0.05) * 0.18
+    shadow = cover(THICKNESS - ring.abs(), window.pixel, 0.05) * 0.18
     canvas.lay(window, torch.zeros(3, 1, 1, device=device), shadow)
     tone = column(identity.glasses_colour, device) * (light.key_colour * 0.5 + light.sky * 0.9)
-    lit = (tone * (1.0 - 1.2 * (y + 0.1)).clamp(0.45, 1.5)) + 0.25 * ramp(metal, 0.4 * THICKNESS, THICKNESS) * 0.5
+    lit = (tone * (1.0 - 1.2 * (y + 0.1)).clamp(0.45, 1.5)) + 0.125 * ramp(metal, 0.4 * THICKNESS, THICKNESS)
     canvas.lay(window, lit, cover(metal, window.pixel))
 
 

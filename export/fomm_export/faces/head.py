@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fomm_export.faces import anatomy, eyes, hair, head_shape, mouth, skin
 from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import Canvas, Window, cover, ramp
+from fomm_export.faces.canvas import HEAD, Canvas, Part, Window, cover, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.palettes import mixed
 from fomm_export.faces.performance import Pose
@@ -47,7 +47,9 @@ def _lay_ear(canvas: Canvas, view: View, identity: Identity, side: float, light:
     inner = mixed(identity.skin, (0.55, 0.2, 0.18), 0.35) if human else identity.inner_ear
     albedo.lerp_(column(inner, device).expand_as(albedo), (0.8 * inset)[None].expand_as(albedo))
     colour = shade(albedo, surface.normal, light, SKIN if human else FUR, 1 - 0.28 * inset)
-    canvas.lay(window, colour, cover(surface.distance, window.pixel, 0.003), surface.depth)
+    canvas.lay(
+        window, colour, cover(surface.distance, window.pixel, 0.003), surface.depth, Part(HEAD, view, surface.depth)
+    )
     if human and identity.earrings:
         _lay_earring(canvas, view, identity, side, light)
 
@@ -63,7 +65,9 @@ def _lay_glossy(canvas: Canvas, view: View, body: Solid, tone: Tensor, light: Li
         return
     surface = trace(body, view.rotation, window.u, window.v)
     colour = shade(tone, surface.normal, light, GLOSSY)
-    canvas.lay(window, colour, cover(surface.distance, window.pixel, 0.004), surface.depth)
+    canvas.lay(
+        window, colour, cover(surface.distance, window.pixel, 0.004), surface.depth, Part(HEAD, view, surface.depth)
+    )
 
 
 def lay_head(canvas: Canvas, view: View, identity: Identity, pose: Pose, light: Light) -> None:
@@ -102,7 +106,9 @@ def lay_head(canvas: Canvas, view: View, identity: Identity, pose: Pose, light: 
         part = patch.cut(rows, columns)
         mouth.paint(part, identity, lips, light, normal[:, rows, columns], colour[:, rows, columns])
     soft = 0.003 if human else 0.012
-    canvas.lay(window, colour, cover(surface.distance, window.pixel, soft), surface.depth)
+    canvas.lay(
+        window, colour, cover(surface.distance, window.pixel, soft), surface.depth, Part(HEAD, view, surface.depth)
+    )
     if not human:
         pad = mixed(identity.inner_ear, (0.12, 0.09, 0.10), 0.2 if identity.species in {"cat", "rabbit"} else 0.92)
         _lay_glossy(canvas, view, head_shape.snout_solid(identity), column(pad, canvas.device), light)
@@ -207,4 +213,4 @@ def lay_hair(canvas: Canvas, view: View, identity: Identity, light: Light) -> No
         colour.lerp_(hair.shade_beanie(patch, normal, identity, light), knit[None].expand_as(colour))
     else:
         colour = hair.shade_hair(patch, normal, identity, light, open_air)
-    canvas.lay(window, colour, coverage, depth)
+    canvas.lay(window, colour, coverage, depth, Part(HEAD, view, depth))

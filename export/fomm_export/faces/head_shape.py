@@ -12,7 +12,6 @@ from fomm_export.faces.solids import Solid, Vector, solid
 
 Parts = list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]]
 
-NOSE_PARTS = 4
 SNOUTS = {
     "cat": (0.27, 0.19, 0.20),
     "dog": (0.33, 0.27, 0.42),

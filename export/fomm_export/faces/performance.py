@@ -169,7 +169,7 @@ def _pulses(
 
 
 def _speech(rng: np.random.Generator, time_s: Track) -> Track:
-    """Syllables of 0.14..0.28 s in phrases with pauses between them, 0 to 1."""
+    """Overlapping syllables 0.17 to 0.32 s apart, in phrases with pauses between them; 0 to 1."""
     track = np.zeros_like(time_s)
     now = 0.35
     while len(time_s) and now < time_s[-1]:

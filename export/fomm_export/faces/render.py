@@ -11,7 +11,7 @@ from torch import Tensor
 from fomm_export.faces import body, glasses
 from fomm_export.faces.background import background
 from fomm_export.faces.camera import head_view, torso_view
-from fomm_export.faces.canvas import Canvas
+from fomm_export.faces.canvas import Canvas, SurfaceRecord
 from fomm_export.faces.head import lay_ears, lay_hair, lay_head
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.performance import Pose
@@ -40,6 +40,14 @@ def render(
 @torch.inference_mode()
 def _draw(identity: Identity, pose: Pose, size: int, place: str, supersample: int) -> Tensor:
     canvas = Canvas(background(identity, size, supersample, place).clone(), size, supersample, place)
+    _lay_everything(canvas, identity, pose, place)
+    picture = develop(canvas.colour)
+    if supersample > 1:
+        picture = F.avg_pool2d(picture[None], supersample)[0]
+    return picture
+
+
+def _lay_everything(canvas: Canvas, identity: Identity, pose: Pose, place: str) -> None:
     light = light_of(identity, place)
     head, torso = head_view(pose), torso_view(pose)
     body.lay_back_hair(canvas, head, identity, light)
@@ -49,10 +57,16 @@ def _draw(identity: Identity, pose: Pose, size: int, place: str, supersample: in
     lay_hair(canvas, head, identity, light)
     if identity.glasses != "none":
         glasses.lay(canvas, head, identity, light)
-    picture = develop(canvas.colour)
-    if supersample > 1:
-        picture = F.avg_pool2d(picture[None], supersample)[0]
-    return picture
+
+
+@torch.inference_mode()
+def surface_map(identity: Identity, pose: Pose, size: int, device: str | torch.device = "cpu") -> SurfaceRecord:
+    """What `render` shows at every pixel: which body, and where on it (expression deforms the head's surface)."""
+    place = str(device)
+    canvas = Canvas(background(identity, size, 1, place).clone(), size, 1, place)
+    record = canvas.start_record()
+    _lay_everything(canvas, identity, pose, place)
+    return SurfaceRecord(record.body.clone(), record.point.clone())
 
 
 def render_picture(

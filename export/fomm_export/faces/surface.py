@@ -12,6 +12,5 @@ from fomm_export.faces.skin import Patch
 def patch_of(view: View, window: Window, depth: Tensor) -> Patch:
     """Local coordinates of the surface at (h, w) depth behind a window."""
     r = tuple(tuple(float(value) for value in row) for row in view.rotation)
-    u, v = window.u[None, :], window.v[:, None]
-    x, y, z = ((r[0][c] * u + r[1][c] * v) + r[2][c] * depth for c in range(3))
+    x, y, z = view.points(window.u, window.v, depth)
     return Patch(x, y, z, ramp(z, 0.0, 0.2), r, window.pixel)
