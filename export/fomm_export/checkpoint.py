@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.known_checkpoints import KnownCheckpoint, by_file_name, recognise
+from fomm_export.own_checkpoint import own_checkpoint_name
 from fomm_rt.errors import CheckpointError
 from fomm_rt.model_folder import sha256_of
 
@@ -35,12 +36,14 @@ class Checkpoint:
         path: The file.
         sha256: Of its content, hexadecimal.
         known: The published file it is, or None for one of other origin.
+        own: Name of the project's own checkpoint it is, or None.
         kp_detector, generator: Published tensor names to tensors, on the CPU.
     """
 
     path: Path
     sha256: str
     known: KnownCheckpoint | None
+    own: str | None
     kp_detector: dict[str, Tensor]
     generator: dict[str, Tensor]
 
@@ -57,9 +60,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     head = _read_head(path)
     _refuse_other_files(path, head)
     sha256 = sha256_of(path)
-    document = _read_safetensors(path) if _looks_like_safetensors(head) else _read_pickled(path)
+    is_safetensors = _looks_like_safetensors(head)
+    document = _read_safetensors(path) if is_safetensors else _read_pickled(path)
     kp_detector, generator = (_part(path, document, part) for part in PARTS)
-    return Checkpoint(path, sha256, recognise(sha256), kp_detector, generator)
+    own = own_checkpoint_name(path) if is_safetensors else None
+    return Checkpoint(path, sha256, recognise(sha256), own, kp_detector, generator)
 
 
 def _read_head(path: Path) -> bytes:

@@ -26,8 +26,8 @@ def export(
         typer.Option(
             metavar="NAME|FILE.yaml",
             help="vox-256, vox-adv-256, taichi-256, taichi-adv-256, bair-256, mgif-256, fashion-256, nemo-256, "
-            "or a published YAML.",
-            show_default="by the checkpoint's SHA-256",
+            "drawn-faces-256, or a published YAML.",
+            show_default="by the checkpoint's SHA-256 or name",
         ),
     ] = None,
     size: Annotated[

@@ -1,4 +1,4 @@
-"""The architecture of a model: the eight published configurations by name, or a published YAML file."""
+"""The architecture of a model: published configurations and the project's own by name, or a published YAML file."""
 
 from __future__ import annotations
 
@@ -189,17 +189,22 @@ CONFIGURATIONS: dict[str, Configuration] = {
 }
 """The published configurations. Seven share one architecture; mgif has a single set of jacobian maps."""
 
+OWN_NAMES = ("drawn-faces-256",)
+"""The project's own checkpoints, each with its YAML and its weights in OWN_CHECKPOINTS."""
+
+OWN_CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
 
 def load_configuration(name_or_path: str) -> Configuration:
-    """Finds a published configuration by name, or reads a published YAML file.
+    """Finds a published configuration or one of the project's own by name, or reads a published YAML file.
 
     Raises:
         CheckpointError: Neither a known name nor a readable configuration file.
     """
     if name_or_path in CONFIGURATIONS:
         return CONFIGURATIONS[name_or_path]
-    path = Path(name_or_path)
-    known = ", ".join(CONFIGURATIONS)
+    path = OWN_CHECKPOINTS / f"{name_or_path}.yaml" if name_or_path in OWN_NAMES else Path(name_or_path)
+    known = ", ".join([*CONFIGURATIONS, *OWN_NAMES])
     try:
         is_file = path.is_file()
     except OSError:

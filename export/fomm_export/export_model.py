@@ -14,7 +14,7 @@ import onnx
 from torch import Tensor
 
 from fomm_export.checkpoint import Checkpoint, load_checkpoint
-from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
+from fomm_export.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
 from fomm_export.networks import Networks, build_networks
 from fomm_export.onnx_export import export_onnx
 from fomm_export.onnx_graphs import Graph, model_graphs
@@ -72,14 +72,7 @@ def export_checkpoint(
     networks = _build(
         configuration, checkpoint.kp_detector, checkpoint.generator, size, align_corners, str(checkpoint.path)
     )
-    known = checkpoint.known
-    weights = Weights(
-        origin="unknown" if known is None else "published",
-        file=checkpoint.path.name,
-        sha256=checkpoint.sha256,
-        recognised_as=None if known is None else known.file_name,
-    )
-    return export_networks(networks, weights, Path(output), progress)
+    return export_networks(networks, _weights(checkpoint), Path(output), progress)
 
 
 def export_stand_in(
@@ -231,10 +224,20 @@ def _configuration(checkpoint: Checkpoint, config: str | None) -> Configuration:
         return load_configuration(config)
     if checkpoint.known is not None:
         return CONFIGURATIONS[checkpoint.known.configuration]
+    if checkpoint.own in OWN_NAMES:
+        return load_configuration(checkpoint.own)
     raise CheckpointError(
         f"{checkpoint.path}: its SHA-256 is not that of a published file, so the configuration has to be named: "
         f"--config with one of {', '.join(CONFIGURATIONS)}, or the path of a YAML"
     )
+
+
+def _weights(checkpoint: Checkpoint) -> Weights:
+    if checkpoint.known is not None:
+        return Weights("published", checkpoint.path.name, checkpoint.sha256, checkpoint.known.file_name)
+    if checkpoint.own is not None:
+        return Weights("own", checkpoint.own, checkpoint.sha256, None)
+    return Weights("unknown", checkpoint.path.name, checkpoint.sha256, None)
 
 
 def _build(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fomm_rt.version import __version__
 
 if TYPE_CHECKING:
-    from fomm_rt.animator import Animator
+    from fomm_rt.animator import Animator, Source
     from fomm_rt.backends.protocol import BackendDescription, Explanation
     from fomm_rt.errors import FommError
     from fomm_rt.framing import Framing
@@ -28,6 +28,7 @@ __all__ = [
     "FommError",
     "Framing",
     "Keypoints",
+    "Source",
     "VideoReader",
     "__version__",
     "read_picture",
@@ -41,6 +42,7 @@ _HOMES = {
     "FommError": "errors",
     "Framing": "framing",
     "Keypoints": "keypoints",
+    "Source": "animator",
     "VideoReader": "media.video_reader",
     "read_picture": "media.pictures",
     "write_picture": "media.pictures",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import PathLike
 from types import TracebackType
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from fomm_rt.backends.protocol import (
     PreparedReference,
     PreparedSource,
 )
+from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import ImageError, MotionError, StateError
 from fomm_rt.framing import Framing, Image, check_image, resample
 from fomm_rt.keypoints import Keypoints
@@ -24,6 +27,24 @@ from fomm_rt.transfer import ABSOLUTE, relative_transfer
 WHOLE_CROP = Framing()
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A source picture that an animator has prepared, see `Animator.prepare_source`; only that animator takes it."""
+
+    _prepared: PreparedSource
+    _backend: Backend
+
+    @property
+    def image(self) -> Image:
+        """(size, size, 3) uint8: the source as the networks see it; a copy."""
+        return self._prepared.image.copy()
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """Keypoints of the source."""
+        return self._prepared.keypoints
+
+
 class Animator:
     """Animates a source picture by driving frames.
 
@@ -31,6 +52,15 @@ class Animator:
             animator.set_source(portrait)
             for frame in frames:
                 show(animator.animate(frame))
+
+    Several sources by one driver, each prepared once and the driver's keypoints found once a frame:
+
+        sources = [animator.prepare_source(picture) for picture in pictures]
+        for frame in frames:
+            keypoints = animator.keypoints(frame)
+            for source in sources:
+                animator.set_source(source)
+                show(animator.animate(keypoints))
 
     Pictures are (H, W, 3) uint8 RGB of any size; results are (size, size, 3) uint8 and belong to the caller.
     What depends on the source or on the reference alone is computed once. Not for use by several threads at
@@ -53,15 +83,16 @@ class Animator:
         self._adapt_scale = adapt_scale
         self._source_framing = source_framing
         self._driving_framing = driving_framing
-        self._source: PreparedSource | None = None
+        self._source: Source | None = None
         self._kp_reference: Keypoints | None = None
-        self._reference: PreparedReference | None = None
+        # One for every source that is still in use, so that going back to a source costs nothing.
+        self._references: WeakKeyDictionary[Source, PreparedReference] = WeakKeyDictionary()
         self._closed = False
 
     @classmethod
     def load(
         cls,
-        path: str | PathLike[str],
+        model: str | PathLike[str] | None = None,
         backend: str = "auto",
         relative: bool = True,
         adapt_scale: bool = True,
@@ -73,7 +104,7 @@ class Animator:
         """Opens a model folder on a backend.
 
         Args:
-            path: A model folder made by `fomm-rt export`.
+            model: A model folder made by `fomm-rt export`; by default the bundled one, which knows drawn faces.
             backend: "auto" (the fastest that runs here), "onnxruntime-cuda" or "onnxruntime-cpu".
             relative: Apply the driving frames' movement since the reference to the source's own pose;
                 otherwise take over the driving pose as it is.
@@ -86,10 +117,10 @@ class Animator:
             ModelError: Not a model folder, or an altered one.
             BackendError: The backend is unknown or cannot run here.
         """
-        model = open_model_folder(path)
+        folder = open_bundled_model() if model is None else open_model_folder(model)
         return cls(
-            model.manifest,
-            open_backend(backend, model, threads),
+            folder.manifest,
+            open_backend(backend, folder, threads),
             relative=relative,
             adapt_scale=adapt_scale,
             source_framing=source_framing,
@@ -109,7 +140,7 @@ class Animator:
     @relative.setter
     def relative(self, value: bool) -> None:
         self._relative = value
-        self._reference = None
+        self._references.clear()
 
     @property
     def adapt_scale(self) -> bool:
@@ -119,7 +150,7 @@ class Animator:
     @adapt_scale.setter
     def adapt_scale(self, value: bool) -> None:
         self._adapt_scale = value
-        self._reference = None
+        self._references.clear()
 
     @property
     def driving_framing(self) -> Framing:
@@ -147,7 +178,7 @@ class Animator:
         Raises:
             StateError: No source has been set.
         """
-        return self._prepared_source().image.copy()
+        return self._current_source().image
 
     @property
     def kp_source(self) -> Keypoints:
@@ -156,19 +187,36 @@ class Animator:
         Raises:
             StateError: No source has been set.
         """
-        return self._prepared_source().keypoints
+        return self._current_source().keypoints
 
-    def set_source(self, image: Image) -> None:
-        """Sets the picture to animate, (H, W, 3) uint8 RGB of any size; the reference stays.
+    def prepare_source(self, image: Image, framing: Framing | None = None) -> Source:
+        """Runs what depends on a source alone, so that setting it as often as you like costs nothing.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of any size.
+            framing: Which square of it to use; by default as given to `load`.
 
         Raises:
             ImageError: Not such a picture, or the framing lies outside of it.
         """
         self._check_open()
         check_image(image)
-        region = self._source_framing.region(*image.shape[:2])
-        self._source = self._backend.prepare_source(image, region)
-        self._reference = None
+        region = (framing or self._source_framing).region(*image.shape[:2])
+        return Source(self._backend.prepare_source(image, region), self._backend)
+
+    def set_source(self, source: Image | Source) -> None:
+        """Sets the picture to animate, (H, W, 3) uint8 RGB of any size, or a prepared one; the reference stays.
+
+        Raises:
+            ImageError: Not such a picture, or the framing lies outside of it.
+            StateError: Another animator prepared it.
+        """
+        if not isinstance(source, Source):
+            source = self.prepare_source(source)
+        self._check_open()
+        if source._backend is not self._backend:
+            raise StateError("another animator prepared this source; prepare it with the one that animates it")
+        self._source = source
 
     def set_reference(self, frame: Image | Keypoints) -> None:
         """Sets the driving frame (or its keypoints) that relative motion counts from.
@@ -180,12 +228,12 @@ class Animator:
             MotionError: Keypoints of another model.
         """
         self._kp_reference = self._as_keypoints(frame)
-        self._reference = None
+        self._references.clear()
 
     def clear_reference(self) -> None:
         """Forgets the reference: the next frame animated becomes it."""
         self._kp_reference = None
-        self._reference = None
+        self._references.clear()
 
     def frame_driving(self, frame: Image) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
@@ -214,7 +262,7 @@ class Animator:
             ImageError: `frame` or `out` is not such an array.
             MotionError: Keypoints of another model.
         """
-        source = self._prepared_source()
+        source = self._current_source()
         out = self._check_out(out)
         if isinstance(frame, Keypoints):
             self._check_keypoints(frame)
@@ -231,7 +279,7 @@ class Animator:
 
     def explain(self, frame: Image | Keypoints) -> Explanation:
         """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
-        source = self._prepared_source()
+        source = self._current_source()
         keypoints = self._as_keypoints(frame)
         return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
 
@@ -239,7 +287,8 @@ class Animator:
         """Frees the backend; calling it twice is harmless."""
         if not self._closed:
             self._closed = True
-            self._source = self._reference = None
+            self._source = None
+            self._references.clear()
             self._backend.close()
 
     def __enter__(self) -> Animator:
@@ -250,23 +299,24 @@ class Animator:
     ) -> None:
         self.close()
 
-    def _prepared_source(self) -> PreparedSource:
+    def _current_source(self) -> Source:
         self._check_open()
         if self._source is None:
             raise StateError("no source picture has been set; call set_source(image) first")
         return self._source
 
-    def _prepared_reference(self, source: PreparedSource, first: Keypoints | None) -> PreparedReference:
-        """The reference, made of `first` where none has been set."""
-        if self._reference is None:
+    def _prepared_reference(self, source: Source, first: Keypoints | None) -> PreparedReference:
+        """The reference for a source, made of `first` where none has been set."""
+        reference = self._references.get(source)
+        if reference is None:
             transfer = ABSOLUTE
             if self._relative:
                 if self._kp_reference is None:
                     self._kp_reference = first
                 assert self._kp_reference is not None
                 transfer = relative_transfer(source.keypoints, self._kp_reference, self._adapt_scale)
-            self._reference = self._backend.prepare_reference(source, transfer)
-        return self._reference
+            reference = self._references[source] = self._backend.prepare_reference(source._prepared, transfer)
+        return reference
 
     def _as_keypoints(self, frame: Image | Keypoints) -> Keypoints:
         if isinstance(frame, Keypoints):

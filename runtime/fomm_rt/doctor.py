@@ -177,13 +177,13 @@ def time_media() -> MediaSpeed:
         return MediaSpeed(MEDIA_FRAMES / (written - start), frames / (perf_counter() - written))
 
 
-def time_model(path: Path, backend: str = "auto") -> ModelSpeed:
-    """Animates a few frames of a drawn picture.
+def time_model(model: Path | None, backend: str = "auto") -> ModelSpeed:
+    """Animates a few frames of a drawn picture with a model folder, or with the bundled model.
 
     Raises:
         ModelError, BackendError: The model cannot be run.
     """
-    with Animator.load(path, backend) as animator:
+    with Animator.load(model, backend) as animator:
         pictures = list(_moving_pictures(WARMUP_FRAMES + TIMED_FRAMES))
         animator.set_source(pictures[0])
         latencies = []

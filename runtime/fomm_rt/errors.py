@@ -5,6 +5,7 @@ FommError
 ├── OutputError       a result cannot be written
 ├── ModelError        a model folder is missing, altered or of another format
 ├── CheckpointError   published weights cannot be read or do not fit the configuration
+├── TrainingError     training cannot start, go on or be resumed
 ├── ParityError       an exported model disagrees with the PyTorch networks
 ├── BackendError      an inference backend is not available or failed
 ├── MotionError       a motion file or a reference cannot be used
@@ -35,6 +36,10 @@ class ModelError(FommError):
 
 class CheckpointError(FommError):
     """Published weights cannot be read or do not fit the configuration."""
+
+
+class TrainingError(FommError):
+    """Training cannot start, go on or be resumed."""
 
 
 class ParityError(FommError):

@@ -58,7 +58,8 @@ class Weights:
     """Where the weights are from.
 
     Attributes:
-        origin: "published" (recognised by its hash), "unknown" (a file of other origin) or "stand-in".
+        origin: "published" (recognised by its hash), "own" (trained by fomm-rt itself, on drawn faces), "unknown"
+            (a file of other origin) or "stand-in".
         file: Name of the checkpoint, or what the stand-in was drawn from.
         sha256: Of the checkpoint file; None for stand-in weights.
         recognised_as: The published file this is, if any.
@@ -78,6 +79,8 @@ class Weights:
         """One phrase for people."""
         if self.origin == "stand-in":
             return f"stand-in weights ({self.file}): untrained, results are abstract patterns"
+        if self.origin == "own":
+            return f"fomm-rt's own checkpoint {self.file}, trained on drawn faces"
         if self.recognised_as:
             return f"{self.recognised_as}, recognised by its SHA-256"
         return f"{self.file}, of unknown origin (its SHA-256 is not that of a published file)"

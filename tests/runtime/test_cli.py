@@ -17,18 +17,22 @@ import numpy as np
 import pytest
 
 from clips import write_clip
+from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Framing, resample
 from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.model_folder import open_model_folder
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
 
 
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, cwd: Path | None = None, model: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fomm_rt", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
     environment.pop("FOMM_RT_MODEL", None)
+    if model is not None:
+        environment["FOMM_RT_MODEL"] = model
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False)
 
 
@@ -63,6 +67,29 @@ def test_json(work: Path) -> None:
     assert document["backend"]["name"] == "onnxruntime-cpu"
     assert any("stand-in" in warning for warning in document["warnings"])
     assert any("no sound" in warning for warning in document["warnings"])
+
+
+def test_without_a_model_the_bundled_one_runs(work: Path) -> None:
+    name = open_bundled_model().manifest.name
+    result = run("animate", "source.png", "clip.mp4", "-o", "r.mp4", cwd=work)
+    assert result.returncode == 0
+    assert f"no model given: using the bundled {name}, which knows drawn faces; for photographs " in result.stderr
+    with VideoReader(work / "r.mp4") as reader:
+        assert (reader.width, reader.timing.frame_count) == (256, 5)
+    result = run("animate", "source.png", "clip.mp4", "-o", "r.gif", "--json", cwd=work)
+    assert json.loads(result.stdout)["model"] == name
+    assert "no model given" not in result.stderr
+    assert json.loads(run("info", "--json", cwd=work).stdout)["name"] == name
+
+
+def test_model_by_environment_variable(work: Path) -> None:
+    name = open_model_folder(work / "m").manifest.name
+    result = run("animate", "source.png", "clip.mp4", "-o", "r.mp4", cwd=work, model="m")
+    assert result.returncode == 0
+    assert f"{name} on CPU" in result.stderr
+    assert "no model given" not in result.stderr
+    assert json.loads(run("info", "--json", cwd=work, model="m").stdout)["name"] == name
+    assert json.loads(run("doctor", "--json", cwd=work, model="m").stdout)["model"]["model"] == name
 
 
 def test_quiet(work: Path) -> None:
@@ -114,7 +141,8 @@ def test_doctor(work: Path) -> None:
     for word in ("onnxruntime-cpu", "libx264", "NVIDIA driver", "ms median", "numpy", "convolution"):
         assert word in result.stdout
     document = json.loads(run("doctor", "--json", cwd=work).stdout)
-    assert "model" not in document
+    assert document["model"]["model"] == open_bundled_model().manifest.name
+    assert document["model"]["latency_ms"] > 0
     assert document["media"]["encode_fps"] > 0
     backends = {b["name"]: b for b in document["backends"]}
     assert set(backends) == {"onnxruntime-cuda", "onnxruntime-cpu"}
@@ -132,7 +160,7 @@ def test_doctor_goes_on_past_what_fails(work: Path) -> None:
 
 
 def test_help_and_version() -> None:
-    for command in ([], ["animate"], ["info"], ["doctor"], ["export"]):
+    for command in ([], ["demo"], ["animate"], ["info"], ["doctor"], ["export"]):
         result = run(*command, "--help")
         assert result.returncode == 0
         assert "Usage: fomm-rt" in result.stdout
@@ -154,7 +182,6 @@ def test_completion_script() -> None:
     "arguments",
     [
         ["animate"],
-        ["animate", "source.png", "clip.mp4", "-o", "r.mp4"],
         ["animate", "source.png", "clip.mp4", "-m", "m"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--panel", "--explain"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--source-crop", "1,2,3"],
@@ -164,6 +191,8 @@ def test_completion_script() -> None:
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--best-frame", "9" * 5000],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--threads", "1000000"],
         ["animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "--unknown"],
+        ["demo", "--also", "source.png"],
+        ["demo", "folder"],
         ["export"],
         ["export", "a.pth.tar", "--stand-in"],
         ["dance"],
@@ -173,7 +202,7 @@ def test_wrong_usage(work: Path, arguments: list[str]) -> None:
     before = names(work)
     result = run(*arguments, cwd=work)
     assert result.returncode == 2
-    assert "Usage: fomm-rt" in result.stderr
+    assert "Usage: fomm-rt" in result.stderr or "requires 2 arguments" in result.stderr
     assert names(work) == before
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fomm_rt.cli.model import ModelOption, announce, say_bundled
 from fomm_rt.cli.options import AsJson, BackendName, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
@@ -23,10 +24,7 @@ def animate(
         Path,
         typer.Option("--output", "-o", help=f"The result; its ending chooses the format: {OUTPUT_FORMATS}."),
     ],
-    model: Annotated[
-        Path,
-        typer.Option("--model", "-m", envvar="FOMM_RT_MODEL", help="A model folder made by fomm-rt export."),
-    ],
+    model: ModelOption = None,
     source_crop: Annotated[
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Use this part of the source.", rich_help_panel=SOURCE),
@@ -96,6 +94,8 @@ def animate(
 
     For example:
 
+    fomm-rt animate drawing.png talking.mp4 -o result.mp4
+
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
 
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o why.mp4 --explain
@@ -122,13 +122,9 @@ def animate(
             driving_framing=driving_framing,
             threads=threads,
         ) as animator:
-            terminal.say(f"{animator.manifest.name} on {animator.backend.device} ({animator.backend.name})")
-            terminal.say(f"  {animator.backend.reason}")
-            if animator.manifest.weights.origin == "stand-in":
-                terminal.warn(
-                    f"{model} has stand-in weights: it was never trained, so the result is an abstract pattern "
-                    "that shows the engine at work, not an animated picture"
-                )
+            if model is None:
+                say_bundled(terminal, animator)
+            announce(terminal, animator, model)
             with terminal.frames() as progress:
                 report = animate_file(
                     animator,

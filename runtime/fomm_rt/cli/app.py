@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from fomm_rt.cli.animate import animate
+from fomm_rt.cli.demo import demo
 from fomm_rt.cli.doctor import doctor
 from fomm_rt.cli.info import info
 from fomm_rt.version import __version__
@@ -37,7 +38,7 @@ def build_app() -> typer.Typer:
     """Assembles the command line."""
     app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(_callback)
-    for command in (animate, info, doctor):
+    for command in (demo, animate, info, doctor):
         app.command()(command)
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
         app.command(entry.name)(entry.load())

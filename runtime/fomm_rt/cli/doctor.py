@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
 from fomm_rt import doctor as examination
 from fomm_rt import nvidia_driver
+from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendName
 from fomm_rt.cli.terminal import running
 
@@ -18,10 +18,7 @@ Found = TypeVar("Found")
 
 
 def doctor(
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", envvar="FOMM_RT_MODEL", help="Time this model folder too."),
-    ] = None,
+    model: ModelOption = None,
     backend: BackendName = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -44,8 +41,8 @@ def doctor(
         report.add("export", "missing_for_export", examination.missing_for_export, _export_lines)
         report.add("codecs", "codecs", examination.codecs, _codec_lines)
         report.add("H.264, 256×256", "media", examination.time_media, _media_lines)
-        if model is not None:
-            report.add(f"a frame of {model}", "model", lambda: examination.time_model(model, backend), _model_lines)
+        title = f"a frame of {'the bundled model' if model is None else model}"
+        report.add(title, "model", lambda: examination.time_model(model, backend), _model_lines)
         terminal.result("\n".join(report.lines), report.document)
         if report.failed:
             raise typer.Exit(1)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson
 from fomm_rt.cli.terminal import running
 
 
 def info(
-    model: Annotated[Path, typer.Argument(help="A model folder made by fomm-rt export.")],
+    model: ModelArgument = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe a model folder and check its files.
 
     For example:
 
+    fomm-rt info
+
     fomm-rt info models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
+        from fomm_rt.bundled import open_bundled_model
         from fomm_rt.model_folder import open_model_folder
 
-        manifest = open_model_folder(model).manifest
+        manifest = (open_bundled_model() if model is None else open_model_folder(model)).manifest
         jacobians = "with jacobians" if manifest.has_jacobians else "without jacobians"
         lines = [
             f"{manifest.name} (model format {manifest.format_version})",

@@ -85,15 +85,15 @@ class Terminal:
             ) from error
 
     @contextmanager
-    def frames(self) -> Iterator[FrameProgress]:
-        """Shows frames, frames per second and remaining time while a clip is worked on."""
+    def frames(self, counted: str = "frames") -> Iterator[FrameProgress]:
+        """Shows how many frames (or whatever is counted) are done, how many per second and the remaining time."""
         if self.quiet:
             yield lambda _stage, _done, _total: None
         elif self.err.is_terminal:
             with _bar(self.err) as bar:
-                yield _BarProgress(bar)
+                yield _BarProgress(bar, counted)
         else:
-            yield _PlainProgress(self.err)
+            yield _PlainProgress(self.err, counted)
 
 
 def _console(stderr: bool) -> Console:
@@ -103,41 +103,52 @@ def _console(stderr: bool) -> Console:
 
 
 class _BarProgress:
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, counted: str) -> None:
         self._bar = bar
+        self._unit = _per_second(counted)
         self._tasks: dict[str, TaskID] = {}
-        self._start: dict[str, float] = {}
+        self._start: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         if stage not in self._tasks:
             for earlier in self._tasks.values():
                 self._bar.update(earlier, visible=False)
             self._tasks[stage] = self._bar.add_task(stage, total=total, speed="")
-            self._start[stage] = perf_counter()
-        elapsed = perf_counter() - self._start[stage]
-        # The first frame is done when the clock starts.
-        speed = f"{(done - 1) / elapsed:.1f} fps" if done > 1 and elapsed > 0 else ""
+            self._start[stage] = (perf_counter(), done)
+        start, first = self._start[stage]
+        elapsed = perf_counter() - start
+        # The first is done when the clock starts.
+        speed = f"{(done - first) / elapsed:.1f} {self._unit}" if done > first and elapsed > 0 else ""
         self._bar.update(self._tasks[stage], completed=done, total=total, speed=speed)
 
 
 class _PlainProgress:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, counted: str) -> None:
         self._console = console
+        self._counted = counted
         self._stage = ""
+        self._first = 0
         self._start = self._last = perf_counter()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = perf_counter()
         if stage != self._stage:
-            self._stage, self._start, self._last = stage, now, now
-            self._console.print(f"{stage}{f' {total} frames' if total else ''}", markup=False)
+            self._stage, self._start, self._last, self._first = stage, now, now, done
+            self._console.print(f"{stage}{f' {total} {self._counted}' if total else ''}", markup=False)
             return
         if now - self._last < PLAIN_LINE_EVERY_S:
             return
         self._last = now
-        fps = (done - 1) / (now - self._start)
-        remaining = f", {(total - done) / fps:.0f} s remaining" if total and total >= done else ""
-        self._console.print(f"{stage}: {done}/{total or '?'} frames, {fps:.1f} fps{remaining}", markup=False)
+        speed = (done - self._first) / (now - self._start)
+        remaining = f", {(total - done) / speed:.0f} s remaining" if total and total >= done and speed else ""
+        self._console.print(
+            f"{stage}: {done}/{total or '?'} {self._counted}, {speed:.1f} {_per_second(self._counted)}{remaining}",
+            markup=False,
+        )
+
+
+def _per_second(counted: str) -> str:
+    return "fps" if counted == "frames" else f"{counted}/s"
 
 
 def _bar(console: Console) -> Progress:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -77,6 +79,16 @@ def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> No
         OutputError: If the ending is another, the picture is too large for the format, or the file cannot be
             written.
     """
+    with staged_picture(path, pixels) as staged:
+        staged.commit()
+
+
+@contextmanager
+def staged_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Iterator[StagedOutput]:
+    """As `write_picture`, but the complete picture waits under a temporary name for `commit`.
+
+    This is how a picture appears together with another result or not at all.
+    """
     target = Path(path)
     encoding = _ENCODINGS.get(target.suffix.lower())
     if encoding is None:
@@ -89,7 +101,7 @@ def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> No
     with StagedOutput(target) as staged:
         with reporting_failures(target):
             staged.path.write_bytes(content)
-        staged.commit()
+        yield staged
 
 
 def _encode(target: Path, pixels: NDArray[np.uint8], suffix: str, options: list[int]) -> bytes:

@@ -1,0 +1,57 @@
+"""Draws README's pictures with the bundled model.
+
+    python benchmarks/readme_pictures.py results/demo
+
+contact-sheet.jpg   the contact sheet that `make demo` left in results/demo, smaller
+explain.jpg         how one frame comes about, for a bundled avatar and a moment of the bundled performance
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+from fomm_rt.animator import Animator
+from fomm_rt.bundled import bundled_avatars, bundled_performance
+from fomm_rt.framing import Image
+from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.views import explanation_view
+
+PICTURES = Path(__file__).parent / "pictures"
+CONTACT_SHEET_WIDTH = 1260
+AVATAR = "goatee"
+MOMENT = 60
+"""Number of the performance's frame that is explained."""
+
+
+def main() -> None:
+    """Writes both pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("demo", type=Path, help="the folder of a demo's results")
+    demo = parser.parse_args().demo
+    sheet = read_picture(demo / "contact-sheet.png")
+    height = round(sheet.shape[0] * CONTACT_SHEET_WIDTH / sheet.shape[1])
+    smaller = cv2.resize(sheet, (CONTACT_SHEET_WIDTH, height), interpolation=cv2.INTER_AREA)
+    write_picture(PICTURES / "contact-sheet.jpg", smaller.astype("uint8"))
+    write_picture(PICTURES / "explain.jpg", _explanation())
+
+
+def _explanation() -> Image:
+    avatar = next(path for path in bundled_avatars() if path.stem == AVATAR)
+    with Animator.load() as animator, VideoReader(bundled_performance()) as performance:
+        animator.set_source(read_picture(avatar))
+        for number, frame in enumerate(performance):
+            if number == 0:
+                animator.set_reference(frame.pixels)
+            if number == MOMENT:
+                explanation = animator.explain(frame.pixels)
+                driving = animator.frame_driving(frame.pixels)
+                return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
+    raise SystemExit(f"the performance has no frame {MOMENT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Training batches: which frames, and which pairs among them; the same for the same seed and step."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fomm_export.training.drawn_groups import IDENTITIES, POSES, DrawnGroup
+
+CONTRAST = 0.15
+BRIGHTNESS = 0.08
+NOISE = 0.02
+"""Largest standard deviation of the sensor noise that detectors are to be steady under."""
+
+
+class Batch(NamedTuple):
+    """F frames and P pairs among them.
+
+    A pair names a source frame, the driving frame of the same pose (the reference of relative motion), a driving
+    frame, and the truth: the source's identity in the driving frame's pose. Where source and driving identity are
+    the same, relative motion equals absolute motion.
+
+    Attributes:
+        frames: (F, 3, S, S) in [0, 1], as drawn.
+        detector_frames: The same with light and noise of a camera.
+        landmarks: (F, K, 2).
+        jacobians: (F, K, 2, 2).
+        boxes: (F, R, 4) as fractions of the side.
+        bodies: (F, s, s) uint8, see `DrawnGroup`.
+        points: (F, 3, s, s).
+        views: (F, 2, 2, 4).
+        pairs: (P, 4) int64: source, reference, driving, truth.
+    """
+
+    frames: Tensor
+    detector_frames: Tensor
+    landmarks: Tensor
+    jacobians: Tensor
+    boxes: Tensor
+    bodies: Tensor
+    points: Tensor
+    views: Tensor
+    pairs: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class Groups(Protocol):
+    """Anything with a length and groups by number."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, index: int, /) -> DrawnGroup:
+        """Group `index`, from 0."""
+
+
+def draw_batch(
+    groups: Groups,
+    seed: int,
+    step: int,
+    size: int,
+    per_batch: int,
+    pairs: int,
+    other_identity: float = 0.5,
+) -> Batch:
+    """Draws two identities in two poses from each of `per_batch` groups, and pairs among them.
+
+    Args:
+        groups: To draw from.
+        seed, step: Fix every choice.
+        size: Side of the frames in pixels; drawn frames are averaged down to it.
+        per_batch: Groups in the batch; each gives 4 frames.
+        pairs: From each group, at most 8.
+        other_identity: Share of pairs driven by another identity, between 0 and 1.
+    """
+    rng = np.random.default_rng((seed, step))
+    names = [field.name for field in fields(DrawnGroup)]
+    drawn: dict[str, list[Any]] = {name: [] for name in names}
+    chosen = []
+    for slot, index in enumerate(rng.choice(len(groups), per_batch, replace=len(groups) < per_batch)):
+        group = groups[int(index)]
+        identities = np.sort(rng.choice(IDENTITIES, 2, replace=False))
+        poses = np.sort(rng.choice(POSES, 2, replace=False))
+        corner = np.ix_(identities, poses)
+        for name in names:
+            array = getattr(group, name)
+            drawn[name].append(array[corner].reshape(4, *array.shape[2:]))
+        chosen.append(4 * slot + _draw_pairs(rng, pairs, other_identity))
+    arrays = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in drawn.items()}
+    pictures = arrays.pop("frames").permute(0, 3, 1, 2).float().div_(255)
+    if pictures.shape[-1] != size:
+        pictures = F.interpolate(pictures, (size, size), mode="area")
+    return Batch(
+        frames=pictures,
+        detector_frames=_camera(pictures, rng),
+        pairs=torch.from_numpy(np.concatenate(chosen)),
+        **{name: array if array.dtype == torch.uint8 else array.float() for name, array in arrays.items()},
+    )
+
+
+def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float) -> np.ndarray:
+    """(pairs, 4) among frames numbered identity · 2 + pose."""
+    everything = [(a, b, i) for a in (0, 1) for b in (0, 1) for i in (0, 1)]
+    probabilities = np.array([other_identity if a != b else 1 - other_identity for a, b, _ in everything])
+    picked = rng.choice(len(everything), pairs, replace=False, p=probabilities / probabilities.sum())
+    rows = []
+    for a, b, i in (everything[n] for n in picked):
+        j = 1 - i
+        rows.append((2 * a + i, 2 * b + i, 2 * b + j, 2 * a + j))
+    return np.array(rows, np.int64)
+
+
+def _camera(frames: Tensor, rng: np.random.Generator) -> Tensor:
+    """Frames with the contrast, brightness and noise of a camera, each frame its own."""
+
+    def uniform(bound: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(-bound, bound, (len(frames), 1, 1, 1)).astype(np.float32))
+
+    noise = torch.from_numpy(rng.standard_normal(frames.shape, np.float32))
+    level = uniform(NOISE).abs()
+    lit = (frames - 0.5) * (1 + uniform(CONTRAST)) + 0.5 + uniform(BRIGHTNESS)
+    return (lit + level * noise).clamp(0, 1)

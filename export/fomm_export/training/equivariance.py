@@ -1,0 +1,96 @@
+"""Random smooth deformations of a frame, under which keypoints have to move along.
+
+transform(z) = A z + b + Σ_i w_i φ(‖z − c_i‖²), φ(q) = ½ q log q: a thin-plate spline over control points c_i.
+
+Source: Siarohin et al. 2019, section 3.1, "equivariance constraint".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fomm_export.geometry import coordinate_grid, inverse_2x2, transform_points, warp
+from fomm_export.keypoint_detector import Keypoints
+
+SIGMA_AFFINE = 0.05
+SIGMA_TPS = 0.005
+CONTROL_POINTS = 5
+SMALLEST_SQUARE = 1e-12
+
+
+@dataclass(frozen=True)
+class RandomTransform:
+    """One thin-plate spline for each frame of a batch.
+
+    Attributes:
+        affine: (N, 2, 2).
+        shift: (N, 2).
+        control_points: (C, 2).
+        weights: (N, C, 2).
+    """
+
+    affine: Tensor
+    shift: Tensor
+    control_points: Tensor
+    weights: Tensor
+
+    @classmethod
+    def draw(cls, frames: int, generator: torch.Generator, device: torch.device) -> RandomTransform:
+        """Draws a transform for each frame, as strong as the published ones; same generator state, same transforms."""
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator).to(device)
+
+        return cls(
+            affine=torch.eye(2, device=device) + SIGMA_AFFINE * normal(frames, 2, 2),
+            shift=SIGMA_AFFINE * normal(frames, 2),
+            control_points=coordinate_grid(CONTROL_POINTS, CONTROL_POINTS).reshape(-1, 2).to(device),
+            weights=SIGMA_TPS * normal(frames, CONTROL_POINTS**2, 2),
+        )
+
+    def points(self, points: Tensor) -> Tensor:
+        """(N, P, 2) -> transformed (N, P, 2)."""
+        offset = points[:, :, None] - self.control_points  # (N, P, C, 2)
+        square = offset.square().sum(dim=-1).clamp_min(SMALLEST_SQUARE)
+        bend = (0.5 * square * square.log()) @ self.weights  # (N, P, 2)
+        return transform_points(self.affine[:, None], points) + self.shift[:, None] + bend
+
+    def jacobian(self, points: Tensor) -> Tensor:
+        """(N, P, 2) -> derivative of the transform there, (N, P, 2, 2): row the result, column the variable."""
+        offset = points[:, :, None] - self.control_points
+        square = offset.square().sum(dim=-1).clamp_min(SMALLEST_SQUARE)
+        slope = offset * (square.log() + 1)[..., None]  # (N, P, C, 2): ∂φ/∂z
+        return self.affine[:, None] + torch.einsum("nca,npcb->npab", self.weights, slope)
+
+    def frames(self, frames: Tensor) -> Tensor:
+        """(N, 3, H, W) sampled along the transform, so that content at transform(z) comes to lie at z."""
+        height, width = frames.shape[2:]
+        grid = coordinate_grid(height, width).to(frames).reshape(1, -1, 2).expand(len(frames), -1, -1)
+        sampled = self.points(grid).reshape(-1, height, width, 2)
+        # The border is reflected: black corners would be a feature to hold on to.
+        reflected = 1 - ((sampled + 1).remainder(4) - 2).abs()
+        return warp(frames, reflected, align_corners=True)
+
+
+def equivariance_loss(
+    keypoints: Keypoints, transformed: Keypoints, transform: RandomTransform
+) -> tuple[Tensor, Tensor]:
+    """How far the keypoints of a deformed frame are from the deformed keypoints of the frame.
+
+    Args:
+        keypoints: Of the frames, N of them.
+        transformed: Of `transform.frames(frames)`.
+        transform: The deformation.
+
+    Returns:
+        mean |d − T(d')| in grid units, and mean |1 − J⁻¹ · T'(d') · J'|; the second is 0 without jacobians.
+    """
+    value = (keypoints.value - transform.points(transformed.value)).abs().mean()
+    if keypoints.jacobian is None or transformed.jacobian is None:
+        return value, value.new_zeros(())
+    moved = transform.jacobian(transformed.value) @ transformed.jacobian
+    identity = torch.eye(2, device=value.device)
+    return value, (identity - inverse_2x2(keypoints.jacobian) @ moved).abs().mean()

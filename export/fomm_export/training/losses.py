@@ -1,0 +1,112 @@
+"""Losses between a prediction and the rendered truth, and between found and true keypoints.
+
+The paper compares features of a pretrained VGG. No network with a licence to build on is at hand here, so structure
+is compared directly: absolute differences, gradients and structural similarity over a pyramid of resolutions.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fomm_export.keypoint_detector import Keypoints
+
+SSIM_WINDOW = 7
+SSIM_C1 = 0.01**2
+SSIM_C2 = 0.03**2
+
+
+def reconstruction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, scales: int) -> tuple[Tensor, Tensor]:
+    """Weighted absolute differences of values and of gradients, averaged over a pyramid.
+
+    Args:
+        prediction, truth: (N, 3, S, S) in [0, 1].
+        weight: (N, 1, S, S), mean about 1: how much a pixel counts.
+        scales: Levels of the pyramid, each half the resolution of the one before.
+
+    Returns:
+        The two means: of values, of gradients.
+    """
+    values, gradients = [], []
+    difference = prediction - truth  # both losses are linear in it
+    for level in range(scales):
+        if level:
+            difference, weight = F.avg_pool2d(difference, 2), F.avg_pool2d(weight, 2)
+        values.append((difference.abs() * weight).mean())
+        right = (difference[..., 1:] - difference[..., :-1]).abs() * weight[..., 1:]
+        down = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weight[..., 1:, :]
+        gradients.append(right.mean() + down.mean())
+    return torch.stack(values).mean(), torch.stack(gradients).mean()
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity of (N, 3, H, W) pictures in [0, 1] -> scalar, 1 when equal; every second 7×7 window.
+
+    Source: Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, SSIM_WINDOW, stride=2)
+
+    mean_a, mean_b = mean(a), mean(b)
+    variance_a = mean(a * a) - mean_a * mean_a
+    variance_b = mean(b * b) - mean_b * mean_b
+    covariance = mean(a * b) - mean_a * mean_b
+    numerator = (2 * mean_a * mean_b + SSIM_C1) * (2 * covariance + SSIM_C2)
+    denominator = (mean_a.square() + mean_b.square() + SSIM_C1) * (variance_a + variance_b + SSIM_C2)
+    return (numerator / denominator).mean()
+
+
+def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean absolute differences of (N, K, 2) values and (N, K, 2, 2) jacobians from those of the renderer."""
+    difference = (keypoints.value - value).abs().mean()
+    if keypoints.jacobian is None:
+        return difference, difference.new_zeros(())
+    return difference, (keypoints.jacobian - jacobian).abs().mean()
+
+
+def flow_loss(deformation: Tensor, bodies: Tensor, points: Tensor, views: Tensor, boxes: Tensor) -> Tensor:
+    """Mean absolute difference of a deformation from the renderer's own, over pixels of head and torso.
+
+    Left out are eyes and mouth, whose surfaces expression deforms, and what lay outside of the source; the background
+    is free to be filled from anywhere.
+
+    Args:
+        deformation: (N, s, s, 2), (x, y) in [-1, 1].
+        bodies: (N, s, s) uint8 of the truth: 0 background, 1 head, 2 torso.
+        points: (N, 3, s, s) of the truth: where on that body.
+        views: (N, 2, 2, 4) of the source: head's and torso's coordinates to picture positions.
+        boxes: (N, R, 4) of the truth: eyes and mouth, as fractions of the side.
+    """
+    solid = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)  # (N, 4, s, s)
+    flows = torch.einsum("nbij,njhw->nbhwi", views, solid)  # (N, 2, s, s, 2)
+    flow = torch.where((bodies == 2)[..., None], flows[:, 1], flows[:, 0])
+    counts = (bodies > 0) & (flow.abs() < 1).all(dim=-1)
+    counts &= ~_inside(boxes, bodies.shape[-1])[:, 0]
+    difference = (deformation - flow).abs().mean(dim=-1)
+    return (difference * counts).sum() / counts.sum().clamp_min(1)
+
+
+def region_weight(boxes: Tensor, size: int, factor: float) -> Tensor:
+    """A weight map of mean 1 in which pixels of eyes and mouth count `factor` times as much.
+
+    Args:
+        boxes: (N, R, 4) x0, y0, x1, y1 as fractions of the picture's side.
+        size: Side of the map in pixels.
+        factor: From 1.
+
+    Returns:
+        (N, 1, size, size).
+    """
+    weight = 1 + (factor - 1) * _inside(boxes, size).float()
+    return weight / weight.mean(dim=(2, 3), keepdim=True)
+
+
+def _inside(boxes: Tensor, size: int) -> Tensor:
+    """(N, R, 4) boxes as fractions -> (N, 1, size, size): whether a pixel's centre lies in any of them."""
+    centre = (torch.arange(size, device=boxes.device) + 0.5) / size
+    x0, y0, x1, y1 = (boxes[..., i, None] for i in range(4))  # (N, R, 1)
+    across = (centre >= x0) & (centre <= x1)  # (N, R, size)
+    along = (centre >= y0) & (centre <= y1)
+    return (along[..., :, None] & across[..., None, :]).any(dim=1, keepdim=True)

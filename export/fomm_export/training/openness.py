@@ -1,0 +1,60 @@
+"""How far mouth and eyes are open in a picture of a known face: as far as in the rendering that looks most like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fomm_export.faces import Identity, Pose, feature_boxes, render_picture
+
+Picture = npt.NDArray[np.uint8]
+
+STEPS = 9
+"""Renderings between shut and wide open that a picture is compared with."""
+
+
+@dataclass(frozen=True)
+class Openness:
+    """0 shut, 1 wide open; `eyes` is (left, right) in the picture."""
+
+    mouth: float
+    eyes: tuple[float, float]
+
+
+def openness_of(pose: Pose) -> Openness:
+    """What a pose says."""
+    return Openness(pose.mouth_open, (1 - pose.blink_left, 1 - pose.blink_right))
+
+
+def find_openness(picture: Picture, identity: Identity, pose: Pose) -> Openness:
+    """Reads openness off a picture.
+
+    Args:
+        picture: (S, S, 3) uint8, of the identity in about this pose.
+        identity: Who.
+        pose: Doing what; how far mouth and eyes are open in it does not matter for their own regions.
+    """
+    size = len(picture)
+    boxes = feature_boxes(identity, pose, size)
+    steps = np.linspace(0, 1, STEPS)
+    errors: dict[str, list[float]] = {name: [] for name in boxes}
+    for step in steps:
+        # Features do not reach into each other's boxes, so one rendering serves all three.
+        posed = replace(pose, mouth_open=float(step), blink_left=float(1 - step), blink_right=float(1 - step))
+        rendering = render_picture(identity, posed, size)
+        for name, (x0, y0, x1, y1) in boxes.items():
+            difference = picture[y0:y1, x0:x1].astype(np.float32) - rendering[y0:y1, x0:x1]
+            errors[name].append(float(np.square(difference).sum()))
+    return Openness(_lowest(errors["mouth"]), (_lowest(errors["eye_left"]), _lowest(errors["eye_right"])))
+
+
+def _lowest(errors: list[float]) -> float:
+    """Where on [0, 1] errors are lowest: the bottom of the parabola through the least and its neighbours."""
+    best = int(np.argmin(errors))
+    if not 0 < best < len(errors) - 1:
+        return best / (len(errors) - 1)
+    before, at, after = errors[best - 1 : best + 2]
+    bend = before - 2 * at + after
+    return (best + (0.5 * (before - after) / bend if bend > 0 else 0)) / (len(errors) - 1)

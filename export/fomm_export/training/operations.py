@@ -1,0 +1,41 @@
+"""How many multiply-accumulates the convolutions of an exported model take."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import onnx
+
+from fomm_rt.errors import ModelError
+from fomm_rt.model_folder import open_model_folder
+
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+
+
+def multiply_accumulates(model: Path) -> dict[str, int]:
+    """Network name -> multiply-accumulates of its convolutions for a batch of one.
+
+    Every weight of a Conv is used once for each of its output pixels, of a ConvTranspose for each input pixel.
+
+    Raises:
+        ModelError: Not a model folder.
+    """
+    folder = open_model_folder(model)
+    return {network: _count(folder.network_path(network)) for network in folder.manifest.networks}
+
+
+def _count(path: Path) -> int:
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    graph = model.graph
+    values = [*graph.input, *graph.value_info, *graph.output]
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+    weights = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type in CONVOLUTIONS:
+            pixels = math.prod(shapes[node.output[0] if node.op_type == "Conv" else node.input[0]][2:])
+            if not pixels:
+                raise ModelError(f"{path}: the shape of {node.output[0]} is not known; export the model again")
+            total += pixels * weights[node.input[1]]
+    return total

@@ -1,0 +1,142 @@
+"""From a finished training run to what the packages carry: checkpoint, exported model, avatars, performance, card.
+
+    python -m fomm_export.training.publish training
+
+writes, in a checkout,
+
+export/fomm_export/checkpoints/NAME.safetensors   the weights
+export/fomm_export/checkpoints/NAME.md            the model card, measured now
+runtime/fomm_rt/bundled/model/                    the exported model
+runtime/fomm_rt/bundled/avatars/*.png             faces never trained on
+runtime/fomm_rt/bundled/performance.mp4           what drives them
+
+Everything is made and measured in a temporary folder first.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from fomm_export.configuration import OWN_CHECKPOINTS, load_configuration
+from fomm_export.export_model import export_checkpoint
+from fomm_export.faces import draw_identity, draw_performance, render_picture
+from fomm_export.training.drawn_faces import DRAWN_FACES
+from fomm_export.training.measures import PAIRS, measure
+from fomm_export.training.model_card import model_card
+from fomm_export.training.recipe import Recipe
+from fomm_export.training.run_folder import RECIPE_NAME, recipe_text
+from fomm_export.training.training_state import load_training_state
+from fomm_rt import bundled
+from fomm_rt.errors import FommError, OutputError, TrainingError
+from fomm_rt.media.pictures import write_picture
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_writer import open_writer
+
+SUPERSAMPLE = 3
+FRAME_RATE = 25
+PERFORMANCE_FRAMES = 7 * FRAME_RATE
+PERFORMANCE_SEED = (1 << 41) + 5
+DRIVER_SEED = (1 << 33) + 12
+AVATAR_SEEDS = {
+    "bun": (1 << 33) + 16,
+    "curls": (1 << 33) + 33,
+    "dog": (1 << 33) + 20,
+    "fox": (1 << 33) + 3,
+    "goatee": (1 << 33) + 35,
+    "long-hair": (1 << 33) + 27,
+    "round-glasses": (1 << 33) + 22,
+}
+"""Name of the picture to the identity's seed; none below 2**31, where training draws from."""
+
+
+def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> None:
+    """Publishes the checkpoint of a finished run.
+
+    Args:
+        folder: Of the run.
+        recipe: Which the run followed.
+        pairs: To measure.
+
+    Raises:
+        TrainingError: The run is not finished, or followed another recipe.
+        FommError: The checkpoint cannot be exported or something not be written.
+    """
+    configuration = load_configuration(recipe.name)
+    _check_finished(folder, recipe)
+    checkpoint = folder / f"{recipe.name}.safetensors"
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary)
+        # The model is named after its folder.
+        model = export_checkpoint(checkpoint, made / recipe.name, progress=print).path
+        draw_performance_video(made / "performance.mp4", recipe.frame_size)
+        draw_avatars(made / "avatars", recipe.frame_size)
+        print(f"measuring {pairs} pairs")
+        measures = measure(model, pairs)
+        notes = OWN_CHECKPOINTS / f"{recipe.name}.notes.md"
+        card = model_card(
+            folder,
+            recipe,
+            configuration,
+            model,
+            measures,
+            notes.read_text(encoding="utf-8") if notes.is_file() else "",
+        )
+        try:
+            shutil.copyfile(checkpoint, OWN_CHECKPOINTS / checkpoint.name)
+            (OWN_CHECKPOINTS / f"{recipe.name}.md").write_text(card, encoding="utf-8")
+            for name, source in (("model", model), ("avatars", made / "avatars")):
+                shutil.rmtree(bundled.FOLDER / name, ignore_errors=True)
+                shutil.copytree(source, bundled.FOLDER / name)
+            shutil.copyfile(made / "performance.mp4", bundled.FOLDER / "performance.mp4")
+        except OSError as error:
+            raise OutputError(f"{error.filename}: cannot be written ({error.strerror}); publish again") from error
+    for name, value, target, met in measures.rows():
+        print(f"{name:24}{value:8.3f}  {target}{'' if met else '  not met'}")
+
+
+def draw_avatars(folder: Path, size: int) -> None:
+    """Draws the bundled avatars in the performance's first pose."""
+    pose = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)[0]
+    for name, seed in AVATAR_SEEDS.items():
+        write_picture(folder / f"{name}.png", render_picture(draw_identity(seed), pose, size, supersample=SUPERSAMPLE))
+
+
+def draw_performance_video(path: Path, size: int) -> None:
+    """Draws the performance that drives the avatars."""
+    driver = draw_identity(DRIVER_SEED)
+    performance = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)
+    with open_writer(path, Timing.constant(Fraction(FRAME_RATE), len(performance)), audio_from=None) as writer:
+        for number, pose in enumerate(performance):
+            writer.write(render_picture(driver, pose, size, supersample=SUPERSAMPLE), Fraction(number, FRAME_RATE))
+        writer.commit()
+
+
+def _check_finished(folder: Path, recipe: Recipe) -> None:
+    try:
+        followed = (folder / RECIPE_NAME).read_text(encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{folder}: holds no training run; train with: fomm-rt train -o {folder}") from error
+    if followed != recipe_text(load_configuration(recipe.name), recipe):
+        raise TrainingError(
+            f"{folder}: its run followed another recipe than {recipe.name}'s; train into another folder"
+        )
+    step = load_training_state(folder / "training.state", torch.device("cpu")).get("step")
+    if step != recipe.steps:
+        raise TrainingError(
+            f"{folder}: its run stands at step {step} of {recipe.steps}; finish it with: fomm-rt train -o {folder}"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m fomm_export.training.publish FOLDER")
+    try:
+        publish(Path(sys.argv[1]))
+    except FommError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,248 @@
+"""One optimiser step after the other: losses of a batch, gradients, running mean of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fomm_export.configuration import Configuration
+from fomm_export.generator import Generator
+from fomm_export.geometry import inverse_2x2, warp
+from fomm_export.keypoint_detector import KeypointDetector, Keypoints
+from fomm_export.training.batches import Batch
+from fomm_export.training.discriminator import (
+    MultiScaleDiscriminator,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
+from fomm_export.training.equivariance import RandomTransform, equivariance_loss
+from fomm_export.training.initialization import measure_statistics, pass_colours, start_at_identity
+from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_export.training.recipe import Recipe, Stage
+from fomm_rt.errors import TrainingError
+
+BETAS = (0.9, 0.999)
+DISCRIMINATOR_BETAS = (0.5, 0.999)
+LARGEST_GRADIENT = 5.0
+PYRAMID_SCALES = 3
+
+
+class Trainer:
+    """Networks, optimisers and running mean of one run.
+
+    Args:
+        configuration: Architecture.
+        recipe: What to do.
+        device: Where.
+    """
+
+    def __init__(self, configuration: Configuration, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.configuration = configuration
+        self.recipe = recipe
+        self.device = device
+        self.step = 0
+        self.size = recipe.stages[0].size
+        self.detector, self.generator = self._build(self.size)
+        start_at_identity(self.detector)
+        pass_colours(self.generator)
+        self.discriminator = MultiScaleDiscriminator().to(device)
+        self.optimizer = torch.optim.Adam([*self.detector.parameters(), *self.generator.parameters()], betas=BETAS)
+        self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), betas=DISCRIMINATOR_BETAS)
+        self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+
+    def measure_statistics(self, batches: Iterable[Batch]) -> None:
+        """Gives the generator's norms their statistics; to be called once, before the first step."""
+        measure_statistics(self.generator, (batch.frames.to(self.device) for batch in batches))
+        self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Takes the step on a batch and returns every loss by name, unweighted.
+
+        Raises:
+            TrainingError: A loss is no longer finite.
+        """
+        stage, number = self.recipe.stage_at(self.step)
+        self._resize(stage.size)
+        self._set_learning_rate(stage, number)
+        self.detector.train(stage.batch_statistics)
+        self.generator.eval()
+        self.generator.dense_motion_network.train(stage.batch_statistics)
+        batch = batch.to(self.device)
+        losses, prediction, truth = self._losses(batch, stage)
+        weights = stage.weights
+        if weights.adversarial or weights.feature_matching:
+            judged = self.discriminator(prediction)
+            with torch.no_grad():
+                real = self.discriminator(truth)
+            losses["adversarial"] = adversarial_loss(judged)
+            losses["feature_matching"] = feature_matching_loss(real, judged)
+        total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
+        if not math.isfinite(total.item()):
+            raise TrainingError(
+                f"the loss of step {self.step} is not finite: expected a falling one; the last state is kept. "
+                "Lower the recipe's learning rate and train into another folder (-o)"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        parameters = [*self.detector.parameters(), *self.generator.parameters()]
+        norm = nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+        if not math.isfinite(norm.item()):
+            raise TrainingError(
+                f"the gradient of step {self.step} is not finite; the last state is kept. "
+                "Lower the recipe's learning rate and train into another folder (-o)"
+            )
+        self.optimizer.step()
+        if weights.adversarial or weights.feature_matching:
+            losses["discriminator"] = self._train_discriminator(prediction.detach(), truth)
+        self._update_mean()
+        self.step += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def _losses(self, batch: Batch, stage: Stage) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        keypoints = self.detector(batch.detector_frames)
+        losses: dict[str, Tensor] = {}
+        losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
+        losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints)
+
+        if stage.true_keypoints:
+            keypoints = Keypoints(batch.landmarks, batch.jacobians if self.configuration.estimate_jacobian else None)
+        source_index, reference_index, driving_index, truth_index = batch.pairs.unbind(dim=1)
+        source, truth = batch.frames[source_index], batch.frames[truth_index]
+        kp_source = _take(keypoints, source_index)
+        kp_driving = relative_motion(kp_source, _take(keypoints, reference_index), _take(keypoints, driving_index))
+        generator, motion_network = self.generator, self.generator.dense_motion_network
+        motion = motion_network(source, kp_source, kp_driving)
+        features = generator.warp_features(generator.encode(source), motion.deformation)
+        if motion.occlusion_map is not None:
+            features = generator.mask_features(features, motion.occlusion_map)
+        prediction = generator.decode(features)
+
+        weight = region_weight(batch.boxes[truth_index], stage.size, stage.weights.region)
+        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
+        losses["ssim"] = 1 - ssim(prediction, truth)
+        warped = warp(motion_network.down(source), motion.deformation, generator.align_corners)
+        if stage.weights.flow:
+            losses["flow"] = flow_loss(
+                motion.deformation,
+                batch.bodies[truth_index],
+                batch.points[truth_index],
+                batch.views[source_index],
+                batch.boxes[truth_index],
+            )
+        losses["warp"] = (warped - motion_network.down(truth)).abs().mean()
+        return losses, prediction, truth
+
+    def _equivariance(self, batch: Batch, keypoints: Keypoints) -> tuple[Tensor, Tensor]:
+        chosen = torch.arange(self.step % 4, len(batch.frames), 4, device=self.device)  # one frame of each group
+        random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        transform = RandomTransform.draw(len(chosen), random, self.device)
+        moved = self.detector(transform.frames(batch.detector_frames[chosen]))
+        return equivariance_loss(_take(keypoints, chosen), moved, transform)
+
+    def _train_discriminator(self, prediction: Tensor, truth: Tensor) -> Tensor:
+        loss = discriminator_loss(self.discriminator(truth), self.discriminator(prediction))
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.discriminator_optimizer.step()
+        return loss
+
+    def _set_learning_rate(self, stage: Stage, number: int) -> None:
+        fall = 0.5 * (1 + math.cos(math.pi * number / max(1, stage.steps)))
+        rate = stage.last_learning_rate + (stage.learning_rate - stage.last_learning_rate) * fall
+        for optimizer in (self.optimizer, self.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def _resize(self, size: int) -> None:
+        """Rebuilds the anti-alias step for another frame size; weights and optimiser stay."""
+        if size == self.size:
+            return
+        detector, generator = self._build(size)
+        self.detector.down = detector.down
+        self.generator.dense_motion_network.down = generator.dense_motion_network.down
+        self.size = size
+
+    def _build(self, size: int) -> tuple[KeypointDetector, Generator]:
+        downsample = size // self.configuration.motion_size
+        detector = KeypointDetector(self.configuration, downsample)
+        generator = Generator(self.configuration, downsample, align_corners=True)
+        # Channels last: convolutions of these widths train faster so, on a CPU and on a GPU.
+        for module in (detector, generator):
+            module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return detector, generator
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}": tensor
+            for part, module in (("kp_detector", self.detector), ("generator", self.generator))
+            for name, tensor in module.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def _update_mean(self) -> None:
+        # A mean over few steps at first: the initial weights are worth nothing.
+        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
+        for name, tensor in self._weights().items():
+            if tensor.is_floating_point():
+                self.mean[name].lerp_(tensor, 1 - decay)
+            else:
+                self.mean[name].copy_(tensor)
+
+    def mean_weights(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The running means of detector and generator by published tensor names, on the CPU."""
+        parts: dict[str, dict[str, Tensor]] = {"kp_detector": {}, "generator": {}}
+        for full_name, tensor in self.mean.items():
+            part, _, name = full_name.partition(".")
+            parts[part][name] = tensor.cpu().clone()
+        return parts["kp_detector"], parts["generator"]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that going on needs: tensors and plain values only."""
+        return {
+            "step": self.step,
+            "detector": self.detector.state_dict(),
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "mean": self.mean,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state of a trainer with the same configuration.
+
+        Raises:
+            TrainingError: It is of another architecture.
+        """
+        try:
+            self.detector.load_state_dict(state["detector"])
+            self.generator.load_state_dict(state["generator"])
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+            for name, tensor in self.mean.items():
+                tensor.copy_(state["mean"][name])
+            self.step = int(state["step"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"the training state is of another architecture than the configuration ({error}); "
+                "train into another folder (-o)"
+            ) from error
+
+
+def relative_motion(source: Keypoints, reference: Keypoints, driving: Keypoints) -> Keypoints:
+    """Transfers movement since the reference to the source: d − d0 + s, J_d · J_d0⁻¹ · J_s."""
+    value = driving.value - reference.value + source.value
+    if source.jacobian is None or reference.jacobian is None or driving.jacobian is None:
+        return Keypoints(value, None)
+    return Keypoints(value, driving.jacobian @ inverse_2x2(reference.jacobian) @ source.jacobian)
+
+
+def _take(keypoints: Keypoints, index: Tensor) -> Keypoints:
+    return Keypoints(keypoints.value[index], None if keypoints.jacobian is None else keypoints.jacobian[index])

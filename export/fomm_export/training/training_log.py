@@ -1,0 +1,58 @@
+"""The log of a run: mean losses over the steps since the last row, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from fomm_rt.media.staging import StagedOutput, reporting_failures
+
+
+class TrainingLog:
+    """Adds up losses and writes rows.
+
+    Args:
+        path: The file; rows after `step`, which a resumed run repeats, are dropped.
+        step: Steps done so far.
+    """
+
+    def __init__(self, path: Path, step: int) -> None:
+        self.path = path
+        self.rows = [row for row in read_log(path) if int(row["step"]) <= step]
+        self._sums: dict[str, float] = {}
+        self._steps = 0
+
+    def add(self, losses: dict[str, float]) -> None:
+        """Takes the losses of one step."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps += 1
+
+    def write(self, step: int) -> None:
+        """Writes the means since the last row as the row of a step.
+
+        Raises:
+            OutputError: The file cannot be written; the old one is kept.
+        """
+        means = {name: f"{value / self._steps:.5f}" for name, value in self._sums.items()}
+        self.rows.append({"step": str(step), **means})
+        self._sums, self._steps = {}, 0
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with StagedOutput(self.path) as staged:
+            with reporting_failures(self.path):
+                staged.path.write_text(text.getvalue(), encoding="utf-8")
+            staged.commit()
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """The rows of a log; none where there is no log, and only those that are whole."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
+    except OSError:
+        return []

@@ -1,0 +1,70 @@
+"""What ships with the runtime, so that it moves a face before anything else is at hand.
+
+model/            a model folder: weights that fomm-rt's own training made, on drawn faces
+avatars/*.png     drawn faces to animate, 256×256
+performance.mp4   a drawn face that turns, blinks and speaks, 256×256, to animate them by
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fomm_rt.errors import FommError, MediaError, ModelError
+from fomm_rt.model_folder import MANIFEST_NAME, NETWORKS, ModelFolder, open_model_folder
+
+FOLDER = Path(__file__).parent
+REMEDY = "install fomm-rt again, or in a checkout: git restore runtime/fomm_rt/bundled"
+
+
+def bundled_model() -> Path:
+    """The bundled model folder.
+
+    Raises:
+        ModelError: A file of it is missing from this installation.
+    """
+    folder = FOLDER / "model"
+    for name in (MANIFEST_NAME, *(f"{network}.onnx" for network in NETWORKS)):
+        _require(folder / name, ModelError)
+    return folder
+
+
+def open_bundled_model() -> ModelFolder:
+    """Opens the bundled model and checks its files.
+
+    Raises:
+        ModelError: A file of it is missing from this installation, or altered.
+    """
+    folder = bundled_model()
+    try:
+        return open_model_folder(folder)
+    except ModelError as error:
+        # A user cannot export this one again, which is what the error advises.
+        raise ModelError(f"{folder}: the bundled model is altered or cannot be read; {REMEDY}") from error
+
+
+def bundled_avatars() -> list[Path]:
+    """The bundled faces, sorted by name.
+
+    Raises:
+        MediaError: There are none in this installation.
+    """
+    folder = FOLDER / "avatars"
+    avatars = sorted(folder.glob("*.png"))
+    if not avatars:
+        raise MediaError(f"{folder}: expected bundled pictures (.png); there are none; {REMEDY}")
+    return avatars
+
+
+def bundled_performance() -> Path:
+    """The bundled driving video.
+
+    Raises:
+        MediaError: It is missing from this installation.
+    """
+    return _require(FOLDER / "performance.mp4", MediaError)
+
+
+def _require(file: Path, error: type[FommError]) -> Path:
+    if not file.is_file():
+        raise error(f"{file}: is missing from this installation of fomm-rt; {REMEDY}")
+    return file

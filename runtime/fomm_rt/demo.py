@@ -1,0 +1,228 @@
+"""The demo: every bundled avatar animated by the bundled performance, and on request one pair of other pictures.
+
+demo.mp4               the driver and all avatars, tile by tile
+contact-sheet.png      the moments that differ most: the driver's row, then a row for each avatar
+outside-training.mp4   another source, its driver and the result side by side, labelled as what it is
+outside-training.png   moments of the same
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.animation import Progress
+from fomm_rt.animator import Animator, Source
+from fomm_rt.bundled import bundled_avatars, bundled_performance
+from fomm_rt.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.errors import OutputError
+from fomm_rt.framing import Image
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.media.pictures import read_picture, staged_picture
+from fomm_rt.media.staging import check_target
+from fomm_rt.media.video_writer import check_output, open_writer
+from fomm_rt.moments import choose_moments, thumbnail
+from fomm_rt.tiles import TileGrid, draw_label, grid_shape, write_centred
+from fomm_rt.views import EMPTY
+
+MOMENTS = 6
+"""Columns of a contact sheet beside the source's."""
+
+OUTSIDE_CAPTION = "outside the model's training: it has seen drawn faces only"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The two files that one clip becomes."""
+
+    video: Path
+    contact_sheet: Path
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """What animating one clip did.
+
+    Attributes:
+        video, contact_sheet: The results.
+        sources: How many pictures were animated at once.
+        frames: Of the video, as many as the driving side had; each holds `sources` predictions.
+        seconds: Wall-clock time from the first frame read to the results in place.
+        fps: frames / seconds.
+    """
+
+    video: Path
+    contact_sheet: Path
+    sources: int
+    frames: int
+    seconds: float
+    fps: float
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What a demo did; `outside_training` is None where nothing else was asked for."""
+
+    demo: ClipReport
+    outside_training: ClipReport | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A frame of a video, drawn in place.
+
+    Attributes:
+        canvas: (H, W, 3) uint8, the frame.
+        driver, results: Tiles of it, (size, size, 3) uint8.
+        labels: What is written on tiles that change, anew in every frame.
+        caption: Said above the contact sheet.
+    """
+
+    canvas: Image
+    driver: Image
+    results: list[Image]
+    labels: list[tuple[Image, str]]
+    caption: str = ""
+
+
+def run_demo(
+    animator: Animator,
+    folder: Path,
+    also: tuple[Path, Path] | None = None,
+    *,
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> DemoReport:
+    """Makes the demo; each clip's two files appear together when both are whole.
+
+    Args:
+        animator: An open animator; its source and reference are replaced.
+        folder: Where the results go, replacing an earlier demo's; it need not exist yet.
+        also: A source picture and what drives it (as `animate_file` takes them), outside the model's training.
+        progress: Told of every frame.
+
+    Raises:
+        MediaError, MotionError, ImageError: An input cannot be used.
+        OutputError: The results cannot be written.
+        BackendError: The networks failed.
+    """
+    check_results(folder, also)
+    demo, outside = _results(folder)
+    # All inputs are opened before the first minute of work, so that a wrong one is told of at once.
+    with ExitStack() as inputs:
+        avatars = [animator.prepare_source(read_picture(path)) for path in bundled_avatars()]
+        performance = inputs.enter_context(open_driving(bundled_performance()))
+        if also is None:
+            return DemoReport(_animate(animator, avatars, performance, _demo_scene(avatars), demo, progress), None)
+        other = animator.prepare_source(read_picture(also[0]))
+        driving = inputs.enter_context(open_driving(also[1]))
+        return DemoReport(
+            _animate(animator, avatars, performance, _demo_scene(avatars), demo, progress),
+            _animate(animator, [other], driving, _outside_scene(other), outside, progress),
+        )
+
+
+def check_results(folder: Path, also: tuple[Path, Path] | None) -> None:
+    """Makes sure, before any work, that the results can be written and are none of the inputs.
+
+    Raises:
+        OutputError: They cannot, or are.
+    """
+    for results in _results(folder)[: 1 if also is None else 2]:
+        check_output(results.video, also or [])
+        check_target(results.contact_sheet)
+        for path in also or []:
+            if results.contact_sheet.exists() and path.exists() and results.contact_sheet.samefile(path):
+                raise OutputError(f"{results.contact_sheet}: is also an input; choose another folder with -o")
+
+
+def _results(folder: Path) -> tuple[Results, Results]:
+    return (
+        Results(folder / "demo.mp4", folder / "contact-sheet.png"),
+        Results(folder / "outside-training.mp4", folder / "outside-training.png"),
+    )
+
+
+def _demo_scene(avatars: list[Source]) -> _Scene:
+    """The driver and all results in an even grid."""
+    count = 1 + len(avatars)
+    rows, columns = grid_shape(count)
+    grid = TileGrid(rows, columns, avatars[0].image.shape[0])
+    tiles = [grid.tile(*divmod(i, columns)) for i in range(count)]
+    return _Scene(grid.canvas, tiles[0], tiles[1:], [(tiles[0], "driver")])
+
+
+def _outside_scene(source: Source) -> _Scene:
+    """Source, driver and result side by side under the caption."""
+    grid = TileGrid(1, 3, source.image.shape[0], caption=OUTSIDE_CAPTION)
+    still, driver, result = (grid.tile(0, i) for i in range(3))
+    still[...] = source.image
+    draw_label(still, "source")
+    return _Scene(grid.canvas, driver, [result], [(driver, "driver"), (result, "result")], OUTSIDE_CAPTION)
+
+
+def _animate(
+    animator: Animator, sources: list[Source], driving: Driving, scene: _Scene, results: Results, progress: Progress
+) -> ClipReport:
+    """Animates all sources by one driver, whose keypoints are found once a frame; writes video and contact sheet."""
+    start = perf_counter()
+    total = driving.timing.frame_count
+    name = results.video.name
+    moments = _find_moments(driving, lambda done: progress(f"choosing moments of {name}", done, total))
+    sheet = _contact_sheet(sources, len(moments), scene.caption)
+    animator.clear_reference()
+    count = 0
+    with open_writer(results.video, driving.timing, driving.audio_from) as writer:
+        for frame in driving:
+            _draw(animator, sources, frame, scene)
+            if frame.index in moments:
+                column = 1 + moments.index(frame.index)
+                sheet.write_heading(column, f"{float(frame.time):.2f} s")
+                for row, tile in enumerate([scene.driver, *scene.results]):
+                    sheet.tile(row, column)[...] = tile
+            for tile, text in scene.labels:
+                draw_label(tile, text)
+            writer.write(scene.canvas, frame.time)
+            count += 1
+            progress(f"animating {name}", count, total)
+        with staged_picture(results.contact_sheet, sheet.canvas) as staged:
+            writer.commit()
+            staged.commit()
+    seconds = perf_counter() - start
+    return ClipReport(results.video, results.contact_sheet, len(sources), count, seconds, count / seconds)
+
+
+def _draw(animator: Animator, sources: list[Source], frame: DrivingFrame, scene: _Scene) -> None:
+    keypoints = frame.find_keypoints(animator.keypoints)
+    scene.driver[...] = EMPTY if frame.picture is None else animator.frame_driving(frame.picture)
+    for source, tile in zip(sources, scene.results, strict=True):
+        animator.set_source(source)
+        animator.animate(keypoints, out=tile)
+
+
+def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int]:
+    """Numbers of the frames to show, found in a pass that decodes and runs no network."""
+
+    def descriptions() -> Iterator[NDArray[np.float32]]:
+        for frame in driving:
+            progress(frame.index + 1)
+            motion = frame.motion  # keypoints where a motion file drives
+            yield motion.value if isinstance(motion, Keypoints) else thumbnail(motion)
+
+    return choose_moments(descriptions(), MOMENTS)
+
+
+def _contact_sheet(sources: list[Source], moments: int, caption: str) -> TileGrid:
+    """A grid whose first column is done: nothing beside the driver's row, then the sources."""
+    side = sources[0].image.shape[0]
+    sheet = TileGrid(1 + len(sources), 1 + moments, side, caption=caption, with_headings=True)
+    sheet.write_heading(0, "source")
+    write_centred(sheet.tile(0, 0), "driver")
+    for row, source in enumerate(sources, start=1):
+        sheet.tile(row, 0)[...] = source.image
+    return sheet

@@ -1,0 +1,84 @@
+"""The project's own checkpoints: written, recognised, exported under their name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fomm_export.checkpoint import load_checkpoint
+from fomm_export.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.export_model import export_checkpoint
+from fomm_export.networks import build_networks
+from fomm_export.own_checkpoint import save_own_checkpoint
+from fomm_export.stand_in import stand_in_weights
+from fomm_rt.bundled import open_bundled_model
+from fomm_rt.errors import CheckpointError, OutputError
+
+NAME = OWN_NAMES[0]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "any-name.safetensors"
+    save_own_checkpoint(path, *stand_in_weights(load_configuration(NAME), 3), name=NAME)
+    return path
+
+
+def test_written_weights_come_back_as_float16_convolutions(checkpoint: Path) -> None:
+    kp_detector, generator = stand_in_weights(load_configuration(NAME), 3)
+    loaded = load_checkpoint(checkpoint)
+    assert loaded.own == NAME
+    for given, found in ((kp_detector, loaded.kp_detector), (generator, loaded.generator)):
+        for name, tensor in given.items():
+            if not tensor.is_floating_point():
+                continue
+            exact = tensor.half() if tensor.ndim == 4 else tensor
+            assert torch.equal(found[name].float(), exact.float()), name
+    build_networks(load_configuration(NAME), loaded.kp_detector, loaded.generator)
+
+
+def test_the_configuration_is_found_by_the_name_inside(checkpoint: Path, tmp_path: Path) -> None:
+    folder = export_checkpoint(checkpoint, tmp_path / "model")
+    weights = folder.manifest.weights
+    assert (weights.origin, weights.file) == ("own", NAME)
+    assert "drawn faces" in weights.describe()
+
+
+def test_an_unknown_own_checkpoint_needs_its_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    save_own_checkpoint(path, *stand_in_weights(load_configuration(NAME), 3), name="of-a-later-version")
+    with pytest.raises(CheckpointError, match="--config"):
+        export_checkpoint(path, tmp_path / "model")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = checkpoint.read_bytes()
+
+    def full(_self: Path, _target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match="no space left"):
+        save_own_checkpoint(checkpoint, *stand_in_weights(load_configuration(NAME), 4), name=NAME)
+    assert checkpoint.read_bytes() == before
+    assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_the_shipped_checkpoint_is_whole_small_and_the_bundled_one(name: str) -> None:
+    path = OWN_CHECKPOINTS / f"{name}.safetensors"
+    assert path.stat().st_size <= 12_000_000
+    loaded = load_checkpoint(path)
+    assert loaded.own == name
+    networks = build_networks(load_configuration(name), loaded.kp_detector, loaded.generator)
+    assert networks.size == 256
+    assert open_bundled_model().manifest.weights.sha256 == loaded.sha256
+    assert open_bundled_model().manifest.name == name
+    card = (OWN_CHECKPOINTS / f"{name}.md").read_text(encoding="utf-8")
+    assert loaded.sha256 in card
+    # A measure may fall short, but never without a word about it.
+    assert "| not met |" not in card or "## What fell short" in card

@@ -1,0 +1,52 @@
+"""Random transforms: their derivative, and what perfect keypoints score under them."""
+
+from __future__ import annotations
+
+import torch
+
+from fomm_export.geometry import coordinate_grid
+from fomm_export.keypoint_detector import Keypoints
+from fomm_export.training.equivariance import RandomTransform, equivariance_loss
+
+
+def _transform(frames: int = 2) -> RandomTransform:
+    return RandomTransform.draw(frames, torch.Generator().manual_seed(3), torch.device("cpu"))
+
+
+def test_jacobian_is_the_derivative() -> None:
+    transform = _transform()
+    points = torch.rand(2, 7, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    columns = []
+    for axis in range(2):
+        step = torch.zeros(2)
+        step[axis] = 1e-2
+        columns.append((transform.points(points + step) - transform.points(points - step)) / 2e-2)
+    torch.testing.assert_close(transform.jacobian(points), torch.stack(columns, dim=-1), atol=2e-3, rtol=0)
+
+
+def test_frames_show_at_z_what_was_at_the_transform_of_z() -> None:
+    transform = _transform()
+    # A picture whose colour is its coordinate can be read like a map.
+    picture = coordinate_grid(65, 65).permute(2, 0, 1).expand(2, -1, -1, -1)
+    moved = transform.frames(picture)
+    inner = coordinate_grid(65, 65)[16:49, 16:49].reshape(1, -1, 2).expand(2, -1, -1)
+    expected = transform.points(inner)
+    found = moved[:, :, 16:49, 16:49].flatten(2).transpose(1, 2)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_keypoints_that_move_along_score_zero_and_others_do_not() -> None:
+    transform = _transform()
+    moved = Keypoints(torch.rand(2, 5, 2) - 0.5, torch.eye(2) + 0.1 * torch.randn(2, 5, 2, 2))
+    assert moved.jacobian is not None
+    along = Keypoints(transform.points(moved.value), transform.jacobian(moved.value) @ moved.jacobian)
+    value, jacobian = equivariance_loss(along, moved, transform)
+    assert value.item() < 1e-6
+    assert jacobian.item() < 1e-5
+    value, jacobian = equivariance_loss(moved, moved, transform)
+    assert value.item() > 1e-3
+    assert jacobian.item() > 1e-3
+
+
+def test_same_generator_state_same_transform() -> None:
+    assert torch.equal(_transform().weights, _transform().weights)

@@ -1,0 +1,112 @@
+"""Losses between pictures: zero where they should be, weighted where they should be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fomm_export.geometry import coordinate_grid
+from fomm_export.keypoint_detector import Keypoints
+from fomm_export.training.discriminator import (
+    MultiScaleDiscriminator,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
+from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
+
+BOXES = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]])
+
+
+def _picture(seed: int) -> torch.Tensor:
+    return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_equal_pictures() -> None:
+    value, gradient = reconstruction_loss(_picture(1), _picture(1), torch.ones(1, 1, 64, 64), scales=3)
+    assert value.item() == gradient.item() == 0
+    assert ssim(_picture(1), _picture(1)).item() == pytest.approx(1)
+
+
+def test_a_constant_difference_counts_as_itself_and_has_no_gradient() -> None:
+    value, gradient = reconstruction_loss(_picture(1), _picture(1) + 0.1, torch.ones(1, 1, 64, 64), scales=3)
+    assert value.item() == pytest.approx(0.1, abs=1e-5)
+    assert gradient.item() == pytest.approx(0, abs=1e-5)
+
+
+def test_ssim_falls_with_noise() -> None:
+    assert ssim(_picture(1), _picture(1) * 0.8 + _picture(2) * 0.2).item() < 0.99
+    assert ssim(_picture(1), _picture(2)).item() < 0.2
+
+
+def test_region_weight() -> None:
+    weight = region_weight(BOXES, 64, factor=3)
+    assert weight.mean().item() == pytest.approx(1)
+    assert (weight[0, 0, 20, 20] / weight[0, 0, 40, 40]).item() == pytest.approx(3)
+    assert torch.equal(region_weight(BOXES, 64, factor=1), torch.ones(1, 1, 64, 64))
+
+
+def test_differences_inside_a_region_cost_more() -> None:
+    weight = region_weight(BOXES, 64, factor=3)
+    inside, outside = _picture(1), _picture(1)
+    inside[:, :, 20:28, 20:28] += 0.5
+    outside[:, :, 44:52, 44:52] += 0.5
+    costs = [reconstruction_loss(p, _picture(1), weight, scales=1)[0].item() for p in (inside, outside)]
+    assert costs[0] == pytest.approx(3 * costs[1], rel=1e-4)
+
+
+def test_landmark_loss_is_the_mean_difference() -> None:
+    value, jacobian = torch.rand(2, 5, 2), torch.rand(2, 5, 2, 2)
+    found = landmark_loss(Keypoints(value + 0.25, jacobian - 0.5), value, jacobian)
+    assert [loss.item() for loss in found] == pytest.approx([0.25, 0.5], abs=1e-6)
+    assert landmark_loss(Keypoints(value, None), value, jacobian)[1].item() == 0
+
+
+def _moved_body() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A head that fills the left half of the picture and lay 0.25 further right in the source."""
+    grid = coordinate_grid(16, 16)
+    bodies = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    bodies[:, :, :8] = 1
+    points = torch.cat([grid.permute(2, 0, 1), torch.ones(1, 16, 16)])[None]
+    head = torch.tensor([[1.0, 0, 0, 0.25], [0, 1, 0, 0]])
+    return bodies, points, torch.stack([head, torch.zeros(2, 4)])[None]
+
+
+def test_flow_loss_counts_what_is_seen_outside_of_eyes_and_mouth() -> None:
+    bodies, points, views = _moved_body()
+    nowhere = torch.zeros(1, 1, 4) - 1
+    grid = coordinate_grid(16, 16)[None]
+    true = grid + torch.tensor([0.25, 0.0])
+    assert flow_loss(true, bodies, points, views, nowhere).item() == pytest.approx(0, abs=1e-6)
+    assert flow_loss(grid, bodies, points, views, nowhere).item() == pytest.approx(0.125, abs=1e-6)
+    # Wrong in the background, and wrong inside a box of eyes or mouth: neither counts.
+    wrong = true.clone()
+    wrong[:, :, 8:] += 0.5
+    wrong[:, 4:8, 2:6] += 0.5
+    assert flow_loss(wrong, bodies, points, views, nowhere).item() > 0
+    box = torch.tensor([[[2 / 16, 4 / 16, 6 / 16, 8 / 16]]])
+    assert flow_loss(wrong, bodies, points, views, box).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_flow_loss_leaves_out_what_lay_outside_of_the_source() -> None:
+    bodies, points, views = _moved_body()
+    views[:, 0, 0, 3] = 5.0
+    nowhere = torch.zeros(1, 1, 4) - 1
+    assert flow_loss(coordinate_grid(16, 16)[None], bodies, points, views, nowhere).item() == 0
+
+
+def test_discriminator_learns_to_tell_two_pictures_apart() -> None:
+    torch.manual_seed(0)
+    discriminator = MultiScaleDiscriminator(scales=2, block_expansion=4, max_features=8, num_blocks=3)
+    optimizer = torch.optim.Adam(discriminator.parameters(), 1e-2)
+    real, predicted = _picture(1), torch.full((1, 3, 64, 64), 0.5)
+    first = discriminator_loss(discriminator(real), discriminator(predicted)).item()
+    for _ in range(30):
+        loss = discriminator_loss(discriminator(real), discriminator(predicted))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert loss.item() < 0.2 * first
+    assert adversarial_loss(discriminator(real)).item() < adversarial_loss(discriminator(predicted)).item()
+    assert feature_matching_loss(discriminator(real), discriminator(real)).item() == 0
+    assert feature_matching_loss(discriminator(real), discriminator(predicted)).item() > 0

@@ -1,0 +1,47 @@
+"""A run small enough for a test: a tiny architecture, small frames, few steps."""
+
+from __future__ import annotations
+
+from fomm_export.configuration import Configuration
+from fomm_export.training.recipe import LossWeights, Recipe, Stage
+
+FRAME_SIZE = 32
+
+CONFIGURATION = Configuration.from_model_params(
+    {
+        "common_params": {"num_kp": 10, "num_channels": 3, "estimate_jacobian": True},
+        "kp_detector_params": {
+            "temperature": 0.1,
+            "block_expansion": 4,
+            "max_features": 16,
+            "scale_factor": 0.5,
+            "num_blocks": 3,
+        },
+        "generator_params": {
+            "block_expansion": 4,
+            "max_features": 8,
+            "num_down_blocks": 2,
+            "num_bottleneck_blocks": 1,
+            "estimate_occlusion_map": True,
+            "dense_motion_params": {"block_expansion": 4, "max_features": 16, "scale_factor": 0.5, "num_blocks": 3},
+        },
+    },
+    FRAME_SIZE,
+)
+
+
+def tiny_recipe(steps: int = 4) -> Recipe:
+    """Half of the steps at half size, half at full size with a discriminator."""
+    adversarial = LossWeights(adversarial=0.1, feature_matching=1.0)
+    return Recipe(
+        name="tiny",
+        seed=1,
+        groups=2,
+        first_group_seed=77,
+        frame_size=FRAME_SIZE,
+        ema_decay=0.9,
+        stages=(
+            Stage("small", steps // 2, FRAME_SIZE // 2, 2, 2, 1e-3, 1e-3, true_keypoints=True),
+            Stage("large", steps - steps // 2, FRAME_SIZE, 1, 4, 1e-3, 1e-4, weights=adversarial),
+        ),
+    )
