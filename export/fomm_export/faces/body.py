@@ -6,7 +6,7 @@ import torch
 
 from fomm_export.faces import hair, head_shape
 from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import HEAD, TORSO, Canvas, Part, cover, ramp
+from fomm_export.faces.canvas import HEAD, TORSO, Canvas, Part, blend, cover, ramp
 from fomm_export.faces.clothes import cloth
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.shading import CLOTH, FUR, SKIN, Light, column, shade
@@ -58,6 +58,6 @@ def lay_torso(canvas: Canvas, head: View, torso: View, identity: Identity, light
             coverage = coverage * ramp(patch.y, 1.62, 1.44)
         else:
             fabric, shown, folds = cloth(patch.x, patch.y, identity, window.pixel)
-            fabric.lerp_(skin.expand_as(fabric), shown[None].expand_as(fabric))
+            blend(fabric, skin, shown)
             colour = shade(fabric, surface.normal, light, CLOTH, folds * shadow)
         canvas.lay(window, colour, coverage, part=Part(TORSO, torso, surface.depth))

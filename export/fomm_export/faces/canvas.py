@@ -122,9 +122,12 @@ class Canvas:
             points = torch.stack([p.expand_as(seen) for p in part.view.points(window.u, window.v, part.depth)])
             area = self.record.point[:, window.rows, window.columns]
             area.copy_(torch.where(seen, points, area))
-        self.colour[:, window.rows, window.columns].lerp_(
-            colour.expand(3, *coverage.shape) if colour.shape[1] == 1 else colour, coverage[None].expand(3, -1, -1)
-        )
+        blend(self.colour[:, window.rows, window.columns], colour, coverage)
+
+
+def blend(picture: Tensor, colour: Tensor, share: Tensor) -> None:
+    """Takes (3, h, w) by an (h, w) share of the way to a (3, h, w) or (3, 1, 1) colour, in place."""
+    picture.lerp_(colour.expand_as(picture), share.expand(picture.shape[1:])[None].expand_as(picture))
 
 
 def cover(distance: Tensor, pixel: float, soft: float = 0.0) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.faces.canvas import cover, ramp
+from fomm_export.faces.canvas import blend, cover, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.palettes import mixed
 from fomm_export.faces.shading import column
@@ -30,7 +30,7 @@ def cloth(x: Tensor, y: Tensor, identity: Identity, pixel: float) -> tuple[Tenso
     folds = 1 - 0.10 * torch.sin(x * 7 + 2.5 * torch.sin(y * 3.1 + i.seed % 5)).square() * ramp(y, 1.6, 2.2)
 
     def toward(tone: tuple[float, float, float], share: Tensor) -> None:
-        colour.lerp_(column(tone, device).expand_as(colour), share[None].expand_as(colour))
+        blend(colour, column(tone, device), share)
 
     rim = torch.sqrt((x / 0.98).square() + (y - 1.28).square())
     neckline = 0.42 - rim

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.faces.anatomy import Eye, brow_height, brow_x, eye, lid_curves
-from fomm_export.faces.canvas import cover, ramp
+from fomm_export.faces.canvas import blend, cover, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.performance import Pose
 from fomm_export.faces.shading import GLOSSY as WET
@@ -21,20 +21,16 @@ def bulge(patch: Patch, identity: Identity, parts: Eye, albedo: Tensor, normal: 
     radius = torch.sqrt(x * x + (1.15 * y).square())
     weight = ramp(radius, 1.2 * ball, 0.75 * ball) * patch.front
     nx = patch.x - parts.x
-    toward = torch.stack([nx / ball, y / ball, torch.full_like(y, 0.55)])
-    rotation = patch.rotation
-    turned = torch.stack(
-        [rotation[r][0] * toward[0] + rotation[r][1] * toward[1] + rotation[r][2] * toward[2] for r in range(3)]
-    )
+    turned = patch.to_camera(nx / ball, y / ball, torch.full_like(y, 0.55))
     turned *= torch.rsqrt(turned.square().sum(0))
-    normal.lerp_(turned, (0.6 * weight)[None].expand(3, -1, -1))
+    blend(normal, turned, 0.6 * weight)
     normal *= torch.rsqrt(normal.square().sum(0) + 1e-9)
     socket = ramp((radius - 1.02 * ball).abs(), 0.32 * ball, 0.0) * ramp(y, 0.8 * ball, -0.5 * ball)
     open_air *= 1 - 0.26 * socket * patch.front
     upper, _ = lid_curves(parts, x / parts.half_width)
     lid = ramp(radius, 1.1 * ball, 0.8 * ball) * ramp(y - upper, 0.03, -0.03)
     tint = column(identity.shadow_colour, str(albedo.device))
-    albedo.lerp_(tint.expand_as(albedo), (identity.shadow_strength * lid * patch.front)[None].expand_as(albedo))
+    blend(albedo, tint, identity.shadow_strength * lid * patch.front)
 
 
 def paint(patch: Patch, identity: Identity, pose: Pose, parts: Eye, light: Light, colour: Tensor) -> None:
@@ -50,7 +46,7 @@ def paint(patch: Patch, identity: Identity, pose: Pose, parts: Eye, light: Light
     mask = cover(torch.minimum(within, rim * 0.8), pixel) * patch.front * min(1.0, opening / (1.5 * pixel + 0.01))
 
     white = _eyeball(patch, identity, pose, parts, light, x, y, upper)
-    colour.lerp_(white, mask[None].expand_as(colour))
+    blend(colour, white, mask)
 
     # Waterline, crease, lashes: dark strokes along the lid curves.
     span = ramp(a.abs(), 1.06, 0.86) * patch.front
@@ -70,7 +66,7 @@ def paint(patch: Patch, identity: Identity, pose: Pose, parts: Eye, light: Light
     if lash > 0.35:
         strokes = torch.maximum(strokes, _lashes(a, y - upper, parts, lash, pixel) * patch.front)
     ink = column((0.20, 0.13, 0.12), device)
-    colour.lerp_(ink.expand_as(colour), strokes[None].expand_as(colour))
+    blend(colour, ink, strokes)
 
 
 def _lashes(a: Tensor, above: Tensor, parts: Eye, lash: float, pixel: float) -> Tensor:
@@ -103,8 +99,7 @@ def _eyeball(
     ball = 1.25 * parts.half_width
     nx, ny = (patch.x - parts.x) / ball, y / ball
     nz = torch.sqrt((1 - nx * nx - ny * ny).clamp_min(0.08))
-    rotation = patch.rotation
-    normal = torch.stack([rotation[r][0] * nx + rotation[r][1] * ny + rotation[r][2] * nz for r in range(3)])
+    normal = patch.to_camera(nx, ny, nz)
     normal *= torch.rsqrt(normal.square().sum(0))
     gaze_x, gaze_y = 0.062 * pose.gaze_x, 0.042 * pose.gaze_y
     radius = identity.iris_size * (1.18 if animal else 1.0)
@@ -120,7 +115,7 @@ def _eyeball(
     limb = 1 - 0.72 * ramp(r, 0.74, 1.0)
     disc = iris * (fibres * glow * limb * 1.35)
     soft = patch.pixel / radius
-    albedo.lerp_(disc, cover(1 - r, soft, 0.08)[None].expand_as(albedo))
+    blend(albedo, disc, cover(1 - r, soft, 0.08))
     if identity.pupil == "slit":
         pupil = cover(0.55 - torch.sqrt((2.1 * dx).square() + (0.72 * dy).square()), soft, 0.10)
     else:
@@ -132,7 +127,8 @@ def _eyeball(
     gleam = cover(0.27 - torch.sqrt((dx - 0.36 * key).square() + (dy + 0.40).square()), soft, 0.08)
     small = cover(0.13 - torch.sqrt((dx + 0.34 * key).square() + (dy - 0.42).square()), soft, 0.10) * 0.55
     shine = torch.maximum(gleam * 0.97, small)
-    return shaded.lerp_(torch.full_like(shaded, 1.25), shine[None].expand_as(shaded))
+    blend(shaded, torch.full_like(shaded, 1.25), shine)
+    return shaded
 
 
 def paint_brow(patch: Patch, identity: Identity, pose: Pose, parts: Eye, light: Light, colour: Tensor) -> None:
@@ -150,7 +146,7 @@ def paint_brow(patch: Patch, identity: Identity, pose: Pose, parts: Eye, light: 
     stroke = stroke * patch.front * (0.9 if identity.species == "human" else 0.22)
     lit = light.key_colour * 0.45 + light.sky * 0.8 + 0.1
     brow = column(identity.brow_colour, str(colour.device)) * lit
-    colour.lerp_(brow.expand_as(colour), stroke[None].expand_as(colour))
+    blend(colour, brow, stroke)
 
 
 def eye_pair(identity: Identity, pose: Pose) -> tuple[Eye, Eye]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.canvas import ramp
+from fomm_export.faces.canvas import blend, ramp
 from fomm_export.faces.head_shape import Parts, skull_top
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.palettes import mixed
@@ -155,6 +155,6 @@ def shade_beanie(patch: Patch, normal: Tensor, identity: Identity, light: Light)
     bobble = ramp(patch.y, -1.08, -1.14)
     base = column(identity.clothes_second, device).expand(3, *ribs.shape).clone()
     other = column(mixed(identity.clothes_colour, (1.0, 0.98, 0.94), 0.35), device)
-    base.lerp_(other.expand_as(base), torch.maximum(rim, bobble)[None].expand_as(base))
+    blend(base, other, torch.maximum(rim, bobble))
     crease = 1 - 0.35 * ramp((patch.y + 0.10 * patch.z + 0.455).abs(), 0.05, 0.0)
     return shade(base * ribs, normal, light, STRANDS._replace(rim=0.4), crease)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fomm_export.faces import anatomy, eyes, hair, head_shape, mouth, skin
 from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import HEAD, Canvas, Part, Window, cover, ramp
+from fomm_export.faces.canvas import HEAD, Canvas, Part, Window, blend, cover, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.palettes import mixed
 from fomm_export.faces.performance import Pose
@@ -45,7 +45,7 @@ def _lay_ear(canvas: Canvas, view: View, identity: Identity, side: float, light:
     patch = patch_of(view, window, surface.depth)
     inset = inset * ramp(patch.z, -0.2, -0.08)
     inner = mixed(identity.skin, (0.55, 0.2, 0.18), 0.35) if human else identity.inner_ear
-    albedo.lerp_(column(inner, device).expand_as(albedo), (0.8 * inset)[None].expand_as(albedo))
+    blend(albedo, column(inner, device), 0.8 * inset)
     colour = shade(albedo, surface.normal, light, SKIN if human else FUR, 1 - 0.28 * inset)
     canvas.lay(
         window, colour, cover(surface.distance, window.pixel, 0.003), surface.depth, Part(HEAD, view, surface.depth)
@@ -210,7 +210,7 @@ def lay_hair(canvas: Canvas, view: View, identity: Identity, light: Light) -> No
     if identity.hair == "beanie":
         knit = ramp(-0.33 - patch.y - 0.10 * patch.z, -0.006, 0.006)
         colour = hair.shade_hair(patch, normal, identity, light, 0.7)
-        colour.lerp_(hair.shade_beanie(patch, normal, identity, light), knit[None].expand_as(colour))
+        blend(colour, hair.shade_beanie(patch, normal, identity, light), knit)
     else:
         colour = hair.shade_hair(patch, normal, identity, light, open_air)
     canvas.lay(window, colour, coverage, depth, Part(HEAD, view, depth))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.faces.anatomy import Mouth, lip_curves
-from fomm_export.faces.canvas import cover, ramp
+from fomm_export.faces.canvas import blend, cover, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.shading import SKIN, Light, column, shade
 from fomm_export.faces.skin import Patch
@@ -43,7 +43,7 @@ def paint(patch: Patch, identity: Identity, parts: Mouth, light: Light, normal: 
     streaks = 1 + 0.06 * torch.sin(a * 31)
     lips = shade(tone * streaks, rolled, light, LIPS)
     soft = 0.006 if not animal else 0.004
-    colour.lerp_(lips, (cover(outer, pixel, soft) * ends)[None].expand_as(colour))
+    blend(colour, lips, cover(outer, pixel, soft) * ends)
 
     line = ramp((y - 0.5 * (edges.upper_inner + edges.lower_inner)).abs(), 0.018, 0.0) * ramp(a.abs(), 1.04, 0.9)
     shut = max(0.0, 1 - parts.gap / 0.03)
@@ -51,7 +51,7 @@ def paint(patch: Patch, identity: Identity, parts: Mouth, light: Light, normal: 
     if parts.gap > 0:
         inside = _inside(parts, edges.upper_inner, edges.lower_inner, a, y, pixel, light)
         mask = cover(inner, pixel) * ends * min(1.0, parts.gap / (1.2 * pixel + 0.008))
-        colour.lerp_(inside, mask[None].expand_as(colour))
+        blend(colour, inside, mask)
     if animal:
         # The cleft from the nose to the lips.
         cleft = ramp(x.abs(), 0.014, 0.0) * ramp(y, 0.0, -0.02) * ramp(y, -0.26, -0.2) * patch.front
@@ -68,10 +68,10 @@ def _inside(parts: Mouth, upper: Tensor, lower: Tensor, a: Tensor, y: Tensor, pi
     arch = (1 - a.square()).clamp_min(0)
     tongue_top = lower - (0.34 * parts.gap + 0.012) * (arch * (1 - 0.12 * torch.exp(-(a / 0.14).square())))
     tongue = column((0.86, 0.42, 0.42), device) * lit * (0.75 + 0.35 * ((y - tongue_top) / 0.1).clamp(0, 1))
-    inside.lerp_(tongue, (cover(y - tongue_top, pixel, 0.03) * ramp(a.abs(), 0.85, 0.55))[None].expand_as(inside))
+    blend(inside, tongue, cover(y - tongue_top, pixel, 0.03) * ramp(a.abs(), 0.85, 0.55))
     teeth_edge = upper + (0.022 + 0.17 * parts.gap) * (0.35 + 0.65 * torch.sqrt(arch + 1e-6))
     gaps = 1 - 0.07 * ramp(torch.cos(a * 15.7), 0.86, 1.0)
     teeth = column((0.97, 0.95, 0.92), device) * lit * (gaps * (1.02 - 0.35 * a.square()))
     teeth = teeth * (0.62 + 0.38 * ((y - upper) / 0.035).clamp(0, 1))
-    inside.lerp_(teeth, (cover(teeth_edge - y, pixel, 0.004) * ramp(a.abs(), 0.93, 0.8))[None].expand_as(inside))
+    blend(inside, teeth, cover(teeth_edge - y, pixel, 0.004) * ramp(a.abs(), 0.93, 0.8))
     return inside

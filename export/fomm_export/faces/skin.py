@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.faces.anatomy import Mouth, lip_curves
-from fomm_export.faces.canvas import ramp
+from fomm_export.faces.canvas import blend, ramp
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.palettes import mixed
 from fomm_export.faces.shading import column
@@ -32,6 +32,10 @@ class Patch(NamedTuple):
     front: Tensor
     rotation: tuple[tuple[float, ...], ...]
     pixel: float
+
+    def to_camera(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """(3, h, w): vectors of head coordinates, turned as the head is."""
+        return torch.stack([row[0] * x + row[1] * y + row[2] * z for row in self.rotation])
 
     def cut(self, rows: slice, columns: slice) -> Patch:
         """A smaller rectangle of the same surface."""
@@ -59,7 +63,7 @@ def albedo_of(patch: Patch, identity: Identity, parts: Mouth) -> Tensor:
         return _fur(albedo, patch, i)
 
     def toward(colour: tuple[float, float, float], share: Tensor) -> None:
-        albedo.lerp_(column(colour, device).expand_as(albedo), share[None].expand_as(albedo))
+        blend(albedo, column(colour, device), share)
 
     flush = mixed(i.skin, (0.86, 0.22, 0.22), 0.45)
     cheeks = blob(patch, -0.40, 0.36, 0.20, 0.15) + blob(patch, 0.40, 0.36, 0.20, 0.15)
@@ -112,7 +116,7 @@ def _fur(albedo: Tensor, patch: Patch, i: Identity) -> Tensor:
     albedo *= 1 + 0.045 * tufts
 
     def toward(colour: tuple[float, float, float], share: Tensor) -> None:
-        albedo.lerp_(column(colour, device).expand_as(albedo), share.clamp(0, 1)[None].expand_as(albedo))
+        blend(albedo, column(colour, device), share.clamp(0, 1))
 
     wobble = 0.03 * tufts
     muzzle = ramp((patch.x / 0.42).square() + ((patch.y - 0.62) / 0.34).square() + 4 * wobble, 1.15, 0.7)
