@@ -44,7 +44,10 @@ class Generator(nn.Module):
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
         """The published forward pass: encoder and all. -> prediction (N, 3, S, S) in [0, 1]."""
-        motion: DenseMotion = self.dense_motion_network(source_image, kp_source, kp_driving)
+        return self.predict(source_image, self.dense_motion_network(source_image, kp_source, kp_driving))
+
+    def predict(self, source_image: Tensor, motion: DenseMotion) -> Tensor:
+        """The source (N, 3, S, S) in [0, 1], encoded, moved and decoded -> prediction (N, 3, S, S) in [0, 1]."""
         features = self.warp_features(self.encode(source_image), motion.deformation)
         if motion.occlusion_map is not None:
             features = self.mask_features(features, motion.occlusion_map)

@@ -17,11 +17,11 @@ from fomm_rt.backends.protocol import (
     PreparedReference,
     PreparedSource,
 )
-from fomm_rt.bundled import open_bundled_model
+from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, MotionError, StateError
 from fomm_rt.framing import Framing, Image, check_image, resample
 from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import Manifest, open_model_folder
+from fomm_rt.model_folder import Manifest
 from fomm_rt.transfer import ABSOLUTE, relative_transfer
 
 WHOLE_CROP = Framing()
@@ -117,7 +117,7 @@ class Animator:
             ModelError: Not a model folder, or an altered one.
             BackendError: The backend is unknown or cannot run here.
         """
-        folder = open_bundled_model() if model is None else open_model_folder(model)
+        folder = open_model(model)
         return cls(
             folder.manifest,
             open_backend(backend, folder, threads),

@@ -287,10 +287,10 @@ def test_video_does_not_appear_without_its_contact_sheet(
 
 
 def test_command(small_model: Path, tmp_path: Path, also: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from fomm_rt import animator as animator_module
+    from fomm_rt import bundled as bundled_module
     from fomm_rt.model_folder import open_model_folder
 
-    monkeypatch.setattr(animator_module, "open_bundled_model", lambda: open_model_folder(small_model))
+    monkeypatch.setattr(bundled_module, "open_bundled_model", lambda: open_model_folder(small_model))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()

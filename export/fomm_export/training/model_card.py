@@ -94,7 +94,7 @@ That of the project (MIT). SHA-256 of the weights: {open_model_folder(model).man
 
 
 def _adversarial(recipe: Recipe) -> bool:
-    return any(stage.weights.adversarial or stage.weights.feature_matching for stage in recipe.stages)
+    return any(stage.weights.use_discriminator for stage in recipe.stages)
 
 
 def _stage_row(stage: Stage) -> str:

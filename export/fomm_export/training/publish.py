@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from fomm_export.configuration import OWN_CHECKPOINTS, load_configuration
+from fomm_export.configuration import OWN_CHECKPOINTS, Configuration, load_configuration
 from fomm_export.export_model import export_checkpoint
 from fomm_export.faces import draw_identity, draw_performance, render_picture
 from fomm_export.training.drawn_faces import DRAWN_FACES
@@ -68,7 +68,7 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         FommError: The checkpoint cannot be exported or something not be written.
     """
     configuration = load_configuration(recipe.name)
-    _check_finished(folder, recipe)
+    _check_finished(folder, configuration, recipe)
     checkpoint = folder / f"{recipe.name}.safetensors"
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)
@@ -117,12 +117,12 @@ def draw_performance_video(path: Path, size: int) -> None:
         writer.commit()
 
 
-def _check_finished(folder: Path, recipe: Recipe) -> None:
+def _check_finished(folder: Path, configuration: Configuration, recipe: Recipe) -> None:
     try:
         followed = (folder / RECIPE_NAME).read_text(encoding="utf-8")
     except OSError as error:
         raise TrainingError(f"{folder}: holds no training run; train with: fomm-rt train -o {folder}") from error
-    if followed != recipe_text(load_configuration(recipe.name), recipe):
+    if followed != recipe_text(configuration, recipe):
         raise TrainingError(
             f"{folder}: its run followed another recipe than {recipe.name}'s; train into another folder"
         )

@@ -33,6 +33,11 @@ class LossWeights:
     feature_matching: float = 0.0
     region: float = 3.0
 
+    @property
+    def use_discriminator(self) -> bool:
+        """Whether a discriminator is trained."""
+        return bool(self.adversarial or self.feature_matching)
+
 
 @dataclass(frozen=True)
 class Stage:

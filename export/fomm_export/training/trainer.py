@@ -13,6 +13,7 @@ from fomm_export.configuration import Configuration
 from fomm_export.generator import Generator
 from fomm_export.geometry import inverse_2x2, warp
 from fomm_export.keypoint_detector import KeypointDetector, Keypoints
+from fomm_export.layers import AntiAliasDownsample
 from fomm_export.training.batches import Batch
 from fomm_export.training.discriminator import (
     MultiScaleDiscriminator,
@@ -76,7 +77,7 @@ class Trainer:
         batch = batch.to(self.device)
         losses, prediction, truth = self._losses(batch, stage)
         weights = stage.weights
-        if weights.adversarial or weights.feature_matching:
+        if weights.use_discriminator:
             judged = self.discriminator(prediction)
             with torch.no_grad():
                 real = self.discriminator(truth)
@@ -98,7 +99,7 @@ class Trainer:
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
         self.optimizer.step()
-        if weights.adversarial or weights.feature_matching:
+        if weights.use_discriminator:
             losses["discriminator"] = self._train_discriminator(prediction.detach(), truth)
         self._update_mean()
         self.step += 1
@@ -116,17 +117,14 @@ class Trainer:
         source, truth = batch.frames[source_index], batch.frames[truth_index]
         kp_source = _take(keypoints, source_index)
         kp_driving = relative_motion(kp_source, _take(keypoints, reference_index), _take(keypoints, driving_index))
-        generator, motion_network = self.generator, self.generator.dense_motion_network
+        motion_network = self.generator.dense_motion_network
         motion = motion_network(source, kp_source, kp_driving)
-        features = generator.warp_features(generator.encode(source), motion.deformation)
-        if motion.occlusion_map is not None:
-            features = generator.mask_features(features, motion.occlusion_map)
-        prediction = generator.decode(features)
+        prediction = self.generator.predict(source, motion)
 
         weight = region_weight(batch.boxes[truth_index], stage.size, stage.weights.region)
         losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
         losses["ssim"] = 1 - ssim(prediction, truth)
-        warped = warp(motion_network.down(source), motion.deformation, generator.align_corners)
+        warped = warp(motion_network.down(source), motion.deformation, motion_network.align_corners)
         if stage.weights.flow:
             losses["flow"] = flow_loss(
                 motion.deformation,
@@ -163,9 +161,9 @@ class Trainer:
         """Rebuilds the anti-alias step for another frame size; weights and optimiser stay."""
         if size == self.size:
             return
-        detector, generator = self._build(size)
-        self.detector.down = detector.down
-        self.generator.dense_motion_network.down = generator.dense_motion_network.down
+        c = self.configuration
+        down = AntiAliasDownsample(c.num_channels, size // c.motion_size).to(self.device)
+        self.detector.down = self.generator.dense_motion_network.down = down  # no weights, so both may have the same
         self.size = size
 
     def _build(self, size: int) -> tuple[KeypointDetector, Generator]:

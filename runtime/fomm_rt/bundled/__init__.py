@@ -7,6 +7,7 @@ performance.mp4   a drawn face that turns, blinks and speaks, 256×256, to anima
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 from fomm_rt.errors import FommError, MediaError, ModelError
@@ -40,6 +41,15 @@ def open_bundled_model() -> ModelFolder:
     except ModelError as error:
         # A user cannot export this one again, which is what the error advises.
         raise ModelError(f"{folder}: the bundled model is altered or cannot be read; {REMEDY}") from error
+
+
+def open_model(path: str | PathLike[str] | None) -> ModelFolder:
+    """Opens a model folder, or without a path the bundled one.
+
+    Raises:
+        ModelError: Not a model folder, or a file of it is missing or altered.
+    """
+    return open_bundled_model() if path is None else open_model_folder(path)
 
 
 def bundled_avatars() -> list[Path]:

@@ -22,10 +22,9 @@ def info(
     fomm-rt info models/vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
-        from fomm_rt.bundled import open_bundled_model
-        from fomm_rt.model_folder import open_model_folder
+        from fomm_rt.bundled import open_model
 
-        manifest = (open_bundled_model() if model is None else open_model_folder(model)).manifest
+        manifest = open_model(model).manifest
         jacobians = "with jacobians" if manifest.has_jacobians else "without jacobians"
         lines = [
             f"{manifest.name} (model format {manifest.format_version})",
