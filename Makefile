@@ -3,6 +3,7 @@
 #   make demo          animate the bundled faces, print where the results are; installs no torch
 #   make test          run all tests
 #   make check         format, lint and types
+#   make gpu           tests on an NVIDIA GPU; make gpu-sanitize: the same under compute-sanitizer
 #   make bench         latency against PyTorch; make bench-memory: memory over the length of a clip
 #   make checkpoint    train the bundled checkpoint again (hours), or go on where that stopped, and publish it
 #   make wheel         build the wheel into dist/
@@ -23,13 +24,13 @@ TORCH_INDEX ?=
 RUNTIME := $(shell find runtime -name '*.py' -o -path '*/bundled/*' -type f ! -name '*.pyc')
 RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 outside-training.png)
 
-.PHONY: help setup demo test check format bench bench-memory checkpoint wheel clean
+.PHONY: help setup demo test gpu gpu-sanitize check format bench bench-memory checkpoint wheel clean
 .DELETE_ON_ERROR:
 # fomm-rt itself leaves nothing unfinished, so what an interrupted demo has finished may stay.
 .PRECIOUS: $(RESULTS)
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile
 
 setup: $(READY)
 
@@ -48,7 +49,7 @@ $(LEAN): pyproject.toml constraints.txt
 
 $(READY): $(LEAN)
 	@echo "installing torch and the tools into $(VENV)"
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev]'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev,cuda]'
 	@touch $@
 
 $(RESULTS) &: $(LEAN) $(RUNTIME)
@@ -66,6 +67,24 @@ demo: $(RESULTS)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
+# installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages: make gpu PYTHON_GPU=python3
+gpu: $(if $(PYTHON_GPU),,$(READY))
+	$(KERNELS_PATH) $(ON_GPU) tests/gpu
+
+# Warnings are no errors here: they are those of whatever PyTorch and driver the machine has.
+KERNELS_PATH = PYTHONPATH=kernels$${PYTHONPATH:+:$$PYTHONPATH}
+ON_GPU = $(or $(PYTHON_GPU),$(BIN)/python) -m pytest -p no:cacheprovider -W default --confcutdir=tests/gpu
+
+# Arrays are allocated to the byte, so that what lies outside of them is seen. PyTorch and CuPy are left out: they take
+# memory from pools. Queries that the driver refuses are no errors; the tests check every answer themselves.
+SANITIZE = compute-sanitizer --error-exitcode 1 --report-api-errors no --target-processes application-only
+
+gpu-sanitize: $(if $(PYTHON_GPU),,$(READY))
+	for tool in memcheck racecheck initcheck; do \
+	  FOMM_TEST_SANITIZED=1 $(KERNELS_PATH) $(SANITIZE) --tool $$tool $(ON_GPU) tests/gpu/test_kernels_on_gpu.py || exit 1; \
+	done
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,1 +1,48 @@
-"""CUDA kernels of the engine and how they are compiled and launched; none is written yet."""
+"""CUDA kernels of the engine: all geometry of a frame, between its convolutions.
+
+Each kernel is one NAME.cu, written so that NVRTC, nvcc and a host C++ compiler all accept it, and one function NAME
+that checks its arrays and launches it:
+
+frame_input         uint8 picture -> frame and its anti-aliased quarter
+keypoint_head       logits and jacobian maps -> keypoints
+motion              keypoints and source -> input of the dense-motion network
+warp                masks, occlusion and source features -> warped features
+grid_sample         picture and grid -> picture
+prediction_output   network output -> uint8 picture
+
+They take an executor first: `HostKernels` runs them on a CPU, `DeviceKernels` on an NVIDIA GPU. Importing this package
+needs neither.
+"""
+
+from __future__ import annotations
+
+from fomm_kernels.arrays import Array
+from fomm_kernels.device import DeviceKernels, driver_problem
+from fomm_kernels.errors import ArrayError, CompileError, DeviceError, KernelError
+from fomm_kernels.frame_input import frame_input
+from fomm_kernels.grid_sample import grid_sample
+from fomm_kernels.host import HostKernels
+from fomm_kernels.keypoint_head import keypoint_head
+from fomm_kernels.launching import KERNELS, Executor
+from fomm_kernels.motion import motion
+from fomm_kernels.prediction_output import prediction_output
+from fomm_kernels.warp import warp
+
+__all__ = [
+    "KERNELS",
+    "Array",
+    "ArrayError",
+    "CompileError",
+    "DeviceError",
+    "DeviceKernels",
+    "Executor",
+    "HostKernels",
+    "KernelError",
+    "driver_problem",
+    "frame_input",
+    "grid_sample",
+    "keypoint_head",
+    "motion",
+    "prediction_output",
+    "warp",
+]

@@ -98,6 +98,13 @@ def check_image(image: Image) -> None:
         raise ImageError(f"expected an (H, W, 3) uint8 RGB array; got {image.shape} {image.dtype}{hint}")
 
 
+def placement(region: Region, size: int) -> tuple[int, int, int, int]:
+    """(left, top, width, height), in pixels, of the region's part within its square once that is `size` wide."""
+    scale = size / region.side
+    width, height = max(1, round(region.width * scale)), max(1, round(region.height * scale))
+    return min(round(region.left * scale), size - width), min(round(region.top * scale), size - height), width, height
+
+
 def resample(image: Image, region: Region, size: int) -> Image:
     """Cuts a region out of an image and resizes it to (size, size, 3).
 
@@ -111,9 +118,7 @@ def resample(image: Image, region: Region, size: int) -> Image:
     import cv2
 
     # Resize first, extend after: extending a large picture pixel by pixel would be wasteful.
-    scale = size / r.side
-    width, height = max(1, round(r.width * scale)), max(1, round(r.height * scale))
-    left, top = min(round(r.left * scale), size - width), min(round(r.top * scale), size - height)
+    left, top, width, height = placement(r, size)
     bordered = cv2.copyMakeBorder(
         _resize(cut, width, height), top, size - height - top, left, size - width - left, cv2.BORDER_REPLICATE
     )

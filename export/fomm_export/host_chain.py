@@ -1,0 +1,56 @@
+"""The split path of a frame on a CPU: trunks on ONNX Runtime, kernels in their host build.
+
+What a GPU will run, step by step, with the same kernels' code in the same order; only the convolutions are another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import DTypeLike, NDArray
+
+from fomm_export.trunks import cut_trunks
+from fomm_kernels import HostKernels
+from fomm_rt.backends.split_frame import Buffers, FrameShape, SplitFrame
+from fomm_rt.model_folder import ModelFolder
+
+
+class OnnxTrunks:
+    """Trunks on ONNX Runtime's CPU provider, in float32 whatever the storage."""
+
+    def __init__(self, trunks: Mapping[str, onnx.ModelProto]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._sessions = {
+            name: onnxruntime.InferenceSession(trunk.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            for name, trunk in trunks.items()
+        }
+
+    def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
+        """See `fomm_rt.backends.split_frame.Trunks.run`; what is stored as half is rounded to it."""
+        del stream
+        widened = {name: array.astype(np.float32) for name, array in inputs.items()}
+        results = self._sessions[trunk].run(list(outputs), widened)
+        # A logit beyond half's range becomes infinite, as it would where a GPU stores it.
+        with np.errstate(over="ignore"):
+            for array, result in zip(outputs.values(), results, strict=True):
+                array[...] = result
+
+
+def host_chain(model: ModelFolder, storage: DTypeLike = np.float32, batch: int = 1) -> SplitFrame:
+    """The split path of a model on a CPU.
+
+    Raises:
+        ModelError: The model cannot be cut.
+        fomm_kernels.CompileError: The kernels cannot be built for the host.
+    """
+    trunks = OnnxTrunks(cut_trunks(model))
+    return SplitFrame(FrameShape.of(model.manifest), HostKernels(), trunks, _allocate, storage, batch)
+
+
+def _allocate(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    return np.zeros(shape, dtype)

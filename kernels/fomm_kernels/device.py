@@ -1,0 +1,201 @@
+"""Runs the kernels on an NVIDIA GPU. Not executed so far: no GPU was at hand where this was written.
+
+CUDA's packages (cuda-core, cuda-bindings) are imported when a device is asked for, so that importing this needs no
+driver. Kernels are loaded with cuda.core; contexts and launches go through the driver's own functions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fomm_kernels.errors import DeviceError
+from fomm_kernels.launching import BLOCK_SIZE, KERNELS, Launch
+from fomm_kernels.nvrtc import architecture_for, compiled, known_architectures
+
+INSTALL = "pip install 'fomm-rt[cuda]'"
+OLDEST_DRIVER = (13, 0)
+"""The CUDA version a driver has to support: that of the NVRTC which compiles the kernels."""
+NVIDIA_RELEASE = 580
+"""The driver that first does."""
+
+
+class DeviceKernels:
+    """Executor for arrays on a GPU: queues kernels on streams and returns at once.
+
+    Each kernel is compiled for the device (or read from the cache) and loaded when it is first launched, unless `load`
+    did so before. Launches run in the device's primary context, which PyTorch and CuPy use too, and leave the thread's
+    current context as they found it. Threads may share an instance.
+
+    Args:
+        ordinal: Of the device, as CUDA counts those it is shown (CUDA_VISIBLE_DEVICES).
+
+    Attributes:
+        name: Of the device.
+        architecture: What kernels are compiled for: "sm_90"; or "compute_120" on a device newer than NVRTC knows, where
+            the driver compiles the rest.
+
+    Raises:
+        CompileError: NVRTC is missing, or the device is too old for it.
+        DeviceError: There is no driver or no such device.
+
+    Warns:
+        RuntimeWarning: The device is newer than NVRTC knows.
+    """
+
+    on_device = True
+
+    def __init__(self, ordinal: int = 0) -> None:
+        if problem := driver_problem():
+            raise DeviceError(f"{problem}; or run the kernels on the CPU: fomm_kernels.HostKernels()")
+        from cuda.bindings import driver
+        from cuda.core import Device
+
+        self._driver = driver
+        count = self._checked(driver.cuDeviceGetCount(), "counting the devices")
+        if not 0 <= ordinal < count:
+            raise DeviceError(f"expected the number of a GPU, 0 to {count - 1}; got {ordinal}")
+        device = Device(ordinal)
+        self.name: str = device.name
+        capability = tuple(device.compute_capability)
+        self.architecture = architecture_for(capability, known_architectures())
+        if self.architecture.startswith("compute_"):
+            warnings.warn(
+                f"{self.name} has compute capability {capability[0]}.{capability[1]}, newer than NVRTC knows; kernels "
+                f"are compiled for {self.architecture}, and the driver does the rest. Update: {INSTALL} --upgrade",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        handle = self._checked(driver.cuDeviceGet(ordinal), f"finding GPU {ordinal}")
+        self._context = self._checked(driver.cuDevicePrimaryCtxRetain(handle), f"starting {self.name}")
+        self._lock = threading.Lock()
+        # A function lives as long as the cuda.core.Kernel that it comes from.
+        self._loaded: dict[tuple[str, bool], tuple[Any, Any]] = {}
+
+    def load(self, half: bool) -> None:
+        """Compiles and loads all kernels, so that no launch does.
+
+        To be called before launches are captured in a CUDA graph: loading is not allowed there.
+
+        Args:
+            half: Those for float16 tensors; else for float32.
+
+        Raises:
+            CompileError: NVRTC is missing or refuses one.
+            DeviceError: The driver refuses one.
+        """
+        for kernel in KERNELS:
+            self._function(kernel, half)
+
+    def launch(self, launch: Launch, stream: Any = None) -> None:
+        """See `Executor.launch`; nothing is allocated.
+
+        Args:
+            launch: What to run.
+            stream: The int handle of a stream, or an object with `__cuda_stream__` (cuda.core, CuPy); None for the
+                default stream.
+
+        Raises:
+            CompileError: The kernel was not loaded, and cannot be compiled.
+            DeviceError: The driver refuses the launch, or what an earlier launch did has broken the context.
+        """
+        function = self._function(launch.kernel, launch.half)
+        handle = stream_handle(stream)
+        # cuda.core.launch() passes numbers and pointers; a kernel here takes one structure by value, so the driver is
+        # given what C would give it: the address of an array of pointers to parameters. It copies them at once.
+        parameters = (ctypes.c_void_p * 1)(ctypes.addressof(launch.arguments))
+        grid, block = (*launch.blocks, 1), (BLOCK_SIZE, 1, 1)
+        with self._current():
+            answer = self._driver.cuLaunchKernel(
+                function, *grid, *block, launch.shared_bytes, handle, ctypes.addressof(parameters), 0
+            )
+        self._checked(answer, f"launching {launch.kernel} with {grid[0]}×{grid[1]} blocks")
+
+    def _function(self, kernel: str, half: bool) -> Any:
+        with self._lock:
+            if (kernel, half) not in self._loaded:
+                self._loaded[kernel, half] = self._load(kernel, half)
+            return self._loaded[kernel, half][1]
+
+    def _load(self, kernel: str, half: bool) -> tuple[Any, Any]:
+        from cuda.core import ObjectCode
+
+        code = compiled(kernel, half, self.architecture)
+        of_code = ObjectCode.from_ptx if self.architecture.startswith("compute_") else ObjectCode.from_cubin
+        with self._current():
+            try:
+                loaded = of_code(code, name=kernel).get_kernel(kernel)
+            except Exception as error:  # cuda.core's CUDAError is private
+                raise DeviceError(f"{self.name} cannot load {kernel} for {self.architecture}: {error}") from error
+            function = self._checked(self._driver.cuKernelGetFunction(loaded.handle), f"loading {kernel}")
+            # CUDA loads code when it is first run, which a graph's capture does not allow.
+            self._checked(self._driver.cuFuncLoad(function), f"loading {kernel}")
+        return loaded, function
+
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        """The device's context is the thread's current one."""
+        self._checked(self._driver.cuCtxPushCurrent(self._context), f"turning to {self.name}")
+        try:
+            yield
+        finally:
+            self._driver.cuCtxPopCurrent()
+
+    def _checked(self, answer: tuple[Any, ...], doing: str) -> Any:
+        result, *values = answer
+        if result != self._driver.CUresult.CUDA_SUCCESS:
+            _, text = self._driver.cuGetErrorString(result)
+            raise DeviceError(
+                f"{doing} fails: {(text or b'unknown error').decode()} ({result.name}); if the arguments are right, an "
+                "earlier launch may have caused it: run under compute-sanitizer"
+            )
+        return values[0] if values else None
+
+
+def driver_problem() -> str | None:
+    """Why no GPU can be used here, in words for people; None if one can. Starts the driver."""
+    try:
+        import cuda.core  # noqa: F401
+        from cuda.bindings import driver
+    except ImportError as error:
+        return f"CUDA's Python packages are missing or do not fit each other ({error}); run: {INSTALL}"
+    try:
+        (result,) = driver.cuInit(0)
+    except RuntimeError:
+        return f"there is no NVIDIA driver (libcuda.so.1 cannot be loaded); install release {NVIDIA_RELEASE} or newer"
+    if result != driver.CUresult.CUDA_SUCCESS:
+        return (
+            f"the NVIDIA driver finds no GPU ({result.name}); does nvidia-smi show one, and does CUDA_VISIBLE_DEVICES "
+            "hide it?"
+        )
+    _, number = driver.cuDriverGetVersion()
+    found = (number // 1000, number % 1000 // 10)
+    if found < OLDEST_DRIVER:
+        return (
+            f"the NVIDIA driver supports CUDA {found[0]}.{found[1]}, the kernels need {OLDEST_DRIVER[0]}."
+            f"{OLDEST_DRIVER[1]}; install release {NVIDIA_RELEASE} or newer"
+        )
+    return None
+
+
+def stream_handle(stream: Any) -> int:
+    """The handle of a stream: 0, the default stream, for None.
+
+    Raises:
+        DeviceError: It is none.
+    """
+    if stream is None:
+        return 0
+    if hasattr(stream, "__cuda_stream__"):
+        return int(stream.__cuda_stream__()[1])
+    try:
+        return operator.index(stream)
+    except TypeError as error:
+        raise DeviceError(
+            f"expected a stream: None, its int handle, or an object with __cuda_stream__; got a {type(stream).__name__}"
+        ) from error

@@ -1,0 +1,132 @@
+// Frame input: a uint8 picture of any size to what the networks take of it, in one pass.
+//
+//     resized     the region of the picture that is looked at, at S × S pixels and rounded to whole levels, as
+//                 fomm_rt.framing.resample gives it:
+//                     shrinking   mean over the area a pixel covers, pixels covered in part counting in part
+//                     growing     bilinear, pixel centres at i + ½, edges extended
+//                     fit         the resized part starts at (left, top); around it its edge pixels are extended
+//     frame       resized / 255                                                        (N, 3, S, S), when wanted
+//     quarter     Σ_j Σ_i g(j) · g(i) · frame(f·y + j, f·x + i),  |i|, |j| ≤ r         (N, 3, S / f, S / f)
+//                 g(i) = exp(−i² / 2σ²) / Σ exp(−i² / 2σ²),  σ = (f − 1) / 2,  r = round(4σ);  f = 1: the frame itself
+//                 zeros outside the frame
+//
+// f, the factor, is 4 for frames of 256 pixels: the anti-aliased quarter is what the motion networks look at.
+//
+// Layout      picture: rows of R G B bytes; frame and quarter: any strides
+// Threads     a block makes a square of `tile` × `tile` pixels of the quarter, blocks along rows, batch in y:
+//             1  weights of the blur                                        thread = tap
+//             2  resized pixels under the square and r around it            thread = pixel
+//             3  their rows blurred, at every f-th column                   thread = row, column and channel
+//             4  the blurred rows blurred along columns, and stored         thread = pixel and channel
+// Shared      2r + 1 floats | 3 · (window rows) · tile floats | 3 · window² bytes, window = f · (tile − 1) + 2r + 1
+//             The window is kept as bytes: whole levels lose nothing, and a window of a factor of 32 still fits.
+#include "tensor.h"
+
+struct FrameInput {
+    const unsigned char* pictures;  // (N, rows, columns, 3)
+    int batch, columns, rows;
+    long long batch_stride, row_stride;      // bytes
+    int part_x, part_y, part_width, part_height;  // what is looked at, within the picture
+    int left, top, width, height;            // where it comes to lie, resized, within S × S
+    int size, factor, radius, tile;
+    Tensor frame, quarter;
+};
+
+FOMM_FUNCTION float level(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+    return picture[(a.part_y + y) * a.row_stride + (a.part_x + x) * 3ll + channel];
+}
+
+// Pixel i of `to` covers [i · from, (i + 1) · from) where pixel j of `from` covers [j · to, (j + 1) · to): integers,
+// so that no pixel is lost or counted twice by rounding.
+FOMM_FUNCTION float covered(int i, int j, int from, int to) {
+    return smaller((i + 1) * from, (j + 1) * to) - larger(i * from, j * to);
+}
+
+FOMM_FUNCTION float area_mean(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+    const int x0 = x * a.part_width / a.width, x1 = ((x + 1) * a.part_width - 1) / a.width;
+    const int y0 = y * a.part_height / a.height, y1 = ((y + 1) * a.part_height - 1) / a.height;
+    float sum = 0;
+    for (int j = y0; j <= y1; ++j) {
+        float line = 0;
+        for (int i = x0; i <= x1; ++i) line += covered(x, i, a.part_width, a.width) * level(a, picture, i, j, channel);
+        sum += covered(y, j, a.part_height, a.height) * line / a.part_width;
+    }
+    return sum / a.part_height;
+}
+
+FOMM_FUNCTION float between(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+    const float scale_x = static_cast<float>(a.part_width) / a.width, scale_y = static_cast<float>(a.part_height) / a.height;
+    const float column = fminf(fmaxf((x + 0.5f) * scale_x - 0.5f, 0.0f), a.part_width - 1.0f);
+    const float row = fminf(fmaxf((y + 0.5f) * scale_y - 0.5f, 0.0f), a.part_height - 1.0f);
+    const int x0 = static_cast<int>(column), y0 = static_cast<int>(row);
+    const int x1 = smaller(x0 + 1, a.part_width - 1), y1 = smaller(y0 + 1, a.part_height - 1);
+    const float fx = column - x0, fy = row - y0;
+    const float above = level(a, picture, x0, y0, channel) * (1 - fx) + level(a, picture, x1, y0, channel) * fx;
+    const float below = level(a, picture, x0, y1, channel) * (1 - fx) + level(a, picture, x1, y1, channel) * fx;
+    return above * (1 - fy) + below * fy;
+}
+
+// Level at (x, y) of the S × S frame.
+FOMM_FUNCTION float resized(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+    x = smaller(larger(x - a.left, 0), a.width - 1);
+    y = smaller(larger(y - a.top, 0), a.height - 1);
+    if (a.part_width == a.width && a.part_height == a.height) return level(a, picture, x, y, channel);
+    const bool shrinks = a.part_width > a.width || a.part_height > a.height;
+    return rintf(shrinks ? area_mean(a, picture, x, y, channel) : between(a, picture, x, y, channel));
+}
+
+FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsigned char* shared) {
+    const int taps = 2 * a.radius + 1;
+    const int window = a.factor * (a.tile - 1) + taps;
+    float* weight = reinterpret_cast<float*>(shared);        // [taps]
+    float* blurred = weight + taps;                          // [3][window][tile]
+    unsigned char* levels = reinterpret_cast<unsigned char*>(blurred + 3 * window * a.tile);  // [3][window][window]
+
+    const int across = (a.quarter.width + a.tile - 1) / a.tile;
+    const int first_x = block % across * a.tile, first_y = block / across * a.tile;           // in the quarter
+    const int from_x = first_x * a.factor - a.radius, from_y = first_y * a.factor - a.radius;  // in the frame
+    const unsigned char* picture = a.pictures + n * a.batch_stride;
+
+    FOMM_THREADS(i, 1) {
+        const float sigma = (a.factor - 1) / 2.0f;
+        float sum = 0;
+        for (int tap = 0; tap < taps; ++tap) {
+            const float offset = tap - a.radius;
+            weight[tap] = a.radius ? expf(-offset * offset / (2 * sigma * sigma)) : 1.0f;
+            sum += weight[tap];
+        }
+        for (int tap = 0; tap < taps; ++tap) weight[tap] /= sum;
+    }
+    FOMM_THREADS(i, window * window) {
+        const int x = from_x + i % window, y = from_y + i / window;
+        const bool inside = x >= 0 && x < a.size && y >= 0 && y < a.size;
+        // The block's own pixels, which no other block stores.
+        const bool own = inside && x >= first_x * a.factor && x < (first_x + a.tile) * a.factor &&
+                         y >= first_y * a.factor && y < (first_y + a.tile) * a.factor;
+        FOMM_ROLLED for (int channel = 0; channel < 3; ++channel) {
+            const float value = inside ? resized(a, picture, x, y, channel) : 0.0f;
+            levels[channel * window * window + i] = static_cast<unsigned char>(value);
+            if (own && a.frame.address) store(a.frame, n, channel, y, x, value / 255);
+        }
+    }
+    FOMM_BARRIER();
+    FOMM_THREADS(i, 3 * window * a.tile) {
+        const int column = i % a.tile, line = i / a.tile;  // of all three channels
+        float sum = 0;
+        for (int tap = 0; tap < taps; ++tap)
+            sum += weight[tap] * (levels[line * window + column * a.factor + tap] / 255.0f);
+        blurred[i] = sum;
+    }
+    FOMM_BARRIER();
+    FOMM_THREADS(i, 3 * a.tile * a.tile) {
+        const int column = i % a.tile, line = i / a.tile % a.tile, channel = i / (a.tile * a.tile);
+        const int x = first_x + column, y = first_y + line;
+        if (x >= a.quarter.width || y >= a.quarter.height) continue;
+        float sum = 0;
+        for (int tap = 0; tap < taps; ++tap)
+            sum += weight[tap] * blurred[(channel * window + line * a.factor + tap) * a.tile + column];
+        store(a.quarter, n, channel, y, x, sum);
+    }
+}
+
+FOMM_KERNEL(frame_input, FrameInput)

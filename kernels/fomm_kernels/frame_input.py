@@ -1,0 +1,113 @@
+"""Launches frame_input.cu: a picture of any size to the networks' input."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from fomm_kernels.arrays import Arguments, Tensor
+from fomm_kernels.errors import ArrayError
+from fomm_kernels.launching import LARGEST_SHARED_BYTES, Executor, Launch, blocks_for
+
+TILES = (4, 2, 1)
+"""Sides of a block's square of the quarter, best first."""
+
+
+class _FrameInput(ctypes.Structure):
+    _fields_ = (
+        ("pictures", ctypes.c_void_p),
+        *((name, ctypes.c_int) for name in ("batch", "columns", "rows")),
+        *((name, ctypes.c_longlong) for name in ("batch_stride", "row_stride")),
+        *((name, ctypes.c_int) for name in ("part_x", "part_y", "part_width", "part_height")),
+        *((name, ctypes.c_int) for name in ("left", "top", "width", "height")),
+        *((name, ctypes.c_int) for name in ("size", "factor", "radius", "tile")),
+        ("frame", Tensor),
+        ("quarter", Tensor),
+    )
+
+
+def frame_input(
+    executor: Executor,
+    pictures: Any,
+    quarter: Any,
+    *,
+    size: int,
+    part: tuple[int, int, int, int],
+    placed: tuple[int, int, int, int],
+    frame: Any = None,
+    stream: Any = None,
+) -> None:
+    """Resizes pictures to the frame the networks see, and that to its anti-aliased quarter.
+
+    Args:
+        executor: Who runs it.
+        pictures: (N, H, W, 3) uint8 RGB; rows may be padded.
+        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s.
+        size: Side S of the frame.
+        part: (x, y, width, height) of the pictures' region to look at.
+        placed: (left, top, width, height) of that region, resized, within the frame; around it edges are extended.
+        frame: (N, 3, S, S) like quarter, in [0, 1]; written when given.
+        stream: To queue on.
+
+    Raises:
+        ArrayError: An array or a rectangle does not fit.
+    """
+    given = Arguments("frame_input", executor.on_device)
+    source = given.array(pictures, "pictures", ("N", "H", "W", 3), np.uint8)
+    n, rows, columns, _ = source.shape
+    if source.strides[2:] != (3, 1):
+        raise ArrayError(
+            f"frame_input: expected pictures with the bytes of a row together (strides ..., 3, 1); got {source.strides}"
+        )
+    quarter_tensor = given.tensor(quarter, "quarter", (n, 3, "s", "s"), written=True)
+    side = quarter_tensor.width
+    if quarter_tensor.height != side or size < side or size % side:
+        raise ArrayError(
+            f"frame_input: expected a square quarter whose side divides {size}; got "
+            f"{quarter_tensor.height}×{quarter_tensor.width}"
+        )
+    _check_rectangle("part", part, columns, rows)
+    _check_rectangle("placed", placed, size, size)
+    factor = size // side
+    radius = round(4 * (factor - 1) / 2)
+    arguments = _FrameInput(
+        source.address,
+        n,
+        columns,
+        rows,
+        *source.strides[:2],
+        *part,
+        *placed,
+        size,
+        factor,
+        radius,
+        0,
+        Tensor() if frame is None else given.tensor(frame, "frame", (n, 3, size, size), written=True),
+        quarter_tensor,
+    )
+    for tile in TILES:
+        if (shared_bytes := _shared_bytes(factor, radius, tile)) <= LARGEST_SHARED_BYTES:
+            arguments.tile = tile
+            break
+    else:
+        raise ArrayError(
+            f"frame_input: a frame of {size} pixels is more than 32 times its quarter of {side}; take a smaller size"
+        )
+    blocks = blocks_for(side, arguments.tile) ** 2
+    executor.launch(Launch("frame_input", bool(given.half), arguments, (blocks, n), shared_bytes), stream)
+
+
+def _shared_bytes(factor: int, radius: int, tile: int) -> int:
+    taps = 2 * radius + 1
+    window = factor * (tile - 1) + taps
+    return 4 * taps + 4 * 3 * window * tile + 3 * window * window
+
+
+def _check_rectangle(name: str, rectangle: tuple[int, int, int, int], width: int, height: int) -> None:
+    x, y, w, h = rectangle
+    if w < 1 or h < 1 or x < 0 or y < 0 or x + w > width or y + h > height:
+        raise ArrayError(
+            f"frame_input: expected {name} (x, y, width, height) within {width}×{height} pixels; got {rectangle}"
+        )

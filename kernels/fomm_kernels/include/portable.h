@@ -1,0 +1,86 @@
+// What differs between NVRTC, nvcc and a host C++ compiler, so that every kernel is written once.
+//
+// A kernel is a function of one block, written as a sequence of loops over its threads with barriers between them:
+//
+//     FOMM_THREADS(i, count) { ... i ... }      each i in [0, count), shared out among the block's threads
+//     FOMM_BARRIER();                           all of the loop above is done and visible to the loop below
+//
+// A GPU runs the loops in steps of the block's size. A host runs them whole, one after the other, block after block:
+// the same statements on the same memory, which sanitizers can watch. Nothing may pass from one loop to the next but
+// through shared memory.
+//
+// FOMM_ROLLED      before a loop whose body is long: not to be unrolled
+// FOMM_BLOCK_SIZE  threads of a block
+// FOMM_HALF        1: tensors are stored as IEEE half, 0: as float; arithmetic is float32 either way
+#pragma once
+
+#if defined(__CUDACC__)
+
+#define FOMM_FUNCTION static __device__ __forceinline__
+#define FOMM_THREADS(i, count) for (int i = threadIdx.x; i < (count); i += FOMM_BLOCK_SIZE)
+#define FOMM_BARRIER() __syncthreads()
+#define FOMM_KERNEL(name, Arguments)                                                                       \
+    extern "C" __global__ void __launch_bounds__(FOMM_BLOCK_SIZE) name(const __grid_constant__ Arguments a) { \
+        extern __shared__ __align__(16) unsigned char shared[];                                              \
+        name##_block(a, blockIdx.x, blockIdx.y, shared);                                                     \
+    }
+
+#define FOMM_ROLLED _Pragma("unroll 1")
+
+// Inline PTX instead of cuda_fp16.h: NVRTC's wheel brings no headers.
+struct Half {
+    unsigned short bits;
+};
+FOMM_FUNCTION float to_float(Half value) {
+    float result;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
+    return result;
+}
+FOMM_FUNCTION Half to_half(float value) {
+    Half result;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
+    return result;
+}
+
+#else
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#define FOMM_FUNCTION static inline
+#define FOMM_THREADS(i, count) for (int i = 0; i < (count); ++i)
+#define FOMM_BARRIER()
+#define FOMM_ROLLED
+// Shared memory begins as NaN in every block: what a kernel reads before writing shows in its result.
+#define FOMM_KERNEL(name, Arguments)                                                                 \
+    extern "C" void name(const Arguments* a, int blocks_x, int blocks_y, int shared_bytes) {         \
+        std::unique_ptr<unsigned char[]> shared(new unsigned char[shared_bytes]);                    \
+        for (int y = 0; y < blocks_y; ++y)                                                           \
+            for (int x = 0; x < blocks_x; ++x) {                                                     \
+                std::memset(shared.get(), 0xff, shared_bytes);                                       \
+                name##_block(*a, x, y, shared.get());                                                \
+            }                                                                                        \
+    }                                                                                                \
+    extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
+
+using Half = _Float16;
+FOMM_FUNCTION float to_float(Half value) { return static_cast<float>(value); }
+FOMM_FUNCTION Half to_half(float value) { return static_cast<Half>(value); }
+
+#endif
+
+FOMM_FUNCTION float to_float(float value) { return value; }
+
+#if FOMM_HALF
+using Storage = Half;
+FOMM_FUNCTION Storage to_storage(float value) { return to_half(value); }
+#else
+using Storage = float;
+FOMM_FUNCTION Storage to_storage(float value) { return value; }
+#endif
+
+constexpr float LOWEST = -3.402823466e38f;  // NVRTC knows no <limits>
+
+FOMM_FUNCTION int smaller(int a, int b) { return a < b ? a : b; }
+FOMM_FUNCTION int larger(int a, int b) { return a > b ? a : b; }

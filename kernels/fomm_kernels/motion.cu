@@ -1,0 +1,81 @@
+// Motion: keypoints of a driving frame to the input of the dense-motion network.
+//
+//     transfer       d = scale · driving + offset,   J = J_driving · M
+//                    relative: offset = s − scale · d0, M = J_d0⁻¹ · J_s, prepared once a reference;
+//                    absolute: scale 1, offset 0, M the identity. The prepared row is data, so that one captured
+//                    graph serves both
+//     sparse motion  T_k(z) = s_k + A_k · (z − d_k),  A_k = J_s,k · J_k⁻¹;  T_0(z) = z, the background
+//     heatmap        h_k(z) = exp(−½ ‖z − d_k‖² / 0.01) − exp(−½ ‖z − s_k‖² / 0.01);  h_0 = 0
+//     input          for each field k of K + 1: h_k, then R, G, B of the source's quarter at T_k(z)
+//                    (bilinear, zeros outside)
+//
+// Source: Siarohin et al. 2019, section 3.2. Inverses of singular jacobians are large and finite; where T leads out of
+// the source or is no number at all, R, G, B are 0.
+//
+// Layout      driving, source (N or 1, K, 6): x, y, xx, xy, yx, yy;  transfer (N or 1, K, 7): scale, offset x, y,
+//             M xx, xy, yx, yy;  quarter (N or 1, 3, h, w) and input (N, 4 · (K + 1), h, w): any strides
+//             sparse_motion (N, K, 8), kept for warp.cu: A xx, xy, yx, yy, d x, y, s x, y
+// Threads     a thread a pixel and field, batch in y; neighbours are pixels when the input's channels are apart,
+//             fields when they lie together. Every block computes all K transforms for itself: cheaper than a launch.
+// Shared      8 · K floats
+#include "affine.h"
+#include "bilinear.h"
+
+struct Motion {
+    Rows driving, source, transfer, sparse_motion;
+    Tensor quarter, hourglass_input;
+    int align_corners;
+};
+
+constexpr int TRANSFORM = 8;
+constexpr float VARIANCE = 0.01f;
+
+FOMM_FUNCTION float gaussian(Point z, const float* centre) {
+    const float x = z.x - centre[0], y = z.y - centre[1];
+    return expf((x * x + y * y) * (-0.5f / VARIANCE));
+}
+
+FOMM_FUNCTION void motion_block(const Motion& a, int block, int n, unsigned char* shared) {
+    float* transforms = reinterpret_cast<float*>(shared);  // [K][TRANSFORM]
+    const int fields = a.driving.rows + 1;
+    const int height = a.hourglass_input.height, width = a.hourglass_input.width, pixels = height * width;
+
+    FOMM_THREADS(k, a.driving.rows) {
+        const float* d = row(a.driving, n, k, 6);
+        const float* s = row(a.source, n, k, 6);
+        const float* t = row(a.transfer, n, k, 7);
+        const Matrix driving = Matrix{d[2], d[3], d[4], d[5]} * Matrix{t[3], t[4], t[5], t[6]};
+        const Matrix m = Matrix{s[2], s[3], s[4], s[5]} * inverse(driving);
+        const float values[TRANSFORM] = {m.xx, m.xy, m.yx, m.yy, d[0] * t[0] + t[1], d[1] * t[0] + t[2], s[0], s[1]};
+        for (int i = 0; i < TRANSFORM; ++i) {
+            transforms[k * TRANSFORM + i] = values[i];
+            if (block == 0) row(a.sparse_motion, n, k, TRANSFORM)[i] = values[i];
+        }
+    }
+    FOMM_BARRIER();
+
+    const bool together = a.hourglass_input.channel_stride == 1;
+    const int first = block * FOMM_BLOCK_SIZE;
+    FOMM_THREADS(i, smaller(FOMM_BLOCK_SIZE, fields * pixels - first)) {
+        const int index = first + i;
+        const int field = together ? index % fields : index / pixels;
+        const int pixel = together ? index / fields : index % pixels;
+        const int x = pixel % width, y = pixel / width;
+        Point z = {coordinate(x, width), coordinate(y, height)};
+        float heat = 0;
+        if (field) {
+            const float* t = transforms + (field - 1) * TRANSFORM;
+            heat = gaussian(z, t + 4) - gaussian(z, t + 6);
+            const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
+            z = {moved.x + t[6], moved.y + t[7]};
+        }
+        store(a.hourglass_input, n, 4 * field, y, x, heat);
+        const Taps taps = bilinear_taps(a.quarter, z.x, z.y, a.align_corners);
+        for (int channel = 0; channel < 3; ++channel) {
+            const float value = sample(at(a.quarter, n, channel, 0, 0), taps);
+            store(a.hourglass_input, n, 4 * field + 1 + channel, y, x, value);
+        }
+    }
+}
+
+FOMM_KERNEL(motion, Motion)

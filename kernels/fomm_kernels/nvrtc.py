@@ -1,0 +1,175 @@
+"""Compiles kernels with NVRTC, NVIDIA's compiler as a library: one package, no CUDA toolkit; no driver and no GPU.
+
+What is compiled stays in the user's cache, under a name with the hash of all that decides it: sources, options,
+architecture and NVRTC's version. A file of the cache begins with the SHA-256 of what follows; one that was cut short or
+altered counts as none. Where the cache cannot be written, kernels are compiled all the same, with a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fomm_kernels.errors import CompileError
+from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_hash, source_path
+
+OPTIONS = ("--std=c++17", "--generate-line-info")
+LOG_LINES = 20
+"""Of NVRTC's log that an error shows."""
+_DIGEST_BYTES = 32
+
+
+def compile_kernel(kernel: str, half: bool, architecture: str) -> bytes:
+    """Compiles a kernel.
+
+    Args:
+        kernel: Its name.
+        half: Whether tensors are stored as float16; else float32.
+        architecture: "sm_90" for machine code (a cubin) of compute capability 9.0, "compute_90" for PTX, which drivers
+            compile for devices of 9.0 and newer.
+
+    Returns:
+        The cubin, or PTX with the 0 that ends it.
+
+    Raises:
+        CompileError: NVRTC is missing or refuses the source.
+    """
+    return compile_with_log(kernel, half, architecture)[0]
+
+
+def compile_with_log(kernel: str, half: bool, architecture: str, *more: str) -> tuple[bytes, str]:
+    """As `compile_kernel`, with more options; returns the code and NVRTC's log, in which warnings are."""
+    nvrtc = _library()
+    headers = sorted(HEADERS.glob("*.h"))
+    texts, names = [path.read_bytes() for path in headers], [path.name.encode() for path in headers]
+    source = source_path(kernel)
+    program = _checked(
+        nvrtc.nvrtcCreateProgram(source.read_bytes(), source.name.encode(), len(headers), texts, names), kernel
+    )
+    given = [option.encode() for option in (*options(half, architecture), *more)]
+    try:
+        (result,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
+        log = bytearray(_checked(nvrtc.nvrtcGetProgramLogSize(program), kernel))
+        _checked(nvrtc.nvrtcGetProgramLog(program, log), kernel)
+        text = log.rstrip(b"\0").decode(errors="replace").strip()
+        if result != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+            first = "\n".join(text.splitlines()[:LOG_LINES])
+            raise CompileError(
+                f"NVRTC {_dotted(version())} refuses {source.name} for {architecture} ({result.name}):\n{first}"
+            )
+        machine_code = architecture.startswith("sm_")
+        size = nvrtc.nvrtcGetCUBINSize if machine_code else nvrtc.nvrtcGetPTXSize
+        code = bytearray(_checked(size(program), kernel))
+        _checked((nvrtc.nvrtcGetCUBIN if machine_code else nvrtc.nvrtcGetPTX)(program, code), kernel)
+        return bytes(code), text
+    finally:
+        nvrtc.nvrtcDestroyProgram(program)
+
+
+def compiled(kernel: str, half: bool, architecture: str) -> bytes:
+    """As `compile_kernel`, from the cache where it is there; else it is put there.
+
+    Warns:
+        RuntimeWarning: The cache cannot be written.
+    """
+    path = cached_path(kernel, half, architecture)
+    code = _read(path)
+    if code is None:
+        code = compile_kernel(kernel, half, architecture)
+        try:
+            keep(path, hashlib.sha256(code).digest() + code)
+        except CompileError:
+            warnings.warn(
+                f"{path.parent}: compiled kernels cannot be kept there, so every process compiles them again; set "
+                "XDG_CACHE_HOME to a folder that can be written",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    return code
+
+
+def cached_path(kernel: str, half: bool, architecture: str) -> Path:
+    """The file of the cache for a compiled kernel."""
+    digest = source_hash([kernel], *options(half, architecture), _dotted(version()))
+    return cache_folder() / f"{kernel}-{'half' if half else 'float'}-{architecture}-{digest[:24]}.bin"
+
+
+def options(half: bool, architecture: str) -> list[str]:
+    """What NVRTC is told."""
+    macros = (f"--define-macro={name}={value}" for name, value in defines(half).items())
+    return [*OPTIONS, f"--gpu-architecture={architecture}", *macros]
+
+
+def version() -> tuple[int, int]:
+    """NVRTC's version.
+
+    Raises:
+        CompileError: It is missing.
+    """
+    result, major, minor = _library().nvrtcVersion()
+    _checked((result, None), "its version")
+    return major, minor
+
+
+def known_architectures() -> list[int]:
+    """Compute capabilities that NVRTC compiles for, 90 for 9.0, ascending.
+
+    Raises:
+        CompileError: It is missing.
+    """
+    return sorted(_checked(_library().nvrtcGetSupportedArchs(), "its architectures"))
+
+
+def architecture_for(capability: tuple[int, int], known: Sequence[int]) -> str:
+    """What to compile for a device: its own architecture, or PTX of the newest before it that NVRTC knows.
+
+    Raises:
+        CompileError: The device is older than all that NVRTC knows.
+    """
+    number = 10 * capability[0] + capability[1]
+    if number in known:
+        return f"sm_{number}"
+    if older := [one for one in known if one < number]:
+        return f"compute_{max(older)}"
+    raise CompileError(
+        f"the GPU has compute capability {_dotted(capability)}; NVRTC compiles for "
+        f"{_dotted(divmod(min(known), 10))} and newer: take a newer GPU, or run the kernels on the CPU"
+    )
+
+
+def _read(path: Path) -> bytes | None:
+    """What a file of the cache holds, if it is whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _library() -> Any:
+    """`cuda.bindings.nvrtc`, NVRTC itself loaded."""
+    try:
+        from cuda.bindings import nvrtc
+
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError) as error:  # the package of bindings, or the library that it loads
+        first = str(error).strip().splitlines()[:1]
+        raise CompileError(
+            f"NVRTC, the compiler of kernels, cannot be loaded ({''.join(first)}); run: pip install 'fomm-rt[cuda]'"
+        ) from error
+    return nvrtc
+
+
+def _checked(answer: tuple[Any, Any] | tuple[Any], what: str) -> Any:
+    result, *values = answer
+    if result != 0:
+        raise CompileError(f"NVRTC fails on {what} ({result.name}); run: pip install --force-reinstall 'fomm-rt[cuda]'")
+    return values[0] if values else None
+
+
+def _dotted(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}.{pair[1]}"

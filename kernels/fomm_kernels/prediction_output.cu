@@ -1,0 +1,27 @@
+// Prediction output: the decoder's picture to uint8, as people and encoders take it.
+//
+//     level     round(255 · value), halves to even, 0 to 255 at the ends; NaN gives 0
+//
+// Layout      prediction (N, 3, S, S): any strides;  pictures (N, S, S, 3): rows of R G B bytes
+// Threads     a thread a byte, so that neighbours write neighbours, batch in y
+#include "tensor.h"
+
+struct PredictionOutput {
+    Tensor prediction;
+    unsigned char* pictures;
+    long long batch_stride, row_stride;  // bytes
+};
+
+FOMM_FUNCTION void prediction_output_block(const PredictionOutput& a, int block, int n, unsigned char*) {
+    const int row_bytes = 3 * a.prediction.width, bytes = row_bytes * a.prediction.height;
+    const int first = block * FOMM_BLOCK_SIZE;
+    FOMM_THREADS(i, smaller(FOMM_BLOCK_SIZE, bytes - first)) {
+        const int y = (first + i) / row_bytes, column = (first + i) % row_bytes;
+        const float value = load(a.prediction, n, column % 3, y, column / 3);
+        // fmaxf returns the number where the other is NaN.
+        const float level = rintf(fminf(fmaxf(255 * value, 0.0f), 255.0f));
+        a.pictures[n * a.batch_stride + y * a.row_stride + column] = static_cast<unsigned char>(level);
+    }
+}
+
+FOMM_KERNEL(prediction_output, PredictionOutput)

@@ -1,0 +1,123 @@
+// Motion field and warp: what the dense-motion network says to the source's features, moved and masked.
+//
+//     mask           m_k(z) = exp(l_k(z)) / Σ_j exp(l_j(z))                       over the K + 1 fields
+//     deformation    D(z) = Σ_k m_k(z) · T_k(z),   T_k(z) = s_k + A_k · (z − d_k),  T_0(z) = z
+//     occlusion      o(z) = 1 / (1 + exp(−l(z)));  1 in a model without
+//     warped         W(p) = o(p) · features(D(p)),  bilinear, zeros outside
+//
+// Source: Siarohin et al. 2019, eq. 8. Features may be finer than the motion (frames of more than 256 pixels): then D
+// and o are read bilinearly at the pixel centres of the features, edges extended.
+//
+// Layout      mask_logits (N, K + 1, h, w), occlusion_logits (N, 1, h, w), features (N or 1, C, H, W) and
+//             warped (N, C, H, W): any strides, fastest when channels lie together;  sparse_motion (N, K, 8) as
+//             motion.cu leaves it
+//             for people, when wanted: deformation (N, h, w, 2), mask (N, K + 1, h, w), occlusion_map (N, 1, h, w),
+//             float
+// Threads     a block takes `pixels` neighbouring pixels of the features, batch in y:
+//             1  where each comes from: softmax, sum over the fields, four taps      thread = pixel
+//             2  its channels, see bilinear.h
+// Shared      `pixels` sets of taps
+#include "affine.h"
+#include "bilinear.h"
+
+struct Warp {
+    Tensor mask_logits, occlusion_logits, features, warped;
+    Rows sparse_motion;
+    float* deformation;
+    float* mask;
+    float* occlusion_map;
+    int align_corners, pixels, in_pieces;
+};
+
+struct Moved {
+    float x, y, occlusion;
+};
+
+// Deformation and occlusion at pixel (x, y) of the motion; kept for people if `keep`.
+FOMM_FUNCTION Moved moved_from(const Warp& a, int n, int x, int y, bool keep) {
+    const int fields = a.mask_logits.channels, height = a.mask_logits.height, width = a.mask_logits.width;
+    float highest = LOWEST;
+    for (int k = 0; k < fields; ++k) highest = fmaxf(highest, load(a.mask_logits, n, k, y, x));
+    const Point z = {coordinate(x, width), coordinate(y, height)};
+    float sum = 0, sum_x = 0, sum_y = 0;
+    for (int k = 0; k < fields; ++k) {
+        const float weight = expf(load(a.mask_logits, n, k, y, x) - highest);
+        Point to = z;
+        if (k) {
+            const float* t = row(a.sparse_motion, n, k - 1, 8);
+            const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
+            to = {moved.x + t[6], moved.y + t[7]};
+        }
+        sum += weight;
+        sum_x += weight * to.x;
+        sum_y += weight * to.y;
+    }
+    const bool occludes = a.occlusion_logits.address;
+    const float occlusion = occludes ? 1 / (1 + expf(-load(a.occlusion_logits, n, 0, y, x))) : 1.0f;
+    const Moved result = {sum_x / sum, sum_y / sum, occlusion};
+    if (!keep) return result;
+    const long long plane = static_cast<long long>(height) * width, pixel = static_cast<long long>(y) * width + x;
+    if (a.deformation) {
+        a.deformation[2 * (n * plane + pixel)] = result.x;
+        a.deformation[2 * (n * plane + pixel) + 1] = result.y;
+    }
+    if (a.mask)
+        for (int k = 0; k < fields; ++k)
+            a.mask[(n * fields + k) * plane + pixel] = expf(load(a.mask_logits, n, k, y, x) - highest) / sum;
+    if (a.occlusion_map) a.occlusion_map[n * plane + pixel] = occlusion;
+    return result;
+}
+
+// The two motion pixels on either side of pixel i of the features along one axis, and how far it is towards the second.
+struct Between {
+    int first, second;
+    float share;
+};
+FOMM_FUNCTION Between between(int i, int motion, int features) {
+    const float place = fmaxf((i + 0.5f) * (static_cast<float>(motion) / features) - 0.5f, 0.0f);
+    const int first = smaller(static_cast<int>(place), motion - 1);
+    return {first, smaller(first + 1, motion - 1), fminf(place - first, 1.0f)};
+}
+
+// Deformation and occlusion at pixel (x, y) of the features.
+FOMM_FUNCTION Moved resized(const Warp& a, int n, int x, int y) {
+    const Between across = between(x, a.mask_logits.width, a.warped.width);
+    const Between along = between(y, a.mask_logits.height, a.warped.height);
+    Moved sum = {};
+    FOMM_ROLLED for (int corner = 0; corner < 4; ++corner) {
+        const float weight = (corner & 1 ? across.share : 1 - across.share) * (corner >> 1 ? along.share : 1 - along.share);
+        const Moved part = moved_from(a, n, corner & 1 ? across.second : across.first,
+                                      corner >> 1 ? along.second : along.first, false);
+        sum.x += weighted(weight, part.x);
+        sum.y += weighted(weight, part.y);
+        sum.occlusion += weighted(weight, part.occlusion);
+    }
+    return sum;
+}
+
+FOMM_FUNCTION void warp_block(const Warp& a, int block, int n, unsigned char* shared) {
+    Taps* taps = reinterpret_cast<Taps*>(shared);  // [pixels]
+    const int height = a.mask_logits.height, width = a.mask_logits.width;
+    const bool same = height == a.warped.height && width == a.warped.width;
+    const int total = a.warped.height * a.warped.width;
+    const int first = block * a.pixels, count = smaller(a.pixels, total - first);
+
+    FOMM_THREADS(i, count) {
+        const int x = (first + i) % a.warped.width, y = (first + i) / a.warped.width;
+        const Moved from = same ? moved_from(a, n, x, y, true) : resized(a, n, x, y);
+        taps[i] = bilinear_taps(a.features, from.x, from.y, a.align_corners);
+        for (float& weight : taps[i].weight) weight *= from.occlusion;
+    }
+    if (!same && (a.deformation || a.mask || a.occlusion_map)) {
+        // Blocks share out the motion's pixels as they do those of the features.
+        const int blocks = (total + a.pixels - 1) / a.pixels, share = (height * width + blocks - 1) / blocks;
+        FOMM_THREADS(i, smaller(share, height * width - block * share)) {
+            const int pixel = block * share + i;
+            moved_from(a, n, pixel % width, pixel / width, true);
+        }
+    }
+    FOMM_BARRIER();
+    sample_pixels(a.features, a.warped, n, taps, first, count, a.in_pieces);
+}
+
+FOMM_KERNEL(warp, Warp)

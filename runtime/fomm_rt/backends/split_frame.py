@@ -1,0 +1,294 @@
+"""The path of a frame where geometry and convolutions are split: kernels of our own between convolution trunks.
+
+    picture ── frame_input ──▶ [keypoint_detector] ── keypoint_head ──▶ keypoints
+    keypoints, source ── motion ──▶ [dense_motion] ── warp ──▶ [generator] ── prediction_output ──▶ picture
+
+Trunks are in brackets. On a GPU they are engines and everything stays in its memory; on a CPU, where this path is
+proved, they run on ONNX Runtime and the kernels' code on the host. This file is the same for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+import fomm_kernels as kernels
+from fomm_rt.framing import Region, placement
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.model_folder import Manifest
+from fomm_rt.transfer import Transfer
+
+TRUNKS = ("source_encoder", "keypoint_detector", "dense_motion", "generator")
+"""Each is cut out of the graph of the same name."""
+
+FLOAT32 = ("kp_hourglass_input", "kp_logits", "jacobian_maps")
+"""Stored as float32 whatever the storage of all others: the detector's softmax magnifies what half would lose of them
+to 0.1 pixel (`benchmarks/half_storage.py`)."""
+
+Buffers = Mapping[str, Any]
+"""Tensor name to array, of whatever kind the executor takes."""
+Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
+"""Shape and dtype to an array on the executor's side."""
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """The sizes of everything on a frame's path through one model.
+
+    Attributes:
+        size: Side of the frame in pixels.
+        motion_size: Side of what the motion networks see, and of their output.
+        head_size: Side of the detector's maps.
+        num_kp: Keypoints, K.
+        jacobian_maps: Channels of the detector's jacobian maps: 4K, 4, or 0 in a model without.
+        occludes: Whether there is an occlusion map.
+        feature_channels, feature_size: Of the source's features.
+        temperature: Of the detector's softmax.
+        align_corners: Convention of the warps.
+    """
+
+    size: int
+    motion_size: int
+    head_size: int
+    num_kp: int
+    jacobian_maps: int
+    occludes: bool
+    feature_channels: int
+    feature_size: int
+    temperature: float
+    align_corners: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> FrameShape:
+        """The sizes of a model."""
+        configuration = manifest.configuration
+        outputs = {spec.name: spec.shape for entry in manifest.networks.values() for spec in entry.outputs}
+        motion_size = int(outputs["deformation"][1])
+        maps = 0 if not manifest.has_jacobians else 4 if configuration["single_jacobian_map"] else 4 * manifest.num_kp
+        return cls(
+            size=manifest.size,
+            motion_size=motion_size,
+            head_size=motion_size + 2 * int(configuration["pad"]) - 6,  # a convolution 7×7
+            num_kp=manifest.num_kp,
+            jacobian_maps=maps,
+            occludes="occlusion_map" in outputs,
+            feature_channels=int(outputs["source_features"][1]),
+            feature_size=int(outputs["source_features"][2]),
+            temperature=float(configuration["temperature"]),
+            align_corners=manifest.align_corners,
+        )
+
+    def trunk_tensors(self, trunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of what one of TRUNKS takes and gives."""
+        return {
+            "source_encoder": (("source_image",), ("source_features",)),
+            "keypoint_detector": (
+                ("kp_hourglass_input",),
+                ("kp_logits", *(["jacobian_maps"] if self.jacobian_maps else [])),
+            ),
+            "dense_motion": (
+                ("motion_hourglass_input",),
+                ("mask_logits", *(["occlusion_logits"] if self.occludes else [])),
+            ),
+            "generator": (("masked_features" if self.occludes else "warped_features",), ("prediction",)),
+        }[trunk]
+
+    def tensor_shapes(self, batch: int) -> dict[str, tuple[int, int, int, int]]:
+        """(N, C, H, W) of every tensor that a trunk may take or give."""
+        head, motion, k = self.head_size, self.motion_size, self.num_kp
+        features = (batch, self.feature_channels, self.feature_size, self.feature_size)
+        return {
+            "source_image": (batch, 3, self.size, self.size),
+            "source_features": features,
+            "kp_hourglass_input": (batch, 3, motion, motion),
+            "kp_logits": (batch, k, head, head),
+            "jacobian_maps": (batch, self.jacobian_maps, head, head),
+            "motion_hourglass_input": (batch, 4 * (k + 1), motion, motion),
+            "mask_logits": (batch, k + 1, motion, motion),
+            "occlusion_logits": (batch, 1, motion, motion),
+            "warped_features": features,
+            "masked_features": features,
+            "prediction": (batch, 3, self.size, self.size),
+        }
+
+
+class Trunks(Protocol):
+    """Runs the convolutions."""
+
+    def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
+        """One of TRUNKS, from arrays into arrays; on a GPU queued on a stream."""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitSource:
+    """What depends on the source alone.
+
+    Attributes:
+        quarter: (1, 3, motion_size, motion_size) of storage.
+        features: (1, C, feature_size, feature_size) of storage.
+        keypoints: (1, K, 6) float32, see `fomm_kernels.keypoint_head`.
+    """
+
+    quarter: Any
+    features: Any
+    keypoints: Any
+
+
+class SplitFrame:
+    """Buffers and steps of one model, for a fixed number of frames at a time; allocates nothing after the first use.
+
+    Args:
+        shape: Of the model.
+        executor: Runs the kernels.
+        trunks: Run the convolutions.
+        allocate: Makes arrays on the executor's side.
+        storage: float16 or float32, of tensors between kernels and trunks but for FLOAT32; keypoints and sparse motion
+            are float32 as well.
+        batch: Frames at a time, N.
+
+    Attributes:
+        trunks: As given.
+        tensors: What trunks take and give, by name.
+        keypoints: (N, K, 6) float32, written by `detect`, read by `animate`.
+        sparse_motion: (N, K, 8) float32, see `fomm_kernels.motion`.
+        pictures: (N, size, size, 3) uint8, the predictions.
+    """
+
+    def __init__(
+        self,
+        shape: FrameShape,
+        executor: kernels.Executor,
+        trunks: Trunks,
+        allocate: Allocate,
+        storage: DTypeLike = np.float16,
+        batch: int = 1,
+    ) -> None:
+        self.shape = shape
+        self.trunks = trunks
+        self._executor = executor
+        self._allocate = allocate
+        self._storage = storage
+        self.tensors = self._tensors(batch, ("keypoint_detector", "dense_motion", "generator"))
+        self.keypoints = allocate((batch, shape.num_kp, 6), np.float32)
+        self.sparse_motion = allocate((batch, shape.num_kp, 8), np.float32)
+        self.pictures = allocate((batch, shape.size, shape.size, 3), np.uint8)
+
+    def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SplitSource:
+        """Runs what depends on the source alone, into arrays of its own. picture: (1, H, W, 3) uint8."""
+        tensors = self._tensors(1, ("source_encoder", "keypoint_detector"))
+        keypoints = self._allocate((1, self.shape.num_kp, 6), np.float32)
+        self._detect(picture, region, tensors, keypoints, stream)
+        # Once more, for the quarter in the motion kernel's storage and the frame for the encoder.
+        side = self.shape.motion_size
+        quarter = self._allocate((1, 3, side, side), self._storage)
+        self._frame_input(picture, region, quarter, tensors["source_image"], stream)
+        self._run("source_encoder", tensors, stream)
+        return SplitSource(quarter, tensors["source_features"], keypoints)
+
+    def detect(self, pictures: Any, region: Region, stream: Any = None) -> None:
+        """Finds the keypoints of driving frames (N, H, W, 3) uint8."""
+        self._detect(pictures, region, self.tensors, self.keypoints, stream)
+
+    def animate(
+        self,
+        source: SplitSource,
+        transfer: Any,
+        *,
+        deformation: Any = None,
+        mask: Any = None,
+        occlusion_map: Any = None,
+        stream: Any = None,
+    ) -> None:
+        """Moves a source by `keypoints` and leaves the predictions in `pictures`.
+
+        Args:
+            source: What to move.
+            transfer: (1 or N, K, 7) float32 on the executor's side, see `transfer_rows`.
+            deformation, mask, occlusion_map: Arrays to keep these in, see `fomm_kernels.warp`.
+            stream: To queue on.
+        """
+        tensors, align_corners = self.tensors, self.shape.align_corners
+        kernels.motion(
+            self._executor,
+            self.keypoints,
+            source.keypoints,
+            transfer,
+            source.quarter,
+            tensors["motion_hourglass_input"],
+            self.sparse_motion,
+            align_corners=align_corners,
+            stream=stream,
+        )
+        self._run("dense_motion", tensors, stream)
+        (features,), _ = self.shape.trunk_tensors("generator")
+        kernels.warp(
+            self._executor,
+            tensors["mask_logits"],
+            tensors.get("occlusion_logits"),
+            self.sparse_motion,
+            source.features,
+            tensors[features],
+            align_corners=align_corners,
+            deformation=deformation,
+            mask=mask,
+            occlusion_map=occlusion_map,
+            stream=stream,
+        )
+        self._run("generator", tensors, stream)
+        kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
+
+    def _tensors(self, batch: int, trunks: Sequence[str]) -> dict[str, Any]:
+        """Arrays for all that some of TRUNKS take and give."""
+        shapes = self.shape.tensor_shapes(batch)
+        return {
+            name: self._allocate(shapes[name], np.float32 if name in FLOAT32 else self._storage)
+            for trunk in trunks
+            for names in self.shape.trunk_tensors(trunk)
+            for name in names
+        }
+
+    def _frame_input(self, pictures: Any, region: Region, quarter: Any, frame: Any, stream: Any) -> None:
+        kernels.frame_input(
+            self._executor,
+            pictures,
+            quarter,
+            size=self.shape.size,
+            part=(region.x, region.y, region.width, region.height),
+            placed=placement(region, self.shape.size),
+            frame=frame,
+            stream=stream,
+        )
+
+    def _detect(self, pictures: Any, region: Region, tensors: Buffers, keypoints: Any, stream: Any) -> None:
+        self._frame_input(pictures, region, tensors["kp_hourglass_input"], None, stream)
+        self._run("keypoint_detector", tensors, stream)
+        kernels.keypoint_head(
+            self._executor,
+            tensors["kp_logits"],
+            tensors.get("jacobian_maps"),
+            keypoints,
+            temperature=self.shape.temperature,
+            stream=stream,
+        )
+
+    def _run(self, trunk: str, tensors: Buffers, stream: Any) -> None:
+        inputs, outputs = self.shape.trunk_tensors(trunk)
+        self.trunks.run(trunk, {n: tensors[n] for n in inputs}, {n: tensors[n] for n in outputs}, stream)
+
+
+def transfer_rows(transfer: Transfer, num_kp: int) -> NDArray[np.float32]:
+    """A prepared transfer as the motion kernel takes it: (1, K, 7) float32 of scale, offset x, y, matrix."""
+    rows = np.empty((1, num_kp, 7), np.float32)
+    rows[0, :, 0] = transfer.scale
+    rows[0, :, 1:3] = 0 if transfer.offset is None else transfer.offset
+    rows[0, :, 3:] = (1, 0, 0, 1) if transfer.jacobian is None else transfer.jacobian.reshape(num_kp, 4)
+    return rows
+
+
+def keypoints_of(rows: NDArray[np.float32], has_jacobians: bool) -> Keypoints:
+    """(K, 6) rows as the keypoint head writes them -> keypoints."""
+    return Keypoints(rows[:, :2].copy(), rows[:, 2:].reshape(-1, 2, 2).copy() if has_jacobians else None)

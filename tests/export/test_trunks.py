@@ -1,0 +1,62 @@
+"""Trunks: cut at the named tensors, convolutions only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from fomm_export.trunks import GEOMETRY, cut, cut_trunks
+from fomm_rt.backends.split_frame import TRUNKS, FrameShape
+from fomm_rt.errors import ModelError
+from fomm_rt.model_folder import ModelFolder
+from golden_files import SMALL
+
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_takes_and_gives_what_the_shape_says(golden_model: ModelOf, name: str) -> None:
+    model = golden_model(name)
+    shape = FrameShape.of(model.manifest)
+    trunks = cut_trunks(model)
+    assert tuple(trunks) == TRUNKS
+    rng = np.random.default_rng(0)
+    for trunk, cut_model in trunks.items():
+        onnx.checker.check_model(cut_model, full_check=True)
+        inputs, outputs = shape.trunk_tensors(trunk)
+        session = onnxruntime.InferenceSession(cut_model.SerializeToString())
+        assert [tensor.name for tensor in session.get_inputs()] == list(inputs)
+        assert [tensor.name for tensor in session.get_outputs()] == list(outputs)
+        for batch in (1, 3):
+            shapes = shape.tensor_shapes(batch)
+            given = {name: rng.random(shapes[name], np.float32) for name in inputs}
+            found = session.run(None, given)
+            assert [array.shape for array in found] == [shapes[name] for name in outputs]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_holds_convolutions_and_no_geometry(golden_model: ModelOf, name: str) -> None:
+    for trunk in cut_trunks(golden_model(name)).values():
+        operators = {node.op_type for node in trunk.graph.node}
+        assert "Conv" in operators
+        assert not operators & GEOMETRY
+
+
+def test_a_cut_through_geometry_is_refused(golden_model: ModelOf) -> None:
+    path = golden_model("small").network_path("dense_motion")
+    with pytest.raises(ModelError, match=r"Softmax.* lies between motion_hourglass_input and mask.*export"):
+        cut(path, ["motion_hourglass_input"], ["mask"])
+
+
+def test_a_graph_without_named_tensors_is_refused(golden_model: ModelOf, tmp_path: Path) -> None:
+    path = tmp_path / "dense_motion.onnx"
+    model = onnx.load_model(str(golden_model("small").network_path("dense_motion")))
+    del model.graph.value_info[:]
+    onnx.save_model(model, str(path))
+    with pytest.raises(ModelError, match=r"has no tensor motion_hourglass_input.*export the model again"):
+        cut(path, ["motion_hourglass_input"], ["mask_logits"])
