@@ -6,7 +6,7 @@ ends, which it cannot in a framework's pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,10 +96,10 @@ class Gpu:
         kernel: Callable[..., None],
         *arguments: Any,
         error: float,
-        rare: tuple[float, float] = (0, 0),
+        rare: Sequence[tuple[float, float]] = (),
         **options: Any,
     ) -> None:
-        """Runs a kernel here and on the CPU, on the same inputs; see `assert_twins` for the numbers."""
+        """Runs a kernel here and on the CPU, on the same inputs; see `assert_twins`, with one `rare` an output."""
         memories = [memory for memory in (*arguments, *options.values()) if isinstance(memory, Memory)]
         outputs = [memory for memory in memories if memory.written]
         # The poison differs, so that what neither of the two writes shows as a difference.
@@ -117,8 +117,8 @@ class Gpu:
         for twin in twins.values():
             twin.download()
         assert [memory.untouchable() for memory in memories] == before, "memory beside the outputs was written"
-        for memory, wanted in zip(outputs, expected, strict=True):
-            assert_twins(memory.array, wanted, error, rare)
+        for memory, wanted, few in zip(outputs, expected, rare or [(0, 0)] * len(outputs), strict=True):
+            assert_twins(memory.array, wanted, error, few)
 
 
 def assert_twins(found: NDArray[Any], wanted: NDArray[Any], error: float, rare: tuple[float, float] = (0, 0)) -> None:

@@ -6,6 +6,7 @@ What a GPU will run, step by step, with the same kernels' code in the same order
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_export.trunks import cut_trunks
 from fomm_kernels import HostKernels
-from fomm_rt.backends.split_frame import Buffers, FrameShape, SplitFrame
+from fomm_rt.backends.split_frame import Buffers, FrameShape, SplitFrame, kernel_errors
 from fomm_rt.model_folder import ModelFolder
 
 
@@ -33,7 +34,7 @@ class OnnxTrunks:
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
         """See `fomm_rt.backends.split_frame.Trunks.run`; what is stored as half is rounded to it."""
         del stream
-        widened = {name: array.astype(np.float32) for name, array in inputs.items()}
+        widened = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         results = self._sessions[trunk].run(list(outputs), widened)
         # A logit beyond half's range becomes infinite, as it would where a GPU stores it.
         with np.errstate(over="ignore"):
@@ -41,16 +42,30 @@ class OnnxTrunks:
                 array[...] = result
 
 
-def host_chain(model: ModelFolder, storage: DTypeLike = np.float32, batch: int = 1) -> SplitFrame:
+def host_chain(
+    model: ModelFolder, storage: DTypeLike = np.float32, batch: int = 1, channels_last: bool = False
+) -> SplitFrame:
     """The split path of a model on a CPU.
+
+    Args:
+        model: What to run.
+        storage, batch: See `SplitFrame`.
+        channels_last: Whether the channels of a tensor's pixel lie together, as engines of half precision like them;
+            else its pixels of a channel do.
 
     Raises:
         ModelError: The model cannot be cut.
-        fomm_kernels.CompileError: The kernels cannot be built for the host.
+        BackendError: The kernels cannot be built for the host.
     """
     trunks = OnnxTrunks(cut_trunks(model))
-    return SplitFrame(FrameShape.of(model.manifest), HostKernels(), trunks, _allocate, storage, batch)
+    with kernel_errors():
+        executor = HostKernels()
+    allocate = partial(_allocate, channels_last)
+    return SplitFrame(FrameShape.of(model.manifest), executor, trunks, allocate, storage, batch)
 
 
-def _allocate(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    return np.zeros(shape, dtype)
+def _allocate(channels_last: bool, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    if not channels_last or len(shape) != 4 or name == "pictures":
+        return np.zeros(shape, dtype)
+    n, c, h, w = shape
+    return np.zeros((n, h, w, c), dtype).transpose(0, 3, 1, 2)

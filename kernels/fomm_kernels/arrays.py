@@ -2,6 +2,9 @@
 
 Anything with `__cuda_array_interface__` (CuPy, PyTorch, Numba, pycuda) lies on the device, NumPy's arrays on the host;
 an `Array` describes memory that no library speaks for.
+
+The entry `stream` of `__cuda_array_interface__` is not waited for: whoever launches orders the work that fills and
+reads arrays by the stream given to the launch.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from fomm_kernels.errors import ArrayError
 
 PIECE_BYTES = 16
 """What a kernel loads at once where channels lie together."""
+LARGEST_INT = 2**31 - 1
+"""Kernels count the elements of one item of a batch in int."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Arguments:
         """The view of an array whose shape fits; a str in `shape` is any size, of which at least 1.
 
         Raises:
-            ArrayError: Shape, dtype or side are others, or it may not be written.
+            ArrayError: Shape, dtype or side are others, it may not be written, or it is too large to be counted in int.
         """
         seen = view(array, f"{self.kernel}: {name}")
         dtypes = [np.dtype(d) for d in (dtype if isinstance(dtype, tuple) else (dtype,))]
@@ -137,6 +142,11 @@ class Arguments:
             raise ArrayError(
                 f"{self.kernel}: expected {name} as ({wanted}) {' or '.join(map(str, dtypes))} on the "
                 f"{'GPU' if self.on_device else 'CPU'}; got {seen.describe()}"
+            )
+        if max(seen.shape[0], prod(seen.shape[1:])) > LARGEST_INT:
+            raise ArrayError(
+                f"{self.kernel}: expected {name} with at most {LARGEST_INT} items of at most as many elements; got "
+                f"{seen.describe()}"
             )
         if written and not seen.writable:
             raise ArrayError(f"{self.kernel}: {name} is read-only, but the kernel writes to it; give a writable array")

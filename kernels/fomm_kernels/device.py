@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from fomm_kernels.errors import DeviceError
@@ -31,6 +32,9 @@ class DeviceKernels:
     Each kernel is compiled for the device (or read from the cache) and loaded when it is first launched, unless `load`
     did so before. Launches run in the device's primary context, which PyTorch and CuPy use too, and leave the thread's
     current context as they found it. Threads may share an instance.
+
+        with DeviceKernels() as kernels:
+            ...
 
     Args:
         ordinal: Of the device, as CUDA counts those it is shown (CUDA_VISIBLE_DEVICES).
@@ -71,26 +75,48 @@ class DeviceKernels:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        handle = self._checked(driver.cuDeviceGet(ordinal), f"finding GPU {ordinal}")
-        self._context = self._checked(driver.cuDevicePrimaryCtxRetain(handle), f"starting {self.name}")
+        self._handle = self._checked(driver.cuDeviceGet(ordinal), f"finding GPU {ordinal}")
+        self._context = self._checked(driver.cuDevicePrimaryCtxRetain(self._handle), f"starting {self.name}")
+        self._closed = False
         self._lock = threading.Lock()
         # A function lives as long as the cuda.core.Kernel that it comes from.
         self._loaded: dict[tuple[str, bool], tuple[Any, Any]] = {}
 
-    def load(self, half: bool) -> None:
+    def load(self, half: bool | None = None) -> None:
         """Compiles and loads all kernels, so that no launch does.
 
-        To be called before launches are captured in a CUDA graph: loading is not allowed there.
+        To be called before launches are captured in a CUDA graph: loading is not allowed there. The frame's split path
+        launches kernels for both storages, whatever its own: its detector stays float32.
 
         Args:
-            half: Those for float16 tensors; else for float32.
+            half: Only those for float16 tensors, or, False, for float32; both by default.
 
         Raises:
             CompileError: NVRTC is missing or refuses one.
-            DeviceError: The driver refuses one.
+            DeviceError: The driver refuses one, or this is closed.
         """
-        for kernel in KERNELS:
-            self._function(kernel, half)
+        for storage in (False, True) if half is None else (half,):
+            for kernel in KERNELS:
+                self._function(kernel, storage)
+
+    def close(self) -> None:
+        """Lets go of the kernels and the device's context, once no launch is queued any more; twice is harmless.
+
+        Where nothing else in the process holds the context, the driver frees it with all memory allocated in it.
+        """
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._loaded.clear()
+                self._checked(self._driver.cuDevicePrimaryCtxRelease(self._handle), f"letting go of {self.name}")
+
+    def __enter__(self) -> DeviceKernels:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def launch(self, launch: Launch, stream: Any = None) -> None:
         """See `Executor.launch`; nothing is allocated.
@@ -102,7 +128,8 @@ class DeviceKernels:
 
         Raises:
             CompileError: The kernel was not loaded, and cannot be compiled.
-            DeviceError: The driver refuses the launch, or what an earlier launch did has broken the context.
+            DeviceError: The driver refuses the launch, what an earlier launch did has broken the context, or this is
+                closed.
         """
         function = self._function(launch.kernel, launch.half)
         handle = stream_handle(stream)
@@ -118,6 +145,8 @@ class DeviceKernels:
 
     def _function(self, kernel: str, half: bool) -> Any:
         with self._lock:
+            if self._closed:
+                raise DeviceError(f"cannot run {kernel}: these kernels are closed; make new ones: DeviceKernels()")
             if (kernel, half) not in self._loaded:
                 self._loaded[kernel, half] = self._load(kernel, half)
             return self._loaded[kernel, half][1]

@@ -1,7 +1,7 @@
 // Frame input: a uint8 picture of any size to what the networks take of it, in one pass.
 //
-//     resized     the region of the picture that is looked at, at S × S pixels and rounded to whole levels, as
-//                 fomm_rt.framing.resample gives it:
+//     resized     the region of the picture that is looked at, at S × S pixels and rounded to whole levels; within a
+//                 level of what fomm_rt.framing.resample gives:
 //                     shrinking   mean over the area a pixel covers, pixels covered in part counting in part
 //                     growing     bilinear, pixel centres at i + ½, edges extended
 //                     fit         the resized part starts at (left, top); around it its edge pixels are extended
@@ -10,16 +10,24 @@
 //                 g(i) = exp(−i² / 2σ²) / Σ exp(−i² / 2σ²),  σ = (f − 1) / 2,  r = round(4σ);  f = 1: the frame itself
 //                 zeros outside the frame
 //
+//         picture                      frame, S × S                window of a block
+//         ┌───────────────┐            ┌─────────────┐             ┌ r ┬ f · (tile − 1) + 1 ┬ r ┐
+//         │   ┌ part ─┐   │  resized   │ ┌ placed ─┐ │   blurred   │   │ x . . . x . . . x  │   │
+//         │   └───────┘   │ ─────────▶ │ └─────────┘ │ ──────────▶ │   │  x: a pixel of the │   │
+//         └───────────────┘            └─────────────┘             └───┴─ quarter ──────────┴───┘
+//
 // f, the factor, is 4 for frames of 256 pixels: the anti-aliased quarter is what the motion networks look at.
 //
 // Layout      picture: rows of R G B bytes; frame and quarter: any strides
 // Threads     a block makes a square of `tile` × `tile` pixels of the quarter, blocks along rows, batch in y:
-//             1  weights of the blur                                        thread = tap
-//             2  resized pixels under the square and r around it            thread = pixel
-//             3  their rows blurred, at every f-th column                   thread = row, column and channel
-//             4  the blurred rows blurred along columns, and stored         thread = pixel and channel
+//             1  weights of the blur, not yet divided by their sum          thread = tap
+//                resized pixels under the square and r around it            thread = pixel
+//             2  their rows blurred, at every f-th column                   thread = row, column and channel
+//             3  the blurred rows blurred along columns, and stored         thread = pixel and channel
 // Shared      2r + 1 floats | 3 · (window rows) · tile floats | 3 · window² bytes, window = f · (tile − 1) + 2r + 1
 //             The window is kept as bytes: whole levels lose nothing, and a window of a factor of 32 still fits.
+// Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin frame_input.cu
+// Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "tensor.h"
 
 struct FrameInput {
@@ -32,8 +40,12 @@ struct FrameInput {
     Tensor frame, quarter;
 };
 
-FOMM_FUNCTION float level(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
-    return picture[(a.part_y + y) * a.row_stride + (a.part_x + x) * 3ll + channel];
+struct Rgb {
+    float level[3];
+};
+
+FOMM_FUNCTION const unsigned char* pixel_at(const FrameInput& a, const unsigned char* picture, int x, int y) {
+    return picture + (a.part_y + y) * a.row_stride + (a.part_x + x) * 3ll;
 }
 
 // Pixel i of `to` covers [i · from, (i + 1) · from) where pixel j of `from` covers [j · to, (j + 1) · to): integers,
@@ -42,37 +54,55 @@ FOMM_FUNCTION float covered(int i, int j, int from, int to) {
     return smaller((i + 1) * from, (j + 1) * to) - larger(i * from, j * to);
 }
 
-FOMM_FUNCTION float area_mean(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+FOMM_FUNCTION Rgb area_mean(const FrameInput& a, const unsigned char* picture, int x, int y) {
     const int x0 = x * a.part_width / a.width, x1 = ((x + 1) * a.part_width - 1) / a.width;
     const int y0 = y * a.part_height / a.height, y1 = ((y + 1) * a.part_height - 1) / a.height;
-    float sum = 0;
+    Rgb sum = {};
     for (int j = y0; j <= y1; ++j) {
-        float line = 0;
-        for (int i = x0; i <= x1; ++i) line += covered(x, i, a.part_width, a.width) * level(a, picture, i, j, channel);
-        sum += covered(y, j, a.part_height, a.height) * line / a.part_width;
+        Rgb line = {};
+        for (int i = x0; i <= x1; ++i) {
+            const unsigned char* pixel = pixel_at(a, picture, i, j);
+            const float share = covered(x, i, a.part_width, a.width);
+            for (int c = 0; c < 3; ++c) line.level[c] += share * pixel[c];
+        }
+        const float share = covered(y, j, a.part_height, a.height) / a.part_width;
+        for (int c = 0; c < 3; ++c) sum.level[c] += share * line.level[c];
     }
-    return sum / a.part_height;
+    for (float& level : sum.level) level /= a.part_height;
+    return sum;
 }
 
-FOMM_FUNCTION float between(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
-    const float scale_x = static_cast<float>(a.part_width) / a.width, scale_y = static_cast<float>(a.part_height) / a.height;
+FOMM_FUNCTION Rgb bilinear_mean(const FrameInput& a, const unsigned char* picture, int x, int y) {
+    const float scale_x = static_cast<float>(a.part_width) / a.width;
+    const float scale_y = static_cast<float>(a.part_height) / a.height;
     const float column = fminf(fmaxf((x + 0.5f) * scale_x - 0.5f, 0.0f), a.part_width - 1.0f);
-    const float row = fminf(fmaxf((y + 0.5f) * scale_y - 0.5f, 0.0f), a.part_height - 1.0f);
-    const int x0 = static_cast<int>(column), y0 = static_cast<int>(row);
+    const float line = fminf(fmaxf((y + 0.5f) * scale_y - 0.5f, 0.0f), a.part_height - 1.0f);
+    const int x0 = static_cast<int>(column), y0 = static_cast<int>(line);
     const int x1 = smaller(x0 + 1, a.part_width - 1), y1 = smaller(y0 + 1, a.part_height - 1);
-    const float fx = column - x0, fy = row - y0;
-    const float above = level(a, picture, x0, y0, channel) * (1 - fx) + level(a, picture, x1, y0, channel) * fx;
-    const float below = level(a, picture, x0, y1, channel) * (1 - fx) + level(a, picture, x1, y1, channel) * fx;
-    return above * (1 - fy) + below * fy;
+    const float fx = column - x0, fy = line - y0;
+    const unsigned char *left_above = pixel_at(a, picture, x0, y0), *right_above = pixel_at(a, picture, x1, y0);
+    const unsigned char *left_below = pixel_at(a, picture, x0, y1), *right_below = pixel_at(a, picture, x1, y1);
+    Rgb mean;
+    for (int c = 0; c < 3; ++c) {
+        const float above = left_above[c] * (1 - fx) + right_above[c] * fx;
+        const float below = left_below[c] * (1 - fx) + right_below[c] * fx;
+        mean.level[c] = above * (1 - fy) + below * fy;
+    }
+    return mean;
 }
 
-// Level at (x, y) of the S × S frame.
-FOMM_FUNCTION float resized(const FrameInput& a, const unsigned char* picture, int x, int y, int channel) {
+// Levels at (x, y) of the S × S frame.
+FOMM_FUNCTION Rgb resized(const FrameInput& a, const unsigned char* picture, int x, int y) {
     x = smaller(larger(x - a.left, 0), a.width - 1);
     y = smaller(larger(y - a.top, 0), a.height - 1);
-    if (a.part_width == a.width && a.part_height == a.height) return level(a, picture, x, y, channel);
+    if (a.part_width == a.width && a.part_height == a.height) {
+        const unsigned char* pixel = pixel_at(a, picture, x, y);
+        return {{static_cast<float>(pixel[0]), static_cast<float>(pixel[1]), static_cast<float>(pixel[2])}};
+    }
     const bool shrinks = a.part_width > a.width || a.part_height > a.height;
-    return rintf(shrinks ? area_mean(a, picture, x, y, channel) : between(a, picture, x, y, channel));
+    Rgb mean = shrinks ? area_mean(a, picture, x, y) : bilinear_mean(a, picture, x, y);
+    for (float& level : mean.level) level = rintf(level);
+    return mean;
 }
 
 FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsigned char* shared) {
@@ -87,15 +117,9 @@ FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsi
     const int from_x = first_x * a.factor - a.radius, from_y = first_y * a.factor - a.radius;  // in the frame
     const unsigned char* picture = a.pictures + n * a.batch_stride;
 
-    FOMM_THREADS(i, 1) {
-        const float sigma = (a.factor - 1) / 2.0f;
-        float sum = 0;
-        for (int tap = 0; tap < taps; ++tap) {
-            const float offset = tap - a.radius;
-            weight[tap] = a.radius ? expf(-offset * offset / (2 * sigma * sigma)) : 1.0f;
-            sum += weight[tap];
-        }
-        for (int tap = 0; tap < taps; ++tap) weight[tap] /= sum;
+    FOMM_THREADS(tap, taps) {
+        const float sigma = (a.factor - 1) / 2.0f, offset = tap - a.radius;
+        weight[tap] = a.radius ? expf(-offset * offset / (2 * sigma * sigma)) : 1.0f;
     }
     FOMM_THREADS(i, window * window) {
         const int x = from_x + i % window, y = from_y + i / window;
@@ -103,29 +127,31 @@ FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsi
         // The block's own pixels, which no other block stores.
         const bool own = inside && x >= first_x * a.factor && x < (first_x + a.tile) * a.factor &&
                          y >= first_y * a.factor && y < (first_y + a.tile) * a.factor;
-        FOMM_ROLLED for (int channel = 0; channel < 3; ++channel) {
-            const float value = inside ? resized(a, picture, x, y, channel) : 0.0f;
-            levels[channel * window * window + i] = static_cast<unsigned char>(value);
-            if (own && a.frame.address) store(a.frame, n, channel, y, x, value / 255);
-        }
+        const Rgb colour = inside ? resized(a, picture, x, y) : Rgb{};
+        for (int c = 0; c < 3; ++c)
+            levels[c * window * window + i] = static_cast<unsigned char>(colour.level[c]);
+        if (own && a.frame.address)
+            for (int c = 0; c < 3; ++c) store(a.frame, n, c, y, x, colour.level[c] / 255);
     }
     FOMM_BARRIER();
     FOMM_THREADS(i, 3 * window * a.tile) {
         const int column = i % a.tile, line = i / a.tile;  // of all three channels
         float sum = 0;
         for (int tap = 0; tap < taps; ++tap)
-            sum += weight[tap] * (levels[line * window + column * a.factor + tap] / 255.0f);
-        blurred[i] = sum;
+            sum += weight[tap] * levels[line * window + column * a.factor + tap];
+        blurred[i] = sum / 255;
     }
     FOMM_BARRIER();
     FOMM_THREADS(i, 3 * a.tile * a.tile) {
         const int column = i % a.tile, line = i / a.tile % a.tile, channel = i / (a.tile * a.tile);
         const int x = first_x + column, y = first_y + line;
         if (x >= a.quarter.width || y >= a.quarter.height) continue;
-        float sum = 0;
-        for (int tap = 0; tap < taps; ++tap)
+        float sum = 0, weights = 0;
+        for (int tap = 0; tap < taps; ++tap) {
             sum += weight[tap] * blurred[(channel * window + line * a.factor + tap) * a.tile + column];
-        store(a.quarter, n, channel, y, x, sum);
+            weights += weight[tap];
+        }
+        store(a.quarter, n, channel, y, x, sum / (weights * weights));  // once for rows, once for columns
     }
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fomm_kernels.arrays import Arguments, Tensor
+from fomm_kernels.arrays import LARGEST_INT, Arguments, Tensor
 from fomm_kernels.errors import ArrayError
 from fomm_kernels.launching import LARGEST_SHARED_BYTES, Executor, Launch, blocks_for
 
@@ -44,7 +44,7 @@ def frame_input(
     Args:
         executor: Who runs it.
         pictures: (N, H, W, 3) uint8 RGB; rows may be padded.
-        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s.
+        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s, at most 32 times s.
         size: Side S of the frame.
         part: (x, y, width, height) of the pictures' region to look at.
         placed: (left, top, width, height) of that region, resized, within the frame; around it edges are extended.
@@ -70,6 +70,11 @@ def frame_input(
         )
     _check_rectangle("part", part, columns, rows)
     _check_rectangle("placed", placed, size, size)
+    if max(part[2] * placed[2], part[3] * placed[3]) > LARGEST_INT:
+        raise ArrayError(
+            "frame_input: expected a part whose width and height times those it is resized to are at most "
+            f"{LARGEST_INT}; got {part[2]}×{part[3]}, resized to {placed[2]}×{placed[3]}. Look at a smaller part"
+        )
     factor = size // side
     radius = round(4 * (factor - 1) / 2)
     arguments = _FrameInput(
@@ -93,7 +98,9 @@ def frame_input(
             break
     else:
         raise ArrayError(
-            f"frame_input: a frame of {size} pixels is more than 32 times its quarter of {side}; take a smaller size"
+            f"frame_input: a frame of {size} pixels is more than 32 times its quarter of {side}: so large a window "
+            f"does not fit into shared memory. Export the model for frames of at most {32 * side} pixels (--size), or "
+            "run it on ONNX Runtime"
         )
     blocks = blocks_for(side, arguments.tile) ** 2
     executor.launch(Launch("frame_input", bool(given.half), arguments, (blocks, n), shared_bytes), stream)

@@ -41,7 +41,7 @@ def grid_sample(
     from_tensor = given.tensor(source, "source", (n, target.channels, "H", "W"), shared=n)
     positions = given.dense(grid, "grid", (n, target.height, target.width, 2), optional=False)
     pieces = in_pieces(from_tensor, target, half=bool(given.half))
-    pixels = pixels_per_block(target)
+    pixels = pixels_per_block(target, pieces, bool(given.half))
     arguments = _GridSample(from_tensor, target, positions, align_corners, pixels, pieces)
     blocks = blocks_for(target.height * target.width, pixels)
     executor.launch(Launch("grid_sample", bool(given.half), arguments, (blocks, n), TAPS_BYTES * pixels), stream)

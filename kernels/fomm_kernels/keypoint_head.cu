@@ -9,11 +9,13 @@
 // The exponent is (l − max l) / T, so that no finite logit overflows. A flat heatmap gives the centre of the
 // picture; a NaN among the logits gives NaN.
 //
-// Layout      logits (N, K, h, w) and maps (N, 4K or 4, h, w): any strides;  keypoints (N, K, 6) float:
-//             x, y, xx, xy, yx, yy
+// Layout      logits (N, K, h, w) and maps (N, 4K or 4, h, w): any strides
+//             keypoints (N, K, 6) float: x y | xx xy yx yy
 // Threads     a block a keypoint, batch in y. Each thread goes over every FOMM_BLOCK_SIZE-th position, first for the
 //             maximum, then for seven sums; halves of the lanes are added until one is left.
 // Shared      7 · FOMM_BLOCK_SIZE floats
+// Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin keypoint_head.cu
+// Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "tensor.h"
 
 struct KeypointHead {
@@ -36,8 +38,8 @@ FOMM_FUNCTION void keypoint_head_block(const KeypointHead& a, int k, int n, unsi
         lanes[lane] = highest;
     }
     FOMM_BARRIER();
-    for (int half = FOMM_BLOCK_SIZE / 2; half; half /= 2) {
-        FOMM_THREADS(lane, half) { lanes[lane] = fmaxf(lanes[lane], lanes[lane + half]); }
+    for (int rest = FOMM_BLOCK_SIZE / 2; rest; rest /= 2) {
+        FOMM_THREADS(lane, rest) { lanes[lane] = fmaxf(lanes[lane], lanes[lane + rest]); }
         FOMM_BARRIER();
     }
     const float highest = lanes[0];
@@ -57,10 +59,10 @@ FOMM_FUNCTION void keypoint_head_block(const KeypointHead& a, int k, int n, unsi
         for (int i = 0; i < SUMS; ++i) lanes[i * FOMM_BLOCK_SIZE + lane] = sum[i];
     }
     FOMM_BARRIER();
-    for (int half = FOMM_BLOCK_SIZE / 2; half; half /= 2) {
-        FOMM_THREADS(i, SUMS * half) {
-            const int lane = i / half * FOMM_BLOCK_SIZE + i % half;
-            lanes[lane] += lanes[lane + half];
+    for (int rest = FOMM_BLOCK_SIZE / 2; rest; rest /= 2) {
+        FOMM_THREADS(i, SUMS * rest) {
+            const int lane = i / rest * FOMM_BLOCK_SIZE + i % rest;
+            lanes[lane] += lanes[lane + rest];
         }
         FOMM_BARRIER();
     }

@@ -14,6 +14,8 @@ LARGEST_SHARED_BYTES = 48 << 10
 """What every GPU gives a block without being asked."""
 LARGEST_BATCH = 65535
 """What a grid may have of blocks in y."""
+MOST_BLOCKS = 2**31 - 1
+"""What it may have in x."""
 KERNELS = ("frame_input", "keypoint_head", "motion", "warp", "grid_sample", "prediction_output")
 """Names of the kernels; NAME.cu beside this file holds the code of each."""
 
@@ -37,8 +39,18 @@ class Launch:
     shared_bytes: int = 0
 
     def __post_init__(self) -> None:
-        if self.blocks[1] > LARGEST_BATCH:
-            raise ArrayError(f"{self.kernel}: expected a batch of at most {LARGEST_BATCH}; got {self.blocks[1]}")
+        if not 1 <= self.blocks[1] <= LARGEST_BATCH:
+            raise ArrayError(f"{self.kernel}: expected a batch of 1 to {LARGEST_BATCH}; got {self.blocks[1]}")
+        if not 1 <= self.blocks[0] <= MOST_BLOCKS:
+            raise ArrayError(
+                f"{self.kernel}: expected arrays that take 1 to {MOST_BLOCKS} blocks; these take {self.blocks[0]}. "
+                "Give smaller ones"
+            )
+        if not 0 <= self.shared_bytes <= LARGEST_SHARED_BYTES:
+            raise ArrayError(
+                f"{self.kernel}: expected arrays that take at most {LARGEST_SHARED_BYTES} bytes of shared memory; "
+                f"these take {self.shared_bytes}. Give smaller ones"
+            )
 
 
 class Executor(Protocol):

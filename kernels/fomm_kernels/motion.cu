@@ -6,11 +6,16 @@
 //                    graph serves both
 //     sparse motion  T_k(z) = s_k + A_k · (z − d_k),  A_k = J_s,k · J_k⁻¹;  T_0(z) = z, the background
 //     heatmap        h_k(z) = exp(−½ ‖z − d_k‖² / 0.01) − exp(−½ ‖z − s_k‖² / 0.01);  h_0 = 0
-//     input          for each field k of K + 1: h_k, then R, G, B of the source's quarter at T_k(z)
-//                    (bilinear, zeros outside)
+//     input          for each field k of K + 1: h_k, then R, G, B of the source's quarter at T_k(z), bilinear
+//     pixel          of a coordinate x among W:  align_corners: (x + 1) / 2 · (W − 1);  not: ((x + 1) · W − 1) / 2
+//     border         a tap off the picture counts as 0, whatever its weight, so that values fall to 0 over one pixel;
+//                    NaN, infinity and what lies further off give 0
 //
-// Source: Siarohin et al. 2019, section 3.2. Inverses of singular jacobians are large and finite; where T leads out of
-// the source or is no number at all, R, G, B are 0.
+//         channel    0    1 2 3    4    5 6 7    …    4K    4K + 1 … 4K + 3
+//                    0    R G B    h_1  R G B         h_K   R G B
+//                    background    keypoint 1         keypoint K
+//
+// Source: Siarohin et al. 2019, section 3.2. Inverses of singular jacobians are large and finite.
 //
 // Layout      driving, source (N or 1, K, 6): x, y, xx, xy, yx, yy;  transfer (N or 1, K, 7): scale, offset x, y,
 //             M xx, xy, yx, yy;  quarter (N or 1, 3, h, w) and input (N, 4 · (K + 1), h, w): any strides
@@ -18,6 +23,8 @@
 // Threads     a thread a pixel and field, batch in y; neighbours are pixels when the input's channels are apart,
 //             fields when they lie together. Every block computes all K transforms for itself: cheaper than a launch.
 // Shared      8 · K floats
+// Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin motion.cu
+// Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "affine.h"
 #include "bilinear.h"
 
@@ -69,12 +76,10 @@ FOMM_FUNCTION void motion_block(const Motion& a, int block, int n, unsigned char
             const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
             z = {moved.x + t[6], moved.y + t[7]};
         }
-        store(a.hourglass_input, n, 4 * field, y, x, heat);
         const Taps taps = bilinear_taps(a.quarter, z.x, z.y, a.align_corners);
-        for (int channel = 0; channel < 3; ++channel) {
-            const float value = sample(at(a.quarter, n, channel, 0, 0), taps);
-            store(a.hourglass_input, n, 4 * field + 1 + channel, y, x, value);
-        }
+        float values[4] = {heat};
+        for (int c = 0; c < 3; ++c) values[1 + c] = sample(at(a.quarter, n, c, 0, 0), taps);
+        for (int c = 0; c < 4; ++c) store(a.hourglass_input, n, 4 * field + c, y, x, values[c]);
     }
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fomm_kernels.errors import CompileError
 from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_hash, source_path
 
 OPTIONS = ("--std=c++17", "--generate-line-info")
+PACKAGE = "nvidia-cuda-nvrtc"
 LOG_LINES = 20
 """Of NVRTC's log that an error shows."""
 _DIGEST_BYTES = 32
@@ -93,7 +95,7 @@ def compiled(kernel: str, half: bool, architecture: str) -> bytes:
 
 def cached_path(kernel: str, half: bool, architecture: str) -> Path:
     """The file of the cache for a compiled kernel."""
-    digest = source_hash([kernel], *options(half, architecture), _dotted(version()))
+    digest = source_hash([kernel], *options(half, architecture), _dotted(version()), build())
     return cache_folder() / f"{kernel}-{'half' if half else 'float'}-{architecture}-{digest[:24]}.bin"
 
 
@@ -112,6 +114,14 @@ def version() -> tuple[int, int]:
     result, major, minor = _library().nvrtcVersion()
     _checked((result, None), "its version")
     return major, minor
+
+
+def build() -> str:
+    """The version of NVRTC's package, for example 13.0.88, where NVRTC itself says 13.0; "" without the package."""
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:  # NVRTC of a toolkit
+        return ""
 
 
 def known_architectures() -> list[int]:

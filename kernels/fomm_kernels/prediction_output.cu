@@ -4,6 +4,8 @@
 //
 // Layout      prediction (N, 3, S, S): any strides;  pictures (N, S, S, 3): rows of R G B bytes
 // Threads     a thread a byte, so that neighbours write neighbours, batch in y
+// Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin prediction_output.cu
+// Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "tensor.h"
 
 struct PredictionOutput {

@@ -3,7 +3,10 @@
 //     mask           m_k(z) = exp(l_k(z)) / Σ_j exp(l_j(z))                       over the K + 1 fields
 //     deformation    D(z) = Σ_k m_k(z) · T_k(z),   T_k(z) = s_k + A_k · (z − d_k),  T_0(z) = z
 //     occlusion      o(z) = 1 / (1 + exp(−l(z)));  1 in a model without
-//     warped         W(p) = o(p) · features(D(p)),  bilinear, zeros outside
+//     warped         W(p) = o(p) · features(D(p)),  bilinear
+//     pixel          of a coordinate x among W:  align_corners: (x + 1) / 2 · (W − 1);  not: ((x + 1) · W − 1) / 2
+//     border         a tap off the picture counts as 0, whatever its weight, so that values fall to 0 over one pixel;
+//                    NaN, infinity and what lies further off give 0
 //
 // Source: Siarohin et al. 2019, eq. 8. Features may be finer than the motion (frames of more than 256 pixels): then D
 // and o are read bilinearly at the pixel centres of the features, edges extended.
@@ -15,8 +18,12 @@
 //             float
 // Threads     a block takes `pixels` neighbouring pixels of the features, batch in y:
 //             1  where each comes from: softmax, sum over the fields, four taps      thread = pixel
-//             2  its channels, see bilinear.h
-// Shared      `pixels` sets of taps
+//                what people want kept, where the features are finer                 thread = pixel of the motion
+//             2  its channels; together: thread = 16 bytes of a pixel's channels, neighbours next to each other
+//                              else:     thread = channel and pixel, neighbours are neighbouring pixels
+// Shared      `pixels` sets of taps: four offsets and weights each, the occlusion multiplied in
+// Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin warp.cu
+// Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "affine.h"
 #include "bilinear.h"
 
@@ -49,8 +56,8 @@ FOMM_FUNCTION Moved moved_from(const Warp& a, int n, int x, int y, bool keep) {
             to = {moved.x + t[6], moved.y + t[7]};
         }
         sum += weight;
-        sum_x += weight * to.x;
-        sum_y += weight * to.y;
+        sum_x += weighted(weight, to.x);
+        sum_y += weighted(weight, to.y);
     }
     const bool occludes = a.occlusion_logits.address;
     const float occlusion = occludes ? 1 / (1 + expf(-load(a.occlusion_logits, n, 0, y, x))) : 1.0f;
@@ -69,20 +76,20 @@ FOMM_FUNCTION Moved moved_from(const Warp& a, int n, int x, int y, bool keep) {
 }
 
 // The two motion pixels on either side of pixel i of the features along one axis, and how far it is towards the second.
-struct Between {
+struct Neighbours {
     int first, second;
     float share;
 };
-FOMM_FUNCTION Between between(int i, int motion, int features) {
+FOMM_FUNCTION Neighbours neighbours(int i, int motion, int features) {
     const float place = fmaxf((i + 0.5f) * (static_cast<float>(motion) / features) - 0.5f, 0.0f);
     const int first = smaller(static_cast<int>(place), motion - 1);
     return {first, smaller(first + 1, motion - 1), fminf(place - first, 1.0f)};
 }
 
 // Deformation and occlusion at pixel (x, y) of the features.
-FOMM_FUNCTION Moved resized(const Warp& a, int n, int x, int y) {
-    const Between across = between(x, a.mask_logits.width, a.warped.width);
-    const Between along = between(y, a.mask_logits.height, a.warped.height);
+FOMM_FUNCTION Moved interpolated(const Warp& a, int n, int x, int y) {
+    const Neighbours across = neighbours(x, a.mask_logits.width, a.warped.width);
+    const Neighbours along = neighbours(y, a.mask_logits.height, a.warped.height);
     Moved sum = {};
     FOMM_ROLLED for (int corner = 0; corner < 4; ++corner) {
         const float weight = (corner & 1 ? across.share : 1 - across.share) * (corner >> 1 ? along.share : 1 - along.share);
@@ -104,7 +111,7 @@ FOMM_FUNCTION void warp_block(const Warp& a, int block, int n, unsigned char* sh
 
     FOMM_THREADS(i, count) {
         const int x = (first + i) % a.warped.width, y = (first + i) / a.warped.width;
-        const Moved from = same ? moved_from(a, n, x, y, true) : resized(a, n, x, y);
+        const Moved from = same ? moved_from(a, n, x, y, true) : interpolated(a, n, x, y);
         taps[i] = bilinear_taps(a.features, from.x, from.y, a.align_corners);
         for (float& weight : taps[i].weight) weight *= from.occlusion;
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from fomm_kernels.arrays import Arguments, Rows, Tensor, in_pieces
-from fomm_kernels.launching import Executor, Launch, blocks_for
+from fomm_kernels.arrays import PIECE_BYTES, Arguments, Rows, Tensor, in_pieces
+from fomm_kernels.launching import BLOCK_SIZE, Executor, Launch, blocks_for
 from fomm_kernels.motion import TRANSFORM
 
 TAPS_BYTES = 48
@@ -75,13 +75,16 @@ def warp(
         given.dense(mask, "mask", (n, fields, h, w), written=True),
         given.dense(occlusion_map, "occlusion_map", (n, 1, h, w), written=True),
         align_corners,
-        (pixels := pixels_per_block(target)),
+        (pixels := pixels_per_block(target, pieces, bool(given.half))),
         pieces,
     )
     blocks = blocks_for(target.height * target.width, pixels)
     executor.launch(Launch("warp", bool(given.half), arguments, (blocks, n), TAPS_BYTES * pixels), stream)
 
 
-def pixels_per_block(target: Tensor) -> int:
-    """Few where their channels lie together and keep a block busy; else enough for neighbours to share loads."""
-    return 16 if target.channel_stride == 1 else 32
+def pixels_per_block(target: Tensor, pieces: bool, half: bool) -> int:
+    """As many as give each thread two pieces of channels to move, but no fewer than 8 and no more than 32."""
+    if not pieces:
+        return 32
+    per_pixel: int = target.channels * (2 if half else 4) // PIECE_BYTES
+    return min(32, max(8, 2 * BLOCK_SIZE // per_pixel))

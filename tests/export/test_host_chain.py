@@ -2,64 +2,194 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 import pytest
 
+from fomm_export import host_chain as host_chain_module
 from fomm_export.host_chain import host_chain
-from fomm_rt.backends.split_frame import SplitFrame, keypoints_of, transfer_rows
-from fomm_rt.framing import Region
+from fomm_kernels import CompileError, HostKernels, keypoint_head
+from fomm_rt import Animator
+from fomm_rt.backends.split_frame import SplitFrame, SplitSource, keypoints_of, transfer_rows
+from fomm_rt.errors import BackendError
+from fomm_rt.framing import Framing, Image, Region
 from fomm_rt.model_folder import ModelFolder
-from fomm_rt.transfer import ABSOLUTE, relative_transfer
+from fomm_rt.transfer import ABSOLUTE, Transfer, relative_transfer
 from golden_files import MODES, SMALL, VOX, Golden, max_abs
 
 PREDICTION = 5e-4
+EXPLAINED = 2e-5
 HALF_PSNR_DB = 40
 HALF_KEYPOINT_PIXELS = 0.05
+SHRUNK, GROWN = (1, 0.01), (2, 0.15)
+"""Levels, at most and on average, between predictions from pictures that a kernel resized and that cv2 did. Shrunk,
+they are the same; where they grow, cv2 rounds weights to 11 bits, and every eighth level to the one next to ours."""
 ModelOf = Callable[[str], ModelFolder]
+LAYOUTS = pytest.mark.parametrize("channels_last", [False, True], ids=["channels first", "channels last"])
 
 
-@pytest.mark.parametrize("name", [*SMALL, *VOX])
-def test_float32_reproduces_the_goldens(golden_model: ModelOf, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "channels_last", "batch"),
+    [
+        *((name, channels_last, batch) for name in SMALL for channels_last in (False, True) for batch in (1, 2)),
+        *((name, name == "vox256_aligned", 1) for name in VOX),
+    ],
+)
+def test_float32_reproduces_the_goldens(golden_model: ModelOf, name: str, channels_last: bool, batch: int) -> None:
     golden = Golden(name)
-    chain = host_chain(golden_model(name))
-    for mode, index, expected in golden.predictions():
-        _animate(chain, golden, mode, index)
-        found = keypoints_of(chain.keypoints[0], chain.shape.jacobian_maps > 0)
-        keypoints = golden.keypoints(f"kp_driving.{index}")
-        assert max_abs(found.value, keypoints.value) <= 1e-5
-        assert (found.jacobian is None) == (keypoints.jacobian is None)
-        if found.jacobian is not None and keypoints.jacobian is not None:
-            assert max_abs(found.jacobian, keypoints.jacobian) <= 1e-5
-        assert max_abs(chain.tensors["prediction"][0].transpose(1, 2, 0), expected) <= PREDICTION
-        assert max_abs(chain.pictures[0], np.rint(255 * expected)) <= 1
+    chain = host_chain(golden_model(name), batch=batch, channels_last=channels_last)
+    predictions = {(mode, index): expected for mode, index, expected in golden.predictions()}
+    for mode, first in predictions:
+        frames = [(first + i) % len(golden.driving) for i in range(batch)]
+        _animate(chain, golden, mode, frames)
+        for item, index in enumerate(frames):
+            found = keypoints_of(chain.keypoints[item], chain.shape.jacobian_maps > 0)
+            keypoints = golden.keypoints(f"kp_driving.{index}")
+            assert max_abs(found.value, keypoints.value) <= 1e-5
+            assert (found.jacobian is None) == (keypoints.jacobian is None)
+            if found.jacobian is not None and keypoints.jacobian is not None:
+                assert max_abs(found.jacobian, keypoints.jacobian) <= 1e-5
+            if (mode, index) in predictions:
+                expected = predictions[mode, index]
+                assert max_abs(chain.tensors["prediction"][item].transpose(1, 2, 0), expected) <= PREDICTION
+                assert max_abs(chain.pictures[item], np.rint(255 * expected)) <= 1
 
 
-@pytest.mark.parametrize("name", [*SMALL, *VOX])
-def test_half_between_stages_is_enough(golden_model: ModelOf, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "channels_last"), [*((name, last) for name in SMALL for last in (False, True)), ("vox256", True)]
+)
+def test_half_between_stages_is_enough(golden_model: ModelOf, name: str, channels_last: bool) -> None:
     golden = Golden(name)
-    chain = host_chain(golden_model(name), np.float16)
+    chain = host_chain(golden_model(name), np.float16, channels_last=channels_last)
+    exact = host_chain(golden_model(name))
+    exact_source = exact.prepare_source(golden.source[None], _square(golden))
     for mode, index, expected in golden.predictions():
-        _animate(chain, golden, mode, index)
-        value = golden.keypoints(f"kp_driving.{index}").value
-        pixels = np.abs(chain.keypoints[0, :, :2] - value).max() * (golden.meta["size"] - 1) / 2
-        assert pixels <= HALF_KEYPOINT_PIXELS
+        source = _animate(chain, golden, mode, [index])
+        exact.detect(golden.driving[index : index + 1], _square(golden))
+        assert np.array_equal(chain.keypoints, exact.keypoints), "the detector's tensors stay float32"
+        assert np.array_equal(source.keypoints, exact_source.keypoints)
         error = chain.tensors["prediction"][0].transpose(1, 2, 0).astype(np.float64) - expected
         assert 10 * np.log10(1 / np.square(error).mean()) >= HALF_PSNR_DB
 
 
-def _animate(chain: SplitFrame, golden: Golden, mode: str, index: int) -> None:
+def test_half_is_not_enough_for_the_detector(golden_model: ModelOf) -> None:
+    """Why FLOAT32 is: what the softmax makes of rounded logits."""
+    golden = Golden("small_no_jacobian")
+    chain = host_chain(golden_model(golden.name))
+    pixels = 0.0
+    for index in range(len(golden.driving)):
+        chain.detect(golden.driving[index : index + 1], _square(golden))
+        logits, rounded = chain.tensors["kp_logits"], np.empty_like(chain.keypoints)
+        logits[...] = logits.astype(np.float16)
+        keypoint_head(HostKernels(), logits, None, rounded, temperature=chain.shape.temperature)
+        pixels = max(pixels, max_abs(rounded[..., :2], chain.keypoints[..., :2]) * (golden.meta["size"] - 1) / 2)
+    assert pixels > HALF_KEYPOINT_PIXELS
+
+
+PICTURES = [
+    (90, 150, Framing(), SHRUNK),
+    (150, 90, Framing("fit"), SHRUNK),
+    (90, 150, Framing("fit", (10, 5, 140, 61)), SHRUNK),
+    (37, 53, Framing(), GROWN),
+    (37, 53, Framing("fit"), GROWN),
+]
+"""Height and width of source and driving picture, their framing, and what is allowed; a frame has 64×64."""
+
+
+@LAYOUTS
+@pytest.mark.parametrize(("height", "width", "framing", "levels"), PICTURES)
+def test_pictures_of_any_size(
+    golden_model: ModelOf, height: int, width: int, framing: Framing, levels: tuple[float, float], channels_last: bool
+) -> None:
+    """Resized by a kernel, not by cv2."""
+    golden = Golden("small")
+    model = golden_model(golden.name)
+    source, driving = (_enlarged(picture, height, width) for picture in (golden.source, golden.driving[1]))
+    region = framing.region(height, width)
+    with Animator.load(
+        model.path, "onnxruntime-cpu", relative=False, source_framing=framing, driving_framing=framing
+    ) as animator:
+        animator.set_source(source)
+        expected = animator.animate(driving)
+    chain = host_chain(model, channels_last=channels_last)
+    prepared = chain.prepare_source(source[None], region)
+    chain.detect(driving[None], region)
+    chain.animate(prepared, transfer_rows(ABSOLUTE, chain.shape.num_kp))
+    difference = np.abs(chain.pictures[0].astype(int) - expected)
+    assert difference.max() <= levels[0]
+    assert difference.mean() <= levels[1]
+
+
+@LAYOUTS
+@pytest.mark.parametrize("name", ["small", "small_aligned", "small_no_occlusion"])
+def test_explains_as_the_animator_does(golden_model: ModelOf, name: str, channels_last: bool) -> None:
+    golden = Golden(name)
+    model = golden_model(name)
+    with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
+        animator.set_source(golden.source)
+        expected = animator.explain(golden.driving[2])
+    chain = host_chain(model, channels_last=channels_last)
+    k, side = chain.shape.num_kp, chain.shape.motion_size
+    deformation, mask = np.empty((1, side, side, 2), np.float32), np.empty((1, k + 1, side, side), np.float32)
+    occlusion_map = np.empty((1, 1, side, side), np.float32) if chain.shape.occludes else None
+    source = chain.prepare_source(golden.source[None], _square(golden))
+    chain.detect(golden.driving[2:], _square(golden))
+    chain.animate(source, transfer_rows(ABSOLUTE, k), deformation=deformation, mask=mask, occlusion_map=occlusion_map)
+    assert max_abs(deformation[0], expected.deformation) <= EXPLAINED
+    assert max_abs(mask[0], expected.mask) <= EXPLAINED
+    assert (occlusion_map is None) == (expected.occlusion_map is None)
+    if occlusion_map is not None and expected.occlusion_map is not None:
+        assert max_abs(occlusion_map[0, 0], expected.occlusion_map) <= EXPLAINED
+    assert max_abs(chain.pictures[0], expected.prediction) <= 1
+
+
+def test_sources_stay(golden_model: ModelOf) -> None:
+    """Preparing one leaves those prepared before as they were, and one copied into the slot animates as it would."""
+    golden = Golden("small")
+    chain = host_chain(golden_model(golden.name))
+    source = _animate(chain, golden, "absolute", [2])
+    expected = chain.pictures.copy()
+    chain.prepare_source(golden.driving[:1], _square(golden))
+    for name in ("quarter", "features", "keypoints"):
+        getattr(chain.source_slot, name)[...] = getattr(source, name)
+    chain.pictures[...] = 0
+    chain.animate(chain.source_slot, transfer_rows(ABSOLUTE, chain.shape.num_kp))
+    assert np.array_equal(chain.pictures, expected)
+
+
+def test_without_a_compiler(golden_model: ModelOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise CompileError("no C++ compiler")
+
+    monkeypatch.setattr(host_chain_module, "HostKernels", missing)
+    with pytest.raises(BackendError, match=r"^no C\+\+ compiler$"):
+        host_chain(golden_model("small"))
+
+
+def _animate(chain: SplitFrame, golden: Golden, mode: str, frames: Sequence[int]) -> SplitSource:
+    """Animates the source by some of the driving frames at once; returns it."""
     assert mode in MODES
-    square = Region.square(golden.meta["size"])
-    source = chain.prepare_source(golden.source[None], square)
-    transfer = ABSOLUTE
-    if mode != "absolute":
-        has_jacobians = chain.shape.jacobian_maps > 0
-        chain.detect(golden.driving[:1], square)
-        initial = keypoints_of(chain.keypoints[0], has_jacobians)
-        transfer = relative_transfer(
-            keypoints_of(source.keypoints[0], has_jacobians), initial, adapt_scale=mode == "relative_scaled"
-        )
-    chain.detect(golden.driving[index : index + 1], square)
+    source = chain.prepare_source(golden.source[None], _square(golden))
+    transfer = _relative(chain, golden, source, mode, len(frames)) if mode != "absolute" else ABSOLUTE
+    chain.detect(golden.driving[list(frames)], _square(golden))
     chain.animate(source, transfer_rows(transfer, chain.shape.num_kp))
+    return source
+
+
+def _relative(chain: SplitFrame, golden: Golden, source: SplitSource, mode: str, batch: int) -> Transfer:
+    has_jacobians = chain.shape.jacobian_maps > 0
+    chain.detect(golden.driving[[0] * batch], _square(golden))
+    initial = keypoints_of(chain.keypoints[0], has_jacobians)
+    return relative_transfer(
+        keypoints_of(source.keypoints[0], has_jacobians), initial, adapt_scale=mode == "relative_scaled"
+    )
+
+
+def _square(golden: Golden) -> Region:
+    return Region.square(golden.meta["size"])
+
+
+def _enlarged(picture: Image, height: int, width: int) -> Image:
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -7,6 +7,8 @@ packages are: see `make gpu`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -15,11 +17,20 @@ from gpu_memory import Gpu
 
 
 @pytest.fixture(scope="session")
-def gpu() -> Gpu:
-    """The first GPU; without one tests are skipped, or fail where FOMM_REQUIRE_GPU=1 promises one."""
-    problem = driver_problem()
-    if problem and os.environ.get("FOMM_REQUIRE_GPU", "0") != "0":
-        pytest.fail(f"FOMM_REQUIRE_GPU is set, but {problem}", pytrace=False)
-    if problem:
+def do_without() -> Callable[[str], NoReturn]:
+    """Skips a test for a reason, or fails it where FOMM_REQUIRE_GPU=1 promises a GPU and what uses it."""
+
+    def leave(problem: str) -> NoReturn:
+        if os.environ.get("FOMM_REQUIRE_GPU", "0") != "0":
+            pytest.fail(f"FOMM_REQUIRE_GPU is set, but {problem}", pytrace=False)
         pytest.skip(problem)
+
+    return leave
+
+
+@pytest.fixture(scope="session")
+def gpu(do_without: Callable[[str], NoReturn]) -> Gpu:
+    """The first GPU; without one tests are skipped or fail."""
+    if problem := driver_problem():
+        do_without(problem)
     return Gpu()

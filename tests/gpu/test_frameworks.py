@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ FLOAT, HALF = 1e-4, 1e-3
 
 
 @pytest.fixture
-def torch(gpu: Gpu) -> Any:
+def torch(gpu: Gpu, do_without: Callable[[str], NoReturn]) -> Any:
     del gpu
-    torch = pytest.importorskip("torch")
+    import torch
+
     if not torch.cuda.is_available():
-        pytest.skip("this PyTorch is built without CUDA")
+        do_without("this PyTorch is built without CUDA, or does not find the GPU")
     return torch
 
 
@@ -54,7 +56,7 @@ def test_torch_tensors(gpu: Gpu, torch: Any, half: bool, channels_last: bool, al
 
 def test_torch_graph(gpu: Gpu, torch: Any) -> None:
     """Captured among PyTorch's own work, on its stream, in its strictest mode."""
-    gpu.kernels.load(half=True)
+    gpu.kernels.load()
     source, grid, out = tensors(torch, torch.float16, channels_last=True)
 
     def work() -> Any:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import fomm_kernels
 from fomm_kernels import KERNELS, Array, ArrayError, HostKernels
 from fomm_kernels.arrays import Tensor, in_pieces, view
+from fomm_kernels.launching import Launch
 from kernel_memory import Memory, Recorder, padded_strides, strides_of
 
 N, K, H, W = 2, 5, 6, 7
@@ -248,7 +249,54 @@ def test_sizes(kernel: str, changed: dict[str, Any], expected: str) -> None:
 @pytest.mark.parametrize("side", [1, 2])
 def test_a_factor_over_32(side: int) -> None:
     placed = {"size": 33 * side, "placed": (0, 0, 1, 1), "frame": None, "quarter": zeros(N, 3, side, side)}
-    assert "is more than 32 times its quarter of" in refusal("frame_input", placed)
+    message = refusal("frame_input", placed)
+    assert f"a frame of {33 * side} pixels is more than 32 times its quarter of {side}" in message
+    assert f"Export the model for frames of at most {32 * side} pixels (--size), or run it on ONNX Runtime" in message
+
+
+def large(*shape: int, dtype: Any = np.float32) -> Array:
+    """So much memory is not there; nothing reads it."""
+    return Array(1 << 12, shape, dtype, on_device=False)
+
+
+def test_items_that_int_cannot_count() -> None:
+    """Nor 2³¹ channels, rows, columns: they are no more than elements."""
+    assert launch("prediction_output", {"prediction": large(1, 3, 23170, 23170), "pictures": pictures(23170, 23170)})
+    for shape in ((1, 3, 1 << 16, 1 << 15), (1, 3, 1, 1 << 31), (1 << 31, 3, 1, 1)):
+        message = refusal("prediction_output", {"prediction": large(*shape), "pictures": pictures(*shape[2:])})
+        assert message.startswith("prediction_output: expected prediction with at most 2147483647 items of at most as")
+        assert f"got {shape} float32 on the CPU" in message
+
+
+def pictures(height: int, width: int) -> Array:
+    return large(1, height, width, 3, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("width", "height"), [((1 << 29) - 1, 1), (1, (1 << 29) - 1)])
+def test_resizing_that_int_cannot_count(width: int, height: int) -> None:
+    """Products of widths, by which the kernel tells areas."""
+    side = {"size": 32, "placed": (0, 0, 32, 32), "frame": None, "quarter": zeros(1, 3, 8, 8)}
+    changed = side | {"pictures": pictures(height, width), "part": (0, 0, width, height)}
+    message = refusal("frame_input", changed)
+    assert message.startswith("frame_input: expected a part whose width and height times those it is resized to are")
+    assert message.endswith(f"got {width}×{height}, resized to 32×32. Look at a smaller part")
+    assert launch("frame_input", changed | {"part": (0, 0, min(width, 1 << 20), min(height, 1 << 20))}).launches
+
+
+@pytest.mark.parametrize(
+    ("blocks", "shared_bytes", "expected"),
+    [
+        ((0, 1), 0, "that take 1 to 2147483647 blocks; these take 0"),
+        ((1 << 31, 1), 0, "that take 1 to 2147483647 blocks; these take 2147483648"),
+        ((1, 0), 0, "a batch of 1 to 65535; got 0"),
+        ((1, 65536), 0, "a batch of 1 to 65535; got 65536"),
+        ((1, 1), 49153, "that take at most 49152 bytes of shared memory; these take 49153"),
+    ],
+)
+def test_what_a_device_cannot_launch(blocks: tuple[int, int], shared_bytes: int, expected: str) -> None:
+    with pytest.raises(ArrayError, match=f"^warp: expected .*{expected}"):
+        Launch("warp", False, Tensor(), blocks, shared_bytes)
+    assert Launch("warp", False, Tensor(), ((1 << 31) - 1, 65535), 49152)
 
 
 @pytest.mark.parametrize("temperature", [0, -0.1, np.nan, 1e-50])

@@ -164,6 +164,9 @@ class TestCache:
             patch.setattr(nvrtc, "version", lambda: (13, 9))
             names.append(name())
         with monkeypatch.context() as patch:
+            patch.setattr(nvrtc, "build", lambda: "13.0.999")
+            names.append(name())
+        with monkeypatch.context() as patch:
             patch.setattr(nvrtc, "OPTIONS", ("--std=c++20",))
             names.append(name())
         headers = tmp_path / "include"
@@ -174,6 +177,11 @@ class TestCache:
             names.append(name())
         assert len(set(names)) == len(names)
         assert name() == names[0]
+
+    def test_without_a_package_of_nvrtc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nvrtc, "PACKAGE", "no-such-package")
+        assert nvrtc.build() == ""
+        assert nvrtc.cached_path(SMALL, True, "sm_90").name
 
     @pytest.mark.parametrize("damage", ["truncated", "altered", "empty", "a folder"])
     def test_damaged_files_count_as_none(self, compilations: Compilations, damage: str) -> None:

@@ -44,6 +44,7 @@ PLAYED = (
     "cuDeviceGetCount",
     "cuDeviceGet",
     "cuDevicePrimaryCtxRetain",
+    "cuDevicePrimaryCtxRelease",
     "cuCtxPushCurrent",
     "cuCtxPopCurrent",
     "cuKernelGetFunction",
@@ -132,6 +133,9 @@ class Driver:
     def cuDevicePrimaryCtxRetain(self, _: Any) -> Any:  # noqa: N802
         return self.driver.CUcontext(self.CONTEXT)
 
+    def cuDevicePrimaryCtxRelease(self, handle: Any) -> None:  # noqa: N802
+        self.log.append(("release", int(handle)))
+
     def cuCtxPushCurrent(self, context: Any) -> None:  # noqa: N802
         assert int(context) == self.CONTEXT
         self.contexts.depth = getattr(self.contexts, "depth", 0) + 1
@@ -198,8 +202,24 @@ def test_loading_before_launching(played: Driver) -> None:
     kernels = DeviceKernels()
     kernels.load(half=True)
     assert played.log == [f"load {kernel}|True|sm_90" for kernel in KERNELS]
+    kernels.load()
+    assert sorted(played.log[len(KERNELS) :]) == sorted(f"load {kernel}|False|sm_90" for kernel in KERNELS)
     launch(kernels, sampling(np.float16))
-    assert len(played.log) == len(KERNELS) + 1
+    launch(kernels, sampling(np.float32))
+    assert len(played.log) == 2 * len(KERNELS) + 2, "no launch loads"
+
+
+def test_closing(played: Driver) -> None:
+    with DeviceKernels() as kernels:
+        launch(kernels, sampling())
+        assert ("release", 0) not in played.log
+    assert played.log[-1] == ("release", 0)
+    kernels.close()
+    assert played.log.count(("release", 0)) == 1
+    with pytest.raises(DeviceError, match=r"cannot run grid_sample: these kernels are closed; make new ones"):
+        launch(kernels, sampling())
+    with pytest.raises(DeviceError, match="closed"):
+        kernels.load()
 
 
 def test_threads_load_once(played: Driver) -> None:

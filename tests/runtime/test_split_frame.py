@@ -1,17 +1,31 @@
-"""What the split path is told: sizes of a model, a prepared transfer as rows."""
+"""What the split path is told: sizes of a model, a prepared transfer as rows; and what it allocates."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike, NDArray
 
-from fomm_rt.backends.split_frame import FrameShape, keypoints_of, transfer_rows
+from fomm_kernels import ArrayError, CompileError, DeviceError, KernelError
+from fomm_rt.backends.split_frame import (
+    FLOAT32,
+    Buffers,
+    FrameShape,
+    SplitFrame,
+    SplitSource,
+    keypoints_of,
+    transfer_rows,
+)
 from fomm_rt.bundled import open_bundled_model
+from fomm_rt.errors import BackendError
+from fomm_rt.framing import Region
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import open_model_folder
 from fomm_rt.transfer import ABSOLUTE, relative_transfer
+from kernel_memory import Recorder
 
 
 def test_shape_of_the_bundled_model() -> None:
@@ -63,3 +77,110 @@ def test_keypoints_come_back() -> None:
     assert keypoints.jacobian is not None
     assert np.array_equal(keypoints.jacobian[1], [[8, 9], [10, 11]])
     assert keypoints_of(rows, has_jacobians=False).jacobian is None
+
+
+class Stage:
+    """A split path that runs nothing: keeps what is allocated and what trunks are given.
+
+    Attributes:
+        allocated: Name, shape and dtype, in order.
+        queued: Every array that a trunk was given.
+    """
+
+    def __init__(self, model: Path, batch: int = 2, executor: Any = None) -> None:
+        self.allocated: list[tuple[str, tuple[int, ...], np.dtype[Any]]] = []
+        self.queued: list[Any] = []
+        self.shape = FrameShape.of(open_model_folder(model).manifest)
+        self.frame = SplitFrame(self.shape, executor or Recorder(), self, self.allocate, np.float16, batch)
+
+    def allocate(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        self.allocated.append((name, shape, np.dtype(dtype)))
+        return np.zeros(shape, dtype)
+
+    def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
+        del stream
+        names = self.shape.trunk_tensors(trunk)
+        assert (tuple(inputs), tuple(outputs)) == names
+        self.queued += [*inputs.values(), *outputs.values()]
+
+    def picture(self, batch: int = 1) -> NDArray[np.uint8]:
+        return np.zeros((batch, self.shape.size, self.shape.size, 3), np.uint8)
+
+    def prepare(self) -> SplitSource:
+        return self.frame.prepare_source(self.picture(), Region.square(self.shape.size))
+
+    def animate(self, source: SplitSource) -> None:
+        self.frame.detect(self.picture(2), Region.square(self.shape.size))
+        self.frame.animate(source, transfer_rows(ABSOLUTE, self.shape.num_kp))
+
+
+def test_what_is_allocated(small_model: Path) -> None:
+    stage = Stage(small_model)
+    started = len(stage.allocated)
+    first, second = stage.prepare(), stage.prepare()
+    assert [name for name, *_ in stage.allocated[started:]] == ["source_quarter", "source_features", "keypoints"] * 2
+    stage.animate(first)
+    stage.animate(second)
+    assert len(stage.allocated) == started + 6
+    tensors = stage.shape.tensor_shapes(2) | {
+        "source_quarter": (1, 3, stage.shape.motion_size, stage.shape.motion_size)
+    }
+    for name, shape, dtype in stage.allocated:
+        rows_or_pictures = {"keypoints": np.float32, "sparse_motion": np.float32, "pictures": np.uint8}
+        assert dtype == rows_or_pictures.get(name, np.float32 if name in FLOAT32 else np.float16)
+        if name in tensors:
+            assert shape[1:] == tensors[name][1:]
+            assert shape[0] in (1, 2)
+
+
+def test_a_source_is_its_own(small_model: Path) -> None:
+    """No two share an array, and nothing that work was queued with is freed: the same is used again."""
+    stage = Stage(small_model)
+    first, queued = stage.prepare(), stage.queued
+    stage.queued = []
+    second = stage.prepare()
+    for name in ("quarter", "features", "keypoints"):
+        assert not np.shares_memory(getattr(first, name), getattr(second, name))
+    same = [a is b for a, b in zip(queued, stage.queued, strict=True)]
+    assert same.count(False) == 1, "the features"
+
+
+def test_the_slot_stays(small_model: Path) -> None:
+    stage = Stage(small_model)
+    started = len(stage.allocated)
+    slot = stage.frame.source_slot
+    assert len(stage.allocated) == started + 3
+    stage.animate(stage.prepare())
+    assert stage.frame.source_slot is slot
+    stage.animate(slot)
+
+
+class Failing(Recorder):
+    def __init__(self, error: KernelError) -> None:
+        super().__init__()
+        self.error = error
+
+    def launch(self, launch: Any, stream: Any = None) -> None:
+        del launch, stream
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [CompileError, DeviceError, ArrayError])
+def test_errors_of_kernels_are_the_backends(small_model: Path, error: type[KernelError]) -> None:
+    executor = Failing(error("what went wrong"))
+    stage = Stage(small_model, executor=executor)
+    square, transfer = Region.square(stage.shape.size), transfer_rows(ABSOLUTE, stage.shape.num_kp)
+    for call in (
+        stage.prepare,
+        lambda: stage.frame.detect(stage.picture(2), square),
+        lambda: stage.frame.animate(stage.frame.source_slot, transfer),
+    ):
+        with pytest.raises(BackendError, match=r"^what went wrong$") as caught:
+            call()
+        assert isinstance(caught.value.__cause__, error)
+
+
+def test_pictures_that_do_not_fit(small_model: Path) -> None:
+    stage = Stage(small_model)
+    with pytest.raises(BackendError, match=r"^frame_input: expected .* got \(1, 64, 64\)"):
+        stage.frame.prepare_source(np.zeros((1, 64, 64), np.uint8), Region.square(64))

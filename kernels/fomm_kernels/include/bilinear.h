@@ -16,22 +16,24 @@ struct Taps {
     float weight[4];
 };
 
+static_assert(sizeof(Taps) == 48, "fomm_kernels.warp allots shared memory for as many bytes");
+
 FOMM_FUNCTION float pixel_of(float coordinate, int size, bool align_corners) {
     return align_corners ? (coordinate + 1) / 2 * (size - 1) : ((coordinate + 1) * size - 1) / 2;
 }
 
 FOMM_FUNCTION Taps bilinear_taps(const Tensor& source, float x, float y, bool align_corners) {
     const float column = pixel_of(x, source.width, align_corners);
-    const float row = pixel_of(y, source.height, align_corners);
+    const float line = pixel_of(y, source.height, align_corners);
     Taps taps = {};
     // Comparisons with NaN are false; and a number this small can be cast to int, which a larger one could not.
-    if (!(column > -1 && column < source.width && row > -1 && row < source.height)) return taps;
-    const float left = floorf(column), top = floorf(row);
+    if (!(column > -1 && column < source.width && line > -1 && line < source.height)) return taps;
+    const float left = floorf(column), top = floorf(line);
     for (int corner = 0; corner < 4; ++corner) {
         const int i = static_cast<int>(left) + (corner & 1), j = static_cast<int>(top) + (corner >> 1);
         if (i < 0 || i >= source.width || j < 0 || j >= source.height) continue;
         const float across = corner & 1 ? column - left : left + 1 - column;
-        const float along = corner >> 1 ? row - top : top + 1 - row;
+        const float along = corner >> 1 ? line - top : top + 1 - line;
         taps.offset[corner] = j * source.row_stride + i * source.column_stride;
         taps.weight[corner] = across * along;
     }

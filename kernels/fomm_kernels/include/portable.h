@@ -6,11 +6,17 @@
 //     FOMM_BARRIER();                           all of the loop above is done and visible to the loop below
 //
 // A GPU runs the loops in steps of the block's size. A host runs them whole, one after the other, block after block:
-// the same statements on the same memory, which sanitizers can watch. Nothing may pass from one loop to the next but
-// through shared memory.
+// the same statements on the same memory, which sanitizers can watch.
+//
+// What is the same for all threads may be kept in variables between the loops: arguments, sizes, what all have read
+// from one place. It alone decides which loops and barriers come next. Everything else passes from one loop to the next
+// through shared memory, with a barrier between.
+//
+// A loop that runs whole needs no barrier, and would not miss one. Tests therefore run blocks by several real threads,
+// too (FOMM_HOST_THREADS > 1, see host_threads.h): a thread sanitizer reports where a barrier is missing.
 //
 // FOMM_ROLLED      before a loop whose body is long: not to be unrolled
-// FOMM_BLOCK_SIZE  threads of a block
+// FOMM_BLOCK_SIZE  threads of a block, as the kernels see it
 // FOMM_HALF        1: tensors are stored as IEEE half, 0: as float; arithmetic is float32 either way
 #pragma once
 
@@ -49,9 +55,14 @@ FOMM_FUNCTION Half to_half(float value) {
 #include <memory>
 
 #define FOMM_FUNCTION static inline
+#define FOMM_ROLLED
+
+#if FOMM_HOST_THREADS > 1
+#include "host_threads.h"
+#else
+
 #define FOMM_THREADS(i, count) for (int i = 0; i < (count); ++i)
 #define FOMM_BARRIER()
-#define FOMM_ROLLED
 // Shared memory begins as NaN in every block: what a kernel reads before writing shows in its result.
 #define FOMM_KERNEL(name, Arguments)                                                                 \
     extern "C" void name(const Arguments* a, int blocks_x, int blocks_y, int shared_bytes) {         \
@@ -63,6 +74,8 @@ FOMM_FUNCTION Half to_half(float value) {
             }                                                                                        \
     }                                                                                                \
     extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
+
+#endif
 
 using Half = _Float16;
 FOMM_FUNCTION float to_float(Half value) { return static_cast<float>(value); }

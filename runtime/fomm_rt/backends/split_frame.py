@@ -9,14 +9,17 @@ proved, they run on ONNX Runtime and the kernels' code on the host. This file is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import fomm_kernels as kernels
+from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, placement
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import Manifest
@@ -31,8 +34,14 @@ to 0.1 pixel (`benchmarks/half_storage.py`)."""
 
 Buffers = Mapping[str, Any]
 """Tensor name to array, of whatever kind the executor takes."""
-Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
-"""Shape and dtype to an array on the executor's side."""
+Allocate = Callable[[str, tuple[int, ...], DTypeLike], Any]
+"""Name, shape and dtype to an array on the executor's side.
+
+Names are those of `FrameShape.tensor_shapes`, whose arrays may have any layout, channels last or padded among them, and
+"source_quarter", likewise; "keypoints", "sparse_motion" and "pictures" are in C order. A name may be asked for more
+than once: every call gives another array. What kernels do not write, padding, is never read by them; where an engine
+reads it, it has to be zero from the start.
+"""
 
 
 @dataclass(frozen=True)
@@ -138,8 +147,20 @@ class SplitSource:
     keypoints: Any
 
 
+@contextmanager
+def kernel_errors() -> Iterator[None]:
+    """What goes wrong in a kernel is raised as BackendError, in the kernel's words."""
+    try:
+        yield
+    except kernels.KernelError as error:
+        raise BackendError(str(error)) from error
+
+
 class SplitFrame:
-    """Buffers and steps of one model, for a fixed number of frames at a time; allocates nothing after the first use.
+    """Buffers and steps of one model, for a fixed number of frames at a time.
+
+    Everything is allocated at the start but for what a prepared source is made of (see `prepare_source`) and
+    `source_slot`. Buffers are shared by all calls: queue them on one stream, or make streams wait for each other.
 
     Args:
         shape: Of the model.
@@ -156,6 +177,9 @@ class SplitFrame:
         keypoints: (N, K, 6) float32, written by `detect`, read by `animate`.
         sparse_motion: (N, K, 8) float32, see `fomm_kernels.motion`.
         pictures: (N, size, size, 3) uint8, the predictions.
+
+    Raises:
+        BackendError: Of any call: a kernel cannot be compiled or launched, or an array does not fit.
     """
 
     def __init__(
@@ -173,26 +197,47 @@ class SplitFrame:
         self._allocate = allocate
         self._storage = storage
         self.tensors = self._tensors(batch, ("keypoint_detector", "dense_motion", "generator"))
-        self.keypoints = allocate((batch, shape.num_kp, 6), np.float32)
-        self.sparse_motion = allocate((batch, shape.num_kp, 8), np.float32)
-        self.pictures = allocate((batch, shape.size, shape.size, 3), np.uint8)
+        self.keypoints = allocate("keypoints", (batch, shape.num_kp, 6), np.float32)
+        self.sparse_motion = allocate("sparse_motion", (batch, shape.num_kp, 8), np.float32)
+        self.pictures = allocate("pictures", (batch, shape.size, shape.size, 3), np.uint8)
+        # A source's own, of a batch of 1: kept, since queued work may use them after `prepare_source` has returned.
+        self._source_tensors = self._tensors(1, ("source_encoder", "keypoint_detector"), without=("source_features",))
 
+    @cached_property
+    def source_slot(self) -> SplitSource:
+        """A source whose arrays stay the same, for captured graphs; allocated when first asked for.
+
+        A graph is captured with this one as the source of `animate`. Before it is replayed for a prepared source, the
+        backend copies that one's three arrays into these, on the stream of the replay.
+        """
+        return self._new_source()
+
+    @kernel_errors()
     def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SplitSource:
-        """Runs what depends on the source alone, into arrays of its own. picture: (1, H, W, 3) uint8."""
-        tensors = self._tensors(1, ("source_encoder", "keypoint_detector"))
-        keypoints = self._allocate((1, self.shape.num_kp, 6), np.float32)
-        self._detect(picture, region, tensors, keypoints, stream)
-        # Once more, for the quarter in the motion kernel's storage and the frame for the encoder.
-        side = self.shape.motion_size
-        quarter = self._allocate((1, 3, side, side), self._storage)
-        self._frame_input(picture, region, quarter, tensors["source_image"], stream)
-        self._run("source_encoder", tensors, stream)
-        return SplitSource(quarter, tensors["source_features"], keypoints)
+        """Runs what depends on the source alone.
 
+        Allocates the three arrays of the source and nothing else. They have to live until what is queued with them is
+        done.
+
+        Args:
+            picture: (1, H, W, 3) uint8.
+            region: Of it.
+            stream: To queue on.
+        """
+        source = self._new_source()
+        tensors = {**self._source_tensors, "source_features": source.features}
+        self._detect(picture, region, tensors, source.keypoints, stream)
+        # Once more, for the quarter in the motion kernel's storage and the frame for the encoder.
+        self._frame_input(picture, region, source.quarter, tensors["source_image"], stream)
+        self._run("source_encoder", tensors, stream)
+        return source
+
+    @kernel_errors()
     def detect(self, pictures: Any, region: Region, stream: Any = None) -> None:
         """Finds the keypoints of driving frames (N, H, W, 3) uint8."""
         self._detect(pictures, region, self.tensors, self.keypoints, stream)
 
+    @kernel_errors()
     def animate(
         self,
         source: SplitSource,
@@ -204,6 +249,9 @@ class SplitFrame:
         stream: Any = None,
     ) -> None:
         """Moves a source by `keypoints` and leaves the predictions in `pictures`.
+
+        A captured CUDA graph holds the addresses of all arrays given here: what is replayed reads and writes the same
+        ones, whatever source was prepared since. To change sources, capture with `source_slot`.
 
         Args:
             source: What to move.
@@ -241,15 +289,24 @@ class SplitFrame:
         self._run("generator", tensors, stream)
         kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
 
-    def _tensors(self, batch: int, trunks: Sequence[str]) -> dict[str, Any]:
+    def _tensors(self, batch: int, trunks: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
         """Arrays for all that some of TRUNKS take and give."""
         shapes = self.shape.tensor_shapes(batch)
         return {
-            name: self._allocate(shapes[name], np.float32 if name in FLOAT32 else self._storage)
+            name: self._allocate(name, shapes[name], np.float32 if name in FLOAT32 else self._storage)
             for trunk in trunks
             for names in self.shape.trunk_tensors(trunk)
             for name in names
+            if name not in without
         }
+
+    def _new_source(self) -> SplitSource:
+        side = self.shape.motion_size
+        return SplitSource(
+            self._allocate("source_quarter", (1, 3, side, side), self._storage),
+            self._allocate("source_features", self.shape.tensor_shapes(1)["source_features"], self._storage),
+            self._allocate("keypoints", (1, self.shape.num_kp, 6), np.float32),
+        )
 
     def _frame_input(self, pictures: Any, region: Region, quarter: Any, frame: Any, stream: Any) -> None:
         kernels.frame_input(

@@ -1,0 +1,123 @@
+"""Small launches of every kernel, one for each way through it, for tests of how its threads work together.
+
+As a program, it runs those of one kernel on a host build: `python kernel_cases.py LIBRARY KERNEL RESULTS`. It needs no
+torch, so that a process that is watched by a thread sanitizer starts quickly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_kernels import Executor, frame_input, grid_sample, keypoint_head, motion, prediction_output, warp
+from fomm_kernels.launching import Launch
+
+Case = Callable[[Executor], "list[NDArray[Any]]"]
+"""Launches a kernel on tensors of float32; returns what it wrote."""
+
+N, K = 2, 3
+
+
+def random(*shape: int) -> NDArray[np.float32]:
+    return np.random.default_rng(sum(shape)).uniform(-1, 1, shape).astype(np.float32)
+
+
+def tensor(channels_last: bool, n: int, c: int, h: int, w: int) -> NDArray[Any]:
+    """(n, c, h, w) random numbers."""
+    if channels_last:
+        return random(n, h, w, c).transpose(0, 3, 1, 2)
+    return random(n, c, h, w)
+
+
+def frame_input_case(executor: Executor, last: bool, shown: int, factor: int) -> list[NDArray[Any]]:
+    side = 5 * factor  # a block makes 4 pixels of the quarter's 5, or fewer
+    pictures = np.random.default_rng(0).integers(0, 256, (N, 23, 21, 3), np.uint8)
+    quarter, frame = (tensor(last, N, 3, size, size) for size in (5, side))
+    part, placed = (1, 2, shown, shown), (0, 1, side, side - 2)
+    frame_input(executor, pictures, quarter, size=side, part=part, placed=placed, frame=frame)
+    return [quarter, frame]
+
+
+def keypoint_head_case(executor: Executor, last: bool, maps: int) -> list[NDArray[Any]]:
+    keypoints = random(N, K, 6)
+    logits, jacobians = tensor(last, N, K, 17, 19), tensor(last, N, maps, 17, 19) if maps else None
+    keypoint_head(executor, logits, jacobians, keypoints, temperature=0.1)
+    return [keypoints]
+
+
+def motion_case(executor: Executor, last: bool) -> list[NDArray[Any]]:
+    hourglass_input, sparse_motion = tensor(last, N, 4 * (K + 1), 9, 10), random(N, K, 8)
+    quarter = tensor(last, 1, 3, 9, 10)
+    rows = random(N, K, 6), random(1, K, 6), random(N, K, 7)
+    motion(executor, *rows, quarter, hourglass_input, sparse_motion, align_corners=True)
+    return [hourglass_input, sparse_motion]
+
+
+def warp_case(executor: Executor, last: bool, c: int, finer: int) -> list[NDArray[Any]]:
+    h, w = 5, 7
+    warped = tensor(last, N, c, finer * h, finer * w)
+    kept = {"deformation": random(N, h, w, 2), "mask": random(N, K + 1, h, w), "occlusion_map": random(N, 1, h, w)}
+    logits, occlusion = tensor(last, N, K + 1, h, w), tensor(last, N, 1, h, w)
+    features = tensor(last, 1, c, finer * h, finer * w)
+    warp(executor, logits, occlusion, random(N, K, 8), features, warped, align_corners=False, **kept)
+    return [warped, *kept.values()]
+
+
+def grid_sample_case(executor: Executor, last: bool, c: int) -> list[NDArray[Any]]:
+    out = tensor(last, N, c, 7, 6)
+    grid_sample(executor, tensor(last, N, c, 5, 8), random(N, 7, 6, 2), out, align_corners=True)
+    return [out]
+
+
+def prediction_output_case(executor: Executor, last: bool) -> list[NDArray[Any]]:
+    pictures = np.zeros((N, 11, 10, 3), np.uint8)
+    prediction_output(executor, tensor(last, N, 3, 11, 10), pictures)
+    return [pictures]
+
+
+LAST = (False, True)
+CASES: dict[str, list[Case]] = {
+    # growing and shrinking; a quarter, and the frame itself
+    "frame_input": [
+        partial(frame_input_case, last=last, shown=shown, factor=factor)
+        for last, shown, factor in product(LAST, (5, 18), (1, 4))
+    ],
+    "keypoint_head": [partial(keypoint_head_case, last=last, maps=maps) for last, maps in product(LAST, (0, 4, 4 * K))],
+    "motion": [partial(motion_case, last=last) for last in LAST],
+    # channels in pieces, and not; features like the motion, and finer
+    "warp": [partial(warp_case, last=last, c=c, finer=finer) for last, c, finer in product(LAST, (8, 5), (1, 2))],
+    "grid_sample": [partial(grid_sample_case, last=last, c=c) for last, c in product(LAST, (8, 5))],
+    "prediction_output": [partial(prediction_output_case, last=last) for last in LAST],
+}
+"""Kernel -> its cases."""
+
+
+class Library:
+    """Executor on a host build of one kernel."""
+
+    on_device = False
+
+    def __init__(self, path: str) -> None:
+        self.library = ctypes.CDLL(path)
+
+    def launch(self, launch: Launch, stream: Any = None) -> None:
+        del stream
+        function = getattr(self.library, launch.kernel)
+        function(ctypes.byref(launch.arguments), *launch.blocks, launch.shared_bytes)
+
+
+def results(executor: Executor, kernel: str) -> list[NDArray[Any]]:
+    """What a kernel writes in all of its cases."""
+    return [written for case in CASES[kernel] for written in case(executor)]
+
+
+if __name__ == "__main__":
+    library, name, path = sys.argv[1:]
+    np.savez(path, *results(Library(library), name))
