@@ -70,6 +70,7 @@ def draw_batch(
     per_batch: int,
     pairs: int,
     other_identity: float = 0.5,
+    still: float = 0.0,
 ) -> Batch:
     """Draws two identities in two poses from each of `per_batch` groups, and pairs among them.
 
@@ -80,6 +81,7 @@ def draw_batch(
         per_batch: Groups in the batch; each gives 4 frames.
         pairs: From each group, at most 8.
         other_identity: Share of pairs driven by another identity, between 0 and 1.
+        still: Share of pairs whose driving frame is their reference, between 0 and 1.
     """
     rng = np.random.default_rng((seed, step))
     names = [field.name for field in fields(DrawnGroup)]
@@ -93,7 +95,7 @@ def draw_batch(
         for name in names:
             array = getattr(group, name)
             drawn[name].append(array[corner].reshape(4, *array.shape[2:]))
-        chosen.append(4 * slot + _draw_pairs(rng, pairs, other_identity))
+        chosen.append(4 * slot + _draw_pairs(rng, pairs, other_identity, still))
     arrays = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in drawn.items()}
     pictures = arrays.pop("frames").permute(0, 3, 1, 2).float().div_(255)
     if pictures.shape[-1] != size:
@@ -106,14 +108,14 @@ def draw_batch(
     )
 
 
-def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float) -> np.ndarray:
+def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float, still: float) -> np.ndarray:
     """(pairs, 4) among frames numbered identity · 2 + pose."""
     everything = [(a, b, i) for a in (0, 1) for b in (0, 1) for i in (0, 1)]
     probabilities = np.array([other_identity if a != b else 1 - other_identity for a, b, _ in everything])
     picked = rng.choice(len(everything), pairs, replace=False, p=probabilities / probabilities.sum())
     rows = []
     for a, b, i in (everything[n] for n in picked):
-        j = 1 - i
+        j = i if rng.random() < still else 1 - i
         rows.append((2 * a + i, 2 * b + i, 2 * b + j, 2 * a + j))
     return np.array(rows, np.int64)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fomm_export.configuration import OWN_NAMES
 from fomm_export.training.recipe import LossWeights, Recipe, Stage
+
+MOTION = LossWeights(warp=2.0, flow=20.0, landmark=30.0)
+FACES = replace(MOTION, region=5.0)
 
 DRAWN_FACES = Recipe(
     name=OWN_NAMES[0],
@@ -13,19 +18,9 @@ DRAWN_FACES = Recipe(
     frame_size=256,
     ema_decay=0.995,
     stages=(
-        Stage("motion, and pictures of 128×128", 900, 128, 4, 4, 6e-4, 4e-4, true_keypoints=True),
-        Stage(
-            "pictures of 256×256",
-            1500,
-            256,
-            2,
-            4,
-            4e-4,
-            1e-5,
-            batch_statistics=False,
-            other_identity=0.25,
-            weights=LossWeights(warp=2.0, flow=20.0),
-        ),
+        Stage("motion, and pictures of 128×128", 700, 128, 4, 4, 1e-3, 1e-3, True, still=0.25, weights=MOTION),
+        Stage("pictures of 256×256", 2000, 256, 2, 4, 8e-4, 8e-4, False, False, 0.25, still=0.1, weights=FACES),
+        Stage("ever smaller steps", 600, 256, 2, 4, 8e-4, 1e-5, False, False, 0.25, weights=FACES),
     ),
 )
 """What came of it is in the model card beside the checkpoint."""

@@ -64,12 +64,13 @@ the renderer knows the truth: the keypoints of ten parts of the head with their 
 torso, the warped source at the motion's resolution, and pairs with a driver of another identity, moved
 relatively. Eyes and mouth count more than other pixels.
 
-| stage | steps | size | pairs a step | of them another identity | learning rate | weights of the losses |
-|---|---|---|---|---|---|---|
+| stage | steps | size | pairs a step | another identity | still | learning rate | weights of the losses |
+|---|---|---|---|---|---|---|---|
 {chr(10).join(_stage_row(stage) for stage in recipe.stages)}
 
-Seed {recipe.seed}; Adam; the generator begins as a copy of its input (`fomm_export.training.initialization`);
-running mean of the weights with decay {recipe.ema_decay}.
+Of a step's pairs some are driven by another identity, in some nothing moves. Seed {recipe.seed}; Muon for the
+weights of convolutions, Adam for the rest; the generator begins as a copy of its input
+(`fomm_export.training.initialization`); running mean of the weights with decay {recipe.ema_decay}.
 `fomm-rt train` repeats the run, `python -m fomm_export.training.publish training` writes this card.
 {_last_losses(folder)}
 ## Measures
@@ -102,7 +103,8 @@ def _stage_row(stage: Stage) -> str:
     pairs = stage.groups_per_batch * stage.pairs_per_group
     rates = f"{stage.learning_rate:g} to {stage.last_learning_rate:g}"
     return (
-        f"| {stage.name} | {stage.steps} | {stage.size} | {pairs} | {stage.other_identity:.0%} | {rates} | {weights} |"
+        f"| {stage.name} | {stage.steps} | {stage.size} | {pairs} | {stage.other_identity:.0%} | {stage.still:.0%} "
+        f"| {rates} | {weights} |"
     )
 
 

@@ -56,6 +56,7 @@ class Stage:
         batch_statistics: Whether detector and dense motion are normalised by each batch's own statistics, which lets
             them learn fast at first, or by the running ones, as at inference.
         other_identity: Share of pairs whose driving frame shows another identity than the source.
+        still: Share of pairs in which nothing moves, so that the generator learns to copy what it is given.
         weights: Of the losses.
     """
 
@@ -69,6 +70,7 @@ class Stage:
     true_keypoints: bool = False
     batch_statistics: bool = True
     other_identity: float = 0.5
+    still: float = 0.0
     weights: LossWeights = field(default_factory=LossWeights)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from fomm_export.training.discriminator import (
 from fomm_export.training.equivariance import RandomTransform, equivariance_loss
 from fomm_export.training.initialization import measure_statistics, pass_colours, start_at_identity
 from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_export.training.muon import Muon
 from fomm_export.training.recipe import Recipe, Stage
 from fomm_rt.errors import TrainingError
 
@@ -53,7 +55,9 @@ class Trainer:
         start_at_identity(self.detector)
         pass_colours(self.generator)
         self.discriminator = MultiScaleDiscriminator().to(device)
-        self.optimizer = torch.optim.Adam([*self.detector.parameters(), *self.generator.parameters()], betas=BETAS)
+        hidden, others = self._parameters()
+        self.hidden_optimizer = Muon(hidden)
+        self.optimizer = torch.optim.Adam(others, betas=BETAS)
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), betas=DISCRIMINATOR_BETAS)
         self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
 
@@ -89,15 +93,16 @@ class Trainer:
                 f"the loss of step {self.step} is not finite: expected a falling one; the last state is kept. "
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
+        self.hidden_optimizer.zero_grad(set_to_none=True)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        parameters = [*self.detector.parameters(), *self.generator.parameters()]
-        norm = nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+        norm = nn.utils.clip_grad_norm_(chain(*self._parameters()), LARGEST_GRADIENT)
         if not math.isfinite(norm.item()):
             raise TrainingError(
                 f"the gradient of step {self.step} is not finite; the last state is kept. "
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
+        self.hidden_optimizer.step()
         self.optimizer.step()
         if weights.use_discriminator:
             losses["discriminator"] = self._train_discriminator(prediction.detach(), truth)
@@ -153,7 +158,7 @@ class Trainer:
     def _set_learning_rate(self, stage: Stage, number: int) -> None:
         fall = 0.5 * (1 + math.cos(math.pi * number / max(1, stage.steps)))
         rate = stage.last_learning_rate + (stage.learning_rate - stage.last_learning_rate) * fall
-        for optimizer in (self.optimizer, self.discriminator_optimizer):
+        for optimizer in (self.hidden_optimizer, self.optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
@@ -174,6 +179,16 @@ class Trainer:
         for module in (detector, generator):
             module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return detector, generator
+
+    def _parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Weights of convolutions, which Muon trains; and biases, norms and the heads of the motion networks."""
+        motion = self.generator.dense_motion_network
+        heads = {self.detector.kp, self.detector.jacobian, motion.mask, motion.occlusion}
+        apart = {id(head.weight) for head in heads if head is not None}
+        parameters = [*self.detector.parameters(), *self.generator.parameters()]
+        hidden = [parameter for parameter in parameters if parameter.ndim == 4 and id(parameter) not in apart]
+        chosen = {id(parameter) for parameter in hidden}
+        return hidden, [parameter for parameter in parameters if id(parameter) not in chosen]
 
     def _weights(self) -> dict[str, Tensor]:
         return {
@@ -207,6 +222,7 @@ class Trainer:
             "detector": self.detector.state_dict(),
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
+            "hidden_optimizer": self.hidden_optimizer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
             "mean": self.mean,
@@ -222,6 +238,7 @@ class Trainer:
             self.detector.load_state_dict(state["detector"])
             self.generator.load_state_dict(state["generator"])
             self.discriminator.load_state_dict(state["discriminator"])
+            self.hidden_optimizer.load_state_dict(state["hidden_optimizer"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
             for name, tensor in self.mean.items():

@@ -170,6 +170,7 @@ class TrainingRun:
                     stage.groups_per_batch,
                     stage.pairs_per_group,
                     stage.other_identity,
+                    stage.still,
                 )
 
             def batches() -> Iterator[Batch]:

@@ -53,6 +53,14 @@ def test_pairs_are_what_they_say() -> None:
     assert len({tuple(row) for row in batch.pairs.tolist()}) == 24
 
 
+def test_in_still_pairs_nothing_moves() -> None:
+    batch = draw_batch(GROUPS, seed=5, step=0, size=SIZE, per_batch=3, pairs=8, still=1.0)
+    assert torch.equal(batch.pairs[:, 0], batch.pairs[:, 3])
+    assert torch.equal(batch.pairs[:, 1], batch.pairs[:, 2])
+    some = draw_batch(GROUPS, seed=5, step=0, size=SIZE, per_batch=3, pairs=8, still=0.5).pairs
+    assert 0 < (some[:, 0] == some[:, 3]).sum() < len(some)
+
+
 def test_same_seed_and_step_same_batch() -> None:
     for a, b in zip(_draw(4), _draw(4), strict=True):
         assert torch.equal(a, b)
