@@ -36,10 +36,12 @@ def tensor(channels_last: bool, n: int, c: int, h: int, w: int) -> NDArray[Any]:
     return random(n, c, h, w)
 
 
-def frame_input_case(executor: Executor, last: bool, shown: int, factor: int) -> list[NDArray[Any]]:
-    side = 5 * factor  # a block makes 4 pixels of the quarter's 5, or fewer
+def frame_input_case(
+    executor: Executor, last: bool, shown: int, factor: int, quarter_side: int = 5
+) -> list[NDArray[Any]]:
+    side = quarter_side * factor  # a block makes 4 pixels of the quarter's 5
     pictures = np.random.default_rng(0).integers(0, 256, (N, 23, 21, 3), np.uint8)
-    quarter, frame = (tensor(last, N, 3, size, size) for size in (5, side))
+    quarter, frame = (tensor(last, N, 3, size, size) for size in (quarter_side, side))
     part, placed = (1, 2, shown, shown), (0, 1, side, side - 2)
     frame_input(executor, pictures, quarter, size=side, part=part, placed=placed, frame=frame)
     return [quarter, frame]
@@ -88,7 +90,9 @@ CASES: dict[str, list[Case]] = {
     "frame_input": [
         partial(frame_input_case, last=last, shown=shown, factor=factor)
         for last, shown, factor in product(LAST, (5, 18), (1, 4))
-    ],
+    ]
+    # a window in several strips
+    + [partial(frame_input_case, last=False, shown=18, factor=24, quarter_side=1)],
     "keypoint_head": [partial(keypoint_head_case, last=last, maps=maps) for last, maps in product(LAST, (0, 4, 4 * K))],
     "motion": [partial(motion_case, last=last) for last in LAST],
     # channels in pieces, and not; features like the motion, and finer

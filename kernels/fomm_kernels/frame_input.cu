@@ -19,13 +19,13 @@
 // f, the factor, is 4 for frames of 256 pixels: the anti-aliased quarter is what the motion networks look at.
 //
 // Layout      picture: rows of R G B bytes; frame and quarter: any strides
-// Threads     a block makes a square of `tile` × `tile` pixels of the quarter, blocks along rows, batch in y:
+// Threads     a block makes a square of `tile` × `tile` pixels of the quarter, blocks along rows, batch in y. The window
+//             under it, of f · (tile − 1) + 2r + 1 pixels a side, is resized in strips of rows, for f ≤ 16 in one:
 //             1  weights of the blur, not yet divided by their sum          thread = tap
-//                resized pixels under the square and r around it            thread = pixel
-//             2  their rows blurred, at every f-th column                   thread = row, column and channel
-//             3  the blurred rows blurred along columns, and stored         thread = pixel and channel
-// Shared      2r + 1 floats | 3 · (window rows) · tile floats | 3 · window² bytes, window = f · (tile − 1) + 2r + 1
-//             The window is kept as bytes: whole levels lose nothing, and a window of a factor of 32 still fits.
+//             2  resized pixels of a strip                                  thread = pixel
+//             3  its rows blurred, at every f-th column                     thread = row, column and channel
+//             4  all blurred rows blurred along columns, and stored         thread = pixel and channel
+// Shared      2r + 1 floats | 3 · window · tile floats | 3 · strip · window bytes: whole levels lose nothing as bytes
 // Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin frame_input.cu
 // Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "tensor.h"
@@ -36,7 +36,7 @@ struct FrameInput {
     long long batch_stride, row_stride;      // bytes
     int part_x, part_y, part_width, part_height;  // what is looked at, within the picture
     int left, top, width, height;            // where it comes to lie, resized, within S × S
-    int size, factor, radius, tile;
+    int size, factor, radius, tile, strip;
     Tensor frame, quarter;
 };
 
@@ -110,7 +110,7 @@ FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsi
     const int window = a.factor * (a.tile - 1) + taps;
     float* weight = reinterpret_cast<float*>(shared);        // [taps]
     float* blurred = weight + taps;                          // [3][window][tile]
-    unsigned char* levels = reinterpret_cast<unsigned char*>(blurred + 3 * window * a.tile);  // [3][window][window]
+    unsigned char* levels = reinterpret_cast<unsigned char*>(blurred + 3 * window * a.tile);  // [3][strip][window]
 
     const int across = (a.quarter.width + a.tile - 1) / a.tile;
     const int first_x = block % across * a.tile, first_y = block / across * a.tile;           // in the quarter
@@ -121,27 +121,30 @@ FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsi
         const float sigma = (a.factor - 1) / 2.0f, offset = tap - a.radius;
         weight[tap] = a.radius ? expf(-offset * offset / (2 * sigma * sigma)) : 1.0f;
     }
-    FOMM_THREADS(i, window * window) {
-        const int x = from_x + i % window, y = from_y + i / window;
-        const bool inside = x >= 0 && x < a.size && y >= 0 && y < a.size;
-        // The block's own pixels, which no other block stores.
-        const bool own = inside && x >= first_x * a.factor && x < (first_x + a.tile) * a.factor &&
-                         y >= first_y * a.factor && y < (first_y + a.tile) * a.factor;
-        const Rgb colour = inside ? resized(a, picture, x, y) : Rgb{};
-        for (int c = 0; c < 3; ++c)
-            levels[c * window * window + i] = static_cast<unsigned char>(colour.level[c]);
-        if (own && a.frame.address)
-            for (int c = 0; c < 3; ++c) store(a.frame, n, c, y, x, colour.level[c] / 255);
+    for (int top = 0; top < window; top += a.strip) {
+        const int lines = smaller(a.strip, window - top);
+        FOMM_THREADS(i, lines * window) {
+            const int x = from_x + i % window, y = from_y + top + i / window;
+            const bool inside = x >= 0 && x < a.size && y >= 0 && y < a.size;
+            // The block's own pixels, which no other block stores.
+            const bool own = inside && x >= first_x * a.factor && x < (first_x + a.tile) * a.factor &&
+                             y >= first_y * a.factor && y < (first_y + a.tile) * a.factor;
+            const Rgb colour = inside ? resized(a, picture, x, y) : Rgb{};
+            for (int c = 0; c < 3; ++c)
+                levels[c * a.strip * window + i] = static_cast<unsigned char>(colour.level[c]);
+            if (own && a.frame.address)
+                for (int c = 0; c < 3; ++c) store(a.frame, n, c, y, x, colour.level[c] / 255);
+        }
+        FOMM_BARRIER();
+        FOMM_THREADS(i, 3 * lines * a.tile) {
+            const int column = i % a.tile, line = i / a.tile % lines, channel = i / (a.tile * lines);
+            const unsigned char* from = levels + (channel * a.strip + line) * window + column * a.factor;
+            float sum = 0;
+            for (int tap = 0; tap < taps; ++tap) sum += weight[tap] * from[tap];
+            blurred[(channel * window + top + line) * a.tile + column] = sum / 255;
+        }
+        FOMM_BARRIER();
     }
-    FOMM_BARRIER();
-    FOMM_THREADS(i, 3 * window * a.tile) {
-        const int column = i % a.tile, line = i / a.tile;  // of all three channels
-        float sum = 0;
-        for (int tap = 0; tap < taps; ++tap)
-            sum += weight[tap] * levels[line * window + column * a.factor + tap];
-        blurred[i] = sum / 255;
-    }
-    FOMM_BARRIER();
     FOMM_THREADS(i, 3 * a.tile * a.tile) {
         const int column = i % a.tile, line = i / a.tile % a.tile, channel = i / (a.tile * a.tile);
         const int x = first_x + column, y = first_y + line;

@@ -13,6 +13,8 @@ from fomm_kernels.launching import LARGEST_SHARED_BYTES, Executor, Launch, block
 
 TILES = (4, 2, 1)
 """Sides of a block's square of the quarter, best first."""
+SMALLEST_STRIP = 8
+"""Rows of a window, at a time, below which a smaller square is better."""
 
 
 class _FrameInput(ctypes.Structure):
@@ -22,7 +24,7 @@ class _FrameInput(ctypes.Structure):
         *((name, ctypes.c_longlong) for name in ("batch_stride", "row_stride")),
         *((name, ctypes.c_int) for name in ("part_x", "part_y", "part_width", "part_height")),
         *((name, ctypes.c_int) for name in ("left", "top", "width", "height")),
-        *((name, ctypes.c_int) for name in ("size", "factor", "radius", "tile")),
+        *((name, ctypes.c_int) for name in ("size", "factor", "radius", "tile", "strip")),
         ("frame", Tensor),
         ("quarter", Tensor),
     )
@@ -44,7 +46,7 @@ def frame_input(
     Args:
         executor: Who runs it.
         pictures: (N, H, W, 3) uint8 RGB; rows may be padded.
-        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s, at most 32 times s.
+        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s.
         size: Side S of the frame.
         part: (x, y, width, height) of the pictures' region to look at.
         placed: (left, top, width, height) of that region, resized, within the frame; around it edges are extended.
@@ -88,28 +90,39 @@ def frame_input(
         size,
         factor,
         radius,
-        0,
+        *(tiling := _tiling(size, factor, radius)),
         Tensor() if frame is None else given.tensor(frame, "frame", (n, 3, size, size), written=True),
         quarter_tensor,
     )
-    for tile in TILES:
-        if (shared_bytes := _shared_bytes(factor, radius, tile)) <= LARGEST_SHARED_BYTES:
-            arguments.tile = tile
-            break
-    else:
-        raise ArrayError(
-            f"frame_input: a frame of {size} pixels is more than 32 times its quarter of {side}: so large a window "
-            f"does not fit into shared memory. Export the model for frames of at most {32 * side} pixels (--size), or "
-            "run it on ONNX Runtime"
-        )
-    blocks = blocks_for(side, arguments.tile) ** 2
+    tile, strip = tiling
+    blocks = blocks_for(side, tile) ** 2
+    shared_bytes = _blur_bytes(factor, radius, tile) + strip * _line_bytes(factor, radius, tile)
     executor.launch(Launch("frame_input", bool(given.half), arguments, (blocks, n), shared_bytes), stream)
 
 
-def _shared_bytes(factor: int, radius: int, tile: int) -> int:
-    taps = 2 * radius + 1
-    window = factor * (tile - 1) + taps
-    return 4 * taps + 4 * 3 * window * tile + 3 * window * window
+def _tiling(size: int, factor: int, radius: int) -> tuple[int, int]:
+    """Side of a block's square, and rows of its window that fit into shared memory at a time."""
+    for tile in TILES:
+        room = LARGEST_SHARED_BYTES - _blur_bytes(factor, radius, tile)
+        strip = min(_window(factor, radius, tile), room // _line_bytes(factor, radius, tile))
+        if strip >= min(SMALLEST_STRIP, _window(factor, radius, tile)):
+            return tile, strip
+    raise ArrayError(
+        f"frame_input: a frame of {size} pixels is {factor} times its quarter, and so wide a blur does not fit into "
+        "shared memory. Export the model for smaller frames (--size), or run it on ONNX Runtime"
+    )
+
+
+def _window(factor: int, radius: int, tile: int) -> int:
+    return factor * (tile - 1) + 2 * radius + 1
+
+
+def _blur_bytes(factor: int, radius: int, tile: int) -> int:
+    return 4 * (2 * radius + 1) + 4 * 3 * tile * _window(factor, radius, tile)
+
+
+def _line_bytes(factor: int, radius: int, tile: int) -> int:
+    return 3 * _window(factor, radius, tile)
 
 
 def _check_rectangle(name: str, rectangle: tuple[int, int, int, int], width: int, height: int) -> None:

@@ -14,7 +14,7 @@ from fomm_rt.framing import Framing, Region, placement, resample
 from kernel_memory import LAYOUTS, STORAGES, Memory, assert_close, padded_strides, run, unwritten
 
 ERROR = 2e-6
-"""Sums of up to 125² products of weights that add up to 1; the reference's weights are rounded to float32 too."""
+"""Sums of up to 253² products of weights that add up to 1; the reference's weights are rounded to float32 too."""
 
 SIZE = 24
 CROP, FIT = Framing(), Framing("fit")
@@ -124,7 +124,8 @@ def test_same_size_is_untouched(executor: Executor) -> None:
 
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize(
-    ("factor", "side"), [(1, 7), (2, 9), (3, 5), (4, 1), (4, 16), (7, 6), (8, 5), (16, 5), (20, 3), (32, 1), (32, 3)]
+    ("factor", "side"),
+    [(1, 7), (2, 9), (3, 5), (4, 1), (4, 16), (7, 6), (8, 5), (16, 5), (20, 3), (32, 1), (32, 3), (64, 1)],
 )
 def test_factors(executor: Executor, factor: int, side: int, storage: type) -> None:
     size = factor * side
