@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from fomm_export.host_chain import host_chain
 from fomm_export.parity import parity_frames
-from fomm_rt.backends.split_frame import Buffers, FrameShape, SplitFrame, SplitSource, Trunks, transfer_rows
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.split_frame import Buffers, SplitFrame, SplitSource, Trunks, transfer_rows
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
 from fomm_rt.model_folder import open_model_folder

@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_export.trunks import cut_trunks
 from fomm_kernels import HostKernels
-from fomm_rt.backends.split_frame import Buffers, FrameShape, SplitFrame, kernel_errors
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.split_frame import Buffers, SplitFrame, kernel_errors
 from fomm_rt.model_folder import ModelFolder
 
 

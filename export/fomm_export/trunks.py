@@ -17,7 +17,7 @@ from pathlib import Path
 import onnx
 from onnx.utils import Extractor
 
-from fomm_rt.backends.split_frame import TRUNKS, FrameShape
+from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.errors import ModelError
 from fomm_rt.model_folder import ModelFolder
 
@@ -28,7 +28,7 @@ GEOMETRY = frozenset(
 
 
 def cut_trunks(model: ModelFolder) -> dict[str, onnx.ModelProto]:
-    """The trunks of a model folder by the names of `split_frame.TRUNKS`, batch free as in the graphs.
+    """The trunks of a model folder by the names of `frame_shape.TRUNKS`, batch free as in the graphs.
 
     Raises:
         ModelError: A graph lacks a named tensor, or geometry is left in a trunk; export the model again.

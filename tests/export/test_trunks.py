@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from fomm_export.trunks import GEOMETRY, cut, cut_trunks
-from fomm_rt.backends.split_frame import TRUNKS, FrameShape
+from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.errors import ModelError
 from fomm_rt.model_folder import ModelFolder
 from golden_files import SMALL

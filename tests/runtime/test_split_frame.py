@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels import ArrayError, CompileError, DeviceError, KernelError
+from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.split_frame import (
     FLOAT32,
     Buffers,
-    FrameShape,
     SplitFrame,
     SplitSource,
     keypoints_of,

@@ -19,14 +19,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import fomm_kernels as kernels
+from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, placement
 from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import Manifest
 from fomm_rt.transfer import Transfer
-
-TRUNKS = ("source_encoder", "keypoint_detector", "dense_motion", "generator")
-"""Each is cut out of the graph of the same name."""
 
 FLOAT32 = ("kp_hourglass_input", "kp_logits", "jacobian_maps")
 """Stored as float32 whatever the storage of all others: the detector's softmax magnifies what half would lose of them
@@ -44,92 +41,11 @@ reads it, it has to be zero from the start.
 """
 
 
-@dataclass(frozen=True)
-class FrameShape:
-    """The sizes of everything on a frame's path through one model.
-
-    Attributes:
-        size: Side of the frame in pixels.
-        motion_size: Side of what the motion networks see, and of their output.
-        head_size: Side of the detector's maps.
-        num_kp: Keypoints, K.
-        jacobian_maps: Channels of the detector's jacobian maps: 4K, 4, or 0 in a model without.
-        occludes: Whether there is an occlusion map.
-        feature_channels, feature_size: Of the source's features.
-        temperature: Of the detector's softmax.
-        align_corners: Convention of the warps.
-    """
-
-    size: int
-    motion_size: int
-    head_size: int
-    num_kp: int
-    jacobian_maps: int
-    occludes: bool
-    feature_channels: int
-    feature_size: int
-    temperature: float
-    align_corners: bool
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> FrameShape:
-        """The sizes of a model."""
-        configuration = manifest.configuration
-        outputs = {spec.name: spec.shape for entry in manifest.networks.values() for spec in entry.outputs}
-        motion_size = int(outputs["deformation"][1])
-        maps = 0 if not manifest.has_jacobians else 4 if configuration["single_jacobian_map"] else 4 * manifest.num_kp
-        return cls(
-            size=manifest.size,
-            motion_size=motion_size,
-            head_size=motion_size + 2 * int(configuration["pad"]) - 6,  # a convolution 7×7
-            num_kp=manifest.num_kp,
-            jacobian_maps=maps,
-            occludes="occlusion_map" in outputs,
-            feature_channels=int(outputs["source_features"][1]),
-            feature_size=int(outputs["source_features"][2]),
-            temperature=float(configuration["temperature"]),
-            align_corners=manifest.align_corners,
-        )
-
-    def trunk_tensors(self, trunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of what one of TRUNKS takes and gives."""
-        return {
-            "source_encoder": (("source_image",), ("source_features",)),
-            "keypoint_detector": (
-                ("kp_hourglass_input",),
-                ("kp_logits", *(["jacobian_maps"] if self.jacobian_maps else [])),
-            ),
-            "dense_motion": (
-                ("motion_hourglass_input",),
-                ("mask_logits", *(["occlusion_logits"] if self.occludes else [])),
-            ),
-            "generator": (("masked_features" if self.occludes else "warped_features",), ("prediction",)),
-        }[trunk]
-
-    def tensor_shapes(self, batch: int) -> dict[str, tuple[int, int, int, int]]:
-        """(N, C, H, W) of every tensor that a trunk may take or give."""
-        head, motion, k = self.head_size, self.motion_size, self.num_kp
-        features = (batch, self.feature_channels, self.feature_size, self.feature_size)
-        return {
-            "source_image": (batch, 3, self.size, self.size),
-            "source_features": features,
-            "kp_hourglass_input": (batch, 3, motion, motion),
-            "kp_logits": (batch, k, head, head),
-            "jacobian_maps": (batch, self.jacobian_maps, head, head),
-            "motion_hourglass_input": (batch, 4 * (k + 1), motion, motion),
-            "mask_logits": (batch, k + 1, motion, motion),
-            "occlusion_logits": (batch, 1, motion, motion),
-            "warped_features": features,
-            "masked_features": features,
-            "prediction": (batch, 3, self.size, self.size),
-        }
-
-
 class Trunks(Protocol):
     """Runs the convolutions."""
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """One of TRUNKS, from arrays into arrays; on a GPU queued on a stream."""
+        """One of `frame_shape.TRUNKS`, from arrays into arrays; on a GPU queued on a stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,7 +206,7 @@ class SplitFrame:
         kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
 
     def _tensors(self, batch: int, trunks: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
-        """Arrays for all that some of TRUNKS take and give."""
+        """Arrays for all that some trunks take and give."""
         shapes = self.shape.tensor_shapes(batch)
         return {
             name: self._allocate(name, shapes[name], np.float32 if name in FLOAT32 else self._storage)
