@@ -1,7 +1,8 @@
-"""Model folders that several test files share; each is exported once per run."""
+"""Model folders that several test files share, each exported once per run; and what holds for all tests."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from fomm_rt.model_folder import ModelFolder, Weights
 from golden_files import Golden
 
 torch.set_num_threads(2)
+# A shell has what it starts in the background ignore Ctrl-C, and whatever tests start and stop would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ModelOf = Callable[[str], ModelFolder]
 
