@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fomm_export.host_chain import host_chain
 from fomm_export.parity import parity_frames
 from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.split_frame import Buffers, SplitFrame, SplitSource, Trunks, transfer_rows
+from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks, transfer_rows
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
 from fomm_rt.model_folder import open_model_folder
@@ -53,49 +53,45 @@ class RoundingTrunks:
 
     Args:
         trunks: What to run.
+        sparse_motion: What the warp after the dense motion reads.
         names: Tensors to round.
     """
 
-    def __init__(self, trunks: Trunks, names: Collection[str]) -> None:
+    def __init__(self, trunks: Trunks, sparse_motion: NDArray[np.float32], names: Collection[str]) -> None:
         self.trunks = trunks
+        self.sparse_motion = sparse_motion
         self.names = names
-        self.sparse_motion: NDArray[np.float32] | None = None
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
         """See `Trunks.run`."""
-        self._round(inputs)
-        if trunk == "dense_motion" and self.sparse_motion is not None:
-            self._round({"sparse_motion": self.sparse_motion})
+        round_to_half(inputs, self.names)
+        if trunk == "dense_motion":
+            round_to_half({"sparse_motion": self.sparse_motion}, self.names)
         self.trunks.run(trunk, inputs, outputs, stream)
-        self._round(outputs)
-
-    def _round(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
-        for name, tensor in tensors.items():
-            if name in self.names:
-                tensor[...] = tensor.astype(np.float16)
+        round_to_half(outputs, self.names)
 
 
-def animate(frame: SplitFrame, trunks: RoundingTrunks, pictures: list[Image]) -> list[tuple[Any, Any]]:
-    """Keypoints and prediction of every picture, the first being the source as well."""
+def round_to_half(tensors: Mapping[str, NDArray[np.float32]], names: Collection[str]) -> None:
+    """Rounds those tensors in place whose names are given."""
+    for name, tensor in tensors.items():
+        if name in names:
+            tensor[...] = tensor.astype(np.float16)
+
+
+def animate(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[tuple[Any, Any]]:
+    """Keypoints and prediction of every picture, the first being the source as well, with some tensors rounded."""
     square = Region.square(frame.shape.size)
-    trunks.sparse_motion = frame.sparse_motion
-    source = _rounded(frame.prepare_source(pictures[0][None], square), trunks.names)
+    frame.trunks = RoundingTrunks(trunks, frame.sparse_motion, names)
+    source = frame.prepare_source(pictures[0][None], square)
+    # The quarter goes with the source's picture.
+    round_to_half({"keypoints": source.keypoints, "source_image": source.quarter}, names)
     results = []
     for picture in pictures:
         frame.detect(picture[None], square)
-        if "keypoints" in trunks.names:
-            frame.keypoints[...] = frame.keypoints.astype(np.float16)
+        round_to_half({"keypoints": frame.keypoints}, names)
         frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
         results.append((frame.keypoints[0].copy(), frame.tensors["prediction"][0].copy()))
     return results
-
-
-def _rounded(source: SplitSource, names: Collection[str]) -> SplitSource:
-    if "keypoints" in names:
-        source.keypoints[...] = source.keypoints.astype(np.float16)
-    if "source_image" in names:
-        source.quarter[...] = source.quarter.astype(np.float16)
-    return source
 
 
 def main() -> None:
@@ -109,8 +105,7 @@ def main() -> None:
     frame = host_chain(model)
     plain = frame.trunks
     pictures = parity_frames(shape.size)
-    frame.trunks = expected_trunks = RoundingTrunks(plain, ())
-    expected = animate(frame, expected_trunks, pictures)
+    expected = animate(frame, plain, (), pictures)
     print(
         f"{model.manifest.name}, {shape.size}×{shape.size}, absolute motion of {len(pictures)} frames of a moved "
         "picture, against float32"
@@ -118,8 +113,7 @@ def main() -> None:
     print(f"{'rounded to half':44} {'keypoints, pixels':>18} {'prediction, dB':>15}")
     rows = {}
     for kind, names in ROUNDED.items():
-        frame.trunks = rounding = RoundingTrunks(plain, names)
-        found = animate(frame, rounding, pictures)
+        found = animate(frame, plain, names, pictures)
         pixels = max(np.abs(a[:, :2] - b[:, :2]).max() for (a, _), (b, _) in zip(found, expected, strict=True))
         pixels *= (shape.size - 1) / 2
         error = np.mean([np.square(a - b).mean() for (_, a), (_, b) in zip(found, expected, strict=True)])

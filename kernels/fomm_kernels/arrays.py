@@ -198,16 +198,12 @@ class Arguments:
             raise ArrayError(f"{self.kernel}: {name} needs dense rows; its strides are {seen.strides}. Copy it first")
         return Rows(seen.address, n, rows, 0 if shared and n == 1 else seen.strides[0])
 
-    def dense(
-        self, array: Any, name: str, shape: Sequence[int | str], *, written: bool = False, optional: bool = True
-    ) -> int:
-        """The address of a float32 array in C order; 0 for None, if that will do.
+    def dense(self, array: Any, name: str, shape: Sequence[int | str], *, written: bool = False) -> int:
+        """The address of a float32 array in C order.
 
         Raises:
             ArrayError: As `array`; or it is in another order.
         """
-        if array is None and optional:
-            return 0
         seen = self.array(array, name, shape, np.float32, written=written)
         dense = Array(0, seen.shape, seen.dtype).strides
         if any(a != b and size > 1 for a, b, size in zip(seen.strides, dense, seen.shape, strict=True)):

@@ -32,10 +32,9 @@
 
 struct FrameInput {
     const unsigned char* pictures;  // (N, rows, columns, 3)
-    int batch, columns, rows;
-    long long batch_stride, row_stride;      // bytes
+    long long batch_stride, row_stride;           // bytes
     int part_x, part_y, part_width, part_height;  // what is looked at, within the picture
-    int left, top, width, height;            // where it comes to lie, resized, within S × S
+    int left, top, width, height;                 // where it comes to lie, resized, within S × S
     int size, factor, radius, tile, strip;
     Tensor frame, quarter;
 };
@@ -108,8 +107,8 @@ FOMM_FUNCTION Rgb resized(const FrameInput& a, const unsigned char* picture, int
 FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsigned char* shared) {
     const int taps = 2 * a.radius + 1;
     const int window = a.factor * (a.tile - 1) + taps;
-    float* weight = reinterpret_cast<float*>(shared);        // [taps]
-    float* blurred = weight + taps;                          // [3][window][tile]
+    float* weight = reinterpret_cast<float*>(shared);  // [taps]
+    float* blurred = weight + taps;                    // [3][window][tile]
     unsigned char* levels = reinterpret_cast<unsigned char*>(blurred + 3 * window * a.tile);  // [3][strip][window]
 
     const int across = (a.quarter.width + a.tile - 1) / a.tile;

@@ -20,7 +20,6 @@ SMALLEST_STRIP = 8
 class _FrameInput(ctypes.Structure):
     _fields_ = (
         ("pictures", ctypes.c_void_p),
-        *((name, ctypes.c_int) for name in ("batch", "columns", "rows")),
         *((name, ctypes.c_longlong) for name in ("batch_stride", "row_stride")),
         *((name, ctypes.c_int) for name in ("part_x", "part_y", "part_width", "part_height")),
         *((name, ctypes.c_int) for name in ("left", "top", "width", "height")),
@@ -79,22 +78,20 @@ def frame_input(
         )
     factor = size // side
     radius = round(4 * (factor - 1) / 2)
+    tile, strip = _tiling(size, factor, radius)
     arguments = _FrameInput(
         source.address,
-        n,
-        columns,
-        rows,
         *source.strides[:2],
         *part,
         *placed,
         size,
         factor,
         radius,
-        *(tiling := _tiling(size, factor, radius)),
+        tile,
+        strip,
         Tensor() if frame is None else given.tensor(frame, "frame", (n, 3, size, size), written=True),
         quarter_tensor,
     )
-    tile, strip = tiling
     blocks = blocks_for(side, tile) ** 2
     shared_bytes = _blur_bytes(factor, radius, tile) + strip * _line_bytes(factor, radius, tile)
     executor.launch(Launch("frame_input", bool(given.half), arguments, (blocks, n), shared_bytes), stream)

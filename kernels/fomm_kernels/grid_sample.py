@@ -39,7 +39,7 @@ def grid_sample(
     target = given.tensor(out, "out", ("N", "C", "h", "w"), written=True)
     n = target.batch
     from_tensor = given.tensor(source, "source", (n, target.channels, "H", "W"), shared=n)
-    positions = given.dense(grid, "grid", (n, target.height, target.width, 2), optional=False)
+    positions = given.dense(grid, "grid", (n, target.height, target.width, 2))
     pieces = in_pieces(from_tensor, target, half=bool(given.half))
     pixels = pixels_per_block(target, pieces, bool(given.half))
     arguments = _GridSample(from_tensor, target, positions, align_corners, pixels, pieces)

@@ -34,7 +34,6 @@ struct Motion {
     int align_corners;
 };
 
-constexpr int TRANSFORM = 8;
 constexpr float VARIANCE = 0.01f;
 
 FOMM_FUNCTION float gaussian(Point z, const float* centre) {
@@ -73,8 +72,7 @@ FOMM_FUNCTION void motion_block(const Motion& a, int block, int n, unsigned char
         if (field) {
             const float* t = transforms + (field - 1) * TRANSFORM;
             heat = gaussian(z, t + 4) - gaussian(z, t + 6);
-            const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
-            z = {moved.x + t[6], moved.y + t[7]};
+            z = transformed(t, z);
         }
         const Taps taps = bilinear_taps(a.quarter, z.x, z.y, a.align_corners);
         float values[4] = {heat};

@@ -49,12 +49,7 @@ FOMM_FUNCTION Moved moved_from(const Warp& a, int n, int x, int y, bool keep) {
     float sum = 0, sum_x = 0, sum_y = 0;
     for (int k = 0; k < fields; ++k) {
         const float weight = expf(load(a.mask_logits, n, k, y, x) - highest);
-        Point to = z;
-        if (k) {
-            const float* t = row(a.sparse_motion, n, k - 1, 8);
-            const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
-            to = {moved.x + t[6], moved.y + t[7]};
-        }
+        const Point to = k ? transformed(row(a.sparse_motion, n, k - 1, TRANSFORM), z) : z;
         sum += weight;
         sum_x += weighted(weight, to.x);
         sum_y += weighted(weight, to.y);

@@ -65,17 +65,23 @@ def warp(
     target = given.tensor(warped, "warped", (n, "C", "H", "W"), written=True)
     source = given.tensor(features, "features", (n, target.channels, target.height, target.width), shared=n)
     pieces = in_pieces(source, target, half=bool(given.half))
+    pixels = pixels_per_block(target, pieces, bool(given.half))
     arguments = _Warp(
         logits,
         occlusion,
         source,
         target,
         given.rows(sparse_motion, "sparse_motion", (n, fields - 1, TRANSFORM)),
-        given.dense(deformation, "deformation", (n, h, w, 2), written=True),
-        given.dense(mask, "mask", (n, fields, h, w), written=True),
-        given.dense(occlusion_map, "occlusion_map", (n, 1, h, w), written=True),
+        *(
+            0 if array is None else given.dense(array, name, shape, written=True)
+            for name, array, shape in (
+                ("deformation", deformation, (n, h, w, 2)),
+                ("mask", mask, (n, fields, h, w)),
+                ("occlusion_map", occlusion_map, (n, 1, h, w)),
+            )
+        ),
         align_corners,
-        (pixels := pixels_per_block(target, pieces, bool(given.half))),
+        pixels,
         pieces,
     )
     blocks = blocks_for(target.height * target.width, pixels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from itertools import chain
 from typing import Any
 
 import torch
@@ -56,6 +55,7 @@ class Trainer:
         pass_colours(self.generator)
         self.discriminator = MultiScaleDiscriminator().to(device)
         hidden, others = self._parameters()
+        self._trained = [*hidden, *others]
         self.hidden_optimizer = Muon(hidden)
         self.optimizer = torch.optim.Adam(others, betas=BETAS)
         self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), betas=DISCRIMINATOR_BETAS)
@@ -96,7 +96,7 @@ class Trainer:
         self.hidden_optimizer.zero_grad(set_to_none=True)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(chain(*self._parameters()), LARGEST_GRADIENT)
+        norm = nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
         if not math.isfinite(norm.item()):
             raise TrainingError(
                 f"the gradient of step {self.step} is not finite; the last state is kept. "

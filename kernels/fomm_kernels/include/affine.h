@@ -1,4 +1,4 @@
-// Points and 2×2 matrices.
+// Points, 2×2 matrices, and the sparse motion that motion.cu leaves for warp.cu.
 #pragma once
 #include "portable.h"
 
@@ -20,4 +20,12 @@ FOMM_FUNCTION Matrix inverse(const Matrix& m) {
     float determinant = m.xx * m.yy - m.xy * m.yx;
     if (fabsf(determinant) < 1e-8f) determinant = determinant < 0 ? -1e-8f : 1e-8f;
     return {m.yy / determinant, -m.xy / determinant, -m.yx / determinant, m.xx / determinant};
+}
+
+constexpr int TRANSFORM = 8;  // floats of a sparse motion: A xx, xy, yx, yy, d x, y, s x, y
+
+// T(z) = s + A · (z − d)
+FOMM_FUNCTION Point transformed(const float* t, Point z) {
+    const Point moved = Matrix{t[0], t[1], t[2], t[3]} * Point{z.x - t[4], z.y - t[5]};
+    return {moved.x + t[6], moved.y + t[7]};
 }

@@ -84,9 +84,3 @@ static void run_blocks(int blocks_x, int blocks_y, int shared_bytes, const RunBl
 
 #define FOMM_THREADS(i, count) for (int i = host_thread; i < (count); i += FOMM_HOST_THREADS)
 #define FOMM_BARRIER() host_barrier->wait(__LINE__)
-#define FOMM_KERNEL(name, Arguments)                                                                 \
-    extern "C" void name(const Arguments* a, int blocks_x, int blocks_y, int shared_bytes) {         \
-        run_blocks(blocks_x, blocks_y, shared_bytes,                                                 \
-                   [=](int x, int y, unsigned char* shared) { name##_block(*a, x, y, shared); });    \
-    }                                                                                                \
-    extern "C" int name##_argument_bytes() { return sizeof(Arguments); }

@@ -63,19 +63,26 @@ FOMM_FUNCTION Half to_half(float value) {
 
 #define FOMM_THREADS(i, count) for (int i = 0; i < (count); ++i)
 #define FOMM_BARRIER()
-// Shared memory begins as NaN in every block: what a kernel reads before writing shows in its result.
-#define FOMM_KERNEL(name, Arguments)                                                                 \
-    extern "C" void name(const Arguments* a, int blocks_x, int blocks_y, int shared_bytes) {         \
-        std::unique_ptr<unsigned char[]> shared(new unsigned char[shared_bytes]);                    \
-        for (int y = 0; y < blocks_y; ++y)                                                           \
-            for (int x = 0; x < blocks_x; ++x) {                                                     \
-                std::memset(shared.get(), 0xff, shared_bytes);                                       \
-                name##_block(*a, x, y, shared.get());                                                \
-            }                                                                                        \
-    }                                                                                                \
-    extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
+// Calls run_block(x, y, shared) for all blocks. Shared memory begins as NaN in every one: what a kernel reads before
+// writing shows in its result.
+template <typename RunBlock>
+static void run_blocks(int blocks_x, int blocks_y, int shared_bytes, const RunBlock& run_block) {
+    std::unique_ptr<unsigned char[]> shared(new unsigned char[shared_bytes]);
+    for (int y = 0; y < blocks_y; ++y)
+        for (int x = 0; x < blocks_x; ++x) {
+            std::memset(shared.get(), 0xff, shared_bytes);
+            run_block(x, y, shared.get());
+        }
+}
 
 #endif
+
+#define FOMM_KERNEL(name, Arguments)                                                                 \
+    extern "C" void name(const Arguments* a, int blocks_x, int blocks_y, int shared_bytes) {         \
+        run_blocks(blocks_x, blocks_y, shared_bytes,                                                 \
+                   [=](int x, int y, unsigned char* shared) { name##_block(*a, x, y, shared); });    \
+    }                                                                                                \
+    extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
 
 using Half = _Float16;
 FOMM_FUNCTION float to_float(Half value) { return static_cast<float>(value); }
