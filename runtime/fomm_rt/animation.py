@@ -1,4 +1,7 @@
-"""The offline run: a source file, a driving file, a result file; one output frame for every input frame."""
+"""The offline run: a source file, a driving file, a result file; one output frame for every input frame.
+
+Frames are decoded ahead in a thread of their own and encoded behind in another; the networks run in the caller's.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.staging import check_target
 from fomm_rt.media.video_writer import check_output, open_writer
 from fomm_rt.motion_file import MotionRecording, save_motion
+from fomm_rt.pipeline import ReadAhead, WriteBehind
+from fomm_rt.stage_clock import StageClock
 from fomm_rt.views import explanation_view, panel
 
 View = Literal["result", "panel", "explain"]
@@ -25,6 +30,9 @@ View = Literal["result", "panel", "explain"]
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is going on, the number of frames done and, where known, of all frames."""
+
+FRAMES_AHEAD = 2
+"""Decoded frames, and drawn ones, that wait for the next stage at most: enough to even out slow ones, few to hold."""
 
 _log = logging.getLogger("fomm_rt")
 
@@ -41,6 +49,8 @@ class AnimationReport:
         reference_frame: Number of the driving frame that relative motion counted from; None in absolute mode.
         skipped_packets: Broken packets of the driving video.
         missing_frames: Frames that a damaged driving video announces and does not hold, about; 0 where unknown.
+        stage_s: How long each stage was busy: "decode" and "encode", which overlap the others, and "networks",
+            "drawing" (of a view) and "waiting" (for decoder or encoder), which make up most of `seconds`.
     """
 
     output: Path
@@ -50,6 +60,7 @@ class AnimationReport:
     reference_frame: int | None
     skipped_packets: int
     missing_frames: int
+    stage_s: dict[str, float]
 
 
 def animate_file(
@@ -88,17 +99,24 @@ def animate_file(
         _check_weights(animator, frames, driving)
         animator.set_source(picture)
         start = perf_counter()
-        reference = _set_reference(animator, frames, best_frame, progress)
+        clock = StageClock("decode", "networks", "drawing", "encode", "waiting")
+        reference = _set_reference(animator, frames, best_frame, clock, progress)
         recording = None
         if motion_output is not None:
             recording = MotionRecording(animator.manifest.weights.identity, frames.timing.time_base)
         with open_writer(output, frames.timing, frames.audio_from if audio else None) as writer:
             count = 0
-            for frame in frames:
-                writer.write(_render(animator, frame, view, recording), frame.time)
-                count += 1
-                progress("animating", count, frames.timing.frame_count)
-            writer.commit()
+            ahead, write = ReadAhead(frames, FRAMES_AHEAD), WriteBehind(writer.write, FRAMES_AHEAD)
+            with ahead, write:
+                for frame in ahead:
+                    write(_render(animator, frame, view, recording, clock), frame.time)
+                    count += 1
+                    progress("animating", count, frames.timing.frame_count)
+            with clock("encode"):
+                writer.commit()
+        clock.add("decode", ahead.busy_s)
+        clock.add("encode", write.busy_s)
+        clock.add("waiting", ahead.waiting_s + write.waiting_s)
         if recording is not None and motion_output is not None:
             motion = recording.motion(frames.timing.rate, frames.timing.last_duration)
             try:
@@ -114,6 +132,7 @@ def animate_file(
             reference_frame=reference,
             skipped_packets=frames.skipped_packets,
             missing_frames=frames.missing_frames,
+            stage_s=clock.seconds,
         )
 
 
@@ -140,7 +159,7 @@ def _check_weights(animator: Animator, driving: Driving, path: Path) -> None:
 
 
 def _set_reference(
-    animator: Animator, driving: Driving, best_frame: BestFrame | None, progress: Progress
+    animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
 ) -> int | None:
     """Returns the number of the reference frame, None in absolute mode."""
     animator.clear_reference()
@@ -151,23 +170,41 @@ def _set_reference(
     if best_frame is None:
         return 0
     total = driving.timing.frame_count
-    index, keypoints = find_reference(
-        animator, driving, best_frame, lambda done: progress("looking for the best frame", done, total)
-    )
+    start = perf_counter()
+    with ReadAhead(driving, FRAMES_AHEAD) as ahead:
+        index, keypoints = find_reference(
+            animator, ahead, best_frame, lambda done: progress("looking for the best frame", done, total)
+        )
+    clock.add("networks", perf_counter() - start - ahead.waiting_s)
+    clock.add("decode", ahead.busy_s)
+    clock.add("waiting", ahead.waiting_s)
     animator.set_reference(keypoints)
     return index
 
 
-def _render(animator: Animator, frame: DrivingFrame, view: View, recording: MotionRecording | None) -> Image:
+def _render(
+    animator: Animator, frame: DrivingFrame, view: View, recording: MotionRecording | None, clock: StageClock
+) -> Image:
     motion = frame.motion
     if recording is not None:
         # The detector runs once: what it found is recorded and animates.
-        motion = frame.find_keypoints(animator.keypoints)
+        with clock("networks"):
+            motion = frame.find_keypoints(animator.keypoints)
         recording.add(motion, frame.time)
+    if view == "explain":
+        with clock("networks"):
+            explanation = animator.explain(motion)
+        with clock("drawing"):
+            driving = _seen(animator, frame)
+            return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
+    with clock("networks"):
+        prediction = animator.animate(motion)
     if view == "result":
-        return animator.animate(motion)
-    driving = None if frame.picture is None else animator.frame_driving(frame.picture)
-    if view == "panel":
-        return panel(animator.source_image, driving, animator.animate(motion))
-    explanation = animator.explain(motion)
-    return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
+        return prediction
+    with clock("drawing"):
+        return panel(animator.source_image, _seen(animator, frame), prediction)
+
+
+def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
+    """What the networks see of a driving frame; nothing of a motion file's."""
+    return None if frame.picture is None else animator.frame_driving(frame.picture)

@@ -7,11 +7,11 @@ against that reference give the same pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from fomm_rt.animator import Animator
-from fomm_rt.driving import Driving
+from fomm_rt.driving import DrivingFrame
 from fomm_rt.errors import MotionError
 from fomm_rt.keypoints import Keypoints, pose_distance
 
@@ -19,7 +19,7 @@ BestFrame = int | Literal["auto"]
 
 
 def find_reference(
-    animator: Animator, driving: Driving, best_frame: BestFrame, progress: Callable[[int], None]
+    animator: Animator, driving: Iterable[DrivingFrame], best_frame: BestFrame, progress: Callable[[int], None]
 ) -> tuple[int, Keypoints]:
     """Finds the reference frame.
 

@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.animation import Progress
+from fomm_rt.animation import FRAMES_AHEAD, Progress
 from fomm_rt.animator import Animator, Source
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.driving import Driving, DrivingFrame, open_driving
@@ -28,6 +28,7 @@ from fomm_rt.media.pictures import read_picture, staged_picture
 from fomm_rt.media.staging import check_target
 from fomm_rt.media.video_writer import check_output, open_writer
 from fomm_rt.moments import choose_moments, thumbnail
+from fomm_rt.pipeline import ReadAhead, WriteBehind
 from fomm_rt.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.views import EMPTY
 
@@ -178,18 +179,20 @@ def _animate(
     animator.clear_reference()
     count = 0
     with open_writer(results.video, driving.timing, driving.audio_from) as writer:
-        for frame in driving:
-            _draw(animator, sources, frame, scene)
-            if frame.index in moments:
-                column = 1 + moments.index(frame.index)
-                sheet.write_heading(column, f"{float(frame.time):.2f} s")
-                for row, tile in enumerate([scene.driver, *scene.results]):
-                    sheet.tile(row, column)[...] = tile
-            for tile, text in scene.labels:
-                draw_label(tile, text)
-            writer.write(scene.canvas, frame.time)
-            count += 1
-            progress(f"animating {name}", count, total)
+        with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
+            for frame in ahead:
+                _draw(animator, sources, frame, scene)
+                if frame.index in moments:
+                    column = 1 + moments.index(frame.index)
+                    sheet.write_heading(column, f"{float(frame.time):.2f} s")
+                    for row, tile in enumerate([scene.driver, *scene.results]):
+                        sheet.tile(row, column)[...] = tile
+                for tile, text in scene.labels:
+                    draw_label(tile, text)
+                # A copy, since the next frame is drawn into the same canvas while this one is encoded.
+                write(scene.canvas.copy(), frame.time)
+                count += 1
+                progress(f"animating {name}", count, total)
         with staged_picture(results.contact_sheet, sheet.canvas) as staged:
             writer.commit()
             staged.commit()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -13,16 +16,16 @@ import pytest
 
 from clips import packet_places, write_clip
 from fomm_rt import animation
-from fomm_rt.animation import AnimationReport, animate_file
+from fomm_rt.animation import AnimationReport, View, animate_file
 from fomm_rt.animator import Animator
 from fomm_rt.best_frame import find_reference
 from fomm_rt.driving import open_driving
-from fomm_rt.errors import MotionError, OutputError
+from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError
 from fomm_rt.framing import Framing, Image
 from fomm_rt.keypoints import pose_distance
 from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.staging import StagedOutput
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.video_reader import VideoFrame, VideoReader
 from fomm_rt.motion_file import load_motion
 from golden_files import Golden
 
@@ -70,7 +73,7 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
     output = tmp_path / "result.mp4"
     seen: list[tuple[str, int, int | None]] = []
     report = animate_file(animator, source, clip, output, progress=lambda *step: seen.append(step))
-    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0, 0)
+    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0, 0, report.stage_s)
     assert seen == [("animating", i + 1, 7) for i in range(7)]
     with VideoReader(output) as result:
         assert result.timing.rate == Fraction(30000, 1001)
@@ -307,6 +310,114 @@ def test_interrupt_leaves_the_old_result(animator: Animator, source: Path, clip:
         animate_file(animator, source, clip, output, motion_output=motion, progress=interrupt)
     assert output.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+class FailingWriter:
+    """Fails to write one frame; counts the frames, and asks how many threads there are when it is left."""
+
+    def __init__(self, fails_at: int) -> None:
+        self.fails_at = fails_at
+        self.written = 0
+        self.threads_at_the_end = 0
+
+    def __enter__(self) -> FailingWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.threads_at_the_end = threading.active_count()
+
+    def write(self, _pixels: Image, _time: Fraction) -> None:
+        if self.written == self.fails_at:
+            raise OutputError("no space left")
+        self.written += 1
+
+    def commit(self) -> None:
+        raise AssertionError("a frame is missing")
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+def test_encoder_fails(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    writer, threads = FailingWriter(at), threading.active_count()
+    monkeypatch.setattr(animation, "open_writer", lambda *_: writer)
+    with pytest.raises(OutputError, match="no space left"):
+        animate_file(animator, source, clip, tmp_path / "r.mp4")
+    assert writer.written == at
+    assert writer.threads_at_the_end == threads
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+@pytest.mark.parametrize("error", [BackendError("ONNX Runtime failed"), KeyboardInterrupt()])
+def test_networks_fail(
+    animator: Animator,
+    source: Path,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    error: BaseException,
+) -> None:
+    before, threads, frames = sorted(tmp_path.iterdir()), threading.active_count(), itertools.count()
+    animate = Animator.animate
+
+    def fail(self: Animator, frame: Image) -> Image:
+        if next(frames) == at:
+            raise error
+        return animate(self, frame)
+
+    monkeypatch.setattr(Animator, "animate", fail)
+    with pytest.raises(type(error)) as caught:
+        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=tmp_path / "m.npz")
+    assert caught.value is error
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+@pytest.mark.parametrize("best_frame", [None, "auto"])
+def test_decoder_fails(
+    animator: Animator,
+    source: Path,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    best_frame: Literal["auto"] | None,
+) -> None:
+    before, threads, seen = sorted(tmp_path.iterdir()), threading.active_count(), list[int]()
+    decode = VideoReader._decode_and_warn
+
+    def fail(self: VideoReader) -> Iterator[VideoFrame]:
+        for frame in decode(self):
+            if frame.index == at:
+                raise MediaError("clip.mp4 was taken away")
+            yield frame
+
+    monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
+    with pytest.raises(MediaError, match="taken away"):
+        animate_file(
+            animator,
+            source,
+            clip,
+            tmp_path / "r.mp4",
+            best_frame=best_frame,
+            progress=lambda _stage, done, _total: seen.append(done),
+        )
+    assert seen == list(range(1, at + 1))
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("view", ["result", "panel", "explain"])
+def test_stages_are_told_apart(animator: Animator, source: Path, clip: Path, tmp_path: Path, view: View) -> None:
+    report = animate_file(animator, source, clip, tmp_path / "r.mp4", view=view, best_frame="auto")
+    assert list(report.stage_s) == ["decode", "networks", "drawing", "encode", "waiting"]
+    assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == (
+        ["drawing"] if view == "result" else []
+    )
+    in_the_caller = sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting"))
+    assert in_the_caller <= report.seconds
 
 
 def test_result_equal_to_an_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
