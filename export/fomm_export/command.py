@@ -46,6 +46,18 @@ def export(
         bool,
         typer.Option("--stand-in", help="Untrained stand-in weights instead of a checkpoint, to try the engine."),
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Also make int8 graphs, for animate --precision int8 on a CPU."),
+    ] = False,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CLIP",
+            help="Find the scales of int8 on this clip too; may be given several times.",
+            show_default="a bundled picture, moved",
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,10 +72,14 @@ def export(
 
     fomm-rt export vox-cpk.pth.tar --size 512
 
+    fomm-rt export vox-cpk.pth.tar --int8 --calibrate talking.mp4
+
     fomm-rt export --stand-in -o models/stand-in
     """
     if (checkpoint is None) != stand_in:
         raise typer.BadParameter("give either a CHECKPOINT or --stand-in")
+    if calibrate and not int8:
+        raise typer.BadParameter("--calibrate is for --int8; give both or neither")
     with running(quiet, as_json) as terminal:
         try:
             from fomm_export.export_model import export_checkpoint, export_stand_in
@@ -79,6 +95,8 @@ def export(
                 config=config or "vox-256",
                 size=size,
                 align_corners=align_corners,
+                int8=int8,
+                calibrate=calibrate or [],
                 progress=terminal.say,
             )
         else:
@@ -89,6 +107,8 @@ def export(
                 config=config,
                 size=size,
                 align_corners=align_corners,
+                int8=int8,
+                calibrate=calibrate or [],
                 progress=terminal.say,
             )
         manifest = folder.manifest
@@ -96,6 +116,7 @@ def export(
             terminal.warn(f"{checkpoint} is of unknown origin: its SHA-256 is not that of a published file")
         terminal.result(
             f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, prediction within "
-            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch",
+            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch"
+            + (f"; int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact" if int8 else ""),
             {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": manifest.parity},
         )

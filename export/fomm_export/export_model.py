@@ -6,23 +6,27 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
 from torch import Tensor
 
+from fomm_export.calibration import frame_pairs
 from fomm_export.checkpoint import Checkpoint, load_checkpoint
 from fomm_export.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
 from fomm_export.networks import Networks, build_networks
 from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import Graph, model_graphs
+from fomm_export.onnx_graphs import Graph, cpu_graphs, model_graphs
 from fomm_export.parity import check_parity
-from fomm_export.rewrites import rewrite_for_inference
+from fomm_export.quantization import FramePair, quantize_generator
+from fomm_export.rewrites import fold_all_norms, rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, FommError, OutputError
 from fomm_rt.model_folder import (
+    CPU,
+    CPU_INT8,
     MANIFEST_NAME,
     Manifest,
     ModelFolder,
@@ -47,6 +51,8 @@ def export_checkpoint(
     config: str | None = None,
     size: int | None = None,
     align_corners: bool = True,
+    int8: bool = False,
+    calibrate: Sequence[Path] = (),
     progress: Progress = lambda _: None,
 ) -> ModelFolder:
     """Exports a published checkpoint to a model folder.
@@ -58,10 +64,13 @@ def export_checkpoint(
             SHA-256 where it is a known one.
         size: Side of the frames in pixels; the trained size by default.
         align_corners: Convention of the warps.
+        int8: Make int8 graphs as well.
+        calibrate: Clips to find their scales on, beside a picture that is always used.
         progress: Told what is going on.
 
     Raises:
         CheckpointError: The checkpoint or the configuration is not usable, or they do not fit.
+        MediaError: A clip cannot be read.
         OutputError: The folder cannot be written.
         ParityError: The exported model does not reproduce the networks.
     """
@@ -72,7 +81,8 @@ def export_checkpoint(
     networks = _build(
         configuration, checkpoint.kp_detector, checkpoint.generator, size, align_corners, str(checkpoint.path)
     )
-    return export_networks(networks, _weights(checkpoint), Path(output), progress)
+    pairs = frame_pairs(networks.size, calibrate) if int8 else []
+    return export_networks(networks, _weights(checkpoint), Path(output), progress, pairs)
 
 
 def export_stand_in(
@@ -82,6 +92,8 @@ def export_stand_in(
     size: int | None = None,
     align_corners: bool = True,
     seed: int = 7,
+    int8: bool = False,
+    calibrate: Sequence[Path] = (),
     progress: Progress = lambda _: None,
 ) -> ModelFolder:
     """Exports stand-in weights (see `fomm_export.stand_in`) of a configuration to a model folder.
@@ -96,11 +108,21 @@ def export_stand_in(
     progress("drawing stand-in weights")
     origin = f"{Path(config).name}, seed {seed}"
     networks = _build(configuration, *stand_in_weights(configuration, seed), size, align_corners, origin)
-    return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress)
+    pairs = frame_pairs(networks.size, calibrate) if int8 else []
+    return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress, pairs)
 
 
-def export_networks(networks: Networks, weights: Weights, output: Path, progress: Progress) -> ModelFolder:
+def export_networks(
+    networks: Networks, weights: Weights, output: Path, progress: Progress, calibration: Sequence[FramePair] = ()
+) -> ModelFolder:
     """Traces networks to a model folder, checks it against them and only then puts it in place.
+
+    Args:
+        networks: As built from a checkpoint, not rewritten.
+        weights: What the manifest says of their origin.
+        output: The folder to make.
+        progress: Told what is going on.
+        calibration: Frames to make int8 graphs by; none are made without.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -114,7 +136,7 @@ def export_networks(networks: Networks, weights: Weights, output: Path, progress
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another folder with -o") from error
     try:
-        _write(networks, weights, staged, output.name, progress)
+        _write(networks, weights, staged, output.name, progress, calibration)
         _put_in_place(staged, output)
     except OSError as error:
         raise OutputError(
@@ -126,16 +148,33 @@ def export_networks(networks: Networks, weights: Weights, output: Path, progress
     return open_model_folder(output)
 
 
-def _write(networks: Networks, weights: Weights, folder: Path, name: str, progress: Progress) -> None:
-    entries, paths = {}, {}
-    for graph in model_graphs(rewrite_for_inference(networks)):
-        progress(f"tracing {graph.name}")
-        path = folder / f"{graph.name}.onnx"
-        model = export_onnx(graph, path)
-        paths[graph.name] = path
-        entries[graph.name] = _describe(graph, model, path)
+def _write(
+    networks: Networks,
+    weights: Weights,
+    folder: Path,
+    name: str,
+    progress: Progress,
+    calibration: Sequence[FramePair],
+) -> None:
+    def trace(graphs: Iterable[Graph], ending: str, what: str) -> dict[str, NetworkFile]:
+        entries = {}
+        for graph in graphs:
+            progress(f"tracing {graph.name}{what}")
+            path = folder / f"{graph.name}{ending}"
+            entries[graph.name] = describe_network(export_onnx(graph, path), path, graph.cuts)
+        return entries
+
+    entries = trace(model_graphs(rewrite_for_inference(networks)), ".onnx", "")
+    variants = {CPU: trace(cpu_graphs(fold_all_norms(networks)), f".{CPU}.onnx", " for CPUs")}
     progress("checking parity with PyTorch")
-    parity = check_parity(networks, paths)
+    paths = {network: folder / entry.file for network, entry in entries.items()}
+    arranged = {network: folder / entry.file for network, entry in variants[CPU].items()}
+    parity = check_parity(networks, [paths, {**paths, **arranged}]).as_json()
+    if calibration:
+        progress(f"calibrating int8 on {len(calibration)} frames")
+        path = folder / f"generator.{CPU_INT8}.onnx"
+        model, parity["int8_psnr_db"] = quantize_generator(networks, calibration, path)
+        variants[CPU_INT8] = {"generator": describe_network(model, path, ())}
     manifest = Manifest(
         name=name,
         weights=weights,
@@ -144,12 +183,15 @@ def _write(networks: Networks, weights: Weights, folder: Path, name: str, progre
         align_corners=networks.align_corners,
         networks=entries,
         tools={"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}},
-        parity=parity.as_json(),
+        parity=parity,
+        variants=variants,
     )
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
 
 
-def _describe(graph: Graph, model: onnx.ModelProto, path: Path) -> NetworkFile:
+def describe_network(model: onnx.ModelProto, path: Path, cuts: tuple[str, ...]) -> NetworkFile:
+    """What the manifest says of a network that is written to a file of the model folder."""
+
     def specs(values: list[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
         result = []
         for value in values:
@@ -165,7 +207,7 @@ def _describe(graph: Graph, model: onnx.ModelProto, path: Path) -> NetworkFile:
         size_bytes=path.stat().st_size,
         inputs=specs(list(model.graph.input)),
         outputs=specs(list(model.graph.output)),
-        cut_tensors=graph.cuts,
+        cut_tensors=cuts,
     )
 
 
@@ -211,7 +253,7 @@ def _check_output(output: Path) -> None:
         raise OutputError(
             f"{output}: expected a new folder or an earlier model; it holds other files. Choose another with -o"
         ) from error
-    strangers = found - {MANIFEST_NAME} - {network.file for network in manifest.networks.values()}
+    strangers = found - {MANIFEST_NAME} - {file.file for file in manifest.files}
     if strangers:
         raise OutputError(
             f"{output}: holds an earlier model, but also {sorted(strangers)[0]}, which would be lost; "

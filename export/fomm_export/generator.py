@@ -64,7 +64,7 @@ class Generator(nn.Module):
         """Samples (N, C, H, W) features along the (N, h, w, 2) deformation, resized to H×W when sizes differ."""
         size = (features.shape[2], features.shape[3])
         if (deformation.shape[1], deformation.shape[2]) != size:
-            deformation = _resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+            deformation = resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
         return warp(features, deformation, self.align_corners)
 
     @staticmethod
@@ -72,7 +72,7 @@ class Generator(nn.Module):
         """(N, C, H, W) features times the (N, 1, h, w) occlusion map, resized to H×W when sizes differ."""
         size = (features.shape[2], features.shape[3])
         if (occlusion_map.shape[2], occlusion_map.shape[3]) != size:
-            occlusion_map = _resize(occlusion_map, size)
+            occlusion_map = resize(occlusion_map, size)
         return features * occlusion_map
 
     def decode(self, features: Tensor) -> Tensor:
@@ -83,5 +83,6 @@ class Generator(nn.Module):
         return F.sigmoid(self.final(out))
 
 
-def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, C, h, w) -> (N, C, *size), bilinear as published."""
     return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)

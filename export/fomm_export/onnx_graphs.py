@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fomm_export import affine_motion
+from fomm_export.cpu_generator import CpuGenerator
+from fomm_export.dense_motion import DenseMotion
+from fomm_export.heads import MergedHeads, SplitHeads
 from fomm_export.keypoint_detector import Keypoints
 from fomm_export.networks import Networks
 
@@ -32,10 +36,9 @@ class Graph:
 
 def model_graphs(networks: Networks) -> list[Graph]:
     """The graphs of a model, in the order of `fomm_rt.model_folder.NETWORKS`."""
-    n = 2  # a batch of 1 would be traced as a constant
-    c = networks.configuration
+    frame = _frames(networks)
+    n, c = len(frame), networks.configuration
     h = w = c.motion_size
-    frame = torch.rand(n, c.num_channels, networks.size, networks.size)
     quarter = torch.rand(n, c.num_channels, h, w)
     # One tensor given for two inputs would be traced as one input.
     kp_source, kp_driving = torch.rand(2, n, c.num_kp, 2).unbind()
@@ -106,13 +109,14 @@ class _KeypointDetectorGraph(nn.Module):
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.detector = networks.kp_detector
+        self.heads = MergedHeads([head for head in (self.detector.kp, self.detector.jacobian) if head is not None])
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         detector = self.detector
         hourglass_input = detector.down(frame)
         hourglass_output = detector.predictor(hourglass_input)
-        logits = detector.kp(hourglass_output)
-        maps = None if detector.jacobian is None else detector.jacobian(hourglass_output)
+        logits, *rest = self.heads(hourglass_output)
+        maps = rest[0] if rest else None
         keypoints = detector.expectation(logits, maps)
         return _present(keypoints.value, keypoints.jacobian, hourglass_input, hourglass_output, logits, maps)
 
@@ -131,6 +135,7 @@ class _DenseMotionGraph(nn.Module):
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.generator.dense_motion_network
+        self.heads = SplitHeads([head for head in (self.network.mask, self.network.occlusion) if head is not None])
 
     def forward(
         self,
@@ -141,15 +146,22 @@ class _DenseMotionGraph(nn.Module):
         kp_driving_jacobian: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         assert kp_driving is not None
-        network = self.network
+        network, grid = self.network, self.network.grid
         source = Keypoints(kp_source, kp_source_jacobian)
         driving = Keypoints(kp_driving, kp_driving_jacobian)
-        sparse_motion = network.sparse_motion(source, driving)
-        hourglass_input = network.hourglass_input(source_quarter, source, driving, sparse_motion)
+        maps = affine_motion.affine_maps(source, driving)
+        hourglass_input = affine_motion.hourglass_input(
+            source_quarter, source, driving, maps, grid, network.align_corners
+        )
         hourglass_output = network.hourglass(hourglass_input)
-        mask_logits = network.mask(hourglass_output)
-        occlusion_logits = None if network.occlusion is None else network.occlusion(hourglass_output)
-        motion = network.blend(sparse_motion, mask_logits, occlusion_logits)
+        mask_logits, *rest = self.heads(hourglass_output)
+        occlusion_logits = rest[0] if rest else None
+        mask = mask_logits.softmax(dim=1)
+        motion = DenseMotion(
+            affine_motion.blend(maps, mask, grid),
+            mask,
+            None if occlusion_logits is None else occlusion_logits.sigmoid(),
+        )
         return _present(
             motion.deformation,
             motion.mask,
@@ -174,3 +186,58 @@ class _GeneratorGraph(nn.Module):
             return self.generator.decode(warped), warped
         masked = self.generator.mask_features(warped, occlusion_map)
         return self.generator.decode(masked), warped, masked
+
+
+def cpu_graphs(networks: Networks) -> list[Graph]:
+    """Source encoder and generator arranged for a CPU, in place of the graphs of the same names.
+
+    The first gives `source_features` as the second takes them, (N, H·W + 1, C): see `row_warp.as_rows`.
+
+    Args:
+        networks: With folded norms, up blocks as published.
+    """
+    generator = CpuGenerator(networks.generator, networks.size)
+    encoder = Graph(
+        "source_encoder",
+        _CpuSourceEncoderGraph(networks, generator),
+        {"source_image": _frames(networks)},
+        ("source_features", "source_quarter"),
+        (),
+    )
+    return [encoder, cpu_generator_graph(networks, generator)]
+
+
+def cpu_generator_graph(networks: Networks, generator: CpuGenerator) -> Graph:
+    """The generator of `cpu_graphs`, however its residual blocks go."""
+    frames = _frames(networks)
+    n, h = len(frames), networks.configuration.motion_size
+    inputs = {"source_features": generator.encode_rows(frames), "deformation": torch.rand(n, h, h, 2)}
+    if networks.configuration.estimate_occlusion_map:
+        inputs["occlusion_map"] = torch.rand(n, 1, h, h)
+    return Graph("generator", _CpuGeneratorGraph(generator), inputs, ("prediction",), ())
+
+
+def _frames(networks: Networks) -> Tensor:
+    # A batch of 1 would be traced as a constant.
+    return torch.rand(2, networks.configuration.num_channels, networks.size, networks.size)
+
+
+class _CpuSourceEncoderGraph(nn.Module):
+    def __init__(self, networks: Networks, generator: CpuGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.down = networks.generator.dense_motion_network.down
+
+    def forward(self, source_image: Tensor) -> tuple[Tensor, ...]:
+        return self.generator.encode_rows(source_image), self.down(source_image)
+
+
+class _CpuGeneratorGraph(nn.Module):
+    def __init__(self, generator: CpuGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(
+        self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        return (self.generator(source_features, deformation, occlusion_map),)

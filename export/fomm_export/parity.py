@@ -6,7 +6,7 @@ through the whole chain on both sides, each side with its own keypoints and defo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -80,31 +80,34 @@ def parity_frames(size: int) -> list[Image]:
     return frames
 
 
-def check_parity(networks: Networks, files_: Mapping[str, Path]) -> Parity:
+def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]]) -> Parity:
     """Compares exported files with the networks they were made from.
 
     Args:
         networks: As built from the checkpoint, not rewritten.
-        files_: Network name to ONNX file.
+        arrangements: Network name to ONNX file, each a whole model; what is reported is the worst of them.
 
     Raises:
         ParityError: A difference exceeds its tolerance or a value is not finite.
     """
-    chain = _OnnxChain(files_)
+    chains = [_OnnxChain(files_) for files_ in arrangements]
     frames = parity_frames(networks.size)
     worst: dict[str, float] = {}
     levels = 0
     with torch.inference_mode():
-        source = _tensor(frames[0])
-        chain.set_source(source.numpy())
+        source = frame_tensor(frames[0])
+        for chain in chains:
+            chain.set_source(source.numpy())
         for frame in frames:
-            expected = _reference(networks, source, _tensor(frame))
-            given = chain.animate(_tensor(frame).numpy())
-            for name, tensor in expected.items():
-                difference = float(np.abs(given[name].astype(np.float64) - tensor.numpy()).max())
-                worst[name] = max(worst.get(name, 0.0), difference if np.isfinite(difference) else np.inf)
-            pictures = [np.rint(255 * np.nan_to_num(p)) for p in (given["prediction"], expected["prediction"].numpy())]
-            levels = max(levels, int(np.abs(pictures[0] - pictures[1]).max()))
+            expected = _reference(networks, source, frame_tensor(frame))
+            for chain in chains:
+                given = chain.animate(frame_tensor(frame).numpy())
+                for name, tensor in expected.items():
+                    difference = float(np.abs(given[name].astype(np.float64) - tensor.numpy()).max())
+                    worst[name] = max(worst.get(name, 0.0), difference if np.isfinite(difference) else np.inf)
+                pair = (given["prediction"], expected["prediction"].numpy())
+                pictures = [np.rint(255 * np.nan_to_num(prediction)) for prediction in pair]
+                levels = max(levels, int(np.abs(pictures[0] - pictures[1]).max()))
     parity = Parity("Chelsea the cat, moved", len(frames), worst, levels)
     exceeded = [
         f"{name} differs by {difference:.2g} (allowed {TOLERANCES[name]:.2g})"
@@ -173,6 +176,6 @@ class _OnnxChain:
         self._values.update(zip(outputs, session.run(outputs, inputs), strict=True))
 
 
-def _tensor(frame: Image) -> Tensor:
+def frame_tensor(frame: Image) -> Tensor:
     """(S, S, 3) uint8 -> (1, 3, S, S) float32 in [0, 1]."""
     return (torch.from_numpy(frame).permute(2, 0, 1)[None] / 255).contiguous()

@@ -55,26 +55,34 @@ def transposed_kernel(weight: Tensor) -> Tensor:
 
 def rewrite_for_inference(networks: Networks) -> Networks:
     """Returns rewritten copies of the networks; the originals stay as they are."""
-    return replace(
-        networks,
-        kp_detector=_rewrite(networks.kp_detector),
-        generator=_rewrite(networks.generator),
-    )
+    folded = fold_all_norms(networks)
+    for network in (folded.kp_detector, folded.generator):
+        _transpose_up_blocks(network)
+    return folded
 
 
-def _rewrite(network: Network) -> Network:
+def fold_all_norms(networks: Networks) -> Networks:
+    """Returns copies of the networks with their norms folded; up blocks stay as published."""
+    return replace(networks, kp_detector=fold_norms(networks.kp_detector), generator=fold_norms(networks.generator))
+
+
+def fold_norms(network: Network) -> Network:
+    """Returns a copy of a network whose batch norms are folded into the convolutions before them."""
     network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, ResidualBlock):
             module.conv1, module.norm2 = _fold(module.conv1, module.norm2), nn.Identity()
         elif isinstance(module, SameBlock):
             module.conv, module.norm = _fold(module.conv, module.norm), nn.Identity()
+    return network
+
+
+def _transpose_up_blocks(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.ModuleList):
             for i, block in enumerate(module):
                 if isinstance(block, UpBlock):
                     module[i] = TransposedUpBlock(block.conv)
-    return network
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.Module) -> nn.Conv2d:

@@ -100,6 +100,7 @@ class Animator:
         source_framing: Framing = WHOLE_CROP,
         driving_framing: Framing = WHOLE_CROP,
         threads: int | None = None,
+        precision: str = "fp32",
     ) -> Animator:
         """Opens a model folder on a backend.
 
@@ -112,15 +113,16 @@ class Animator:
                 reference's.
             source_framing, driving_framing: Which square of either picture to use.
             threads: CPU threads within a network.
+            precision: "fp32", or "int8" where the model has such graphs (`fomm-rt export --int8`).
 
         Raises:
-            ModelError: Not a model folder, or an altered one.
-            BackendError: The backend is unknown or cannot run here.
+            ModelError: Not a model folder, an altered one, or one without graphs of this precision.
+            BackendError: The backend is unknown, or cannot run here or at this precision.
         """
         folder = open_model(model)
         return cls(
             folder.manifest,
-            open_backend(backend, folder, threads),
+            open_backend(backend, folder, threads, precision),
             relative=relative,
             adapt_scale=adapt_scale,
             source_framing=source_framing,
@@ -170,6 +172,14 @@ class Animator:
     def backend(self) -> BackendDescription:
         """Which backend runs, on what, and why."""
         return self._backend.description
+
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """Milliseconds that the stages of the latest frame took, by the names of `backends.protocol.STAGES`.
+
+        Stages that the backend cannot tell apart are missing.
+        """
+        return dict(self._backend.stage_ms)
 
     @property
     def source_image(self) -> Image:

@@ -5,6 +5,11 @@ keypoint_detector.onnx   frame -> keypoints, jacobians
 source_encoder.onnx      source_image -> source_features, source_quarter
 dense_motion.onnx        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
 generator.onnx           source_features, deformation, occlusion_map -> prediction
+
+These run everywhere, and engines are built of them. Beside them may lie variants of some networks, for some backends:
+
+cpu        the same numbers, arranged so that a CPU takes least time
+cpu-int8   convolutions in int8, for a CPU: nearly the same numbers
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ from fomm_rt.errors import ModelError
 FORMAT_VERSION = 1
 MANIFEST_NAME = "model.json"
 NETWORKS = ("keypoint_detector", "source_encoder", "dense_motion", "generator")
+CPU, CPU_INT8 = "cpu", "cpu-int8"
+VARIANTS = (CPU, CPU_INT8)
+PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,13 @@ class Weights:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of model.json."""
+    """The content of model.json.
+
+    Attributes:
+        networks: Of NETWORKS, each.
+        variants: Of VARIANTS, name -> the networks that differ in it. A network's variants take and give tensors of the
+            same names; `source_features`, which only the generator reads, may be shaped otherwise.
+    """
 
     name: str
     weights: Weights
@@ -98,6 +112,7 @@ class Manifest:
     networks: dict[str, NetworkFile]
     tools: dict[str, str]
     parity: dict[str, Any]
+    variants: dict[str, dict[str, NetworkFile]] = field(default_factory=dict)
     format_version: int = field(default=FORMAT_VERSION)
 
     @property
@@ -109,6 +124,21 @@ class Manifest:
     def has_jacobians(self) -> bool:
         """Whether keypoints carry a jacobian."""
         return bool(self.configuration["estimate_jacobian"])
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Those of PRECISIONS that there are graphs for."""
+        return PRECISIONS if CPU_INT8 in self.variants else PRECISIONS[:1]
+
+    @property
+    def files(self) -> list[NetworkFile]:
+        """Every file of the folder beside the manifest."""
+        return [*self.networks.values(), *(file for variant in self.variants.values() for file in variant.values())]
+
+    def network(self, network: str, variants: Sequence[str] = ()) -> NetworkFile:
+        """One of NETWORKS in the first of these variants that has it, or as it runs everywhere."""
+        found = [self.variants[name][network] for name in variants if network in self.variants.get(name, {})]
+        return found[0] if found else self.networks[network]
 
     def to_json(self) -> str:
         """The text of model.json."""
@@ -122,9 +152,9 @@ class ModelFolder:
     path: Path
     manifest: Manifest
 
-    def network_path(self, network: str) -> Path:
-        """The ONNX file of one of NETWORKS."""
-        return self.path / self.manifest.networks[network].file
+    def network_path(self, network: str, variants: Sequence[str] = ()) -> Path:
+        """The ONNX file of one of NETWORKS, see `Manifest.network`."""
+        return self.path / self.manifest.network(network, variants).file
 
 
 def open_model_folder(path: str | PathLike[str]) -> ModelFolder:
@@ -136,8 +166,8 @@ def open_model_folder(path: str | PathLike[str]) -> ModelFolder:
     path = Path(path)
     try:
         manifest = read_manifest(path)
-        for network in NETWORKS:
-            _check_file(path, manifest.networks[network])
+        for file in manifest.files:
+            _check_file(path, file)
     except OSError as error:
         raise ModelError(
             f"{error.filename or path}: cannot be read ({error.strerror}); change its permissions or export again"
@@ -196,19 +226,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _parse_manifest(document: Mapping[str, Any]) -> Manifest:
-    networks = {}
-    for network in NETWORKS:
-        entry = document["networks"][network]
-        if Path(entry["file"]).name != entry["file"]:
-            raise ValueError(f"networks.{network}.file leaves the folder")
-        networks[network] = NetworkFile(
-            file=entry["file"],
-            sha256=entry["sha256"],
-            size_bytes=entry["size_bytes"],
-            inputs=_parse_tensors(entry["inputs"]),
-            outputs=_parse_tensors(entry["outputs"]),
-            cut_tensors=tuple(entry["cut_tensors"]),
-        )
+    networks = {network: _parse_network(document["networks"][network]) for network in NETWORKS}
+    variants = {
+        variant: {network: _parse_network(entry) for network, entry in entries.items() if network in NETWORKS}
+        for variant, entries in document.get("variants", {}).items()
+        if variant in VARIANTS
+    }
     manifest = Manifest(
         name=str(document["name"]),
         weights=Weights(**document["weights"]),
@@ -218,6 +241,7 @@ def _parse_manifest(document: Mapping[str, Any]) -> Manifest:
         networks=networks,
         tools=dict(document["tools"]),
         parity=dict(document["parity"]),
+        variants=variants,
     )
     shapes = {spec.name: spec.shape for network in networks.values() for spec in (*network.inputs, *network.outputs)}
     if shapes["frame"][2:] != (manifest.size, manifest.size) or shapes["keypoints"][1] != manifest.num_kp:
@@ -225,6 +249,19 @@ def _parse_manifest(document: Mapping[str, Any]) -> Manifest:
     for difference in manifest.parity["max_abs"].values():
         float(difference)  # shown by `fomm-rt info`
     return manifest
+
+
+def _parse_network(entry: Mapping[str, Any]) -> NetworkFile:
+    if Path(entry["file"]).name != entry["file"]:
+        raise ValueError(f"the file {entry['file']!r} leaves the folder")
+    return NetworkFile(
+        file=entry["file"],
+        sha256=entry["sha256"],
+        size_bytes=entry["size_bytes"],
+        inputs=_parse_tensors(entry["inputs"]),
+        outputs=_parse_tensors(entry["outputs"]),
+        cut_tensors=tuple(entry["cut_tensors"]),
+    )
 
 
 def _parse_tensors(entries: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:

@@ -9,8 +9,8 @@ from functools import partial
 
 from fomm_rt.backends import onnx_runtime
 from fomm_rt.backends.protocol import Backend
-from fomm_rt.errors import BackendError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.model_folder import PRECISIONS, ModelFolder
 
 _log = logging.getLogger("fomm_rt")
 
@@ -22,59 +22,82 @@ class BackendEntry:
     Attributes:
         name: As given to `open_backend`.
         problem: Says why it cannot run here, as far as can be told without a model; None if it can.
-        open: Opens a model: (model, reason for the choice, CPU threads or None).
+        precisions: Those of `model_folder.PRECISIONS` that it can run.
+        open: Opens a model: (model, reason for the choice, CPU threads or None, precision).
         probe: Runs a small network and returns its latency in milliseconds.
     """
 
     name: str
     problem: Callable[[], str | None]
-    open: Callable[[ModelFolder, str, int | None], Backend]
+    precisions: tuple[str, ...]
+    open: Callable[[ModelFolder, str, int | None, str], Backend]
     probe: Callable[[], float]
 
 
-def _onnx_runtime(name: str) -> BackendEntry:
+def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
     return BackendEntry(
         name,
         partial(onnx_runtime.problem, name),
+        precisions,
         partial(onnx_runtime.OnnxRuntimeBackend, name),
         partial(onnx_runtime.probe, name),
     )
 
 
-REGISTRY = (_onnx_runtime("onnxruntime-cuda"), _onnx_runtime("onnxruntime-cpu"))
+REGISTRY = (_onnx_runtime("onnxruntime-cuda", ("fp32",)), _onnx_runtime("onnxruntime-cpu", ("fp32", "int8")))
 """Every backend, fastest first."""
 
 BACKENDS = tuple(entry.name for entry in REGISTRY)
 """Names accepted by `open_backend` besides "auto"."""
 
 
-def open_backend(name: str, model: ModelFolder, threads: int | None = None) -> Backend:
+def open_backend(name: str, model: ModelFolder, threads: int | None = None, precision: str = "fp32") -> Backend:
     """Opens a backend by name, or with "auto" the fastest that really runs here.
 
+    Args:
+        name: One of BACKENDS or "auto".
+        model: What to run.
+        threads: CPU threads within a network; the backend's own choice by default.
+        precision: One of `model_folder.PRECISIONS`.
+
     Raises:
-        BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here.
+        BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here or at this precision.
+        ModelError: The model has no graphs of this precision.
     """
     if threads is not None and not (isinstance(threads, int) and threads >= 1):
         raise BackendError(f"expected threads to be a whole number from 1; got {threads!r}")
+    if precision not in PRECISIONS:
+        raise BackendError(f"expected a precision among {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision not in model.manifest.precisions:
+        raise ModelError(
+            f"{model.path}: has no {precision} graphs, only {', '.join(model.manifest.precisions)}; "
+            f"export it again with --{precision}"
+        )
     if name == "auto":
-        return _open_fastest(model, threads)
+        return _open_fastest(model, threads, precision)
     entry = next((entry for entry in REGISTRY if entry.name == name), None)
     if entry is None:
         raise BackendError(f"expected a backend among auto, {', '.join(BACKENDS)}; got {name!r}")
-    problem = entry.problem()
+    problem = _problem(entry, precision)
     if problem:
         raise BackendError(f"backend {name} is not available: {problem}")
-    return entry.open(model, "asked for by name", threads)
+    return entry.open(model, "asked for by name", threads, precision)
 
 
-def _open_fastest(model: ModelFolder, threads: int | None) -> Backend:
+def _problem(entry: BackendEntry, precision: str) -> str | None:
+    if precision not in entry.precisions:
+        return f"it runs {', '.join(entry.precisions)}, not {precision}"
+    return entry.problem()
+
+
+def _open_fastest(model: ModelFolder, threads: int | None, precision: str) -> Backend:
     skipped: list[str] = []
     for entry in REGISTRY:
-        problem = entry.problem()
+        problem = _problem(entry, precision)
         if problem is None:
             reason = "; ".join(["the fastest backend available here", *skipped])
             try:
-                return entry.open(model, reason, threads)
+                return entry.open(model, reason, threads, precision)
             except BackendError as error:
                 # The last one's own error is the one to show.
                 if entry is REGISTRY[-1]:

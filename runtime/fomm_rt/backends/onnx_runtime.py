@@ -7,7 +7,8 @@ start is tested without it; which operators it leaves to the CPU is not known.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -23,13 +24,20 @@ from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedR
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.framing import Image, Region, resample
 from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import NETWORKS, ModelFolder
+from fomm_rt.model_folder import CPU, CPU_INT8, NETWORKS, ModelFolder
 from fomm_rt.transfer import Transfer
 
 if TYPE_CHECKING:
     import onnxruntime
 
 Tensors = dict[str, NDArray[np.float32]]
+
+VARIANTS = {
+    ("onnxruntime-cuda", "fp32"): (),
+    ("onnxruntime-cpu", "fp32"): (CPU,),
+    ("onnxruntime-cpu", "int8"): (CPU_INT8, CPU),
+}
+"""Backend and precision -> which variants of a network to look for, best first."""
 
 PROVIDERS = {"onnxruntime-cuda": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
 
@@ -111,13 +119,15 @@ def _utf8(path: Path) -> str:
     return str(path)
 
 
-def _check_tensors(model: ModelFolder, network: str, session: onnxruntime.InferenceSession) -> None:
+def _check_tensors(
+    model: ModelFolder, network: str, variants: tuple[str, ...], session: onnxruntime.InferenceSession
+) -> None:
     """Makes sure that a network takes and gives what the manifest says."""
-    entry = model.manifest.networks[network]
+    entry = model.manifest.network(network, variants)
     for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
         if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
             raise ModelError(
-                f"{model.network_path(network)}: takes or gives other tensors than model.json says; "
+                f"{model.network_path(network, variants)}: takes or gives other tensors than model.json says; "
                 "export the model again"
             )
 
@@ -136,7 +146,7 @@ def _allowed_cores() -> int | None:
 
 @dataclass(frozen=True, eq=False)
 class _Source(PreparedSource):
-    """features: (1, C, h, w); quarter: (1, 3, h, w); keypoints as the dense-motion graph takes them."""
+    """features: as the generator takes them; quarter: (1, 3, h, w); keypoints as the dense-motion graph takes them."""
 
     features: NDArray[np.float32]
     quarter: NDArray[np.float32]
@@ -151,20 +161,24 @@ class OnnxRuntimeBackend:
         model: What to run.
         reason: Why this backend was chosen.
         threads: Of the CPU provider within a network; ONNX Runtime's own choice by default.
+        precision: With the name, a key of VARIANTS.
 
     Raises:
         BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
     """
 
-    def __init__(self, name: str, model: ModelFolder, reason: str, threads: int | None = None) -> None:
-        self._sessions = {n: _open_session(name, model.network_path(n), threads) for n in NETWORKS}
+    def __init__(
+        self, name: str, model: ModelFolder, reason: str, threads: int | None = None, precision: str = "fp32"
+    ) -> None:
+        variants = VARIANTS[name, precision]
+        self._sessions = {n: _open_session(name, model.network_path(n, variants), threads) for n in NETWORKS}
         for network, session in self._sessions.items():
-            _check_tensors(model, network, session)
+            _check_tensors(model, network, variants, session)
+        self.stage_ms: dict[str, float] = {}
         self._outputs = {n: [spec.name for spec in model.manifest.networks[n].outputs] for n in NETWORKS}
         size = model.manifest.size
         self._size = size
         self._frame = np.empty((1, 3, size, size), np.float32)
-        self._picture = np.empty((size, size, 3), np.float32)
         import onnxruntime
 
         device = "CPU" if name == "onnxruntime-cpu" else "NVIDIA GPU"
@@ -184,11 +198,16 @@ class OnnxRuntimeBackend:
         return self._frame
 
     def _download(self, prediction: NDArray[np.float32], out: Image) -> None:
-        """(1, 3, size, size) float32 in [0, 1] -> (size, size, 3) uint8, rounded."""
-        np.multiply(prediction[0].transpose(1, 2, 0), np.float32(255), out=self._picture)
-        np.rint(self._picture, out=self._picture)
-        np.nan_to_num(self._picture, copy=False)  # a number that is none has no defined uint8
-        out[...] = self._picture
+        """(1, 3, size, size) float32 in [0, 1], which a sigmoid gives -> (size, size, 3) uint8, rounded; 0 for NaN."""
+        import cv2
+
+        cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in prediction[0]], dst=out)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.stage_ms[name] = self.stage_ms.get(name, 0.0) + (perf_counter() - start) * 1e3
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """See `Backend.prepare_source`."""
@@ -209,17 +228,27 @@ class OnnxRuntimeBackend:
 
     def detect(self, image: Image, region: Region) -> Keypoints:
         """See `Backend.detect`."""
-        tensors = self._run("keypoint_detector", {"frame": self._upload(resample(image, region, self._size))})
+        self.stage_ms.clear()
+        with self._stage("upload"):
+            frame = self._upload(resample(image, region, self._size))
+        with self._stage("detector"):
+            tensors = self._run("keypoint_detector", {"frame": frame})
         jacobians = tensors.get("jacobians")
         return Keypoints(tensors["keypoints"][0], None if jacobians is None else jacobians[0])
 
     def animate(self, reference: PreparedReference, image: Image, region: Region, out: Image) -> None:
         """See `Backend.animate`."""
-        self.animate_keypoints(reference, self.detect(image, region), out)
+        self._animate_detected(reference, self.detect(image, region), out)
 
     def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
         """See `Backend.animate_keypoints`."""
-        self._animate(reference, reference.transfer(keypoints), out)
+        self.stage_ms.clear()
+        self._animate_detected(reference, keypoints, out)
+
+    def _animate_detected(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
+        with self._stage("geometry"):
+            animated = reference.transfer(keypoints)
+        self._animate(reference, animated, out)
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """See `Backend.explain`."""
@@ -240,17 +269,18 @@ class OnnxRuntimeBackend:
     def _animate(self, reference: PreparedReference, animated: Keypoints, out: Image) -> Tensors:
         source = reference.source
         assert isinstance(source, _Source)
-        motion = self._run(
-            "dense_motion",
-            {
-                "source_quarter": source.quarter,
-                **source.inputs,
-                **_keypoint_inputs("kp_driving", animated),
-            },
-        )
+        inputs = {
+            "source_quarter": source.quarter,
+            **source.inputs,
+            **_keypoint_inputs("kp_driving", animated),
+        }
+        with self._stage("dense_motion"):
+            motion = self._run("dense_motion", inputs)
         warp = {name: tensor for name, tensor in motion.items() if name != "mask"}
-        prediction = self._run("generator", {"source_features": source.features, **warp})["prediction"]
-        self._download(prediction, out)
+        with self._stage("generator"):
+            prediction = self._run("generator", {"source_features": source.features, **warp})["prediction"]
+        with self._stage("download"):
+            self._download(prediction, out)
         return motion
 
     def close(self) -> None:

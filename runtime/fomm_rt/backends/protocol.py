@@ -6,6 +6,7 @@ that one on a GPU can take a frame up, carry it through all networks and bring o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from fomm_rt.framing import Image, Region
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.transfer import Transfer
+
+STAGES = ("upload", "detector", "geometry", "dense_motion", "warp", "generator", "download")
+"""Of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, where it is apart from
+the generator; generator; prediction to picture."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,10 @@ class Backend(Protocol):
     @property
     def description(self) -> BackendDescription:
         """Which backend this is and why it was chosen."""
+
+    @property
+    def stage_ms(self) -> Mapping[str, float]:
+        """Milliseconds that the stages of the latest frame took, see STAGES; those that a backend can tell apart."""
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""

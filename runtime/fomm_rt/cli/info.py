@@ -33,12 +33,16 @@ def info(
             f"  frames         {manifest.size}×{manifest.size}, align_corners {manifest.align_corners}",
             f"  keypoints      {manifest.num_kp}, {jacobians}",
         ]
-        for network in manifest.networks.values():
-            lines.append(f"  {network.file:<24} {network.size_bytes / 1e6:8.1f} MB  unaltered")
+        for network in manifest.files:
+            lines.append(f"  {network.file:<26} {network.size_bytes / 1e6:6.1f} MB  unaltered")
             for direction, specs in (("in", network.inputs), ("out", network.outputs)):
                 for spec in specs:
                     shape = "×".join(map(str, spec.shape))
                     lines.append(f"    {direction:<4} {spec.name:<22} {spec.dtype} {shape}")
+        precisions = ", ".join(manifest.precisions)
+        if "int8_psnr_db" in manifest.parity:
+            precisions += f" ({manifest.parity['int8_psnr_db']:.1f} dB from exact)"
+        lines.append(f"  precisions     {precisions}")
         differences = manifest.parity.get("max_abs", {})
         lines.append(
             "  parity         largest difference from PyTorch on a real picture: "

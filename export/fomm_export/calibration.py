@@ -1,0 +1,48 @@
+"""Real frames to calibrate int8 on: the parity picture, moved, and clips that people name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fomm_export.parity import parity_frames
+from fomm_export.quantization import FramePair
+from fomm_rt.framing import Framing, Image, resample
+from fomm_rt.media.video_reader import VideoReader
+
+FRAMES_OF_A_CLIP = 24
+"""Taken of each clip, evenly spread."""
+
+
+def frame_pairs(size: int, clips: Sequence[Path] = ()) -> list[FramePair]:
+    """The parity picture driven by itself, moved; and each clip's first frame driven by frames of the clip.
+
+    Args:
+        size: Side of the frames in pixels.
+        clips: Videos or pictures; the largest centred square of each frame is used.
+
+    Raises:
+        MediaError: A clip cannot be read.
+    """
+    moved = parity_frames(size)
+    pairs = [FramePair(moved[0], frame) for frame in moved]
+    for clip in clips:
+        frames = _spread_frames(clip, size)
+        pairs += [FramePair(frames[0], frame) for frame in frames]
+    return pairs
+
+
+def _spread_frames(clip: Path, size: int) -> list[Image]:
+    """Up to FRAMES_OF_A_CLIP frames, all kept until there are twice as many, then every other, and so on."""
+    frames: list[Image] = []
+    step = 1
+    with VideoReader(clip) as reader:
+        for frame in reader:
+            if frame.index % step:
+                continue
+            frames.append(resample(frame.pixels, Framing().region(*frame.pixels.shape[:2]), size).copy())
+            if len(frames) >= 2 * FRAMES_OF_A_CLIP:
+                frames = frames[::2]
+                step *= 2
+    keep = max(1, len(frames) // FRAMES_OF_A_CLIP)
+    return frames[::keep][:FRAMES_OF_A_CLIP]

@@ -1,0 +1,95 @@
+"""The generator arranged for a CPU: the same numbers, in the operations that take a CPU least time.
+
+The source's features lie a row a pixel, so that the warp fetches rows; wide residual blocks go by Winograd's
+convolution; up blocks and the last convolution go by phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from fomm_export.generator import Generator, resize
+from fomm_export.layers import ResidualBlock, UpBlock
+from fomm_export.phases import PhaseFinal, PhaseUpBlock
+from fomm_export.row_warp import RowWarp, as_rows
+from fomm_export.winograd import TILE, TileOrder, WinogradBottleneck
+
+WIDE = 96
+"""Channels from which Winograd's convolution is the faster one (benchmarks/README.md)."""
+
+
+class CpuGenerator(nn.Module):
+    """Encoder and decoder of a generator for one frame size.
+
+    Args:
+        generator: With its norms folded (`rewrites.fold_norms`) and its up blocks as published.
+        size: Side of the frames in pixels.
+        winograd: Whether residual blocks go by Winograd's convolution; by default where it is the faster one.
+    """
+
+    def __init__(self, generator: Generator, size: int, winograd: bool | None = None) -> None:
+        super().__init__()
+        self.encode: Callable[[Tensor], Tensor] = generator.encode
+        self.encoder = nn.ModuleList([generator.first, *generator.down_blocks])
+        self.side = size >> len(generator.down_blocks)
+        blocks = [block for block in generator.bottleneck if isinstance(block, ResidualBlock)]
+        fits = bool(blocks) and self.side % TILE == 0
+        if winograd is None:
+            winograd = fits and blocks[0].conv1.in_channels >= WIDE
+        self.warp = RowWarp(self.side, self.side, generator.align_corners)
+        self.tile_order: TileOrder | None = None
+        self.bottleneck: nn.Module = generator.bottleneck
+        if winograd and fits:
+            self.tile_order = TileOrder(self.side)
+            self.bottleneck = WinogradBottleneck(blocks, self.tile_order)
+        ups = []
+        for block in generator.up_blocks:
+            assert isinstance(block, UpBlock)
+            ups.append(PhaseUpBlock(block.conv))
+        self.up_blocks = nn.ModuleList(ups[:-1])
+        self.last_up_block = ups[-1]
+        self.final = PhaseFinal(generator.final)
+
+    def encode_rows(self, source_image: Tensor) -> Tensor:
+        """(N, 3, S, S) in [0, 1] -> features (N, H·W + 1, C), a row a pixel and one of zeros."""
+        return as_rows(self.encode(source_image))
+
+    def forward(self, rows: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
+        """Warps, masks and decodes.
+
+        Args:
+            rows: (N, H·W + 1, C).
+            deformation: (N, h, w, 2), resized to H×W when sizes differ.
+            occlusion_map: (N, 1, h, w), resized to H×W when sizes differ, or None.
+
+        Returns:
+            Prediction (N, 3, S, S) in [0, 1].
+        """
+        n = rows.shape[0]
+        size = (self.side, self.side)
+        if deformation.shape[1:3] != size:
+            deformation = resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        if occlusion_map is not None and occlusion_map.shape[2:4] != size:
+            occlusion_map = resize(occlusion_map, size)
+        points = deformation.flatten(1, 2)  # (N, H·W, 2)
+        factor = None if occlusion_map is None else occlusion_map.flatten(1)  # (N, H·W)
+        if self.tile_order is None:
+            out = self.warp(rows, points, factor).unflatten(0, (n, -1)).transpose(1, 2)
+            out = self.bottleneck(out.unflatten(2, size))
+        else:
+            out = self._bottleneck_in_tiles(self.tile_order, rows, points, factor)
+        for block in self.up_blocks:
+            out = block(out)
+        picture: Tensor = self.final(self.last_up_block.phases(out))
+        return picture
+
+    def _bottleneck_in_tiles(self, order: TileOrder, rows: Tensor, points: Tensor, factor: Tensor | None) -> Tensor:
+        n = rows.shape[0]
+        # The tile's order within each picture, so that the warp's results lie as the convolutions want them.
+        points = points.index_select(1, order.pixel_of_row)
+        factor = None if factor is None else factor.index_select(1, order.pixel_of_row)
+        warped = self.warp(rows, points, factor)
+        warped = warped.unflatten(0, (n, TILE**2, order.tiles)).transpose(0, 1).flatten(0, 2)
+        return order.to_picture(self.bottleneck(warped, n), n)

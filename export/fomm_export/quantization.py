@@ -1,0 +1,140 @@
+"""The generator's convolutions in int8, for a CPU, by ONNX Runtime's own tools.
+
+The warp, norms and additions stay float32, and so do keypoints and dense motion: an error there moves the picture.
+Weights are quantized a scale a channel, activations a scale a tensor, found on real frames that pass through the
+networks. Fast where the processor has instructions for it (VNNI, or Arm's dot products); without them slower, and on
+x86 sums may saturate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from fomm_export.cpu_generator import CpuGenerator
+from fomm_export.networks import Networks
+from fomm_export.onnx_export import export_onnx
+from fomm_export.onnx_graphs import cpu_generator_graph
+from fomm_export.parity import frame_tensor
+from fomm_export.rewrites import fold_norms
+from fomm_rt.errors import ParityError
+from fomm_rt.framing import Image
+
+Tensors = dict[str, NDArray[np.float32]]
+
+SMALLEST_PSNR = 35.0
+"""Decibels that the int8 prediction has to keep to the exact one, on every frame that it is checked on."""
+
+
+@dataclass(frozen=True, eq=False)
+class FramePair:
+    """A source and a frame that drives it, each (size, size, 3) uint8."""
+
+    source: Image
+    driving: Image
+
+
+def quantize_generator(networks: Networks, pairs: Sequence[FramePair], path: Path) -> tuple[onnx.ModelProto, float]:
+    """Writes the generator in int8; it takes `source_features` as that of the variant "cpu" does.
+
+    Args:
+        networks: As built from the checkpoint, not rewritten.
+        pairs: Real frames, at least two: every other one finds the scales, the rest check the result.
+        path: The ONNX file to write.
+
+    Returns:
+        The model as written, and the least PSNR in decibels of its predictions against the exact ones.
+
+    Raises:
+        ParityError: That is below SMALLEST_PSNR.
+    """
+    # Winograd's transforms want more than 8 bits, and int8 convolutions are the faster ones anyway.
+    generator = CpuGenerator(fold_norms(networks.generator), networks.size, winograd=False)
+    with tempfile.TemporaryDirectory(prefix="fomm-rt-") as folder, _quiet():
+        exact = Path(folder) / "generator.onnx"
+        model = export_onnx(cpu_generator_graph(networks, generator), exact)
+        quantize_static(
+            exact,
+            path,
+            _Frames(inputs for inputs, _ in _animated(networks, generator, pairs[::2])),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=_final_convolutions(model),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    psnr = min(
+        _psnr(session.run(["prediction"], inputs)[0], prediction)
+        for inputs, prediction in _animated(networks, generator, pairs[1::2])
+    )
+    if not psnr >= SMALLEST_PSNR:
+        raise ParityError(
+            f"the int8 predictions are {psnr:.1f} dB from the exact ones on the worst of {len(pairs[1::2])} frames; at "
+            f"least {SMALLEST_PSNR:.0f} dB are expected, so nothing was kept. Calibrate on a clip like those that will "
+            "be animated (--calibrate), or export without --int8"
+        )
+    return onnx.load(path), psnr
+
+
+def _animated(
+    networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]
+) -> Iterator[tuple[Tensors, NDArray[np.float32]]]:
+    """What the generator is given for each pair, absolute motion, by its input names, and the exact prediction."""
+    with torch.inference_mode():
+        for pair in pairs:
+            source, driving = frame_tensor(pair.source), frame_tensor(pair.driving)
+            kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(driving)
+            motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
+            rows = generator.encode_rows(source)
+            tensors = {
+                "source_features": rows,
+                "deformation": motion.deformation,
+                "occlusion_map": motion.occlusion_map,
+            }
+            inputs = {name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None}
+            yield inputs, generator(rows, motion.deformation, motion.occlusion_map).numpy()
+
+
+def _psnr(prediction: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
+    """Of two pictures in [0, 1], in decibels; infinite when equal."""
+    error = float(np.square(prediction - exact, dtype=np.float64).mean())
+    return float("inf") if error == 0 else -10 * math.log10(error)
+
+
+class _Frames(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, inputs: Iterator[Tensors]) -> None:
+        self._inputs = inputs
+
+    def get_next(self) -> Tensors | None:
+        return next(self._inputs, None)
+
+
+def _final_convolutions(model: onnx.ModelProto) -> list[str]:
+    """Names of the two that the last layer is (`heads.SplitHeads`): what they lose is seen at once."""
+    return [str(node.name) for node in model.graph.node if node.op_type == "Conv"][-2:]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps advice about preprocessing, which is for other graphs, off the terminal."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,105 @@
+"""int8 graphs: near the exact ones, calibrated on real frames, refused when they are not near."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from clips import write_clip
+from fomm_export import calibration, quantization
+from fomm_export.calibration import FRAMES_OF_A_CLIP, frame_pairs
+from fomm_export.export_model import export_networks
+from fomm_export.parity import MOVES
+from fomm_export.quantization import FramePair
+from fomm_rt.animator import Animator
+from fomm_rt.errors import MediaError, ModelError, ParityError
+from fomm_rt.model_folder import CPU_INT8, ModelFolder, Weights
+from golden_files import Golden
+
+GOLDEN = Golden("small_aligned")
+WEIGHTS = Weights("stand-in", "test", None, None)
+PAIRS = [FramePair(GOLDEN.source, frame) for frame in (*GOLDEN.driving, GOLDEN.source)]
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    output = tmp_path_factory.mktemp("int8") / "model"
+    return export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None, PAIRS)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(-10 * np.log10(np.square((a.astype(float) - b) / 255).mean()))
+
+
+def test_folder(model: ModelFolder) -> None:
+    manifest = model.manifest
+    assert manifest.precisions == ("fp32", "int8")
+    assert list(manifest.variants[CPU_INT8]) == ["generator"]
+    assert manifest.parity["int8_psnr_db"] >= quantization.SMALLEST_PSNR
+    graph = onnx.load(model.network_path("generator", (CPU_INT8,))).graph
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    weights = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    quantized = [node for node in convolutions if node.input[1] in weights]
+    # All but the two of the last layer, each with its weights in 8 bits and a scale a channel.
+    assert len(quantized) == len(convolutions) - 2
+    assert not set(convolutions[-1].input) & set(weights)
+    for node in quantized:
+        assert initializers[weights[node.input[1]]].data_type == onnx.TensorProto.INT8
+
+
+def test_animates_nearly_the_same(model: ModelFolder) -> None:
+    results = {}
+    for precision in ("fp32", "int8"):
+        with Animator.load(model.path, "onnxruntime-cpu", precision=precision) as animator:
+            animator.set_source(GOLDEN.source)
+            results[precision] = [animator.animate(frame) for frame in GOLDEN.driving]
+            keypoints = animator.keypoints(GOLDEN.driving[1])
+            results[precision].append(keypoints.value)
+    *exact, kp_exact = results["fp32"]
+    *quick, kp_quick = results["int8"]
+    assert np.array_equal(kp_exact, kp_quick)
+    assert not all(np.array_equal(a, b) for a, b in zip(exact, quick, strict=True))
+    assert min(psnr(a, b) for a, b in zip(exact, quick, strict=True)) >= 30
+
+
+def test_a_model_without(small_model: Path) -> None:
+    with pytest.raises(ModelError, match="has no int8 graphs, only fp32; export it again with --int8"):
+        Animator.load(small_model, precision="int8")
+
+
+def test_too_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantization, "SMALLEST_PSNR", 99.0)
+    with pytest.raises(ParityError, match=r"the int8 predictions are \d+\.\d dB from the exact ones"):
+        export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", lambda _: None, PAIRS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_of_the_picture() -> None:
+    pairs = frame_pairs(64)
+    assert len(pairs) == len(MOVES)
+    assert all(frame.shape == (64, 64, 3) for pair in pairs for frame in asdict(pair).values())
+    assert np.array_equal(pairs[0].source, pairs[0].driving)
+
+
+@pytest.mark.parametrize("frames", [1, FRAMES_OF_A_CLIP, FRAMES_OF_A_CLIP + 1, 5 * FRAMES_OF_A_CLIP])
+def test_frames_of_a_clip(tmp_path: Path, frames: int) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=frames)
+    pairs = frame_pairs(64, [clip])[len(MOVES) :]
+    assert min(frames, FRAMES_OF_A_CLIP / 2) <= len(pairs) <= FRAMES_OF_A_CLIP
+    assert all(np.array_equal(pair.source, pairs[0].driving) for pair in pairs)
+    # Brightness tells a frame's number.
+    levels = [int(pair.driving[32, 48].mean()) for pair in pairs]
+    assert len(set(levels)) > len(pairs) // 4
+
+
+def test_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"nothing")
+    with pytest.raises(MediaError):
+        calibration.frame_pairs(64, [tmp_path / "clip.mp4"])
