@@ -17,7 +17,9 @@ from fomm_export.export_model import export_networks
 from fomm_export.parity import MOVES
 from fomm_export.quantization import FramePair
 from fomm_rt.animator import Animator
+from fomm_rt.backends import onnx_runtime
 from fomm_rt.errors import MediaError, ModelError, ParityError
+from fomm_rt.framing import Image
 from fomm_rt.model_folder import CPU_INT8, ModelFolder, Weights
 from golden_files import Golden
 
@@ -55,18 +57,35 @@ def test_folder(model: ModelFolder) -> None:
 
 
 def test_animates_nearly_the_same(model: ModelFolder) -> None:
-    results = {}
-    for precision in ("fp32", "int8"):
+    def animated(precision: str) -> tuple[list[Image], np.ndarray]:
         with Animator.load(model.path, "onnxruntime-cpu", precision=precision) as animator:
             animator.set_source(GOLDEN.source)
-            results[precision] = [animator.animate(frame) for frame in GOLDEN.driving]
-            keypoints = animator.keypoints(GOLDEN.driving[1])
-            results[precision].append(keypoints.value)
-    *exact, kp_exact = results["fp32"]
-    *quick, kp_quick = results["int8"]
+            return [animator.animate(frame) for frame in GOLDEN.driving], animator.keypoints(GOLDEN.driving[1]).value
+
+    (exact, kp_exact), (quick, kp_quick) = animated("fp32"), animated("int8")
     assert np.array_equal(kp_exact, kp_quick)
     assert not all(np.array_equal(a, b) for a, b in zip(exact, quick, strict=True))
     assert min(psnr(a, b) for a, b in zip(exact, quick, strict=True)) >= 30
+
+
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [("fpu avx2 avx512f", True), ("fpu avx2 avx512_vnni", False), ("fpu avx2 avx_vnni", False), (None, False)],
+)
+def test_a_processor_without_the_instructions(
+    model: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    flags: str | None,
+    warned: bool,
+) -> None:
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(onnx_runtime, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    Animator.load(model.path, precision="int8").close()
+    assert ("no VNNI" in caplog.text) is warned
 
 
 def test_a_model_without(small_model: Path) -> None:

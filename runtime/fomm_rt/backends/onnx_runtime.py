@@ -6,7 +6,9 @@ start is tested without it; which operators it leaves to the CPU is not known.
 
 from __future__ import annotations
 
+import logging
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, NDArray[np.float32]]
 
+_log = logging.getLogger("fomm_rt")
+
 VARIANTS = {
     ("onnxruntime-cuda", "fp32"): (),
     ("onnxruntime-cpu", "fp32"): (CPU,),
@@ -44,6 +48,8 @@ PROVIDERS = {"onnxruntime-cuda": "CUDAExecutionProvider", "onnxruntime-cpu": "CP
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Microseconds of CPU time per period that a container's processes may use (Linux control groups, version 2)."""
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 PROBE = "probe.onnx"
 """A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.probe_network` makes it."""
@@ -132,6 +138,17 @@ def _check_tensors(
             )
 
 
+def _lacks_int8_instructions() -> bool:
+    """Whether this is an x86 processor without VNNI, as far as Linux tells."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    try:
+        flags = CPU_INFO.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "flags" in flags and "avx512_vnni" not in flags and "avx_vnni" not in flags
+
+
 def _allowed_cores() -> int | None:
     """How many cores this process may use where that is fewer than the machine has; ONNX Runtime sees them all."""
     cores = os.cpu_count() or 1
@@ -171,6 +188,11 @@ class OnnxRuntimeBackend:
         self, name: str, model: ModelFolder, reason: str, threads: int | None = None, precision: str = "fp32"
     ) -> None:
         variants = VARIANTS[name, precision]
+        if precision == "int8" and _lacks_int8_instructions():
+            _log.warning(
+                "this processor has no VNNI instructions: int8 is hardly faster than fp32, and sums may "
+                "saturate, which spoils pictures; compare with --precision fp32"
+            )
         self._sessions = {n: _open_session(name, model.network_path(n, variants), threads) for n in NETWORKS}
         for network, session in self._sessions.items():
             _check_tensors(model, network, variants, session)
