@@ -26,7 +26,8 @@ class CpuGenerator(nn.Module):
     Args:
         generator: With its norms folded (`rewrites.fold_norms`) and its up blocks as published.
         size: Side of the frames in pixels.
-        winograd: Whether residual blocks go by Winograd's convolution; by default where it is the faster one.
+        winograd: Whether residual blocks go by Winograd's convolution, where tiles fit their side; by default where it
+            is the faster one.
     """
 
     def __init__(self, generator: Generator, size: int, winograd: bool | None = None) -> None:
@@ -35,7 +36,7 @@ class CpuGenerator(nn.Module):
         self.encoder = nn.ModuleList([generator.first, *generator.down_blocks])
         self.side = size >> len(generator.down_blocks)
         blocks = [block for block in generator.bottleneck if isinstance(block, ResidualBlock)]
-        fits = bool(blocks) and self.side % TILE == 0
+        fits = self.side % TILE == 0
         if winograd is None:
             winograd = fits and blocks[0].conv1.in_channels >= WIDE
         self.warp = RowWarp(self.side, self.side, generator.align_corners)
@@ -47,6 +48,7 @@ class CpuGenerator(nn.Module):
         ups = []
         for block in generator.up_blocks:
             assert isinstance(block, UpBlock)
+            assert isinstance(block.norm, nn.Identity)
             ups.append(PhaseUpBlock(block.conv))
         self.up_blocks = nn.ModuleList(ups[:-1])
         self.last_up_block = ups[-1]

@@ -38,7 +38,7 @@ class SplitHeads(nn.Module):
     as many more outputs as the kernel has rows. Rows of zeros are left out.
 
     Args:
-        convolutions: Of one kernel size, odd, and padding.
+        convolutions: Of one kernel size and padding.
     """
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:

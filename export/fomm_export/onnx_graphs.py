@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from fomm_export import affine_motion
 from fomm_export.cpu_generator import CpuGenerator
-from fomm_export.dense_motion import DenseMotion
 from fomm_export.heads import MergedHeads, SplitHeads
 from fomm_export.keypoint_detector import Keypoints
 from fomm_export.networks import Networks
@@ -157,15 +156,10 @@ class _DenseMotionGraph(nn.Module):
         mask_logits, *rest = self.heads(hourglass_output)
         occlusion_logits = rest[0] if rest else None
         mask = mask_logits.softmax(dim=1)
-        motion = DenseMotion(
+        return _present(
             affine_motion.blend(maps, mask, grid),
             mask,
             None if occlusion_logits is None else occlusion_logits.sigmoid(),
-        )
-        return _present(
-            motion.deformation,
-            motion.mask,
-            motion.occlusion_map,
             hourglass_input,
             hourglass_output,
             mask_logits,

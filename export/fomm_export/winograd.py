@@ -166,6 +166,7 @@ class WinogradBottleneck(nn.Module):
             scale, shift = _scale_and_shift(block.norm1)
             scales.append(scale)
             shifts.append(shift + scale * behind)
+            assert isinstance(block.norm2, nn.Identity)
             assert block.conv1.bias is not None
             assert block.conv2.bias is not None
             biases.append(block.conv1.bias.detach())

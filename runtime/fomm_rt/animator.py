@@ -177,7 +177,7 @@ class Animator:
     def stage_ms(self) -> dict[str, float]:
         """Milliseconds that the stages of the latest frame took, by the names of `backends.protocol.STAGES`.
 
-        Stages that the backend cannot tell apart are missing.
+        Stages that the frame did not need or the backend cannot tell apart are missing.
         """
         return dict(self._backend.stage_ms)
 
@@ -212,7 +212,9 @@ class Animator:
         self._check_open()
         check_image(image)
         region = (framing or self._source_framing).region(*image.shape[:2])
-        return Source(self._backend.prepare_source(image, region), self._backend)
+        source = Source(self._backend.prepare_source(image, region), self._backend)
+        self._backend.stage_ms.clear()  # those of a source are of no frame
+        return source
 
     def set_source(self, source: Image | Source) -> None:
         """Sets the picture to animate, (H, W, 3) uint8 RGB of any size, or a prepared one; the reference stays.
@@ -274,6 +276,7 @@ class Animator:
         """
         source = self._current_source()
         out = self._check_out(out)
+        self._backend.stage_ms.clear()
         if isinstance(frame, Keypoints):
             self._check_keypoints(frame)
             self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
@@ -290,6 +293,7 @@ class Animator:
     def explain(self, frame: Image | Keypoints) -> Explanation:
         """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
         source = self._current_source()
+        self._backend.stage_ms.clear()
         keypoints = self._as_keypoints(frame)
         return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
 

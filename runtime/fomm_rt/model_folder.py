@@ -137,8 +137,8 @@ class Manifest:
 
     def network(self, network: str, variants: Sequence[str] = ()) -> NetworkFile:
         """One of NETWORKS in the first of these variants that has it, or as it runs everywhere."""
-        found = [self.variants[name][network] for name in variants if network in self.variants.get(name, {})]
-        return found[0] if found else self.networks[network]
+        found = (self.variants[name][network] for name in variants if network in self.variants.get(name, {}))
+        return next(found, self.networks[network])
 
     def to_json(self) -> str:
         """The text of model.json."""
@@ -232,6 +232,10 @@ def _parse_manifest(document: Mapping[str, Any]) -> Manifest:
         for variant, entries in document.get("variants", {}).items()
         if variant in VARIANTS
     }
+    for entries in variants.values():
+        for network, entry in entries.items():
+            if _names(entry) != _names(networks[network]):
+                raise ValueError(f"{entry.file} takes or gives other tensors than {networks[network].file}")
     manifest = Manifest(
         name=str(document["name"]),
         weights=Weights(**document["weights"]),
@@ -262,6 +266,10 @@ def _parse_network(entry: Mapping[str, Any]) -> NetworkFile:
         outputs=_parse_tensors(entry["outputs"]),
         cut_tensors=tuple(entry["cut_tensors"]),
     )
+
+
+def _names(network: NetworkFile) -> tuple[set[str], set[str]]:
+    return {spec.name for spec in network.inputs}, {spec.name for spec in network.outputs}
 
 
 def _parse_tensors(entries: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:

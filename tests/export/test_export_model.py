@@ -60,7 +60,9 @@ def test_checkpoint_to_folder(tmp_path: Path, checkpoint: Path, config: str) -> 
         assert 0 <= manifest.parity["max_abs"][name] <= tolerance
     assert set(manifest.parity["max_abs"]) == set(TOLERANCES)
     assert manifest.parity["prediction_levels"] <= 1
-    assert sorted(p.name for p in folder.path.iterdir()) == sorted([*(f"{n}.onnx" for n in NETWORKS), "model.json"])
+    arranged = ["generator.cpu.onnx", "source_encoder.cpu.onnx"]
+    files = [*(f"{n}.onnx" for n in NETWORKS), *arranged, "model.json"]
+    assert sorted(p.name for p in folder.path.iterdir()) == sorted(files)
     assert [p.name for p in folder.path.parent.iterdir()] == ["own"]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import onnxruntime
@@ -16,9 +17,9 @@ import pytest
 from fomm_rt import Animator, FommError, Framing, Keypoints, nvidia_driver
 from fomm_rt.backends import BACKENDS, REGISTRY
 from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
-from fomm_rt.backends.protocol import Backend
+from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError, ImageError, ModelError, MotionError, StateError
-from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.model_folder import CPU, CPU_INT8, NETWORKS, ModelFolder, open_model_folder, sha256_of
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -121,7 +122,8 @@ class CountingBackend:
         self.calls: Counter[str] = Counter()
 
     def __getattr__(self, name: str) -> object:
-        self.calls[name] += 1
+        if name != "stage_ms":  # no work
+            self.calls[name] += 1
         return getattr(self._backend, name)
 
 
@@ -484,14 +486,198 @@ def test_paths_that_are_no_model(tmp_path: Path) -> None:
 
 
 def test_a_network_that_onnx_runtime_cannot_read(copied_model: Path) -> None:
-    generator = copied_model / "generator.onnx"
-    text = (copied_model / "model.json").read_text()
-    before = open_model_folder(copied_model).manifest.networks["generator"].sha256
-    generator.write_bytes(bytes(generator.stat().st_size))
-    import hashlib
+    detector = copied_model / "keypoint_detector.onnx"
+    detector.write_bytes(bytes(detector.stat().st_size))
+    edit_manifest(
+        copied_model, lambda document: document["networks"]["keypoint_detector"].update(sha256=sha256_of(detector))
+    )
+    with pytest.raises(BackendError, match=r"keypoint_detector.onnx: ONNX Runtime cannot load"):
+        Animator.load(copied_model)
 
-    (copied_model / "model.json").write_text(text.replace(before, hashlib.sha256(generator.read_bytes()).hexdigest()))
-    with pytest.raises(BackendError, match=r"generator.onnx: ONNX Runtime cannot load"):
+
+def edit_manifest(model: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads((model / "model.json").read_text())
+    change(document)
+    (model / "model.json").write_text(json.dumps(document))
+
+
+def add_int8(model: Path) -> None:
+    """Has the folder say that a copy of its generator is one in int8."""
+
+    def change(document: dict[str, Any]) -> None:
+        entry = dict(document["variants"][CPU]["generator"], file="generator.cpu-int8.onnx")
+        shutil.copy(model / "generator.cpu.onnx", model / entry["file"])
+        document["variants"][CPU_INT8] = {"generator": entry}
+
+    edit_manifest(model, change)
+
+
+def test_variants(copied_model: Path) -> None:
+    folder = open_model_folder(copied_model)
+    manifest = folder.manifest
+    assert manifest.precisions == ("fp32",)
+    add_int8(copied_model)
+    with_int8 = open_model_folder(copied_model).manifest
+    assert with_int8.precisions == ("fp32", "int8")
+    for network in NETWORKS:
+        assert manifest.network(network) is manifest.networks[network]
+        assert manifest.network(network, (CPU_INT8,)) is manifest.networks[network]
+        in_order = (CPU_INT8, CPU)
+        expected = manifest.variants[CPU].get(network, manifest.networks[network])
+        assert manifest.network(network, (CPU,)) is manifest.network(network, in_order) is expected
+        assert folder.network_path(network, in_order) == copied_model / expected.file
+        assert with_int8.network(network, in_order) == with_int8.variants[CPU_INT8].get(network, expected)
+    assert with_int8.network("generator", (CPU, CPU_INT8)).file == "generator.cpu.onnx"
+    names = [file.file for file in with_int8.files]
+    assert len(names) == len(set(names))
+    assert {*names, "model.json"} == {path.name for path in copied_model.iterdir()}
+
+
+def test_a_folder_from_before_there_were_variants(copied_model: Path, animator: Animator) -> None:
+    edit_manifest(copied_model, lambda document: document.pop("variants"))
+    for file in copied_model.glob(f"*.{CPU}.onnx"):
+        file.unlink()
+    folder = open_model_folder(copied_model)
+    assert folder.manifest.variants == {}
+    assert [file.file for file in folder.manifest.files] == [f"{network}.onnx" for network in NETWORKS]
+    with Animator.load(copied_model) as older:
+        older.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            assert np.abs(older.animate(frame).astype(int) - animator.animate(frame)).max() <= 1
+
+
+def test_variants_and_networks_of_later_versions_are_ignored(copied_model: Path) -> None:
+    before = open_model_folder(copied_model)
+
+    def change(document: dict[str, Any]) -> None:
+        document["variants"]["cpu-int4"] = {"generator": {"file": "no such file", "written": "otherwise"}}
+        document["variants"][CPU]["discriminator"] = {"file": "no such file"}
+
+    edit_manifest(copied_model, change)
+    assert open_model_folder(copied_model) == before
+
+
+@pytest.mark.parametrize("variants", [[], {CPU: []}, {CPU: {"generator": None}}, {CPU: {"generator": {}}}])
+def test_variants_that_are_none(copied_model: Path, variants: object) -> None:
+    edit_manifest(copied_model, lambda document: document.update(variants=variants))
+    with pytest.raises(ModelError, match=r"a field is missing or wrong"):
+        open_model_folder(copied_model)
+
+
+def test_missing_and_altered_variants(copied_model: Path) -> None:
+    """Refused by name, whichever backend would run."""
+    encoder = copied_model / "source_encoder.cpu.onnx"
+    content = encoder.read_bytes()
+    encoder.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: its SHA-256"):
+        open_model_folder(copied_model)
+    encoder.write_bytes(content + b"0")
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: expected \d+ bytes"):
+        open_model_folder(copied_model)
+    encoder.unlink()
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx is missing"):
+        open_model_folder(copied_model)
+
+
+def test_a_variant_that_leaves_the_folder(copied_model: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["variants"][CPU]["generator"]["file"] = "../generator.cpu.onnx"
+
+    edit_manifest(copied_model, change)
+    with pytest.raises(ModelError, match=r"'../generator.cpu.onnx' leaves the folder"):
+        open_model_folder(copied_model)
+
+
+def test_the_manifest_has_to_tell_what_a_variant_takes(copied_model: Path) -> None:
+    """The generator for CPUs takes features a row a pixel; with the other encoder's it would be fed nonsense."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["variants"][CPU]["generator"]["inputs"] = document["networks"]["generator"]["inputs"]
+
+    edit_manifest(copied_model, change)
+    with pytest.raises(ModelError, match=r"generator.cpu.onnx: takes or gives other tensors than model.json says"):
+        Animator.load(copied_model, backend="onnxruntime-cpu")
+
+
+def test_precision(copied_model: Path) -> None:
+    for backend in ("auto", "onnxruntime-cpu"):
+        with pytest.raises(ModelError, match=r"copy: has no int8 graphs, only fp32; export it again with --int8"):
+            Animator.load(copied_model, backend=backend, precision="int8")
+    add_int8(copied_model)
+    with pytest.raises(BackendError, match="expected a precision among fp32, int8; got 'fp16'"):
+        Animator.load(copied_model, precision="fp16")
+    with pytest.raises(BackendError, match="onnxruntime-cuda is not available: it runs fp32, not int8"):
+        Animator.load(copied_model, backend="onnxruntime-cuda", precision="int8")
+    with Animator.load(copied_model, precision="int8") as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert "not onnxruntime-cuda: it runs fp32, not int8" in animator.backend.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "generator"),
+    [
+        ("onnxruntime-cpu", "fp32", "generator.cpu.onnx"),
+        ("onnxruntime-cpu", "int8", "generator.cpu-int8.onnx"),
+        ("onnxruntime-cuda", "fp32", "generator.onnx"),
+    ],
+)
+def test_every_backend_runs_the_graphs_meant_for_it(
+    copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: str, generator: str
+) -> None:
+    add_int8(copied_model)
+    session, opened = onnxruntime.InferenceSession, []
+
+    class Session:
+        def __init__(self, path: str, options: object, providers: list[tuple[str, object]]) -> None:
+            opened.append(Path(path).name)
+            self.provider = providers[0][0]
+            self.session = session(path, options, providers=["CPUExecutionProvider"])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.session, name)
+
+        def get_providers(self) -> list[str]:
+            return [self.provider]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    OnnxRuntimeBackend(name, open_model_folder(copied_model), "test", precision=precision)
+    encoder = "source_encoder.onnx" if name == "onnxruntime-cuda" else "source_encoder.cpu.onnx"
+    assert opened == ["keypoint_detector.onnx", encoder, "dense_motion.onnx", generator]
+
+
+def test_how_long_stages_took(animator: Animator) -> None:
+    animator.set_source(GOLDEN.source)
+    assert animator.stage_ms == {}
+    for frame in GOLDEN.driving[:2]:  # the first is the reference, too
+        animator.animate(frame)
+        of_frame = animator.stage_ms
+        assert set(of_frame) == set(STAGES) - {"warp"}
+    animator.animate(animator.keypoints(GOLDEN.driving[1]))
+    of_keypoints = animator.stage_ms
+    assert set(of_keypoints) == set(STAGES) - {"upload", "detector", "warp"}
+    assert all(ms >= 0 for ms in (*of_frame.values(), *of_keypoints.values()))
+    of_keypoints.clear()
+    assert animator.stage_ms
+    animator.explain(animator.keypoints(GOLDEN.driving[1]))
+    assert set(animator.stage_ms) == {"dense_motion", "generator", "download"}
+
+
+def test_features_of_another_shape(copied_model: Path) -> None:
+    """As in a folder of which only the generator is arranged for a CPU."""
+    path = copied_model / "model.json"
+    document = json.loads(path.read_text())
+    del document["variants"]["cpu"]["source_encoder"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=r"encoder\.onnx gives source_features of shape .* generator\.cpu\.onnx"):
+        Animator.load(copied_model, "onnxruntime-cpu")
+
+
+def test_a_variant_with_other_tensors(copied_model: Path) -> None:
+    path = copied_model / "model.json"
+    document = json.loads(path.read_text())
+    document["variants"]["cpu"]["generator"]["inputs"][0]["name"] = "features"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=r"generator\.cpu\.onnx takes or gives other tensors than generator\.onnx"):
         Animator.load(copied_model)
 
 

@@ -9,17 +9,30 @@ import onnxruntime
 import pytest
 
 from fomm_rt.animator import Animator
-from fomm_rt.model_folder import NETWORKS, ModelFolder
+from fomm_rt.model_folder import CPU, NETWORKS, ModelFolder
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
 
 PREDICTION = 5e-4
+ARRANGEMENTS = [(), (CPU,)]
 ModelOf = Callable[[str], ModelFolder]
 
 
+def open_sessions(folder: ModelFolder, variants: tuple[str, ...]) -> dict[str, onnxruntime.InferenceSession]:
+    return {n: onnxruntime.InferenceSession(str(folder.network_path(n, variants))) for n in NETWORKS}
+
+
+def test_every_model_is_arranged_for_a_cpu(golden_model: ModelOf) -> None:
+    """Or else both arrangements below would be one."""
+    folder = golden_model("small")
+    arranged = {n for n in NETWORKS if folder.network_path(n, (CPU,)) != folder.network_path(n)}
+    assert arranged == {"source_encoder", "generator"}
+
+
+@pytest.mark.parametrize("variants", ARRANGEMENTS)
 @pytest.mark.parametrize("name", [*SMALL, *VOX])
-def test_networks(golden_model: ModelOf, name: str) -> None:
-    golden, folder = Golden(name), golden_model(name)
-    sessions = {n: onnxruntime.InferenceSession(str(folder.network_path(n))) for n in NETWORKS}
+def test_networks(golden_model: ModelOf, name: str, variants: tuple[str, ...]) -> None:
+    golden = Golden(name)
+    sessions = open_sessions(golden_model(name), variants)
     source = as_tensor(golden.source).numpy()
     features, quarter = sessions["source_encoder"].run(None, {"source_image": source})
     for i, frame in enumerate(golden.driving):
@@ -66,10 +79,11 @@ def test_animator(golden_model: ModelOf, name: str, mode: str) -> None:
                     assert max_abs(explanation.occlusion_map[None], golden.arrays["occlusion_map"]) <= PREDICTION
 
 
-def test_batch(golden_model: ModelOf) -> None:
+@pytest.mark.parametrize("variants", ARRANGEMENTS)
+def test_batch(golden_model: ModelOf, variants: tuple[str, ...]) -> None:
     """The free batch dimension is real: three frames at once give what they give one by one."""
-    golden, folder = Golden("small_aligned"), golden_model("small_aligned")
-    sessions = {n: onnxruntime.InferenceSession(str(folder.network_path(n))) for n in NETWORKS}
+    golden = Golden("small_aligned")
+    sessions = open_sessions(golden_model("small_aligned"), variants)
     frames = np.concatenate([as_tensor(frame).numpy() for frame in golden.driving])
 
     def run(frames: np.ndarray) -> np.ndarray:

@@ -138,6 +138,18 @@ def _check_tensors(
             )
 
 
+def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
+    """Makes sure that the generator takes features as the encoder gives them; variants shape them differently."""
+    encoder, generator = (model.manifest.network(name, variants) for name in ("source_encoder", "generator"))
+    given = next(spec.shape for spec in encoder.outputs if spec.name == "source_features")
+    taken = next(spec.shape for spec in generator.inputs if spec.name == "source_features")
+    if given != taken:
+        raise ModelError(
+            f"{model.path}: {encoder.file} gives source_features of shape {given}, {generator.file} takes {taken}; "
+            "export the model again"
+        )
+
+
 def _lacks_int8_instructions() -> bool:
     """Whether this is an x86 processor without VNNI, as far as Linux tells."""
     if platform.machine() not in ("x86_64", "AMD64"):
@@ -196,6 +208,7 @@ class OnnxRuntimeBackend:
         self._sessions = {n: _open_session(name, model.network_path(n, variants), threads) for n in NETWORKS}
         for network, session in self._sessions.items():
             _check_tensors(model, network, variants, session)
+        _check_features(model, variants)
         self.stage_ms: dict[str, float] = {}
         self._outputs = {n: [spec.name for spec in model.manifest.networks[n].outputs] for n in NETWORKS}
         size = model.manifest.size
@@ -229,7 +242,7 @@ class OnnxRuntimeBackend:
     def _stage(self, name: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        self.stage_ms[name] = self.stage_ms.get(name, 0.0) + (perf_counter() - start) * 1e3
+        self.stage_ms[name] = (perf_counter() - start) * 1e3
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """See `Backend.prepare_source`."""
@@ -250,7 +263,6 @@ class OnnxRuntimeBackend:
 
     def detect(self, image: Image, region: Region) -> Keypoints:
         """See `Backend.detect`."""
-        self.stage_ms.clear()
         with self._stage("upload"):
             frame = self._upload(resample(image, region, self._size))
         with self._stage("detector"):
@@ -260,14 +272,10 @@ class OnnxRuntimeBackend:
 
     def animate(self, reference: PreparedReference, image: Image, region: Region, out: Image) -> None:
         """See `Backend.animate`."""
-        self._animate_detected(reference, self.detect(image, region), out)
+        self.animate_keypoints(reference, self.detect(image, region), out)
 
     def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
         """See `Backend.animate_keypoints`."""
-        self.stage_ms.clear()
-        self._animate_detected(reference, keypoints, out)
-
-    def _animate_detected(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
         with self._stage("geometry"):
             animated = reference.transfer(keypoints)
         self._animate(reference, animated, out)

@@ -6,7 +6,6 @@ that one on a GPU can take a frame up, carry it through all networks and bring o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,8 +87,11 @@ class Backend(Protocol):
         """Which backend this is and why it was chosen."""
 
     @property
-    def stage_ms(self) -> Mapping[str, float]:
-        """Milliseconds that the stages of the latest frame took, see STAGES; those that a backend can tell apart."""
+    def stage_ms(self) -> dict[str, float]:
+        """Milliseconds that each stage took when it last ran, see STAGES; those that a backend can tell apart.
+
+        Whoever wants those of one frame empties it before.
+        """
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""
