@@ -4,7 +4,8 @@
 #   make test          run all tests
 #   make check         format, lint and types
 #   make gpu           tests on an NVIDIA GPU; make gpu-sanitize: the same under compute-sanitizer
-#   make bench         latency against PyTorch; make bench-memory: memory over the length of a clip
+#   make bench         speed against PyTorch and rivals; make bench-smoke: the same in a minute, to keep it alive;
+#                      make bench-memory: memory over the length of a clip
 #   make checkpoint    train the bundled checkpoint again (hours), or go on where that stopped, and publish it
 #   make wheel         build the wheel into dist/
 #   make clean         remove what these made, but for models, results and training
@@ -24,13 +25,13 @@ TORCH_INDEX ?=
 RUNTIME := $(shell find runtime -name '*.py' -o -path '*/bundled/*' -type f ! -name '*.pyc')
 RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 outside-training.png)
 
-.PHONY: help setup demo test gpu gpu-sanitize check format bench bench-memory checkpoint wheel clean
+.PHONY: help setup demo test gpu gpu-sanitize check format bench bench-smoke bench-memory checkpoint wheel clean
 .DELETE_ON_ERROR:
 # fomm-rt itself leaves nothing unfinished, so what an interrupted demo has finished may stay.
 .PRECIOUS: $(RESULTS)
 
 help:
-	@sed -n '3,10s/^# *//p' Makefile
+	@sed -n '3,11s/^# *//p' Makefile
 
 setup: $(READY)
 
@@ -49,12 +50,12 @@ $(LEAN): pyproject.toml constraints.txt
 
 $(READY): $(LEAN)
 	@echo "installing torch and the tools into $(VENV)"
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,dev,cuda]'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,bench,dev,cuda]'
 	@touch $@
 
 $(RESULTS) &: $(LEAN) $(RUNTIME)
-	$(BIN)/fomm-rt demo -o $(DEMO) --also "$$($(BIN)/python benchmarks/demo_media.py picture)" \
-	  "$$($(BIN)/python benchmarks/demo_media.py clip)"
+	$(BIN)/fomm-rt demo -o $(DEMO) --also "$$($(BIN)/python -m fomm_bench.demo_media picture)" \
+	  "$$($(BIN)/python -m fomm_bench.demo_media clip)"
 
 demo: $(RESULTS)
 	@echo
@@ -96,7 +97,13 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python benchmarks/latency.py
+	$(BIN)/fomm-rt bench -o results/bench
+
+bench-smoke: $(READY)
+	$(BIN)/fomm-rt bench --bundled --rounds 2 --frames 2 --batches 1,2 -o results/bench-smoke \
+	  -c onnxruntime -c openvino -c fomm-rt:onnxruntime-cpu
+	$(BIN)/fomm-rt bench quality --bundled --frames 4 -o results/bench-smoke/quality.json
+	$(BIN)/fomm-rt bench report results/bench-smoke/results.json
 
 bench-memory: $(READY)
 	$(BIN)/python benchmarks/memory.py

@@ -21,7 +21,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from demo_media import demo_clip, demo_picture
+from fomm_bench.demo_media import demo_clip, demo_picture
 from fomm_rt.framing import Image
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoReader

@@ -8,6 +8,7 @@ FommError
 ├── TrainingError     training cannot start, go on or be resumed
 ├── ParityError       an exported model disagrees with the PyTorch networks
 ├── BackendError      an inference backend is not available or failed
+├── BenchmarkError    a benchmark cannot run, or its results cannot be read
 ├── MotionError       a motion file or a reference cannot be used
 ├── ImageError        an array is not a picture, or a crop lies outside of it
 └── StateError        a call came in the wrong order
@@ -48,6 +49,10 @@ class ParityError(FommError):
 
 class BackendError(FommError):
     """An inference backend is not available or failed."""
+
+
+class BenchmarkError(FommError):
+    """A benchmark cannot run, or a file of its results cannot be read."""
 
 
 class MotionError(FommError):

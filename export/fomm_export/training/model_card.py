@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fomm_export.configuration import Configuration
+from fomm_export.operations import multiply_accumulates
 from fomm_export.training.drawn_groups import IDENTITIES, POSES
 from fomm_export.training.held_out import FIRST_MEASURED_SEED
 from fomm_export.training.measures import STILL_FACES, STILL_FRAMES, Measures
-from fomm_export.training.operations import multiply_accumulates
 from fomm_export.training.recipe import Recipe, Stage
 from fomm_export.training.training_log import read_log
 from fomm_rt.model_folder import open_model_folder

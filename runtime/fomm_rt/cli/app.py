@@ -1,7 +1,7 @@
 """The commands of `fomm-rt`: those of the runtime, and those that installed packages add.
 
-A package adds a command by an entry point in the group "fomm_rt.commands" that names a function; this is how
-`fomm-rt export` comes in without the runtime importing the exporter.
+A package adds a command by an entry point in the group "fomm_rt.commands" that names a function, or a `typer.Typer`
+with commands of its own; this is how `fomm-rt export` and `fomm-rt bench` come in without the runtime importing them.
 """
 
 from __future__ import annotations
@@ -41,5 +41,9 @@ def build_app() -> typer.Typer:
     for command in (demo, animate, info, doctor):
         app.command()(command)
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
-        app.command(entry.name)(entry.load())
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return app

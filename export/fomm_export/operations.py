@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from fomm_rt.errors import ModelError
@@ -16,7 +17,8 @@ CONVOLUTIONS = ("Conv", "ConvTranspose")
 def multiply_accumulates(model: Path) -> dict[str, int]:
     """Network name -> multiply-accumulates of its convolutions for a batch of one.
 
-    Every weight of a Conv is used once for each of its output pixels, of a ConvTranspose for each input pixel.
+    Every weight of a Conv is used once for each of its output pixels, of a ConvTranspose for each input pixel. Weights
+    that are zero do not count: a layer that only puts numbers in their place (`fomm_export.heads`) is no work.
 
     Raises:
         ModelError: Not a model folder.
@@ -30,12 +32,12 @@ def _count(path: Path) -> int:
     graph = model.graph
     values = [*graph.input, *graph.value_info, *graph.output]
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
-    weights = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
     total = 0
     for node in graph.node:
         if node.op_type in CONVOLUTIONS:
             pixels = math.prod(shapes[node.output[0] if node.op_type == "Conv" else node.input[0]][2:])
             if not pixels:
                 raise ModelError(f"{path}: the shape of {node.output[0]} is not known; export the model again")
-            total += pixels * weights[node.input[1]]
+            total += pixels * int(np.count_nonzero(onnx.numpy_helper.to_array(weights[node.input[1]])))
     return total

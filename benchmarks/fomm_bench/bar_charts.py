@@ -1,0 +1,122 @@
+"""How many times as fast as the reference, and where the time of a frame goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fomm_bench.chart_style import (
+    INK,
+    MUTED,
+    REFERENCE,
+    STAGE_COLOURS,
+    chart,
+    colour_of,
+    label_rows,
+    save,
+    short,
+)
+from fomm_bench.contestants.protocol import STAGES
+from fomm_bench.results import Results
+from fomm_bench.table import by_speed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BAR = 0.62
+SAID = {"dense_motion": "dense motion", "networks": "all networks in one"}
+KEY_INCHES = 0.28
+LABELLED_SHARE = 0.06
+"""A stage's time is written into its bar from this share of the axis on."""
+
+
+def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
+    """The median over rounds as a bar, least to largest as a line; returns the files."""
+    spreads = {contestant.name: run.speedup(contestant) for contestant in run.measured}
+    contestants = sorted(run.measured, key=lambda c: spread.median if (spread := spreads[c.name]) else 0.0)
+    reference = next((c.description for c in run.contestants if c.name == run.reference), run.reference)
+    note = "bar: median over the rounds of the ratio within a round; line: least to largest"
+    with chart(len(contestants), f"Times as fast as {reference}", run, note) as (figure, axes):
+        furthest = 1.0
+        for row, contestant in enumerate(contestants):
+            spread, colour = spreads[contestant.name], colour_of(contestant, run)
+            if spread is None:
+                continue
+            is_reference = contestant.name == run.reference
+            axes.barh(row, spread.median, height=BAR, color=colour)
+            if not is_reference:
+                axes.plot((spread.low, spread.high), (row, row), color=INK, linewidth=1.2, alpha=0.7)
+            axes.annotate(
+                "1" if is_reference else f"{spread.median:.2f}",
+                (1 if is_reference else spread.high, row),
+                (6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9.5,
+                fontweight="bold",
+                color=colour,
+            )
+            furthest = max(furthest, spread.high)
+        axes.axvline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_xlim(0, furthest * 1.1)
+        label_rows(axes, contestants, run)
+        return save(figure, folder, name)
+
+
+def draw_stages(run: Results, folder: Path, name: str) -> list[Path]:
+    """Medians of the stages, one after another; returns the files."""
+    contestants = [contestant for contestant in by_speed(run) if contestant.stages]
+    note = "medians of each stage; the encoder runs only where the source is not cached"
+    with chart(len(contestants), "Where the time of a frame goes, ms", run, note, KEY_INCHES) as (figure, axes):
+        longest = max(sum(contestant.stages.values()) for contestant in contestants)
+        for row, contestant in enumerate(contestants):
+            left = 0.0
+            for stage in sorted(contestant.stages, key=_order):
+                milliseconds = contestant.stages[stage]
+                colour = STAGE_COLOURS.get(stage, REFERENCE)
+                axes.barh(row, milliseconds, left=left, height=BAR, color=colour, edgecolor="white", linewidth=0.8)
+                if milliseconds > LABELLED_SHARE * longest:
+                    middle = left + milliseconds / 2
+                    axes.text(middle, row, short(milliseconds), ha="center", va="center", fontsize=8)
+                left += milliseconds
+            axes.annotate(
+                short(left),
+                (left, row),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+                fontweight="bold",
+                color=colour_of(contestant, run),
+            )
+        axes.set_xlim(0, longest * 1.1)
+        label_rows(axes, contestants, run)
+        _stage_key(figure, sorted({stage for c in contestants for stage in c.stages}, key=_order))
+        return save(figure, folder, name)
+
+
+def _order(stage: str) -> int:
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+
+
+def _stage_key(figure: Figure, stages: list[str]) -> None:
+    """The stages' names in a line above the bars, each after a patch of its colour; those of one colour together."""
+    from matplotlib.patches import Patch
+
+    names: dict[str, list[str]] = {}
+    for stage in stages:
+        names.setdefault(STAGE_COLOURS.get(stage, REFERENCE), []).append(SAID.get(stage, stage))
+    figure.legend(
+        [Patch(color=colour) for colour in names],
+        [" / ".join(said) for said in names.values()],
+        loc="upper left",
+        bbox_to_anchor=(0.005, 1 - 0.42 / figure.get_figheight()),
+        ncols=len(names),
+        frameon=False,
+        fontsize=8.5,
+        handlelength=0.9,
+        handleheight=0.9,
+        handletextpad=0.4,
+        columnspacing=1.3,
+        borderaxespad=0,
+    )

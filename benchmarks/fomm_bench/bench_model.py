@@ -1,0 +1,153 @@
+"""Which model is benchmarked, and where its PyTorch networks are from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fomm_bench.bench_media import bench_media
+from fomm_bench.model_spec import ModelSpec
+from fomm_rt.bundled import open_bundled_model
+from fomm_rt.errors import BenchmarkError, ParityError
+from fomm_rt.model_folder import Manifest, ModelFolder, open_model_folder, sha256_of
+
+DEFAULT_CONFIG = "vox-256"
+SEED = 7
+STAND_IN_SEED = re.compile(r"seed (\d+)$")
+"""At the end of what a manifest says stand-in weights were drawn from."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the command line says of the model; at most one of the first three.
+
+    Attributes:
+        folder: A model folder.
+        config: A configuration by name or YAML, for stand-in weights; vox-256 by default.
+        bundled: The bundled model.
+        checkpoint: What `folder` was exported from.
+        size: Side of the frames; for stand-in weights only.
+    """
+
+    folder: Path | None = None
+    config: str | None = None
+    bundled: bool = False
+    checkpoint: Path | None = None
+    size: int | None = None
+
+    def check(self) -> None:
+        """Raises BenchmarkError where the parts contradict each other."""
+        if (self.folder is not None) + (self.config is not None) + self.bundled > 1:
+            raise BenchmarkError("--model, --config and --bundled each name the model; give one of them")
+        if self.size is not None and (self.folder is not None or self.bundled):
+            raise BenchmarkError("--size is for stand-in weights; export the model at that size: fomm-rt export --size")
+        if self.checkpoint is not None and self.folder is None:
+            raise BenchmarkError("--checkpoint goes with the model folder exported from it; give that with --model")
+
+
+@dataclass(frozen=True)
+class BenchModel:
+    """A model at hand.
+
+    Attributes:
+        spec: What contestants are told.
+        manifest: Of its folder.
+    """
+
+    spec: ModelSpec
+    manifest: Manifest
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it was trained on drawn faces."""
+        return self.manifest.weights.origin == "own"
+
+    @property
+    def label(self) -> str:
+        """A short name, such as "vox-256" for stand-in weights of that configuration."""
+        weights = self.manifest.weights
+        if weights.origin == "stand-in":
+            return weights.file.split(",")[0].removesuffix(".yaml")
+        return self.manifest.name if weights.origin != "own" else weights.file
+
+
+@contextmanager
+def open_bench_model(choice: ModelChoice, relative: bool, say: Say) -> Iterator[BenchModel]:
+    """Opens the model that was chosen; stand-in weights are exported to a temporary folder.
+
+    Raises:
+        BenchmarkError: The choice contradicts itself, a package is missing or the checkpoint is another one.
+        ModelError: Not a model folder.
+        CheckpointError: The configuration is not usable.
+    """
+    choice.check()
+    if choice.bundled:
+        folder = open_bundled_model()
+        yield BenchModel(_spec(folder, _bundled_checkpoint(folder.manifest), relative), folder.manifest)
+    elif choice.folder is not None:
+        folder = open_model_folder(choice.folder)
+        if choice.checkpoint is not None:
+            _check_checkpoint(choice.checkpoint, folder)
+        yield BenchModel(_spec(folder, choice.checkpoint, relative), folder.manifest)
+    else:
+        with TemporaryDirectory(prefix="fomm-rt-bench-model-") as temporary:
+            folder = _export(Path(temporary) / "stand-in", choice, say)
+            yield BenchModel(_spec(folder, None, relative), folder.manifest)
+
+
+def _export(target: Path, choice: ModelChoice, say: Say) -> ModelFolder:
+    try:
+        from fomm_export.export_model import export_stand_in
+    except ImportError as error:
+        raise BenchmarkError(
+            f"stand-in weights need packages that are not installed ({error}); install them with: "
+            'pip install "fomm-rt[export]", or give a model folder with --model'
+        ) from error
+    config = choice.config or DEFAULT_CONFIG
+    say(f"exporting stand-in weights of {config}")
+    try:
+        clip = bench_media(drawn=False).clip
+        return export_stand_in(target, config=config, size=choice.size, seed=SEED, int8=True, calibrate=[clip])
+    except ParityError as error:
+        say(f"without int8: {error}")
+        return export_stand_in(target, config=config, size=choice.size, seed=SEED)
+
+
+def _spec(folder: ModelFolder, checkpoint: Path | None, relative: bool) -> ModelSpec:
+    weights = folder.manifest.weights
+    seed = STAND_IN_SEED.search(weights.file) if weights.origin == "stand-in" else None
+    return ModelSpec(
+        str(folder.path.resolve()),
+        None if checkpoint is None else str(checkpoint.resolve()),
+        int(seed[1]) if seed else None,
+        relative,
+    )
+
+
+def _bundled_checkpoint(manifest: Manifest) -> Path | None:
+    """The checkpoint the bundled model was exported from, where the exporter is installed and has that one."""
+    try:
+        from fomm_export.configuration import OWN_CHECKPOINTS
+    except ImportError:
+        return None
+    path = OWN_CHECKPOINTS / f"{manifest.weights.file.removesuffix('.safetensors')}.safetensors"
+    return path if path.is_file() and sha256_of(path) == manifest.weights.sha256 else None
+
+
+def _check_checkpoint(checkpoint: Path, folder: ModelFolder) -> None:
+    if not checkpoint.is_file():
+        raise BenchmarkError(
+            f"{checkpoint}: there is no such file; give the checkpoint {folder.path} was exported from"
+        )
+    found, expected = sha256_of(checkpoint), folder.manifest.weights.sha256
+    if found != expected:
+        raise BenchmarkError(
+            f"{checkpoint}: expected the checkpoint that {folder.path} was exported from (SHA-256 {expected}); "
+            f"its SHA-256 is {found}"
+        )

@@ -1,0 +1,178 @@
+"""One run of `fomm-rt bench`: contestants in processes of their own, the ceiling, and what is known of the machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from fomm_bench.bench_media import bench_media, read_frames, read_square
+from fomm_bench.bench_model import BenchModel
+from fomm_bench.comparison import Comparison, Pictures, Plan, Progress, reference_candidates
+from fomm_bench.contestants.protocol import Entry
+from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.environment import describe_environment
+from fomm_bench.results import Results
+from fomm_bench.session import WorkerSession
+from fomm_bench.worker_process import worker_command, worker_environment
+from fomm_rt.errors import BenchmarkError, ModelError
+
+CLIP_FRAMES = 24
+_log = logging.getLogger("fomm_rt")
+
+
+@dataclass(frozen=True)
+class Pythons:
+    """Which Python a contestant runs in, where it is another than this one.
+
+    Attributes:
+        by_name: Contestant to executable.
+    """
+
+    by_name: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Pythons:
+        """Of NAME=PATH texts.
+
+        Raises:
+            BenchmarkError: One has another form, no such contestant or no executable.
+        """
+        found = {}
+        for text in texts:
+            name, _, path = text.partition("=")
+            if not path:
+                raise BenchmarkError(
+                    f"--python: expected CONTESTANT=PATH, such as openvino=/usr/bin/python3; got {text!r}"
+                )
+            choose([name])
+            if not (Path(path).is_file() and os.access(path, os.X_OK)):
+                raise BenchmarkError(f"--python: {path} is no program that can be run; give the path of a Python")
+            found[name] = path
+        return cls(found)
+
+
+def run_benchmark(
+    model: BenchModel,
+    chosen: Sequence[Entry],
+    plan: Plan,
+    *,
+    ceiling: bool,
+    pythons: Pythons,
+    timeout_s: float,
+    command: Sequence[str],
+    progress: Progress,
+) -> Results:
+    """Measures contestants on a model.
+
+    Args:
+        model: What they run.
+        chosen: Who takes part; the reference joins them.
+        plan: How much is measured.
+        ceiling: Whether the machine's ceiling is measured, too.
+        pythons: Other Pythons for some of them.
+        timeout_s: How long a contestant's answer may take.
+        command: The command line, for the record.
+        progress: Told of every step.
+
+    Raises:
+        BenchmarkError: There is nothing to compare with.
+        MediaError: The pictures cannot be read.
+    """
+    media, size = bench_media(model.drawn), model.manifest.size
+    pictures = Pictures(read_square(media.picture, size), read_frames(media.clip, size, CLIP_FRAMES))
+    results = Results(
+        command=list(command),
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        environment=describe_environment(),
+        model={
+            "label": model.label,
+            "weights": model.manifest.weights.describe(),
+            "identity": model.manifest.weights.identity,
+            "size": size,
+            "mac_per_frame": multiply_accumulates_per_frame(model),
+            "tools": model.manifest.tools,
+        },
+        media=media.describe(),
+        settings={
+            "rounds": plan.rounds,
+            "frames_per_round": {"cpu": plan.cpu_frames, "gpu": plan.gpu_frames},
+            "batches": list(plan.batches),
+            "agreement_frames": len(pictures.checked),
+        },
+    )
+    with tempfile.TemporaryDirectory(prefix="fomm-rt-bench-") as temporary:
+        opener = Opener(Path(temporary), pythons, timeout_s)
+        if ceiling:
+            progress("measuring the machine's ceiling", 0, None)
+            results.ceiling = opener.measure_ceiling()
+        comparison = Comparison(
+            chosen,
+            model.spec,
+            pictures,
+            plan,
+            open_session=opener.open,
+            problem=lambda entry: opener.problem(entry, model),
+            progress=progress,
+        )
+        comparison.run(reference_candidates(chosen, entries()))
+    results.reference = comparison.reference
+    results.contestants = list(comparison.results.values())
+    return results
+
+
+class Opener:
+    """Starts contestants' processes.
+
+    Args:
+        folder: An existing temporary folder for what they leave behind.
+        pythons: Other Pythons for some of them.
+        timeout_s: How long an answer may take.
+    """
+
+    def __init__(self, folder: Path, pythons: Pythons, timeout_s: float) -> None:
+        self._folder = folder
+        self._pythons = pythons
+        self._timeout_s = timeout_s
+
+    def open(self, entry: Entry) -> WorkerSession:
+        """Starts a contestant's process."""
+        python = self._pythons.by_name.get(entry.name)
+        return self._session(entry.name, python)
+
+    def problem(self, entry: Entry, model: BenchModel) -> str | None:
+        """What is known against a contestant; one that runs in another Python is asked there."""
+        return None if entry.name in self._pythons.by_name else entry.problem(model.spec)
+
+    def measure_ceiling(self) -> dict[str, Any] | None:
+        """In a process of its own; None where that fails, for nothing else depends on it."""
+        session = self._session("ceiling", None)
+        try:
+            return session.ceiling()
+        except BenchmarkError as error:
+            _log.warning("the machine's ceiling is not measured: %s", error)
+            return None
+        finally:
+            session.close()
+
+    def _session(self, name: str, python: str | None) -> WorkerSession:
+        environment = worker_environment(self._folder, python)
+        return WorkerSession(name, worker_command(name, python), environment, self._timeout_s)
+
+
+def multiply_accumulates_per_frame(model: BenchModel) -> int | None:
+    """Of the exported graphs' convolutions, the source cached; None where the exporter is not installed."""
+    try:
+        from fomm_export.operations import multiply_accumulates
+    except ImportError:
+        return None
+    try:
+        counts = multiply_accumulates(Path(model.spec.folder))
+    except ModelError:
+        return None
+    return sum(count for network, count in counts.items() if network != "source_encoder")

@@ -1,0 +1,160 @@
+"""How the pictures look: one colour for each contestant in all of them, labels beside the marks, no ornament."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fomm_bench.environment import describe_machine
+from fomm_bench.results import ContestantResult, Results
+from fomm_rt.media.staging import StagedOutput, reporting_failures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+WIDTH_INCHES = 8.6
+DOTS_PER_INCH = 160
+INK, MUTED, FAINT = "#1f2328", "#656d76", "#d8dee4"
+REFERENCE = "#8c959f"
+
+COLOURS = {
+    "pytorch-cached": "#e0823d",
+    "pytorch-compile": "#b3541e",
+    "pytorch-cuda": "#6e7781",
+    "pytorch-compile-cuda": "#b3541e",
+    "onnxruntime": "#8b6fc9",
+    "onnxruntime-cuda": "#6e4fb0",
+    "openvino": "#3a86c8",
+    "fomm-rt:onnxruntime-cpu": "#1a936f",
+    "fomm-rt:onnxruntime-cpu:int8": "#0b5d47",
+    "fomm-rt:onnxruntime-cuda": "#4fb286",
+    "fomm-rt:onnxruntime-cuda:int8": "#0b5d47",
+}
+OTHER_RUNTIME = ("#2f7d32", "#66a61e", "#7cb518", "#386641")
+"""Backends of fomm-rt that come later, all of them green."""
+
+STAGE_COLOURS = {
+    "upload": "#c9d1d9",
+    "detector": "#4c8fc9",
+    "geometry": "#9fb8cc",
+    "encoder": "#c86b5a",
+    "dense_motion": "#5aa98c",
+    "warp": "#a9cf8f",
+    "decoder": "#e3a54b",
+    "generator": "#e3a54b",
+    "networks": "#b0a3cf",
+    "download": "#c9d1d9",
+}
+
+
+def colour_of(contestant: ContestantResult, results: Results) -> str:
+    """The same for a contestant in every picture; grey for the reference."""
+    if contestant.name in (results.reference, "pytorch"):
+        return REFERENCE
+    if contestant.name in COLOURS:
+        return COLOURS[contestant.name]
+    others = [other.name for other in results.contestants if other.name not in COLOURS]
+    return OTHER_RUNTIME[others.index(contestant.name) % len(OTHER_RUNTIME)]
+
+
+@contextmanager
+def chart(
+    rows: float, title: str, results: Results, note: str = "", header_inches: float = 0.0, sized: bool = True
+) -> Iterator[tuple[Figure, Axes]]:
+    """A figure with a title above and what was measured below.
+
+    Args:
+        rows: Its height, in rows of text and marks.
+        title: What it shows, with the unit.
+        results: What was measured.
+        note: More for the caption.
+        header_inches: Room for more between title and axes.
+        sized: Whether what is shown is of one frame size, which the caption then names.
+    """
+    # Agg alone draws files; nothing here is to ask for a display.
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+        "font.size": 10,
+        "text.color": INK,
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": INK,
+        "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+        "svg.hashsalt": "fomm-rt",
+    }
+    height = 1.15 + header_inches + 0.42 * rows
+    with rc_context(settings):
+        figure = Figure((WIDTH_INCHES, height), facecolor="white")
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set_position((0.27, 0.62 / height, 0.69, 1 - (1.05 + header_inches) / height))
+        figure.text(0.012, 1 - 0.14 / height, title, va="top", fontsize=12, fontweight="bold")
+        figure.text(0.012, 0.1 / height, _caption(results, note, sized), va="bottom", fontsize=7.5, color=MUTED)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.tick_params(length=0, labelsize=9)
+        axes.set_axisbelow(True)
+        axes.grid(axis="x", color=FAINT, linewidth=0.7)
+        yield figure, axes
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Writes a figure as SVG and PNG, each whole or not at all; returns the files.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    paths = []
+    for ending, metadata in (("svg", {"Date": None}), ("png", {})):
+        path = folder / f"{name}.{ending}"
+        with StagedOutput(path) as staged:
+            with reporting_failures(path):
+                figure.savefig(staged.path, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
+            staged.commit()
+        paths.append(path)
+    return paths
+
+
+def label_rows(axes: Axes, contestants: list[ContestantResult], results: Results) -> None:
+    """Contestants' names beside their rows, the first at the top, in their colours."""
+    axes.set_yticks(range(len(contestants)), [contestant.name for contestant in contestants])
+    axes.set_ylim(len(contestants) - 0.45, -0.6)
+    for label, contestant in zip(axes.get_yticklabels(), contestants, strict=True):
+        label.set_color(colour_of(contestant, results))
+        label.set_fontweight("bold" if contestant.name.startswith("fomm-rt") else "normal")
+        label.set_fontsize(9)
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Limits and round numbers for a logarithmic axis, written out."""
+    axis.set_view_interval(low, high, ignore=True)
+    ticks = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def short(value: float) -> str:
+    """A figure with about three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _caption(results: Results, note: str, sized: bool) -> str:
+    model, fewest = results.model, min((c.latency.frames for c in results.measured if c.latency), default=0)
+    frames = f"{fewest}+ frames" if any(c.on_gpu for c in results.measured) else f"{fewest} frames each"
+    parts = [
+        f"{model['label']}, {model['size']}×{model['size']}" if sized else str(model["label"]),
+        frames,
+        describe_machine(results.environment),
+        f"fomm-rt bench, {results.date[:10]}",
+    ]
+    return " · ".join(parts) + (f"\n{note}" if note else "")

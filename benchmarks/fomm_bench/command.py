@@ -1,0 +1,332 @@
+"""`fomm-rt bench`: speed and quality against PyTorch and its rivals."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fomm_rt.cli.options import AsJson, BackendName, Quiet
+from fomm_rt.cli.terminal import Terminal, running
+
+if TYPE_CHECKING:
+    from fomm_bench.results import Results
+
+MODEL, WHAT, WHO = ("Model", "What is measured", "Contestants")
+
+CPU_FRAMES, GPU_FRAMES = 4, 25
+"""Of a turn: with ten rounds, on a GPU enough for a 99th percentile, on a CPU few enough to wait for."""
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+ModelFolderOption = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default=False, rich_help_panel=MODEL),
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.yaml",
+        help="Stand-in weights of this configuration.",
+        show_default="vox-256",
+        rich_help_panel=MODEL,
+    ),
+]
+BundledOption = Annotated[bool, typer.Option("--bundled", help="The bundled model.", rich_help_panel=MODEL)]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What --model was exported from; PyTorch needs it.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Side of stand-in weights' frames.", show_default="as trained", rich_help_panel=MODEL),
+]
+ContestantOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--contestant",
+        "-c",
+        metavar="NAME",
+        help="Only this one, and the reference; may be repeated.",
+        show_default="all that can run",
+        rich_help_panel=WHO,
+    ),
+]
+PythonOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=PATH", help="Run a contestant in another Python.", show_default=False, rich_help_panel=WHO
+    ),
+]
+TimeoutOption = Annotated[
+    float, typer.Option(min=1, help="Seconds a contestant may take for an answer.", rich_help_panel=WHO)
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="Write results and pictures there.", show_default=False),
+]
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    model: ModelFolderOption = None,
+    config: ConfigOption = None,
+    bundled: BundledOption = False,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
+    contestant: ContestantOption = None,
+    python: PythonOption = None,
+    timeout: TimeoutOption = 900.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.", rich_help_panel=WHAT)] = 10,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Frames of a turn.",
+            show_default=f"{CPU_FRAMES} on a CPU, {GPU_FRAMES} on a GPU",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    batches: Annotated[
+        str, typer.Option(metavar="1,2,…", help="Batch sizes of the throughput.", rich_help_panel=WHAT)
+    ] = "1,2,4",
+    measures: Annotated[
+        str,
+        typer.Option(metavar="A,B,…", help="latency (always measured), batches, ceiling.", rich_help_panel=WHAT),
+    ] = "latency,batches,ceiling",
+    output: OutputFolder = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the speed of fomm-rt with PyTorch and its rivals.
+
+    Contestants run in processes of their own and take turns on the same
+    frames. One whose pictures are not the reference's has no speed. Exit
+    code 1 if one failed or does not agree.
+
+    For example:
+
+    fomm-rt bench -o results/bench
+
+    fomm-rt bench -m models/vox-adv --checkpoint vox-adv-cpk.pth.tar
+
+    fomm-rt bench -c fomm-rt:onnxruntime-cpu -c openvino --size 512
+    """
+    if context.invoked_subcommand is not None:
+        return
+    wanted = _parse_measures(measures)
+    batch_sizes = _parse_batches(batches) if "batches" in wanted else ()
+    with running(quiet, as_json) as terminal:
+        from fomm_bench.bench_model import ModelChoice, open_bench_model
+        from fomm_bench.benchmark import Pythons, run_benchmark
+        from fomm_bench.comparison import Plan
+        from fomm_bench.contestants.registry import choose
+
+        plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)
+        chosen, pythons = choose(contestant or []), Pythons.parse(python or [])
+        if output is not None:
+            _check_output(output)
+        choice = ModelChoice(model, config, bundled, checkpoint, size)
+        with open_bench_model(choice, True, terminal.say) as opened, terminal.frames("rounds") as progress:
+            results = run_benchmark(
+                opened,
+                chosen,
+                plan,
+                ceiling="ceiling" in wanted,
+                pythons=pythons,
+                timeout_s=timeout,
+                command=_command_line(),
+                progress=progress,
+            )
+        _report(terminal, results, output)
+        if any(found.state in ("failed", "disagrees") for found in results.contestants):
+            raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(metavar="A.json [B.json …]", help="Results of fomm-rt bench.")],
+    output: OutputFolder = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show results of several runs: a table for each model, size and machine.
+
+    Ratios are within one run only. Pictures are drawn anew with -o.
+
+    For example:
+
+    fomm-rt bench report results/bench/results.json results/bench-512/results.json
+    """
+    with running(quiet, as_json) as terminal:
+        from fomm_bench.environment import describe_environment
+        from fomm_bench.merged import Merged
+
+        merged = Merged.read(files, describe_environment())
+        if output is not None:
+            _check_output(output)
+            _draw(terminal, output, merged.runs)
+        terminal.result(merged.render(), merged.as_json())
+
+
+@app.command()
+def quality(
+    model: ModelFolderOption = None,
+    config: ConfigOption = None,
+    bundled: BundledOption = False,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
+    contestant: ContestantOption = None,
+    python: PythonOption = None,
+    timeout: TimeoutOption = 900.0,
+    clip: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is reconstructed.", show_default="the demo clip", rich_help_panel=WHAT),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="At most this many.", rich_help_panel=WHAT)] = 300,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.json", help="Write the figures there.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct a clip from its first frame, as the paper does, by every backend and precision.
+
+    Without -c, those of fomm-rt. The last column compares with the pictures
+    of the first one, which is exact.
+
+    For example:
+
+    fomm-rt bench quality --bundled
+
+    fomm-rt bench quality -m models/vox-adv --clip talking.mp4 -o quality.json
+    """
+    with running(quiet, as_json) as terminal:
+        from fomm_bench.bench_model import ModelChoice, open_bench_model
+        from fomm_bench.benchmark import Pythons
+        from fomm_bench.contestants.registry import choose
+        from fomm_bench.quality_run import run_quality
+
+        choose(contestant or [])  # an unknown name is refused before seconds of loading
+        pythons = Pythons.parse(python or [])
+        choice = ModelChoice(model, config, bundled, checkpoint, size)
+        with open_bench_model(choice, False, terminal.say) as opened, terminal.frames() as progress:
+            text, document = run_quality(
+                opened, contestant or [], clip, frames, pythons=pythons, timeout_s=timeout, progress=progress
+            )
+        document["command"] = _command_line()
+        if output is not None:
+            from fomm_bench.results_file import write_document
+
+            write_document(output, document)
+        terminal.result(text, document)
+        if any(found["problem"] and found["problem"].startswith("failed") for found in document["contestants"]):
+            raise typer.Exit(1)
+
+
+@app.command()
+def clip(
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default="the bundled one"),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is animated.", show_default="the demo's")
+    ] = None,
+    clip: Annotated[
+        Path | None, typer.Option("--clip", metavar="FILE", help="What drives it.", show_default="the demo's")
+    ] = None,
+    backend: BackendName = "auto",
+    precision: Annotated[str, typer.Option(metavar="NAME", help="fp32 or int8.")] = "fp32",
+    runs: Annotated[int, typer.Option(min=1, help="How often.")] = 3,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Time `animate` on a whole clip, with decoding and encoding.
+
+    For example:
+
+    fomm-rt bench clip -m models/vox-adv --clip talking.mp4
+    """
+    with running(quiet, as_json) as terminal:
+        from fomm_bench.bench_media import BenchMedia, bench_media
+        from fomm_bench.clip import render_clip, time_clip
+        from fomm_bench.environment import describe_environment
+        from fomm_rt.animator import Animator
+
+        with Animator.load(model, backend, precision=precision) as animator:
+            media = bench_media(animator.manifest.weights.origin == "own")
+            media = BenchMedia(picture or media.picture, clip or media.clip)
+            with terminal.frames("runs") as progress:
+                speed = time_clip(animator, media, runs, progress)
+            title = f"{animator.manifest.name}, {media.describe()}, on {animator.backend.device}, {precision}"
+            document: dict[str, Any] = {
+                "benchmark": "clip",
+                "command": _command_line(),
+                "environment": describe_environment(),
+                "model": animator.manifest.name,
+                "backend": asdict(animator.backend),
+                "precision": precision,
+                **speed.as_json(),
+            }
+            terminal.result("\n".join([title, *render_clip(speed)]), document)
+
+
+def _report(terminal: Terminal, results: Results, output: Path | None) -> None:
+    from fomm_bench.results_file import document_of, write_results
+    from fomm_bench.table import render
+
+    if output is not None:
+        write_results(output / "results.json", results)
+        _draw(terminal, output, [results])
+        terminal.say(f"results and pictures are in {output}")
+    terminal.result(render(results), document_of(results))
+
+
+def _draw(terminal: Terminal, output: Path, runs: list[Results]) -> None:
+    if find_spec("matplotlib") is None:
+        terminal.warn('no pictures: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"')
+        return
+    from fomm_bench.charts import draw_charts
+
+    for path in draw_charts(runs, output):
+        terminal.say(f"drawn: {path}")
+
+
+def _check_output(output: Path) -> None:
+    """Before minutes of work."""
+    from fomm_rt.media.staging import check_target
+
+    check_target(output / "results.json")
+
+
+def _parse_batches(text: str) -> tuple[int, ...]:
+    try:
+        batches = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        batches = ()
+    if not batches or batches[0] < 1 or batches[-1] > 256:
+        raise typer.BadParameter(f"--batches: expected sizes from 1 to 256 such as 1,2,4; got {text!r}")
+    return batches
+
+
+def _parse_measures(text: str) -> set[str]:
+    known = {"latency", "batches", "ceiling"}
+    wanted = set(text.split(","))
+    if not wanted <= known:
+        raise typer.BadParameter(f"--measures: expected some of {', '.join(sorted(known))}; got {text!r}")
+    return wanted
+
+
+def _command_line() -> list[str]:
+    return ["fomm-rt", *sys.argv[1:]]

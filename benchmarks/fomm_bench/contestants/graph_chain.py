@@ -1,0 +1,110 @@
+"""The four exported graphs one after another, for engines that run ONNX files and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_bench.contestants.stage_clock import HostClock
+from fomm_rt.framing import Image
+
+Tensors = dict[str, NDArray[Any]]
+JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_driving": "kp_driving_jacobian"}
+
+
+class Engine(Protocol):
+    """Runs the graphs of one model folder."""
+
+    def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
+        """Inputs by name -> outputs by name, of one of `fomm_rt.model_folder.NETWORKS`."""
+
+
+class GraphChain:
+    """A frame by an engine, with conversions in plain NumPy.
+
+    Args:
+        engine: Runs the graphs.
+        device: What it runs on, in words.
+        relative: Relative motion without scale; otherwise absolute.
+    """
+
+    def __init__(self, engine: Engine, device: str, relative: bool) -> None:
+        self.device = device
+        self._engine = engine
+        self._relative = relative
+        self._clock = HostClock()
+        self._source: Tensors = {}
+        self._initial: Tensors | None = None
+
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """See `Contestant.stage_ms`."""
+        return self._clock.read()
+
+    def set_source(self, image: Image) -> None:
+        """See `Contestant.set_source`."""
+        picture = to_network(image[None])
+        self._source = {
+            **self._engine.run("source_encoder", {"source_image": picture}),
+            **renamed(self._engine.run("keypoint_detector", {"frame": picture}), "kp_source"),
+        }
+        self._initial = None
+
+    def animate(self, frame: Image) -> Image:
+        """See `Contestant.animate`."""
+        picture: Image = self.animate_batch(frame[None])[0]
+        return picture
+
+    def animate_batch(self, frames: Image) -> Image:
+        """See `BatchContestant.animate_batch`."""
+        self._clock.start()
+        pictures = to_network(frames)
+        self._clock.mark("upload")
+        driving = self._engine.run("keypoint_detector", {"frame": pictures})
+        self._clock.mark("detector")
+        n = len(frames)
+        source = {name: np.repeat(tensor, n, axis=0) if n > 1 else tensor for name, tensor in self._source.items()}
+        features = source.pop("source_features")
+        animated = renamed(self._transfer(driving), "kp_driving")
+        self._clock.mark("geometry")
+        motion = self._engine.run("dense_motion", {**source, **animated})
+        self._clock.mark("dense_motion")
+        motion.pop("mask", None)
+        prediction = self._engine.run("generator", {"source_features": features, **motion})["prediction"]
+        self._clock.mark("generator")
+        result = to_picture(prediction)
+        self._clock.mark("download")
+        return result
+
+    def close(self) -> None:
+        """See `Contestant.close`."""
+
+    def _transfer(self, driving: Tensors) -> Tensors:
+        """Relative motion as published: value d − d0 + s, jacobian J_d · J_d0⁻¹ · J_s."""
+        if not self._relative:
+            return driving
+        self._initial = initial = self._initial or {name: tensor[:1].copy() for name, tensor in driving.items()}
+        moved = {"keypoints": driving["keypoints"] - initial["keypoints"] + self._source["kp_source"]}
+        if "jacobians" in driving:
+            since = np.linalg.inv(initial["jacobians"]) @ self._source["kp_source_jacobian"]
+            moved["jacobians"] = driving["jacobians"] @ since
+        return moved
+
+
+def renamed(keypoints: Tensors, prefix: str) -> Tensors:
+    """The detector's outputs by the names of a side's inputs, such as kp_driving and kp_driving_jacobian."""
+    names = {"keypoints": prefix, "jacobians": JACOBIANS[prefix]}
+    return {names[name]: tensor for name, tensor in keypoints.items()}
+
+
+def to_network(pictures: Image) -> NDArray[np.float32]:
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [0, 1]."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+
+
+def to_picture(prediction: NDArray[np.float32]) -> Image:
+    """(N, 3, S, S) float32 in [0, 1] -> (N, S, S, 3) uint8, rounded."""
+    return np.ascontiguousarray(np.rint(prediction * np.float32(255)).astype(np.uint8).transpose(0, 2, 3, 1))

@@ -1,0 +1,52 @@
+"""ONNX Runtime as it comes: its defaults and nothing of this project's runtime, so that what that adds is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from fomm_bench.contestants.graph_chain import GraphChain, Tensors
+from fomm_bench.contestants.protocol import UnavailableError
+from fomm_bench.model_spec import ModelSpec
+from fomm_rt.model_folder import NETWORKS, read_manifest
+
+
+def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphChain:
+    """A session for each graph on one provider. CUDAExecutionProvider is unexecuted: written without a GPU.
+
+    Raises:
+        UnavailableError: The installed ONNX Runtime cannot start the provider.
+    """
+    if provider not in onnxruntime.get_available_providers():
+        raise UnavailableError(
+            f"the installed onnxruntime {onnxruntime.__version__} is built without {provider}; "
+            "replace it: pip uninstall onnxruntime, then pip install onnxruntime-gpu"
+        )
+    where = "NVIDIA GPU" if provider.startswith("CUDA") else "CPU"
+    return GraphChain(_Sessions(model, provider), f"{where}, ONNX Runtime {onnxruntime.__version__}", model.relative)
+
+
+class _Sessions:
+    def __init__(self, model: ModelSpec, provider: str) -> None:
+        folder = Path(model.folder)
+        manifest = read_manifest(folder)
+        # TF32 would round the convolutions' inputs to 10 bits.
+        settings = {"use_tf32": "0"} if provider.startswith("CUDA") else {}
+        self._sessions = {
+            network: onnxruntime.InferenceSession(
+                str(folder / manifest.networks[network].file), providers=[(provider, settings)]
+            )
+            for network in NETWORKS
+        }
+        started = self._sessions["generator"].get_providers()[0]
+        if started != provider:
+            raise UnavailableError(f"ONNX Runtime did not start its {provider}; it would run on {started}")
+        self._outputs = {network: [spec.name for spec in manifest.networks[network].outputs] for network in NETWORKS}
+
+    def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
+        names = self._outputs[network]
+        return dict(zip(names, self._sessions[network].run(names, dict(inputs)), strict=True))

@@ -1,0 +1,252 @@
+"""The PyTorch networks, not rewritten: as published, with the source cached, and compiled.
+
+Only the CPU ones have been executed; those on a GPU are written with care and unexecuted.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fomm_bench.contestants.protocol import UnavailableError
+from fomm_bench.contestants.stage_clock import CudaClock, HostClock, StageClock
+from fomm_bench.model_spec import ModelSpec
+from fomm_bench.reference_networks import build_reference
+from fomm_export.dense_motion import DenseMotion
+from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks import Networks
+from fomm_rt.framing import Image
+
+
+def open_published(model: ModelSpec, device: str) -> Published:
+    """Eager float32, the source's encoder in every frame."""
+    return Published(_networks(model, device), device, model.relative)
+
+
+def open_cached(model: ModelSpec, device: str) -> Cached:
+    """Eager float32, the source encoded once."""
+    return Cached(_networks(model, device), device, model.relative)
+
+
+def open_compiled(model: ModelSpec, device: str) -> Compiled:
+    """The source encoded once, all of a frame compiled; on a GPU in half precision, channels last."""
+    return Compiled(_networks(model, device), device, model.relative)
+
+
+def _networks(model: ModelSpec, device: str) -> Networks:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError(
+            f"torch {torch.__version__} finds no GPU it can use; install a build for CUDA and a driver "
+            "that is new enough for it"
+        )
+    networks = build_reference(model)
+    if device == "cuda":
+        # Float32 is to mean float32: TF32 would round the convolutions' inputs to 10 bits.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        networks.kp_detector.to(device)
+        networks.generator.to(device)
+    return networks
+
+
+class Published:
+    """Every frame goes through everything, the source's encoder too.
+
+    Args:
+        networks: Not rewritten, on the device.
+        device: "cpu" or "cuda".
+        relative: Relative motion without scale; otherwise absolute.
+    """
+
+    def __init__(self, networks: Networks, device: str, relative: bool) -> None:
+        self._detector, self._generator = networks.kp_detector, networks.generator
+        self._torch_device = torch.device(device)
+        self._relative = relative
+        self._clock: StageClock = CudaClock() if device == "cuda" else HostClock()
+        where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+        self.device = f"{where}, PyTorch {torch.__version__}"
+        self._kp_initial: Keypoints | None = None
+        self._source: Tensor
+        self._kp_source: Keypoints
+
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """See `Contestant.stage_ms`."""
+        return self._clock.read()
+
+    def set_source(self, image: Image) -> None:
+        """See `Contestant.set_source`."""
+        with torch.inference_mode():
+            self._source = to_network(torch.from_numpy(image).unsqueeze(0).to(self._torch_device))
+            self._kp_source = self._detector(self._source)
+            self._kp_initial = None
+
+    def animate(self, frame: Image) -> Image:
+        """See `Contestant.animate`."""
+        # NumPy's frame[None] has another stride than a batch of one, and torch.compile would compile for both.
+        picture: Image = self._animate(torch.from_numpy(frame).unsqueeze(0))[0]
+        return picture
+
+    def animate_batch(self, frames: Image) -> Image:
+        """See `BatchContestant.animate_batch`."""
+        return self._animate(torch.from_numpy(frames))
+
+    def close(self) -> None:
+        """See `Contestant.close`."""
+
+    def _animate(self, frames: Tensor) -> Image:
+        with torch.inference_mode():
+            self._clock.start()
+            pictures = frames.to(self._torch_device)
+            self._clock.mark("upload")
+            prediction = self._frames(pictures)
+            result = np.asarray(prediction.cpu().numpy(), np.uint8)
+            self._clock.mark("download")
+        return result
+
+    def _frames(self, pictures: Tensor) -> Tensor:
+        """(N, S, S, 3) uint8 -> predictions, the same."""
+        kp_driving = self._detector(to_network(pictures))
+        self._clock.mark("detector")
+        kp_animated = self._transfer(kp_driving)
+        self._clock.mark("geometry")
+        return to_picture(self._predict(kp_animated))
+
+    def _transfer(self, kp_driving: Keypoints) -> Keypoints:
+        """Relative motion as published: value d − d0 + s, jacobian J_d · J_d0⁻¹ · J_s."""
+        if not self._relative:
+            return kp_driving
+        self._kp_initial = self._kp_initial or kp_driving
+        initial, source = self._kp_initial, self._kp_source
+        value = kp_driving.value - initial.value + source.value
+        if kp_driving.jacobian is None or initial.jacobian is None or source.jacobian is None:
+            return Keypoints(value, None)
+        return Keypoints(value, kp_driving.jacobian @ torch.inverse(initial.jacobian) @ source.jacobian)
+
+    def _predict(self, kp_animated: Keypoints) -> Tensor:
+        n = len(kp_animated.value)
+        source, kp_source = self._source.expand(n, -1, -1, -1), expanded(self._kp_source, n)
+        motion = self._generator.dense_motion_network(source, kp_source, kp_animated)
+        self._clock.mark("dense_motion")
+        features = self._generator.encode(source)
+        self._clock.mark("encoder")
+        return self._warp_and_decode(features, motion)
+
+    def _warp_and_decode(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        features = self._generator.warp_features(features, motion.deformation)
+        if motion.occlusion_map is not None:
+            features = self._generator.mask_features(features, motion.occlusion_map)
+        self._clock.mark("warp")
+        prediction = self._generator.decode(features)
+        self._clock.mark("decoder")
+        return prediction
+
+
+class PreparedSource(NamedTuple):
+    """What depends on the source alone: quarter (1, 3, h, w), features (1, C, H, W), keypoints."""
+
+    quarter: Tensor
+    features: Tensor
+    keypoints: Keypoints
+
+
+class Cached(Published):
+    """What depends on the source alone is computed once."""
+
+    _prepared: PreparedSource
+
+    def set_source(self, image: Image) -> None:
+        """See `Contestant.set_source`."""
+        super().set_source(image)
+        with torch.inference_mode():
+            quarter = self._generator.dense_motion_network.down(self._source)
+            self._prepared = PreparedSource(quarter, self._generator.encode(self._source), self._kp_source)
+
+    def _predict(self, kp_animated: Keypoints) -> Tensor:
+        motion = self._motion(self._prepared, kp_animated)
+        self._clock.mark("dense_motion")
+        return self._warp_and_decode(self._prepared.features.expand(len(kp_animated.value), -1, -1, -1), motion)
+
+    def _motion(self, prepared: PreparedSource, kp_animated: Keypoints) -> DenseMotion:
+        network, n = self._generator.dense_motion_network, len(kp_animated.value)
+        quarter, kp_source = prepared.quarter.expand(n, -1, -1, -1), expanded(prepared.keypoints, n)
+        sparse_motion = network.sparse_motion(kp_source, kp_animated)
+        features = network.hourglass(network.hourglass_input(quarter, kp_source, kp_animated, sparse_motion))
+        occlusion = None if network.occlusion is None else network.occlusion(features)
+        return network.blend(sparse_motion, network.mask(features), occlusion)
+
+
+class Compiled(Cached):
+    """One compiled function from picture to picture; it cannot be divided into stages.
+
+    On a GPU, convolutions have weights of half precision and autocast gives each operation the precision it needs;
+    what PyTorch calls reduce-overhead replays the frame as CUDA graphs.
+    """
+
+    def __init__(self, networks: Networks, device: str, relative: bool) -> None:
+        super().__init__(networks, device, relative)
+        self._on_gpu = device == "cuda"
+        if self._on_gpu:
+            for network in (self._detector, self._generator):
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                for module in network.modules():
+                    if isinstance(module, nn.Conv2d):
+                        module.half()
+        self._compiled = torch.compile(self._whole, mode="reduce-overhead" if self._on_gpu else "default")
+        self._offset = torch.zeros(1, device=self._torch_device)
+        self._matrix: Tensor | None = None
+
+    def set_source(self, image: Image) -> None:
+        """See `Contestant.set_source`."""
+        with self._precision():
+            super().set_source(image)
+
+    def _frames(self, pictures: Tensor) -> Tensor:
+        with self._precision():
+            if self._relative and self._kp_initial is None:
+                self._set_reference(self._detector(to_network(pictures)))
+            prediction: Tensor = self._compiled(pictures, self._prepared, self._offset, self._matrix)
+        self._clock.mark("networks")
+        return prediction
+
+    def _set_reference(self, initial: Keypoints) -> None:
+        """All of the transfer that does not change from frame to frame."""
+        self._kp_initial = initial
+        self._offset = self._kp_source.value - initial.value
+        self._matrix = None
+        if initial.jacobian is not None and self._kp_source.jacobian is not None:
+            self._matrix = torch.inverse(initial.jacobian.float()) @ self._kp_source.jacobian.float()
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast("cuda", torch.float16) if self._on_gpu else nullcontext()
+
+    def _whole(self, pictures: Tensor, prepared: PreparedSource, offset: Tensor, matrix: Tensor | None) -> Tensor:
+        kp = self._detector(to_network(pictures))
+        if self._relative:
+            kp = Keypoints(kp.value + offset, None if kp.jacobian is None or matrix is None else kp.jacobian @ matrix)
+        motion = self._motion(prepared, kp)
+        features = prepared.features.expand(len(kp.value), -1, -1, -1)
+        features = self._generator.warp_features(features, motion.deformation)
+        if motion.occlusion_map is not None:
+            features = self._generator.mask_features(features, motion.occlusion_map)
+        return to_picture(self._generator.decode(features))
+
+
+def to_network(pictures: Tensor) -> Tensor:
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [0, 1]."""
+    return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def to_picture(prediction: Tensor) -> Tensor:
+    """(N, 3, S, S) in [0, 1] -> (N, S, S, 3) uint8, rounded."""
+    return (prediction.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+
+
+def expanded(keypoints: Keypoints, n: int) -> Keypoints:
+    """Keypoints of one picture for a batch of n."""
+    jacobian = keypoints.jacobian
+    return Keypoints(keypoints.value.expand(n, -1, -1), None if jacobian is None else jacobian.expand(n, -1, -1, -1))

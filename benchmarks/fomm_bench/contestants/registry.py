@@ -1,0 +1,127 @@
+"""All contestants by name, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from fomm_bench.agreement import EXACT, FLOAT32, OF_PRECISION
+from fomm_bench.contestants.availability import (
+    Problem,
+    first_problem,
+    needs_compiler,
+    needs_gpu,
+    needs_networks,
+    needs_package,
+)
+from fomm_bench.contestants.protocol import Contestant, Entry
+from fomm_bench.model_spec import ModelSpec
+from fomm_rt.backends import REGISTRY, BackendEntry
+from fomm_rt.errors import BenchmarkError
+from fomm_rt.model_folder import read_manifest
+
+HALF_BACKENDS = "tensorrt"
+"""Backends whose name starts so run their trunks in half precision where they are not asked for int8."""
+
+REFERENCES = ("pytorch-cuda", "pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu")
+"""What others are compared with: the first that can run. One on a GPU only where another contestant runs there."""
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every contestant there is, the references first."""
+    return (
+        _pytorch("pytorch", "PyTorch eager as published", "open_published", "cpu"),
+        _pytorch("pytorch-cached", "PyTorch eager, source encoded once", "open_cached", "cpu"),
+        _pytorch("pytorch-compile", "torch.compile, source encoded once", "open_compiled", "cpu"),
+        _pytorch("pytorch-cuda", "PyTorch eager as published, GPU", "open_published", "cuda"),
+        _pytorch("pytorch-compile-cuda", "torch.compile, half precision, channels last", "open_compiled", "cuda"),
+        _onnx_runtime("onnxruntime", "CPUExecutionProvider"),
+        _onnx_runtime("onnxruntime-cuda", "CUDAExecutionProvider"),
+        Entry(
+            "openvino",
+            "the exported graphs by OpenVINO",
+            "fp32",
+            False,
+            FLOAT32,
+            ("openvino", "numpy"),
+            needs_package("openvino"),
+            partial(_open, "openvino_cpu", "open_openvino"),
+        ),
+        *(_runtime(backend, precision) for backend in REGISTRY for precision in backend.precisions),
+    )
+
+
+def choose(names: Sequence[str]) -> list[Entry]:
+    """Contestants by name, in the registry's order; without names, all.
+
+    Raises:
+        BenchmarkError: There is no such contestant.
+    """
+    known = {entry.name: entry for entry in entries()}
+    for name in names:
+        if name not in known:
+            raise BenchmarkError(f"expected a contestant among {', '.join(known)}; got {name!r}")
+    return [entry for name, entry in known.items() if not names or name in names]
+
+
+def _open(module: str, function: str, model: ModelSpec, **options: str) -> Contestant:
+    """Imports a contestant's module only now."""
+    opener = getattr(import_module(f"fomm_bench.contestants.{module}"), function)
+    contestant: Contestant = opener(model, **options)
+    return contestant
+
+
+def _pytorch(name: str, description: str, function: str, device: str) -> Entry:
+    compiled, on_gpu = function == "open_compiled", device == "cuda"
+    checks: list[Problem] = [needs_package("torch"), needs_networks]
+    checks += [needs_gpu] if on_gpu else []
+    checks += [needs_compiler] if compiled else []
+    precision = "fp16" if compiled and on_gpu else "fp32"
+    return Entry(
+        name,
+        description,
+        precision,
+        on_gpu,
+        FLOAT32 if compiled and not on_gpu else OF_PRECISION[precision],
+        ("torch", "numpy"),
+        first_problem(*checks),
+        partial(_open, "pytorch", function, device=device),
+    )
+
+
+def _onnx_runtime(name: str, provider: str) -> Entry:
+    on_gpu = provider.startswith("CUDA")
+    return Entry(
+        name,
+        "the exported graphs by ONNX Runtime with its defaults",
+        "fp32",
+        on_gpu,
+        EXACT,
+        ("onnxruntime-gpu" if on_gpu else "onnxruntime", "numpy"),
+        first_problem(*([needs_gpu] if on_gpu else []), needs_package("onnxruntime")),
+        partial(_open, "onnx_runtime", "open_onnx_runtime", provider=provider),
+    )
+
+
+def _runtime(backend: BackendEntry, precision: str) -> Entry:
+    on_gpu = not backend.name.endswith("-cpu")
+    effective = "fp16" if precision == "fp32" and backend.name.startswith(HALF_BACKENDS) else precision
+    suffix = "" if precision == "fp32" else f":{precision}"
+    return Entry(
+        f"fomm-rt:{backend.name}{suffix}",
+        f"fomm-rt on {backend.name}{f', {precision}' if suffix else ''}",
+        effective,
+        on_gpu,
+        OF_PRECISION[effective],
+        ("fomm-rt", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx", "opencv-python-headless", "numpy"),
+        first_problem(lambda _model: backend.problem(), partial(_without_precision, precision)),
+        partial(_open, "runtime", "open_runtime", backend=backend.name, precision=precision),
+    )
+
+
+def _without_precision(precision: str, model: ModelSpec) -> str | None:
+    if precision in read_manifest(Path(model.folder)).precisions:
+        return None
+    return f"the model folder has no {precision} networks"

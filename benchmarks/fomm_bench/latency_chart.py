@@ -1,0 +1,53 @@
+"""How the latency of a frame is distributed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fomm_bench.chart_style import MUTED, chart, colour_of, label_rows, log_ticks, save, short
+from fomm_bench.results import Results
+from fomm_bench.table import by_speed
+
+WIDE = 12
+"""From this ratio of the largest to the smallest sample on, the axis is logarithmic."""
+
+
+def draw_latency(run: Results, folder: Path, name: str) -> list[Path]:
+    """Every frame as a dot, p50 as a stroke with its figure, p50 to p99 as a line; returns the files."""
+    contestants = by_speed(run)
+    samples = {c.name: np.array([sample for frames in c.rounds_ms for sample in frames]) for c in contestants}
+    smallest, largest = (float(f([f(s) for s in samples.values()])) for f in (min, max))
+    is_wide = largest > WIDE * smallest
+    scale = ", ms (logarithmic)" if is_wide else ", ms"
+    note = "a dot is a frame; stroke and figure: p50; line: p50 to p99"
+    rng = np.random.default_rng(0)
+    with chart(1.15 * len(contestants), f"Latency of a frame{scale}", run, note) as (figure, axes):
+        for row, contestant in enumerate(contestants):
+            latency, colour = contestant.latency, colour_of(contestant, run)
+            assert latency is not None
+            frames = samples[contestant.name]
+            axes.plot((latency.p50, latency.p99), (row, row), color=colour, linewidth=1.2, solid_capstyle="butt")
+            jitter = row + rng.uniform(-0.17, 0.17, len(frames))
+            axes.plot(frames, jitter, ".", color=colour, alpha=0.4, markersize=6, markeredgewidth=0)
+            axes.plot((latency.p50, latency.p50), (row - 0.27, row + 0.27), color=colour, linewidth=2.6)
+            axes.annotate(
+                short(latency.p50),
+                (latency.p50, row - 0.28),
+                (0, 1),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=8.5,
+                fontweight="bold",
+                color=colour,
+            )
+        if is_wide:
+            axes.set_xscale("log")
+            log_ticks(axes.xaxis, smallest * 0.85, largest * 1.12)
+        else:
+            axes.set_xlim(0, largest * 1.04)
+        axes.tick_params(axis="x", colors=MUTED)
+        label_rows(axes, contestants, run)
+        return save(figure, folder, name)

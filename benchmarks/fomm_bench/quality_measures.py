@@ -1,0 +1,85 @@
+"""How good a reconstruction is: a predicted frame against the true one.
+
+Source: the measures of Siarohin et al. 2019, section 4 (L1, average keypoint distance); SSIM by Wang et al. 2004.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fomm_bench.agreement import psnr
+from fomm_rt.errors import BenchmarkError
+from fomm_rt.framing import Image
+from fomm_rt.keypoints import Keypoints
+
+
+@dataclass(frozen=True)
+class FrameQuality:
+    """One predicted frame against the true one.
+
+    Attributes:
+        l1: Mean absolute difference, pixels in [0, 1].
+        psnr_db: None where they are identical.
+        ssim: Structural similarity, 1 where they are identical.
+        keypoint_px: Mean distance of the keypoints found in both, in pixels.
+    """
+
+    l1: float
+    psnr_db: float | None
+    ssim: float
+    keypoint_px: float
+
+
+def frame_quality(prediction: Image, truth: Image, found: Keypoints, true: Keypoints) -> FrameQuality:
+    """Measures one frame.
+
+    Args:
+        prediction, truth: (S, S, 3) uint8.
+        found, true: What one detector finds in them.
+
+    Raises:
+        BenchmarkError: scikit-image is not installed.
+    """
+    return FrameQuality(
+        l1(prediction, truth),
+        psnr(mean_squared_error(prediction, truth)),
+        ssim(prediction, truth),
+        keypoint_distance(found, true, len(truth)),
+    )
+
+
+def l1(a: Image, b: Image) -> float:
+    """Mean absolute difference with pixels in [0, 1]."""
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) / 255
+
+
+def mean_squared_error(a: Image, b: Image) -> float:
+    """In squared levels of uint8."""
+    return float(np.square(a.astype(np.int16) - b.astype(np.int16), dtype=np.float64).mean())
+
+
+def ssim(a: Image, b: Image) -> float:
+    """Mean structural similarity of (H, W, 3) uint8 pictures, with the Gaussian window of the authors.
+
+    Raises:
+        BenchmarkError: scikit-image is not installed.
+    """
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise BenchmarkError(
+            f'SSIM needs scikit-image ({error}); install it with: pip install "fomm-rt[bench]"'
+        ) from error
+    return float(
+        structural_similarity(  # type: ignore[no-untyped-call]
+            a, b, channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+    )
+
+
+def keypoint_distance(a: Keypoints, b: Keypoints, size: int) -> float:
+    """Mean distance of corresponding keypoints in pixels of a frame of this side."""
+    # The corner pixels' centres are -1 and 1.
+    return float(np.linalg.norm(a.value - b.value, axis=1).mean()) * (size - 1) / 2

@@ -1,0 +1,44 @@
+"""The PyTorch networks a model folder was exported from: as published, not rewritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fomm_bench.model_spec import ModelSpec
+from fomm_rt.errors import BenchmarkError
+from fomm_rt.model_folder import read_manifest
+
+if TYPE_CHECKING:
+    from fomm_export.networks import Networks
+
+
+def build_reference(spec: ModelSpec) -> Networks:
+    """Builds the networks by the folder's own configuration, size and convention of the warps.
+
+    Raises:
+        BenchmarkError: There are no weights to build them with, or those of another checkpoint.
+        CheckpointError: The checkpoint cannot be read.
+    """
+    from fomm_export.checkpoint import load_checkpoint
+    from fomm_export.configuration import Configuration, Hourglass
+    from fomm_export.networks import build_networks
+    from fomm_export.stand_in import stand_in_weights
+
+    manifest = read_manifest(Path(spec.folder))
+    fields = dict(manifest.configuration)
+    fields |= {name: Hourglass(**fields[name]) for name in ("detector", "dense_motion")}
+    configuration = Configuration(**fields)
+    if spec.stand_in_seed is not None:
+        weights = stand_in_weights(configuration, spec.stand_in_seed)
+    elif spec.checkpoint is not None:
+        checkpoint = load_checkpoint(spec.checkpoint)
+        if checkpoint.sha256 != manifest.weights.sha256:
+            raise BenchmarkError(
+                f"{spec.checkpoint}: its SHA-256 is not that of the checkpoint which {spec.folder} was exported from "
+                f"({manifest.weights.sha256}); give that file with --checkpoint"
+            )
+        weights = checkpoint.kp_detector, checkpoint.generator
+    else:
+        raise BenchmarkError(f"{spec.folder}: the networks cannot be built; give its checkpoint with --checkpoint FILE")
+    return build_networks(configuration, *weights, size=manifest.size, align_corners=manifest.align_corners)

@@ -1,0 +1,248 @@
+"""The comparison with contestants made up in this process: order, agreement, and failures that stop nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fomm_bench.agreement import EXACT, INT8
+from fomm_bench.comparison import (
+    BATCH_ROUNDS,
+    Comparison,
+    Pictures,
+    Plan,
+    reference_candidates,
+    turn_order,
+)
+from fomm_bench.contestants.protocol import Entry, UnavailableError
+from fomm_bench.contestants.registry import entries
+from fomm_bench.model_spec import ModelSpec
+from fomm_bench.session import Animated, Opened
+from fomm_rt.errors import BenchmarkError
+from fomm_rt.framing import Image
+
+SPEC = ModelSpec("folder", None, 1)
+PLAN = Plan(3, 2, 5, (1, 2))
+
+
+def entry(name: str, on_gpu: bool = False) -> Entry:
+    def never(_model: ModelSpec) -> None:
+        raise AssertionError("a session is opened instead")
+
+    required = INT8 if name == "rough" else EXACT
+    return Entry(name, name, "fp32", on_gpu, required, (), lambda _model: None, never)  # type: ignore[arg-type]
+
+
+class Fake:
+    """A contestant that adds an error to every picture and may fail at a call."""
+
+    def __init__(self, name: str, log: list[str], error: int = 0, fails_at: str = "", batch_error: int | None = None):
+        self.name, self.log, self.error, self.fails_at = name, log, error, fails_at
+        self.batch_error = error if batch_error is None else batch_error
+        self.closed = False
+
+    def _call(self, call: str) -> None:
+        assert not self.closed
+        self.log.append(f"{self.name}.{call}")
+        if call == self.fails_at:
+            raise BenchmarkError(f"{self.name} died")
+        if self.fails_at == f"{call} unavailable":
+            raise UnavailableError("no such library")
+
+    def open(self, model: ModelSpec, source: Image) -> Opened:
+        assert (model, source.shape) == (SPEC, (64, 64, 3))
+        self._call("open")
+        return Opened("a device", True, "3.11", {"numpy": "2"}, 5.0)
+
+    def first_frame(self, frame: Image) -> float:  # noqa: ARG002
+        self._call("first_frame")
+        return 9.0
+
+    def animate(self, frames: Image, pictures: bool) -> Animated:
+        self._call("check" if pictures else f"turn of {len(frames)}")
+        shown = np.clip(frames.astype(int) + self.error, 0, 255).astype(np.uint8) if pictures else None
+        return Animated(shown, [1.0] * len(frames), [{"detector": 0.5}] * len(frames))
+
+    def animate_batch(self, frames: Image) -> Animated:
+        self._call(f"batch of {len(frames)}")
+        return Animated(np.clip(frames.astype(int) + self.batch_error, 0, 255).astype(np.uint8), [2.0], [])
+
+    def memory(self) -> tuple[int | None, int | None]:
+        self._call("memory")
+        return 100, None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Run:
+    """A comparison of fakes, the first the only candidate for the reference."""
+
+    def __init__(self, pictures: Pictures, make: dict[str, Callable[[list[str]], Fake]], plan: Plan = PLAN) -> None:
+        self.log: list[str] = []
+        self.fakes: dict[str, Fake] = {}
+        known = {name: entry(name, on_gpu=name.startswith("gpu")) for name in make}
+
+        def open_session(e: Entry) -> Fake:
+            self.fakes[e.name] = make[e.name](self.log)
+            return self.fakes[e.name]
+
+        def problem(e: Entry) -> str | None:
+            return "not here" if e.name == "absent" else None
+
+        self.comparison = Comparison(
+            list(known.values()), SPEC, pictures, plan, open_session=open_session, problem=problem
+        )
+        self.candidates = [e for name, e in known.items() if name.startswith("ref")]
+        self.run()
+
+    def run(self) -> None:
+        self.comparison.run(self.candidates)
+
+    def state(self, name: str) -> tuple[str, str | None]:
+        result = self.comparison.results[name]
+        return result.state, result.reason
+
+    def turns(self) -> list[str]:
+        return [line.split(".")[0] for line in self.log if line.endswith("turn of 2")]
+
+
+def ok(name: str, **options: object) -> dict[str, Callable[[list[str]], Fake]]:
+    return {name: lambda log: Fake(name, log, **options)}  # type: ignore[arg-type]
+
+
+def test_contestants_take_turns(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("a"), **ok("b")})
+    warm_up, rounds = run.turns()[:3], run.turns()[3:]
+    assert warm_up == ["ref", "a", "b"]
+    assert rounds == ["ref", "a", "b", "ref", "b", "a", "b", "ref", "a"]
+    for name in ("ref", "a", "b"):
+        result = run.comparison.results[name]
+        assert (result.state, [len(frames) for frames in result.rounds_ms]) == ("measured", [2, 2, 2])
+        assert len(result.stages_ms) == 6
+        assert result.batches_ms == {1: [2.0] * BATCH_ROUNDS, 2: [2.0] * BATCH_ROUNDS}
+        assert (result.open_ms, result.first_frame_ms, result.host_bytes) == (5.0, 9.0, 100)
+        assert run.fakes[name].closed
+    assert run.comparison.reference == "ref"
+
+
+def test_every_contestant_is_opened_once_before_any_round(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("a")})
+    assert run.log[:8] == [
+        f"{name}.{call}" for name in ("ref", "a") for call in ("open", "first_frame", "check", "turn of 2")
+    ]
+
+
+def test_a_gpu_has_turns_of_its_own_length(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("gpu-rival")})
+    assert [len(frames) for frames in run.comparison.results["gpu-rival"].rounds_ms] == [5, 5, 5]
+
+
+def test_without_agreement_there_is_no_speed(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("wrong", error=9), **ok("a")})
+    state, reason = run.state("wrong")
+    assert state == "disagrees"
+    assert reason is not None
+    assert reason.startswith("does not agree (9 levels, 29.")
+    assert reason.endswith("at most 1 level and PSNR of at least 50 dB required): no speed is reported")
+    result = run.comparison.results["wrong"]
+    assert result.latency is None
+    assert result.rounds_ms == []
+    assert result.open_ms is None
+    assert result.agreement is not None
+    assert result.agreement.levels == 9
+    assert run.fakes["wrong"].closed
+    assert run.state("a") == ("measured", None)
+
+
+def test_a_rough_contestant_may_be_rough(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("rough", error=3)})
+    assert run.state("rough") == ("measured", None)
+
+
+@pytest.mark.parametrize("call", ["open", "first_frame", "check", "turn of 2", "batch of 2", "memory"])
+def test_a_death_stops_nobody_else(pictures: Pictures, call: str) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("frail", fails_at=call), **ok("a")})
+    state, reason = run.state("frail")
+    assert state == "failed"
+    assert reason is not None
+    assert reason.endswith("frail died")
+    assert run.comparison.results["frail"].rounds_ms == []
+    assert run.fakes["frail"].closed
+    assert run.state("a") == ("measured", None)
+    assert len(run.comparison.results["a"].rounds_ms) == 3
+
+
+def test_who_cannot_run_is_skipped(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("absent"), **ok("a", fails_at="open unavailable")})
+    assert run.state("absent") == ("skipped", "not here")
+    assert "absent" not in run.fakes
+    assert run.state("a") == ("skipped", "no such library")
+
+
+def test_a_batch_that_disagrees_is_not_reported(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("a", batch_error=9)})
+    result = run.comparison.results["a"]
+    assert (result.state, result.batches_ms) == ("measured", {})
+    assert result.batch_problem is not None
+    assert result.batch_problem.startswith("batches of 1 do not agree")
+    assert run.log.count("a.batch of 1") == 1
+
+
+def test_the_next_candidate_is_the_reference(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref", fails_at="open"), **ok("ref-2"), **ok("a")})
+    assert run.comparison.reference == "ref-2"
+    assert run.state("ref")[0] == "failed"
+
+
+def test_with_nothing_to_compare_with_it_ends(pictures: Pictures) -> None:
+    with pytest.raises(BenchmarkError, match="nothing to compare with: ref: ref died"):
+        Run(pictures, {**ok("ref", fails_at="check"), **ok("a")})
+
+
+def test_sessions_are_closed_whatever_happens(pictures: Pictures) -> None:
+    started: list[Fake] = []
+
+    class Interrupted(Fake):
+        def animate(self, frames: Image, pictures: bool) -> Animated:  # noqa: ARG002
+            raise KeyboardInterrupt
+
+    def make(kind: type[Fake], name: str) -> dict[str, Callable[[list[str]], Fake]]:
+        def start(log: list[str]) -> Fake:
+            started.append(kind(name, log))
+            return started[-1]
+
+        return {name: start}
+
+    with pytest.raises(KeyboardInterrupt):
+        Run(pictures, {**make(Fake, "ref"), **make(Interrupted, "a")})
+    assert [fake.closed for fake in started] == [True, True]
+
+
+def test_order_of_turns() -> None:
+    names = ["a", "b", "c"]
+    orders = [turn_order(names, number) for number in range(6)]
+    assert orders[0] == names
+    assert all(sorted(order) == names for order in orders)
+    assert {order[0] for order in orders} == set(names)
+    assert turn_order([], 1) == []
+
+
+def test_frames_go_round(pictures: Pictures) -> None:
+    assert len(pictures.checked) == 6
+    np.testing.assert_array_equal(pictures.checked[0], pictures.frames[0])
+    np.testing.assert_array_equal(pictures.checked[-1], pictures.frames[-1])
+    np.testing.assert_array_equal(pictures.turn(1, 5), pictures.frames[[5, 6, 7, 0, 1]])
+
+
+def test_a_gpu_is_the_reference_only_for_gpus() -> None:
+    known = entries()
+    on_cpu = [e for e in known if not e.on_gpu]
+    assert [e.name for e in reference_candidates(on_cpu, known)] == [
+        "pytorch",
+        "onnxruntime",
+        "fomm-rt:onnxruntime-cpu",
+    ]
+    assert reference_candidates(known, known)[0].name == "pytorch-cuda"

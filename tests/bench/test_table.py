@@ -1,0 +1,98 @@
+"""The tables: every figure where it belongs, reasons for those without, and several runs side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fomm_bench.merged import Merged
+from fomm_bench.results import Results
+from fomm_bench.results_file import write_results
+from fomm_bench.table import aligned, render
+from fomm_rt.errors import BenchmarkError
+from made_up_results import made_up
+
+
+def row(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(name + " "))
+
+
+def test_latency(results: Results) -> None:
+    text = render(results)
+    assert row(text, "fomm-rt:onnxruntime-cpu").split() == [
+        *("fomm-rt:onnxruntime-cpu", "4", "4.5", "5.0", "5.0", "5.0", "222.2", "2.38", "(2.00–2.75)"),
+        *("1", "level,", "71.2", "dB"),
+    ]
+    assert row(text, "pytorch").split()[-2:] == ["1", "reference"]
+    assert "tiny, 64×64 (a.png by b.mp4) on Some CPU, 2 cores" in text
+    assert "fewer than 200 frames" in text
+
+
+def test_the_rest(results: Results) -> None:
+    text = render(results)
+    assert "fomm-rt:onnxruntime-cpu    0.10           0.60      200          –         22%" in text
+    assert "ceiling, cpu (NumPy 2): 1000.0 GMAC/s fp32, copy 10.0 GB/s" in text
+    assert "frames per second, batch      1      2\npytorch                   100.0  125.0" in text
+
+
+def test_reasons(results: Results) -> None:
+    text = render(results)
+    assert "openvino disagrees: does not agree (90 levels, 12.0 dB): no speed is reported" in text
+    assert "pytorch-cuda skipped: this machine has no NVIDIA driver" in text
+    assert sum(line.startswith("openvino") for line in text.splitlines()) == 1  # no row of figures
+
+
+def test_a_busy_machine_is_noted(results: Results) -> None:
+    assert "was busy" not in render(results)
+    results.environment["load"] = 2.5
+    assert "this machine was busy (load 2.5 on 2 cores)" in render(results)
+
+
+def test_alignment() -> None:
+    assert aligned([["a", "1"], ["bbb", "22"]]) == ["a     1", "bbb  22"]
+
+
+def merged(tmp_path: Path, *runs: Results) -> Merged:
+    paths = [tmp_path / f"{number}.json" for number in range(len(runs))]
+    for path, run in zip(paths, runs, strict=True):
+        write_results(path, run)
+    return Merged.read(paths, made_up().environment)
+
+
+def test_runs_of_one_model_share_a_table_and_keep_their_ratios(tmp_path: Path) -> None:
+    slow = made_up()
+    for contestant in slow.contestants:
+        contestant.rounds_ms = [[10 * ms for ms in frames] for frames in contestant.rounds_ms]
+    text = merged(tmp_path, made_up(), slow).render()
+    assert text.count("tiny, 64×64") == 1
+    rows = [line for line in text.splitlines() if "fomm-rt:onnxruntime-cpu" in line]
+    assert [line.split()[3] for line in rows] == ["4.5", "45.0"]
+    assert all("2.38 (2.00–2.75)  pytorch" in line for line in rows)
+    assert rows[0].startswith(str(tmp_path / "0.json"))
+
+
+def test_other_sizes_and_machines_have_tables_of_their_own(tmp_path: Path) -> None:
+    larger = made_up(model={**made_up().model, "size": 128})
+    elsewhere = made_up(environment={**made_up().environment, "cpu": "Another CPU"})
+    text = merged(tmp_path, made_up(), larger, elsewhere).render()
+    titles = [line for line in text.splitlines() if line.startswith("tiny")]
+    assert titles == [
+        "tiny, 64×64, on Some CPU, 2 cores",
+        "tiny, 128×128, on Some CPU, 2 cores",
+        "tiny, 64×64, on Another CPU, 2 cores (another machine than this one)",
+    ]
+
+
+def test_merged_document(tmp_path: Path) -> None:
+    document = merged(tmp_path, made_up()).as_json()
+    assert document["runs"][0]["this_machine"] is True
+    assert json.loads(json.dumps(document))["runs"][0]["contestants"][1]["speedup"]["high"] == 2.75
+
+
+def test_one_foreign_file_refuses_all(tmp_path: Path) -> None:
+    write_results(tmp_path / "good.json", made_up())
+    (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(BenchmarkError, match=r"bad\.json"):
+        Merged.read([tmp_path / "good.json", tmp_path / "bad.json"], made_up().environment)

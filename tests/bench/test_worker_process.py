@@ -1,0 +1,145 @@
+"""A worker that dies, hangs or talks nonsense is reported and gone; one that works is ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fomm_bench.contestants.protocol import UnavailableError
+from fomm_bench.model_spec import ModelSpec
+from fomm_bench.session import WorkerSession
+from fomm_bench.worker_process import (
+    WorkerDiedError,
+    WorkerProcess,
+    worker_command,
+    worker_environment,
+)
+from fomm_rt.errors import BenchmarkError
+
+
+def worker(script: str, timeout_s: float = 20) -> WorkerProcess:
+    return WorkerProcess("rival", [sys.executable, "-c", script], dict(os.environ), timeout_s)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_death_is_reported_with_the_last_words() -> None:
+    script = "import sys; sys.stdin.buffer.read(8); print('out of luck', file=sys.stderr); sys.exit(3)"
+    with worker(script) as process, pytest.raises(WorkerDiedError, match=r"rival ended with exit code 3.*out of luck"):
+        process.ask("open")
+    assert gone(process.pid)
+
+
+def test_a_signal_is_named() -> None:
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    with worker(script) as process, pytest.raises(WorkerDiedError, match="SIGSEGV"):
+        process.ask("open")
+
+
+def test_a_hang_is_ended() -> None:
+    with (
+        worker("import time; time.sleep(600)", 0.3) as process,
+        pytest.raises(WorkerDiedError, match="no answer to 'x'"),
+    ):
+        process.ask("x")
+    assert gone(process.pid)
+
+
+def test_a_worker_that_does_not_read_is_ended() -> None:
+    frames = np.zeros(1 << 20, np.uint8)  # more than a pipe holds
+    with worker("import time; time.sleep(600)", 0.3) as process, pytest.raises(WorkerDiedError, match="no answer"):
+        process.ask("x", {}, {"frames": frames})
+
+
+def test_nonsense_on_the_wire() -> None:
+    script = "import sys; sys.stdin.buffer.read(8); print('Loading weights, please wait', flush=True); sys.stdin.read()"
+    with worker(script) as process, pytest.raises(WorkerDiedError, match="sent no answer: expected a message"):
+        process.ask("open")
+    assert gone(process.pid)
+
+
+def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = (
+        "import subprocess, sys, pathlib;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        f"pathlib.Path({str(note)!r}).write_text(str(child.pid)); sys.stdin.buffer.read(8)"
+    )
+    with worker(script) as process, pytest.raises(WorkerDiedError):
+        process.ask("open")
+    child = int(note.read_text())
+    for _ in range(100):  # whoever adopted it has yet to notice
+        if gone(child) or "Z" in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the worker's child lives on")
+
+
+def test_a_program_that_cannot_be_started() -> None:
+    with pytest.raises(WorkerDiedError, match="cannot be started"):
+        WorkerProcess("rival", ["/nowhere/python"], {}, 1)
+
+
+def session(name: str, folder: Path, timeout_s: float = 60) -> WorkerSession:
+    return WorkerSession(name, worker_command(name, None), worker_environment(folder, None), timeout_s)
+
+
+def test_a_real_worker(tmp_path: Path, tiny_spec: ModelSpec) -> None:
+    frames = np.random.default_rng(1).integers(0, 255, (3, 64, 64, 3), np.uint8)
+    name = "fomm-rt:onnxruntime-cpu"
+    contestant = session(name, tmp_path)
+    try:
+        opened = contestant.open(tiny_spec, frames[0])
+        assert opened.device.startswith("CPU, ONNX Runtime")
+        assert not opened.batches
+        assert "onnxruntime" in opened.versions
+        assert contestant.first_frame(frames[0]) > opened.open_ms
+        animated = contestant.animate(frames, pictures=True)
+        assert animated.pictures is not None
+        assert animated.pictures.shape == frames.shape
+        assert len(animated.latency_ms) == len(animated.stage_ms) == 3
+        assert contestant.animate(frames, pictures=False).pictures is None
+        host, device = contestant.memory()
+        assert host is not None
+        assert host > 10_000_000
+        assert device is None
+        with pytest.raises(UnavailableError, match="one frame at a time"):
+            contestant.animate_batch(frames)
+    finally:
+        contestant.close()
+        contestant.close()
+
+
+def test_errors_come_back_in_words(tmp_path: Path, tiny_spec: ModelSpec) -> None:
+    contestant = session("onnxruntime", tmp_path)
+    frames = np.zeros((1, 64, 64, 3), np.uint8)
+    try:
+        with pytest.raises(UnavailableError, match="not been opened"):
+            contestant.animate(frames, pictures=False)
+        contestant.open(tiny_spec, frames[0])
+        with pytest.raises(BenchmarkError, match=r"onnxruntime went wrong: .*INVALID_ARGUMENT"):
+            contestant.animate(frames[:, :32, :32], pictures=False)
+        assert contestant.animate(frames, pictures=False).latency_ms
+    finally:
+        contestant.close()
+
+
+def test_another_python_gets_the_packages_alone(tmp_path: Path) -> None:
+    environment = worker_environment(tmp_path, "/usr/bin/python3")
+    packages = Path(environment["PYTHONPATH"])
+    assert packages.parent == tmp_path
+    assert {path.name for path in packages.iterdir()} == {"fomm_bench", "fomm_rt", "fomm_kernels", "fomm_export"}
+    assert (packages / "fomm_rt" / "errors.py").is_file()
+    assert "PYTHONPATH" not in worker_environment(tmp_path, None) or "PYTHONPATH" in os.environ
