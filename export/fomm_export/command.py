@@ -63,7 +63,8 @@ def export(
 ) -> None:
     """Export a published checkpoint to a model folder (needs torch).
 
-    The folder holds four ONNX files and model.json. It appears only after ONNX Runtime has reproduced the
+    The folder holds four ONNX files that run everywhere, two arranged for
+    CPUs, and model.json. It appears only after ONNX Runtime has reproduced the
     PyTorch networks with it on a real picture.
 
     For example:

@@ -1,0 +1,286 @@
+"""What each rearrangement of the networks for a CPU is worth, layer by layer, on ONNX Runtime.
+
+    python benchmarks/cpu_layers.py [--rounds 12] [-o FILE.json]
+
+Every layer is exported as published and as rearranged, with random weights in the sizes of vox-256 and of the bundled
+model, and both run in turns in one process, as the runtime runs them. The figure is the ratio of their times within a
+round: median, least and largest over the rounds. Their outputs have to agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from fomm_bench.environment import describe_environment
+from fomm_export.affine_motion import heatmaps
+from fomm_export.geometry import coordinate_grid, warp
+from fomm_export.heads import MergedHeads, SplitHeads
+from fomm_export.layers import ResidualBlock, UpBlock
+from fomm_export.onnx_export import export_onnx
+from fomm_export.onnx_graphs import Graph
+from fomm_export.phases import PhaseFinal, PhaseUpBlock
+from fomm_export.rewrites import TransposedUpBlock, fold_norms
+from fomm_export.row_warp import RowWarp, as_rows
+from fomm_export.winograd import TileOrder, WinogradBottleneck
+
+FRAMES_OF_A_ROUND = 5
+ALLOWED_DIFFERENCE = 1e-3
+"""Of outputs, relative to the largest."""
+
+Forward = Callable[..., Tensor]
+Inputs = Callable[[int], dict[str, Tensor]]
+"""Batch size -> what a layer takes."""
+
+
+class Layer(nn.Module):
+    """A function of one or two tensors, with the modules it uses."""
+
+    def __init__(self, forward: Forward, *modules: nn.Module) -> None:
+        super().__init__()
+        self.used = nn.ModuleList(modules)
+        self.function = forward
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Applies the function."""
+        return (self.function(x) if y is None else self.function(x, y),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer.
+
+    Attributes:
+        name: Of the layer, with its sizes.
+        forms: Name to the layer in this form and what it takes; others are compared with the first.
+    """
+
+    name: str
+    forms: dict[str, tuple[Layer, Inputs]]
+
+
+def cases() -> Iterator[Case]:
+    """All layers."""
+    for width, side in ((256, 64), (128, 64), (96, 64), (64, 64), (48, 64)):
+        yield residual_blocks(width, side)
+    for a, b, side in ((256, 128, 64), (128, 64, 128), (48, 32, 64), (32, 16, 128)):
+        yield up_block(a, b, side)
+    for a, b in ((128, 64), (32, 16)):
+        yield last_layers(a, b, 128)
+    yield heads("mask and occlusion", 108, (11, 1), 3)
+    yield heads("mask and occlusion", 60, (11, 1), 3)
+    yield heads("keypoints and jacobians", 35, (10, 40), 0)
+    yield heads("keypoints and jacobians", 19, (10, 40), 0)
+    for width in (256, 48):
+        yield warped(width, 64)
+    yield denormals(44, 128)
+
+
+def residual_blocks(width: int, side: int) -> Case:
+    """Two residual blocks by convolutions, and by Winograd's."""
+    blocks = [ResidualBlock(width).eval() for _ in range(2)]
+    plain = fold_norms(nn.Sequential(*blocks))
+    order = TileOrder(side)
+    fast = WinogradBottleneck([block for block in plain if isinstance(block, ResidualBlock)], order)
+    pictures = torch.randn(2, width, side, side)
+
+    def rows(n: int) -> dict[str, Tensor]:
+        ordered = pictures[:n].flatten(2).transpose(1, 2).index_select(1, order.pixel_of_row)
+        return {"x": ordered.unflatten(1, (-1, order.tiles)).transpose(0, 1).flatten(0, 2)}
+
+    def winograd(x: Tensor) -> Tensor:
+        return fast(x, x.shape[0] // order.side**2)  # type: ignore[no-any-return]
+
+    return Case(
+        f"two residual blocks, {width} channels, {side}×{side}",
+        {
+            "convolutions": (Layer(plain, plain), lambda n: {"x": pictures[:n]}),
+            "Winograd": (Layer(winograd, fast), rows),
+        },
+    )
+
+
+def up_block(a: int, b: int, side: int) -> Case:
+    """An up block as published, as one transposed convolution and by phases."""
+    block = fold_norms(nn.Sequential(UpBlock(a, b).eval()))[0]
+    assert isinstance(block, UpBlock)
+    x = random(a, side)
+    transposed, phases = TransposedUpBlock(block.conv), PhaseUpBlock(block.conv)
+    return Case(
+        f"up block, {a} to {b} channels, from {side}×{side}",
+        {
+            "nearest, convolution": (Layer(block, block), x),
+            "transposed": (Layer(transposed, transposed), x),
+            "phases": (Layer(phases, phases), x),
+        },
+    )
+
+
+def last_layers(a: int, b: int, side: int) -> Case:
+    """The last up block and the 7×7 convolution after it."""
+    block = fold_norms(nn.Sequential(UpBlock(a, b).eval()))[0]
+    assert isinstance(block, UpBlock)
+    final = nn.Conv2d(b, 3, 7, padding=3)
+    transposed, up, phase_final = TransposedUpBlock(block.conv), PhaseUpBlock(block.conv), PhaseFinal(final)
+    x = random(a, side)
+
+    def plain(x: Tensor) -> Tensor:
+        return torch.sigmoid(final(transposed(x)))
+
+    def by_phases(x: Tensor) -> Tensor:
+        return phase_final(up.phases(x))  # type: ignore[no-any-return]
+
+    return Case(
+        f"last up block and last convolution, {a} to {b} to 3 channels, from {side}×{side}",
+        {
+            "transposed, 7×7": (Layer(plain, transposed, final), x),
+            "phases": (Layer(by_phases, up, phase_final), x),
+        },
+    )
+
+
+def heads(name: str, channels: int, outputs: tuple[int, ...], padding: int) -> Case:
+    """Two heads of 7×7 one by one, merged, and merged and split by rows."""
+    convolutions = [nn.Conv2d(channels, out, 7, padding=padding) for out in outputs]
+    merged, split = MergedHeads(convolutions), SplitHeads(convolutions)
+    x = random(channels, 64)
+
+    def apart(x: Tensor) -> Tensor:
+        return torch.cat([convolution(x) for convolution in convolutions], dim=1)
+
+    return Case(
+        f"{name}, {channels} to {' and '.join(map(str, outputs))} channels",
+        {
+            "one by one": (Layer(apart, *convolutions), x),
+            "merged": (Layer(lambda x: torch.cat(merged(x), dim=1), merged), x),
+            "merged, split by rows": (Layer(lambda x: torch.cat(split(x), dim=1), split), x),
+        },
+    )
+
+
+def random(channels: int, side: int) -> Inputs:
+    """Normally distributed features."""
+    features = torch.randn(2, channels, side, side)
+    return lambda n: {"x": features[:n]}
+
+
+def warped(width: int, side: int) -> Case:
+    """Features sampled along a deformation: by GridSample, and a row a pixel."""
+    features = torch.randn(2, width, side, side)
+    grid = coordinate_grid(side, side) + 0.05 * torch.randn(2, side, side, 2)
+    rows = RowWarp(side, side, align_corners=True)
+
+    def by_rows(x: Tensor, y: Tensor) -> Tensor:
+        return rows(x, y.flatten(1, 2), None).unflatten(0, (x.shape[0], -1)).transpose(1, 2)  # type: ignore[no-any-return]
+
+    return Case(
+        f"warp, {width} channels, {side}×{side}",
+        {
+            "GridSample": (Layer(lambda x, y: warp(x, y, True)), lambda n: {"x": features[:n], "y": grid[:n]}),
+            "rows": (Layer(by_rows, rows), lambda n: {"x": as_rows(features[:n]), "y": grid[:n]}),
+        },
+    )
+
+
+def denormals(channels: int, out: int) -> Case:
+    """A convolution over Gaussians: as they are, and with exponents that leave no denormal number."""
+    convolution = nn.Conv2d(channels, out, 3, padding=1)
+    grid = coordinate_grid(64, 64)
+    keypoints = 1.6 * torch.rand(2, channels, 2) - 0.8
+
+    def x(n: int) -> dict[str, Tensor]:
+        return {"x": keypoints[:n]}
+
+    def raw(x: Tensor) -> Tensor:
+        return convolution(torch.exp(-50 * (grid - x[:, :, None, None]).square().sum(dim=-1)))  # type: ignore[no-any-return]
+
+    def bounded(x: Tensor) -> Tensor:
+        return convolution(heatmaps(x, grid))  # type: ignore[no-any-return]
+
+    return Case(
+        f"convolution over {channels} Gaussians, 64×64",
+        {"as they are": (Layer(raw, convolution), x), "no denormals": (Layer(bounded, convolution), x)},
+    )
+
+
+def measure(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
+    """Runs a case; its forms' milliseconds and the ratios of the first form's time to each."""
+    calls = {form: session(f"{form}", layer, inputs, folder) for form, (layer, inputs) in case.forms.items()}
+    first, *_ = outputs = {form: call() for form, call in calls.items()}
+    largest = float(np.abs(outputs[first]).max())
+    for form, output in outputs.items():
+        if output.size != outputs[first].size:
+            raise SystemExit(f"{case.name}: {form} gives another size")
+        sums = [np.sort(o, axis=None) for o in (output, outputs[first])]  # in whatever order the pixels lie
+        if (difference := float(np.abs(sums[0] - sums[1]).max()) / largest) > ALLOWED_DIFFERENCE:
+            raise SystemExit(f"{case.name}: {form} differs by {difference:.1e}; no speed is reported")
+    times: dict[str, list[float]] = {form: [] for form in calls}
+    for _ in range(rounds):
+        for form, call in calls.items():
+            start = perf_counter()
+            for _ in range(FRAMES_OF_A_ROUND):
+                call()
+            times[form].append((perf_counter() - start) / FRAMES_OF_A_ROUND * 1e3)
+    ratios = {form: [a / b for a, b in zip(times[first], times[form], strict=True)] for form in calls}
+    return {
+        "layer": case.name,
+        "forms": {
+            form: {
+                "ms": times[form],
+                "times_as_fast": {"median": median(ratios[form]), "low": min(ratios[form]), "high": max(ratios[form])},
+            }
+            for form in calls
+        },
+    }
+
+
+def session(name: str, layer: Layer, inputs: Inputs, folder: Path) -> Callable[[], np.ndarray]:
+    """Exports a layer; returns a call that runs it on a batch of one."""
+    path = folder / f"{name}.onnx"
+    with torch.inference_mode():
+        export_onnx(Graph("layer", layer, inputs(2), ("out",), ()), path)
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    one = {key: tensor.numpy() for key, tensor in inputs(1).items()}
+    return lambda: run.run(None, one)[0]  # type: ignore[no-any-return]
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("-o", "--output", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    found = []
+    for case in cases():
+        with tempfile.TemporaryDirectory(prefix="fomm-rt-layers-") as folder:
+            result = measure(case, options.rounds, Path(folder))
+        found.append(result)
+        print(result["layer"])
+        for form, figures in result["forms"].items():
+            ratio = figures["times_as_fast"]
+            print(
+                f"  {form:<24}{median(figures['ms']):8.2f} ms"
+                f"{ratio['median']:8.2f} times as fast ({ratio['low']:.2f} to {ratio['high']:.2f})"
+            )
+    if options.output:
+        document = {"benchmark": "cpu layers", "environment": describe_environment(), "layers": found}
+        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
