@@ -329,4 +329,5 @@ def _parse_measures(text: str) -> set[str]:
 
 
 def _command_line() -> list[str]:
-    return ["fomm-rt", *sys.argv[1:]]
+    """The command, absolute paths by their last part: results are shown around."""
+    return ["fomm-rt", *(Path(part).name if Path(part).is_absolute() else part for part in sys.argv[1:])]

@@ -43,7 +43,7 @@ def describe_environment() -> dict[str, Any]:
         "gpus": gpus(),
         "cuda": None if cuda is None else f"{cuda[0]}.{cuda[1]}",
         "system": f"{platform.system()} {platform.machine()}",
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],  # the rest names a build
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
     }
