@@ -17,7 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -166,8 +168,10 @@ def open_model_folder(path: str | PathLike[str]) -> ModelFolder:
     path = Path(path)
     try:
         manifest = read_manifest(path)
-        for file in manifest.files:
-            _check_file(path, file)
+        # Hundreds of megabytes to take a hash of, which is done without the interpreter's lock.
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(partial(_check_file, path), manifest.files):
+                pass  # raises what is wrong with the first
     except OSError as error:
         raise ModelError(
             f"{error.filename or path}: cannot be read ({error.strerror}); change its permissions or export again"
