@@ -98,7 +98,7 @@ def residual_blocks(width: int, side: int) -> Case:
 
     def rows(n: int) -> dict[str, Tensor]:
         ordered = pictures[:n].flatten(2).transpose(1, 2).index_select(1, order.pixel_of_row)
-        return {"x": ordered.unflatten(1, (-1, order.tiles)).transpose(0, 1).flatten(0, 2)}
+        return {"x": ordered.reshape(n, -1, order.tiles, width).transpose(0, 1).flatten(0, 2)}
 
     def winograd(x: Tensor) -> Tensor:
         return fast(x, x.shape[0] // order.side**2)  # type: ignore[no-any-return]
@@ -255,7 +255,7 @@ def session(name: str, layer: Layer, inputs: Inputs, folder: Path) -> Callable[[
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     one = {key: tensor.numpy() for key, tensor in inputs(1).items()}
-    return lambda: run.run(None, one)[0]  # type: ignore[no-any-return]
+    return lambda: run.run(None, one)[0]
 
 
 def main() -> None:
@@ -278,7 +278,13 @@ def main() -> None:
                 f"{ratio['median']:8.2f} times as fast ({ratio['low']:.2f} to {ratio['high']:.2f})"
             )
     if options.output:
-        document = {"benchmark": "cpu layers", "environment": describe_environment(), "layers": found}
+        command = f"python benchmarks/cpu_layers.py --rounds {options.rounds} -o {options.output.name}"
+        document = {
+            "benchmark": "cpu layers",
+            "command": command,
+            "environment": describe_environment(),
+            "layers": found,
+        }
         options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

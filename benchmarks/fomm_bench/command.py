@@ -216,8 +216,11 @@ def quality(
         from fomm_bench.benchmark import Pythons
         from fomm_bench.contestants.registry import choose
         from fomm_bench.quality_run import run_quality
+        from fomm_rt.media.staging import check_target
 
         choose(contestant or [])  # an unknown name is refused before seconds of loading
+        if output is not None:
+            check_target(output)
         pythons = Pythons.parse(python or [])
         choice = ModelChoice(model, config, bundled, checkpoint, size)
         with open_bench_model(choice, False, terminal.say) as opened, terminal.frames() as progress:
@@ -286,11 +289,11 @@ def _report(terminal: Terminal, results: Results, output: Path | None) -> None:
     from fomm_bench.results_file import document_of, write_results
     from fomm_bench.table import render
 
+    terminal.result(render(results), document_of(results))  # first: what follows may not find room
     if output is not None:
         write_results(output / "results.json", results)
         _draw(terminal, output, [results])
         terminal.say(f"results and pictures are in {output}")
-    terminal.result(render(results), document_of(results))
 
 
 def _draw(terminal: Terminal, output: Path, runs: list[Results]) -> None:

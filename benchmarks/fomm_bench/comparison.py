@@ -1,13 +1,14 @@
 """The comparison: contestants opened one by one, checked against the reference, then timed in turns.
 
-Only one computes at any moment; the others wait, warm. A round gives each of them the same frames. Every round begins
-with another contestant and every other one runs backwards, so that neither drift nor a place in the order favours any.
+Only one computes at any moment; the others' processes are stopped meanwhile, since threads that wait by spinning would
+take cores from whoever has its turn. A round gives each of them the same frames, after one that does not count, in an
+order drawn anew, so that neither drift nor a place in the order favours any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ Progress = Callable[[str, int, "int | None"], None]
 AGREEMENT_FRAMES = 6
 WARMUP_FRAMES = 2
 """After those that are compared, which warm up as well."""
-BATCH_ROUNDS = 3
+BATCH_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ class Comparison:
                 self._progress("measuring", number, self._plan.rounds)
                 self._round(number)
             self._progress("measuring", self._plan.rounds, self._plan.rounds)
-            self._batch_rounds(predictions)
             for name in list(self._sessions):
-                self._memory(name)
+                self._memory(name)  # before batches, which not every contestant takes
+            self._batch_rounds(predictions)
 
     def _open_reference(self, candidates: Sequence[Entry], stack: ExitStack) -> Image:
         """Opens the first candidate that runs; returns its predictions."""
@@ -189,6 +190,7 @@ class Comparison:
             result = self.results[name]
             try:
                 frames = self._pictures.turn(number, self._plan.frames(result.on_gpu))
+                self._sessions[name].animate(frames[:1], pictures=False)  # caches are another's
                 animated = self._sessions[name].animate(frames, pictures=False)
             except BenchmarkError as error:
                 self._end(name, "failed", str(error))
@@ -206,7 +208,7 @@ class Comparison:
                     try:
                         animated = self._sessions[name].animate_batch(checked[chosen])
                     except BenchmarkError as error:
-                        self._end(name, "failed", f"batches of {batch}: {error}")
+                        self._leave_batches(name, f"batches of {batch}: {error}")
                         continue
                     if number:
                         self.results[name].batches_ms.setdefault(batch, []).extend(animated.latency_ms)
@@ -217,16 +219,18 @@ class Comparison:
         assert pictures is not None
         agreement = compare(pictures, reference, self._requirements[name])
         if not agreement.agrees:
-            self._batching.discard(name)
-            result = self.results[name]
-            result.batch_problem = f"batches of {len(reference)} do not agree ({agreement.describe()})"
-            result.batches_ms = {}
+            self._leave_batches(name, f"batches of {len(reference)} do not agree ({agreement.describe()})")
+
+    def _leave_batches(self, name: str, problem: str) -> None:
+        """Ends a contestant's part in the batches; its latency stands."""
+        self._batching.discard(name)
+        self.results[name].batch_problem = problem
+        self.results[name].batches_ms = {}
 
     def _memory(self, name: str) -> None:
-        try:
+        # Latency has been measured by now, and stands whatever becomes of the process.
+        with suppress(BenchmarkError):
             self.results[name].host_bytes, self.results[name].device_bytes = self._sessions[name].memory()
-        except BenchmarkError as error:
-            self._end(name, "failed", str(error))
 
     def _end(self, name: str, state: State, reason: str) -> None:
         """Ends a contestant's part; the others go on."""
@@ -237,12 +241,9 @@ class Comparison:
 
 
 def turn_order(names: Sequence[str], number: int) -> list[str]:
-    """The order of a round: each starts one further on, and every other one runs backwards."""
-    if not names:
-        return []
-    start = number % len(names)
-    order = [*names[start:], *names[:start]]
-    return order[::-1] if number % 2 else order
+    """The order of a round: drawn at random, the same for the same number, so that nobody always follows the same."""
+    order = np.random.default_rng(number).permutation(len(names))
+    return [names[index] for index in order]
 
 
 def reference_candidates(chosen: Sequence[Entry], known: Sequence[Entry]) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from fomm_bench.environment import describe_machine
 from fomm_bench.results import ContestantResult, Results
@@ -104,8 +105,8 @@ def _batches(results: Results) -> list[str]:
 
 
 def throughput(contestant: ContestantResult) -> dict[int, float]:
-    """Frames per second by batch size: frames over the time of all calls."""
-    return {batch: 1e3 * batch * len(times) / sum(times) for batch, times in contestant.batches_ms.items()}
+    """Frames per second by batch size, of the call of median length."""
+    return {batch: 1e3 * batch / median(times) for batch, times in contestant.batches_ms.items()}
 
 
 def _notes(results: Results) -> list[str]:

@@ -75,9 +75,12 @@ class WorkerProcess:
             WorkerDiedError: There will be no answer; the process is ended.
         """
         self._deadline = monotonic() + self._timeout_s
+        self._signal(signal.SIGCONT)
         try:
             wire.send(self._write, {"ask": ask, **(header or {})}, arrays)
-            return wire.receive(self._read)
+            answer = wire.receive(self._read)
+            self._signal(signal.SIGSTOP)  # until it is asked again
+            return answer
         except (wire.ClosedError, BrokenPipeError) as error:
             raise self._died("ended") from error
         except TimeoutError as error:
@@ -89,14 +92,24 @@ class WorkerProcess:
         """Asks the process to end, and sees to it that it and all it started do; calling it twice is harmless."""
         if self._errors.closed:
             return
+        try:
+            self._ask_to_end()
+        finally:
+            self._kill()
+
+    def _ask_to_end(self) -> None:
         if self._process.poll() is None:
             self._deadline = monotonic() + END_S
+            self._signal(signal.SIGCONT)
             try:
                 wire.send(self._write, {"ask": "close"})
                 self._process.wait(END_S)
             except (OSError, subprocess.TimeoutExpired):
-                pass  # it is killed below
-        self._kill()
+                pass  # it is killed next
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has ended, which reading its answer will tell
+            os.killpg(self._process.pid, number)
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):  # all of them have ended

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fomm_export.parity import parity_frames
 from fomm_export.quantization import FramePair
 from fomm_rt.framing import Framing, Image, resample
@@ -44,5 +46,5 @@ def _spread_frames(clip: Path, size: int) -> list[Image]:
             if len(frames) >= 2 * FRAMES_OF_A_CLIP:
                 frames = frames[::2]
                 step *= 2
-    keep = max(1, len(frames) // FRAMES_OF_A_CLIP)
-    return frames[::keep][:FRAMES_OF_A_CLIP]
+    chosen = np.unique(np.linspace(0, len(frames) - 1, FRAMES_OF_A_CLIP).round().astype(int))
+    return [frames[index] for index in chosen]

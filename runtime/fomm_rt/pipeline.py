@@ -167,6 +167,7 @@ class WriteBehind(Generic[Arguments]):
         self._places.get()
         self.waiting_s += perf_counter() - start
         if self._failure is not None:
+            self._places.put(_PLACE)
             raise self._failure
         self._pending.put(lambda: self._write(*args, **kwargs))
 

@@ -645,6 +645,22 @@ def test_every_backend_runs_the_graphs_meant_for_it(
     assert opened == ["keypoint_detector.onnx", encoder, "dense_motion.onnx", generator]
 
 
+@pytest.mark.parametrize("layout", ["rgba", "upside down", "mirrored", "bgr", "every other row", "tile"])
+def test_out_of_any_layout(animator: Animator, layout: str) -> None:
+    expected = animator.animate(GOLDEN.driving[1])
+    s = animator.size
+    out = {
+        "rgba": np.zeros((s, s, 4), np.uint8)[..., :3],
+        "upside down": np.zeros((s, s, 3), np.uint8)[::-1],
+        "mirrored": np.zeros((s, s, 3), np.uint8)[:, ::-1],
+        "bgr": np.zeros((s, s, 3), np.uint8)[..., ::-1],
+        "every other row": np.zeros((2 * s, s, 3), np.uint8)[::2],
+        "tile": np.zeros((s, 3 * s, 3), np.uint8)[:, s : 2 * s],
+    }[layout]
+    assert animator.animate(GOLDEN.driving[1], out=out) is out
+    assert np.array_equal(out, expected)
+
+
 def test_how_long_stages_took(animator: Animator) -> None:
     animator.set_source(GOLDEN.source)
     assert animator.stage_ms == {}

@@ -236,7 +236,11 @@ class OnnxRuntimeBackend:
         """(1, 3, size, size) float32 in [0, 1], which a sigmoid gives -> (size, size, 3) uint8, rounded; 0 for NaN."""
         import cv2
 
-        cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in prediction[0]], dst=out)
+        planes = [cv2.convertScaleAbs(plane, alpha=255) for plane in prediction[0]]
+        if out.flags.c_contiguous:
+            cv2.merge(planes, dst=out)
+        else:  # OpenCV takes few of the layouts that NumPy has
+            out[...] = cv2.merge(planes)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
