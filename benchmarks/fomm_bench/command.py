@@ -123,6 +123,10 @@ def bench(
     fomm-rt bench -c fomm-rt:onnxruntime-cpu -c openvino --size 512
     """
     if context.invoked_subcommand is not None:
+        for name in context.params:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise typer.BadParameter(f"--{name} is for bench itself; give it after {context.invoked_subcommand}")
         return
     wanted = _parse_measures(measures)
     batch_sizes = _parse_batches(batches) if "batches" in wanted else ()

@@ -100,6 +100,7 @@ def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder
         (["report", "/nowhere.json"], 1, "/nowhere.json: cannot be read"),
         (["quality", "-c", "tensorflow"], 1, "expected a contestant among"),
         (["--bundled", "-o", "/dev/null/bench"], 1, "/dev/null"),
+        (["--bundled", "quality"], 2, "is for bench itself"),
     ],
 )
 def test_wrong_usage(arguments: list[str], code: int, message: str) -> None:
