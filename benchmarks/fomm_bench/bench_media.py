@@ -12,7 +12,7 @@ import numpy as np
 from fomm_bench.demo_media import demo_clip, demo_picture
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.errors import MediaError
-from fomm_rt.framing import Framing, Image, resample
+from fomm_rt.framing import Image, centred_square
 from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.video_reader import VideoReader
 
@@ -51,7 +51,7 @@ def bench_media(drawn: bool) -> BenchMedia:
 
 def read_square(path: Path, size: int) -> Image:
     """The centred square of a picture, (size, size, 3) uint8."""
-    return _square(read_picture(path), size)
+    return centred_square(read_picture(path), size)
 
 
 def read_frames(clip: Path, size: int, count: int) -> Image:
@@ -63,8 +63,4 @@ def squares(clip: Path, size: int) -> Iterator[Image]:
     """The centred square of every frame, each (size, size, 3) uint8."""
     with VideoReader(clip) as reader:
         for frame in reader:
-            yield _square(frame.pixels, size)
-
-
-def _square(image: Image, size: int) -> Image:
-    return resample(image, Framing().region(*image.shape[:2]), size).copy()
+            yield centred_square(frame.pixels, size)

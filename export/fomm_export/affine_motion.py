@@ -16,7 +16,7 @@ from fomm_export.keypoint_detector import Keypoints
 
 SMALLEST_EXPONENT = -30.0
 """Of a Gaussian along one axis. exp(-60), of both, is nothing beside 1, while what lies below exp(-87) would be
-denormal: convolutions over such numbers take a CPU five times as long."""
+denormal: what convolutions over such numbers cost a CPU is in benchmarks/README.md."""
 
 
 def affine_maps(kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fomm_export.parity import parity_frames
 from fomm_export.quantization import FramePair
-from fomm_rt.framing import Framing, Image, resample
+from fomm_rt.framing import Image, centred_square
 from fomm_rt.media.video_reader import VideoReader
 
 FRAMES_OF_A_CLIP = 24
@@ -42,7 +42,7 @@ def _spread_frames(clip: Path, size: int) -> list[Image]:
         for frame in reader:
             if frame.index % step:
                 continue
-            frames.append(resample(frame.pixels, Framing().region(*frame.pixels.shape[:2]), size).copy())
+            frames.append(centred_square(frame.pixels, size))
             if len(frames) >= 2 * FRAMES_OF_A_CLIP:
                 frames = frames[::2]
                 step *= 2

@@ -68,7 +68,7 @@ def quantize_generator(networks: Networks, pairs: Sequence[FramePair], path: Pat
         quantize_static(
             exact,
             path,
-            _Frames(inputs for inputs, _ in _animated(networks, generator, pairs[::2])),
+            _Frames(_generator_inputs(networks, generator, pairs[::2])),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=_final_convolutions(model),
@@ -78,8 +78,8 @@ def quantize_generator(networks: Networks, pairs: Sequence[FramePair], path: Pat
         )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     psnr = min(
-        _psnr(session.run(["prediction"], inputs)[0], prediction)
-        for inputs, prediction in _animated(networks, generator, pairs[1::2])
+        _psnr(session.run(["prediction"], inputs)[0], _predict(generator, inputs))
+        for inputs in _generator_inputs(networks, generator, pairs[1::2])
     )
     if not psnr >= SMALLEST_PSNR:
         raise ParityError(
@@ -90,23 +90,29 @@ def quantize_generator(networks: Networks, pairs: Sequence[FramePair], path: Pat
     return onnx.load(path), psnr
 
 
-def _animated(
-    networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]
-) -> Iterator[tuple[Tensors, NDArray[np.float32]]]:
-    """What the generator is given for each pair, absolute motion, by its input names, and the exact prediction."""
+def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:
+    """What the generator is given for each pair, absolute motion, by its input names."""
     with torch.inference_mode():
         for pair in pairs:
             source, driving = frame_tensor(pair.source), frame_tensor(pair.driving)
             kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(driving)
             motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
-            rows = generator.encode_rows(source)
             tensors = {
-                "source_features": rows,
+                "source_features": generator.encode_rows(source),
                 "deformation": motion.deformation,
                 "occlusion_map": motion.occlusion_map,
             }
-            inputs = {name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None}
-            yield inputs, generator(rows, motion.deformation, motion.occlusion_map).numpy()
+            yield {name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None}
+
+
+def _predict(generator: CpuGenerator, inputs: Tensors) -> NDArray[np.float32]:
+    """The exact prediction."""
+    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    with torch.inference_mode():
+        prediction: NDArray[np.float32] = generator(
+            tensors["source_features"], tensors["deformation"], tensors.get("occlusion_map")
+        ).numpy()
+    return prediction
 
 
 def _psnr(prediction: NDArray[np.float32], exact: NDArray[np.float32]) -> float:

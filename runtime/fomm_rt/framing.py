@@ -125,6 +125,11 @@ def resample(image: Image, region: Region, size: int) -> Image:
     return np.asarray(bordered, np.uint8)
 
 
+def centred_square(image: Image, size: int) -> Image:
+    """The largest centred square of an image, resized to (size, size, 3); shares no memory with it."""
+    return resample(image, Framing().region(*image.shape[:2]), size).copy()
+
+
 def _resize(image: Image, width: int, height: int) -> Image:
     import cv2
 
