@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,14 +14,14 @@ from pathlib import Path
 import onnx
 from torch import Tensor
 
-from fomm_export.calibration import frame_pairs
+from fomm_export.calibration import calibration_frames
 from fomm_export.checkpoint import Checkpoint, load_checkpoint
 from fomm_export.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
 from fomm_export.networks import Networks, build_networks
 from fomm_export.onnx_export import export_onnx
 from fomm_export.onnx_graphs import Graph, cpu_graphs, model_graphs
 from fomm_export.parity import check_parity
-from fomm_export.quantization import FramePair, quantize_generator
+from fomm_export.quantization import CalibrationFrames, quantize_generator
 from fomm_export.rewrites import fold_all_norms, rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, FommError, OutputError
@@ -81,8 +82,8 @@ def export_checkpoint(
     networks = _build(
         configuration, checkpoint.kp_detector, checkpoint.generator, size, align_corners, str(checkpoint.path)
     )
-    pairs = frame_pairs(networks.size, calibrate) if int8 else []
-    return export_networks(networks, _weights(checkpoint), Path(output), progress, pairs)
+    frames = calibration_frames(networks.size, calibrate) if int8 else None
+    return export_networks(networks, _weights(checkpoint), Path(output), progress, frames)
 
 
 def export_stand_in(
@@ -108,12 +109,16 @@ def export_stand_in(
     progress("drawing stand-in weights")
     origin = f"{Path(config).name}, seed {seed}"
     networks = _build(configuration, *stand_in_weights(configuration, seed), size, align_corners, origin)
-    pairs = frame_pairs(networks.size, calibrate) if int8 else []
-    return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress, pairs)
+    frames = calibration_frames(networks.size, calibrate) if int8 else None
+    return export_networks(networks, Weights("stand-in", origin, None, None), Path(output), progress, frames)
 
 
 def export_networks(
-    networks: Networks, weights: Weights, output: Path, progress: Progress, calibration: Sequence[FramePair] = ()
+    networks: Networks,
+    weights: Weights,
+    output: Path,
+    progress: Progress,
+    calibration: CalibrationFrames | None = None,
 ) -> ModelFolder:
     """Traces networks to a model folder, checks it against them and only then puts it in place.
 
@@ -134,14 +139,14 @@ def export_networks(
         staged = _hidden_beside(output)
         staged.mkdir()
     except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another folder with -o") from error
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); {_another_folder(output)}") from error
     try:
         _write(networks, weights, staged, output.name, progress, calibration)
         _put_in_place(staged, output)
     except OSError as error:
         raise OutputError(
-            f"{output}: cannot be written ({error.strerror}); nothing was kept. Free some space or choose "
-            "another folder with -o"
+            f"{output}: cannot be written ({error.strerror}); nothing was kept. Free some space or "
+            + _another_folder(output)
         ) from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -154,7 +159,7 @@ def _write(
     folder: Path,
     name: str,
     progress: Progress,
-    calibration: Sequence[FramePair],
+    calibration: CalibrationFrames | None,
 ) -> None:
     def trace(graphs: Iterable[Graph], ending: str, what: str) -> dict[str, NetworkFile]:
         entries = {}
@@ -170,8 +175,10 @@ def _write(
     paths = {network: folder / entry.file for network, entry in entries.items()}
     arranged = {network: folder / entry.file for network, entry in variants[CPU].items()}
     parity = check_parity(networks, [paths, {**paths, **arranged}]).as_json()
-    if calibration:
-        progress(f"calibrating int8 on {len(calibration)} frames")
+    if calibration is not None:
+        calibrated = len(calibration.calibrated)
+        progress(f"calibrating int8 on {calibrated} frames, checking it on others: {calibration.held_out_from}")
+        parity["int8_checked_on"] = calibration.held_out_from
         path = folder / f"generator.{CPU_INT8}.onnx"
         model, parity["int8_psnr_db"] = quantize_generator(networks, calibration, path)
         variants[CPU_INT8] = {"generator": describe_network(model, path, ())}
@@ -225,6 +232,14 @@ def _put_in_place(staged: Path, output: Path) -> None:
         aside.rename(output)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _another_folder(output: Path) -> str:
+    """Advice; who exports to a temporary folder, as benchmarks do, has no -o to give."""
+    # Not gettempdir(): it tries to write, which may fail again. Whoever made a temporary folder has it set.
+    if tempfile.tempdir is not None and Path(tempfile.tempdir).resolve() in output.resolve().parents:
+        return "choose another folder with -o, or by the environment variable TMPDIR where it is a temporary one"
+    return "choose another folder with -o"
 
 
 def _hidden_beside(output: Path) -> Path:

@@ -36,10 +36,11 @@ TOLERANCES = {
     "jacobians": 1e-3,
     "deformation": 1e-3,
     "occlusion_map": 1e-3,
-    "prediction": 5e-4,
+    "prediction": 1e-4,
 }
-"""Largest absolute differences allowed. Keypoints in grid units (1e-4 is 0.013 pixel at 256×256), the
-prediction in units of full scale (5e-4 is an eighth of one uint8 step)."""
+"""Largest absolute differences allowed, of portable and CPU graphs alike. Keypoints in grid units (1e-4 is 0.013 pixel
+at 256×256), the prediction in units of full scale (1e-4 is a fortieth of one uint8 step; stand-in weights of published
+configurations stay within 4e-5)."""
 
 LEVELS_TOLERANCE = 1
 """Largest difference of the uint8 pictures: the same number may round either way."""

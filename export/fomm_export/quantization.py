@@ -20,6 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -29,7 +30,7 @@ from fomm_export.onnx_export import export_onnx
 from fomm_export.onnx_graphs import cpu_generator_graph
 from fomm_export.parity import frame_tensor
 from fomm_export.rewrites import fold_norms
-from fomm_rt.errors import ParityError
+from fomm_rt.errors import OutputError, ParityError
 from fomm_rt.framing import Image
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -46,48 +47,81 @@ class FramePair:
     driving: Image
 
 
-def quantize_generator(networks: Networks, pairs: Sequence[FramePair], path: Path) -> tuple[onnx.ModelProto, float]:
+@dataclass(frozen=True, eq=False)
+class CalibrationFrames:
+    """Real frames to make int8 graphs by.
+
+    Attributes:
+        calibrated: They find the scales; at least one.
+        held_out: They check the result and take no part in finding the scales; at least one.
+        held_out_from: What `held_out` is, in words for people.
+    """
+
+    calibrated: Sequence[FramePair]
+    held_out: Sequence[FramePair]
+    held_out_from: str
+
+
+def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path) -> tuple[onnx.ModelProto, float]:
     """Writes the generator in int8; it takes `source_features` as that of the variant "cpu" does.
 
     Args:
         networks: As built from the checkpoint, not rewritten.
-        pairs: Real frames, at least two: every other one finds the scales, the rest check the result.
+        frames: What finds the scales, and what checks the result.
         path: The ONNX file to write.
 
     Returns:
         The model as written, and the least PSNR in decibels of its predictions against the exact ones.
 
     Raises:
-        ParityError: That is below SMALLEST_PSNR.
+        OutputError: The folder of temporary files cannot be written.
+        ParityError: The PSNR is below SMALLEST_PSNR.
     """
     # Winograd's transforms want more than 8 bits, and int8 convolutions are the faster ones anyway.
     generator = CpuGenerator(fold_norms(networks.generator), networks.size, winograd=False)
-    with tempfile.TemporaryDirectory(prefix="fomm-rt-") as folder, _quiet():
-        exact = Path(folder) / "generator.onnx"
-        model = export_onnx(cpu_generator_graph(networks, generator), exact)
+    with _temporary_folder() as folder, _quiet():
+        exact, quantized = folder / "exact.onnx", folder / "int8.onnx"
+        exact_model = export_onnx(cpu_generator_graph(networks, generator), exact)
         quantize_static(
             exact,
-            path,
-            _Frames(_generator_inputs(networks, generator, pairs[::2])),
+            quantized,
+            _Frames(_generator_inputs(networks, generator, frames.calibrated)),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_final_convolutions(model),
+            nodes_to_exclude=_final_convolutions(exact_model),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+        model = onnx.load(quantized)
+    onnx.save_model(model, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     psnr = min(
         _psnr(session.run(["prediction"], inputs)[0], _predict(generator, inputs))
-        for inputs in _generator_inputs(networks, generator, pairs[1::2])
+        for inputs in _generator_inputs(networks, generator, frames.held_out)
     )
     if not psnr >= SMALLEST_PSNR:
         raise ParityError(
-            f"the int8 predictions are {psnr:.1f} dB from the exact ones on the worst of {len(pairs[1::2])} frames; at "
-            f"least {SMALLEST_PSNR:.0f} dB are expected, so nothing was kept. Calibrate on a clip like those that will "
-            "be animated (--calibrate), or export without --int8"
+            f"the int8 predictions are {psnr:.1f} dB from the exact ones on the worst frame that was checked "
+            f"({frames.held_out_from}); at least {SMALLEST_PSNR:.0f} dB are expected, so nothing was kept. Calibrate "
+            "on a clip like those that will be animated (--calibrate), or export without --int8"
         )
-    return onnx.load(path), psnr
+    return model, psnr
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder for files on the way; ONNX Runtime puts its own beside it, so another output would not help."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="fomm-rt-") as folder:
+            yield Path(folder)
+    except (OSError, DecodeError) as error:
+        # ONNX's shape inference overlooks a full disk; what it wrote cannot be parsed then.
+        reason = error.strerror if isinstance(error, OSError) else "a file was cut short"
+        raise OutputError(
+            f"{tempfile.tempdir or 'TMPDIR'}: temporary files of --int8 cannot be written ({reason}); nothing was "
+            "kept. Free some space there, or name another folder in the environment variable TMPDIR"
+        ) from error
 
 
 def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:

@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from fomm_rt.animator import Animator
-from fomm_rt.backends import REGISTRY
+from fomm_rt.backends import REGISTRY, onnx_runtime
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
@@ -33,6 +33,18 @@ ENCODERS = {
     "libopus": "writes sound in .webm",
 }
 DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg", "aac")
+VECTOR_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx_vnni": "AVX-VNNI",
+    "avx512_vnni": "AVX-512 VNNI",
+    "asimddp": "dot products",
+}
+"""What Linux calls the instructions that decide how fast networks run, and what people call them."""
+
+INT8_INSTRUCTIONS = {"avx_vnni", "avx512_vnni", "asimddp"}
+"""Of those, the ones that make int8 fast."""
+
 MEDIA_FRAMES = 60
 TIMED_FRAMES = 12
 WARMUP_FRAMES = 2
@@ -46,7 +58,8 @@ class BackendHealth:
     Attributes:
         name: As given to `Animator.load`.
         problem: Why it does not run; None if it does.
-        probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run.
+        probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run, or runs
+            nothing but a model's engines.
     """
 
     name: str
@@ -116,12 +129,24 @@ def processor() -> str:
     return f"{name}, {cores} cores"
 
 
+def vector_instructions() -> str:
+    """Which VECTOR_INSTRUCTIONS the CPU has, and what that means for int8; one phrase for people."""
+    try:
+        words = set(onnx_runtime.CPU_INFO.read_text(encoding="ascii", errors="replace").split())
+    except OSError:
+        return "not told by this system"
+    found = ", ".join(name for word, name in VECTOR_INSTRUCTIONS.items() if word in words) or "none known"
+    if onnx_runtime.lacks_int8_instructions():
+        return f"{found}; no VNNI, so int8 is hardly faster than fp32"
+    return f"{found}; int8 is {'fast' if words & INT8_INSTRUCTIONS else 'probably not fast'}"
+
+
 def backends() -> list[BackendHealth]:
     """Every backend, fastest first, each tried with a small network."""
     found = []
     for entry in REGISTRY:
         problem, probe_ms = entry.problem(), None
-        if problem is None:
+        if problem is None and entry.probe is not None:
             try:
                 probe_ms = entry.probe()
             except FommError as error:

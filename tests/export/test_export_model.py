@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 import importlib.resources
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +20,12 @@ from fomm_export import export_model
 from fomm_export.export_model import export_checkpoint, export_networks, export_stand_in
 from fomm_export.networks import Networks
 from fomm_export.onnx_graphs import model_graphs
-from fomm_export.parity import TOLERANCES
+from fomm_export.parity import TOLERANCES, check_parity
 from fomm_export.probe_network import probe_network
 from fomm_export.rewrites import rewrite_for_inference
 from fomm_export.stand_in import stand_in_weights
 from fomm_rt.errors import CheckpointError, OutputError, ParityError
-from fomm_rt.model_folder import NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
+from fomm_rt.model_folder import CPU, NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -147,11 +150,38 @@ def test_parity_failure_leaves_the_earlier_model(
     assert open_model_folder(output).manifest.align_corners
 
 
+@pytest.mark.parametrize("variants", [(), (CPU,)])
+def test_predictions_agree_to_1e_4(small_model: Path, variants: tuple[str, ...]) -> None:
+    folder = open_model_folder(small_model)
+    networks = copy.deepcopy(GOLDEN.networks)
+    arrangement = {name: folder.network_path(name, variants) for name in NETWORKS}
+    assert check_parity(networks, [arrangement]).max_abs["prediction"] <= 1e-4
+    assert networks.generator.final.bias is not None
+    with torch.no_grad():
+        networks.generator.final.bias[0] += 1e-3  # the sigmoid after it passes on a quarter at most
+    with pytest.raises(ParityError, match=r"prediction differs by 0\.0002\d* \(allowed 0\.0001\)"):
+        check_parity(networks, [arrangement])
+
+
 def test_values_that_are_not_finite_fail_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damage(monkeypatch, float("nan"))
     with pytest.raises(ParityError, match="prediction differs by inf"):
         export_networks(Golden("small").networks, WEIGHTS, tmp_path / "m", lambda _: None)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: bool) -> None:
+    def full(step: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", step)
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    output = tmp_path / ("tmp" if temporary else "models") / "m"
+    with pytest.raises(OutputError, match=r"No space left on device\); .* choose another folder with -o") as caught:
+        small_export(output, full)
+    assert ("TMPDIR" in str(caught.value)) is temporary
+    assert not list(output.parent.iterdir())
 
 
 def test_interrupt_leaves_the_earlier_model(tmp_path: Path, small_model: Path) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from clips import write_clip
-from fomm_export import calibration, quantization
-from fomm_export.calibration import FRAMES_OF_A_CLIP, frame_pairs
+from fomm_export import quantization
+from fomm_export.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames, split_in_blocks
 from fomm_export.export_model import export_networks
 from fomm_export.parity import MOVES
-from fomm_export.quantization import FramePair
+from fomm_export.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
 from fomm_rt.animator import Animator
 from fomm_rt.backends import onnx_runtime
-from fomm_rt.errors import MediaError, ModelError, ParityError
+from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
 from fomm_rt.framing import Image
 from fomm_rt.media.video_reader import VideoReader
 from fomm_rt.model_folder import CPU_INT8, ModelFolder, Weights
@@ -27,13 +31,14 @@ from golden_files import Golden
 GOLDEN = Golden("small_aligned")
 WEIGHTS = Weights("stand-in", "test", None, None)
 PAIRS = [FramePair(GOLDEN.source, frame) for frame in (*GOLDEN.driving, GOLDEN.source)]
+FRAMES = CalibrationFrames(PAIRS[::2], PAIRS[1::2], "frames of a golden")
 ModelOf = Callable[[str], ModelFolder]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     output = tmp_path_factory.mktemp("int8") / "model"
-    return export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None, PAIRS)
+    return export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None, FRAMES)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -44,7 +49,8 @@ def test_folder(model: ModelFolder) -> None:
     manifest = model.manifest
     assert manifest.precisions == ("fp32", "int8")
     assert list(manifest.variants[CPU_INT8]) == ["generator"]
-    assert manifest.parity["int8_psnr_db"] >= quantization.SMALLEST_PSNR
+    assert manifest.parity["int8_psnr_db"] >= SMALLEST_PSNR
+    assert manifest.parity["int8_checked_on"] == "frames of a golden"
     graph = onnx.load(model.network_path("generator", (CPU_INT8,))).graph
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     weights = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
@@ -66,7 +72,7 @@ def test_animates_nearly_the_same(model: ModelFolder) -> None:
     (exact, kp_exact), (quick, kp_quick) = animated("fp32"), animated("int8")
     assert np.array_equal(kp_exact, kp_quick)
     assert not all(np.array_equal(a, b) for a, b in zip(exact, quick, strict=True))
-    assert min(psnr(a, b) for a, b in zip(exact, quick, strict=True)) >= 30
+    assert min(psnr(a, b) for a, b in zip(exact, quick, strict=True)) >= SMALLEST_PSNR
 
 
 @pytest.mark.parametrize(
@@ -97,22 +103,60 @@ def test_a_model_without(small_model: Path) -> None:
 def test_too_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantization, "SMALLEST_PSNR", 99.0)
     with pytest.raises(ParityError, match=r"the int8 predictions are \d+\.\d dB from the exact ones"):
-        export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", lambda _: None, PAIRS)
+        export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", lambda _: None, FRAMES)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (DecodeError(), "a file was cut short")],
+)
+def test_no_room_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    (tmp_path / "small disk").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "small disk"))
+    monkeypatch.setattr(quantization, "export_onnx", lambda *_: onnx.ModelProto())
+    monkeypatch.setattr(quantization, "quantize_static", full)
+    with pytest.raises(OutputError, match=rf"small disk: temporary files .*{words}.* TMPDIR") as caught:
+        quantization.quantize_generator(GOLDEN.networks, FRAMES, tmp_path / "int8.onnx")
+    assert "-o" not in str(caught.value).split()
+    assert not list(tmp_path.rglob("fomm-rt-*"))
+    assert not (tmp_path / "int8.onnx").exists()
+
+
 def test_frames_of_the_picture() -> None:
-    pairs = frame_pairs(64)
-    assert len(pairs) == len(MOVES)
+    frames = calibration_frames(64)
+    pairs = [*frames.calibrated, *frames.held_out]
+    assert (len(frames.calibrated), len(frames.held_out)) == (len(MOVES) - 1, 1)
     assert all(frame.shape == (64, 64, 3) for pair in pairs for frame in asdict(pair).values())
     assert np.array_equal(pairs[0].source, pairs[0].driving)
+    assert frames.held_out_from == "1 frame of the bundled picture, moved otherwise; no clip was given"
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_blocks_of_a_clip(count: int) -> None:
+    calibrated, held_out = split_in_blocks(count)
+    assert set(calibrated) | set(held_out) <= set(range(count))
+    assert calibrated
+    assert min((abs(a - b) for a in calibrated for b in held_out), default=2) >= 2
+    # Whole blocks: few of the frames held out have none beside them.
+    ends = [index for index in held_out if index + 1 not in held_out]
+    assert len(ends) <= BLOCKS
+    assert len(held_out) >= count // 8 * 2 - 1 if count >= 8 else len(held_out) <= 1
 
 
 @pytest.mark.parametrize("frames", [1, FRAMES_OF_A_CLIP, 2 * FRAMES_OF_A_CLIP - 1, 3 * FRAMES_OF_A_CLIP])
 def test_frames_of_a_clip(tmp_path: Path, frames: int) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=frames)
-    pairs = frame_pairs(64, [clip])[len(MOVES) :]
-    assert min(frames, FRAMES_OF_A_CLIP / 2) <= len(pairs) <= FRAMES_OF_A_CLIP
+    found = calibration_frames(64, [clip])
+    assert " of clip.mp4" in found.held_out_from
+    assert ("too short" in found.held_out_from) is (len(found.held_out) == 1) is (frames == 1)
+    pairs = found.calibrated[len(MOVES) - 1 :]
+    assert min(frames, FRAMES_OF_A_CLIP / 4) <= len(pairs) <= FRAMES_OF_A_CLIP
     assert all(np.array_equal(pair.source, pairs[0].driving) for pair in pairs)
     with VideoReader(clip) as reader:
         last = [frame.pixels for frame in reader][-1]
@@ -125,4 +169,4 @@ def test_frames_of_a_clip(tmp_path: Path, frames: int) -> None:
 def test_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"nothing")
     with pytest.raises(MediaError):
-        calibration.frame_pairs(64, [tmp_path / "clip.mp4"])
+        calibration_frames(64, [tmp_path / "clip.mp4"])

@@ -34,7 +34,11 @@ def doctor(
         report.add(
             "machine",
             "machine",
-            lambda: {"processor": examination.processor(), "NVIDIA driver": nvidia_driver.describe()},
+            lambda: {
+                "processor": examination.processor(),
+                "vector instructions": examination.vector_instructions(),
+                "NVIDIA driver": nvidia_driver.describe(),
+            },
             _pairs,
         )
         report.add("backends, fastest first", "backends", examination.backends, _backend_lines)
