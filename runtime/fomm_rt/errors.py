@@ -8,6 +8,7 @@ FommError
 ├── TrainingError     training cannot start, go on or be resumed
 ├── ParityError       an exported model disagrees with the PyTorch networks
 ├── BackendError      an inference backend is not available or failed
+│   └── EngineError   built engines are missing, do not fit, are altered or cannot be kept
 ├── BenchmarkError    a benchmark cannot run, or its results cannot be read
 ├── MotionError       a motion file or a reference cannot be used
 ├── ImageError        an array is not a picture, or a crop lies outside of it
@@ -49,6 +50,10 @@ class ParityError(FommError):
 
 class BackendError(FommError):
     """An inference backend is not available or failed."""
+
+
+class EngineError(BackendError):
+    """Built engines are missing, do not fit, are altered or cannot be kept."""
 
 
 class BenchmarkError(FommError):

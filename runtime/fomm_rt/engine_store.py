@@ -1,0 +1,166 @@
+"""The engine store: built TensorRT engines on disk, found by what they have to fit.
+
+Which engines fit: `engine_fit`. How they are read: `engine_folder`. How they are written, and what lies in the store's
+folder: `engine_staging`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fomm_rt import engine_staging
+from fomm_rt.engine_fit import Wanted, best_of
+from fomm_rt.engine_folder import EngineFolder, check_private, open_engine_folder
+from fomm_rt.engine_manifest import EngineSpec
+from fomm_rt.engine_staging import EngineStaging
+from fomm_rt.errors import EngineError
+
+__all__ = ["EngineFolder", "EngineStaging", "EngineStore", "Wanted", "default_folder"]
+
+_log = logging.getLogger("fomm_rt")
+
+# A set that vanishes while it is looked at has been replaced; more than a few times in a row is no accident.
+_LOOKS = 10
+
+Damaged = list[tuple[Path, str]]
+
+
+class EngineStore:
+    """Sets of engines in one folder.
+
+    Attributes:
+        folder: It need not exist.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            folder: By default `default_folder()`.
+
+        Raises:
+            EngineError: There is no default, as the user has no home.
+        """
+        self.folder = default_folder() if folder is None else folder
+
+    def find(self, wanted: Wanted) -> EngineFolder:
+        """The set that fits best: with the smallest batch that suffices, and of equals the newest.
+
+        It can be read even if it is replaced or removed afterwards.
+
+        Raises:
+            EngineError: None fits, or the store cannot be read or trusted; says why, and what to run.
+        """
+        for look in range(1, _LOOKS + 1):
+            folders, damaged = self._look()
+            fitting = [folder for folder in folders if not wanted.misfits(folder.manifest)]
+            if not fitting:
+                break
+            try:
+                return open_engine_folder(best_of(fitting).path)
+            except EngineError:
+                if look == _LOOKS:
+                    raise
+        raise EngineError(f"{self.folder}: {wanted.explain(folders, damaged)}")
+
+    def folders(self) -> list[EngineFolder]:
+        """All sets that can be read; what is wrong with others is logged as a warning."""
+        folders, damaged = self._look_anyhow()
+        for _, reason in damaged:
+            _log.warning("engines are skipped: %s", reason)
+        return folders
+
+    def damaged(self) -> Damaged:
+        """Sets that cannot be used, or the store itself, each with the reason, which starts with the path at fault."""
+        return self._look_anyhow()[1]
+
+    @contextmanager
+    def building(self, spec: EngineSpec, on_wait: Callable[[str], None] | None = None) -> Iterator[EngineStaging]:
+        """Holds the lock of a set of engines and gives a place to write it.
+
+        Another builder of the same set, in any process, is waited for; `EngineStaging.existing` is then what it built.
+        What is not published by the end of the context leaves nothing. What killed builders left is removed.
+
+        Args:
+            spec: Of the set.
+            on_wait: Called with a sentence before another builder is waited for; logged as a warning by default.
+
+        Raises:
+            EngineError: The store cannot be written, locked or trusted.
+        """
+        tell = on_wait or _log.warning
+        with engine_staging.staging(
+            self.folder, spec, lambda: tell("waiting for another builder of the same engines")
+        ) as staged:
+            yield staged
+
+    def remove(self, folder: EngineFolder) -> None:
+        """Removes a set; one that is gone already is none of its concern.
+
+        Raises:
+            EngineError: It cannot be removed.
+            ValueError: It is not of this store.
+        """
+        if folder.path.parent != self.folder:
+            raise ValueError(f"{folder.path} is not in {self.folder}")
+        try:
+            engine_staging.discard(folder.path)
+        except OSError as error:
+            raise EngineError(
+                f"{folder.path}: cannot be removed ({error.strerror}); change the permissions of {self.folder}"
+            ) from error
+
+    def _look_anyhow(self) -> tuple[list[EngineFolder], Damaged]:
+        try:
+            return self._look()
+        except EngineError as error:
+            return [], [(self.folder, str(error))]
+
+    def _look(self) -> tuple[list[EngineFolder], Damaged]:
+        """The latest readable set under every key, and what is wrong with later ones."""
+        for _ in range(_LOOKS):
+            try:
+                return self._look_once()
+            except _ReplacedError:
+                continue
+        raise EngineError(f"{self.folder}: its engines keep being replaced; wait until they are built")
+
+    def _look_once(self) -> tuple[list[EngineFolder], Damaged]:
+        found = engine_staging.sets(self.folder)
+        if found:
+            # Its ownership tells of the folders above as well: who may change those can put only their own here.
+            check_private(self.folder.stat(), self.folder)
+        folders: list[EngineFolder] = []
+        damaged: Damaged = []
+        for key, numbers in found.items():
+            for number in numbers:
+                path = self.folder / f"{key}.{number}"
+                try:
+                    folders.append(engine_staging.open_set(self.folder, key, number, hold=False))
+                    break
+                except EngineError as error:
+                    if not os.path.lexists(path):
+                        raise _ReplacedError from error
+                    damaged.append((path, str(error)))
+        return folders, damaged
+
+
+def default_folder() -> Path:
+    """fomm-rt/engines in the user's cache ($XDG_CACHE_HOME, else ~/.cache).
+
+    Raises:
+        EngineError: The user has no home.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "fomm-rt" / "engines"
+    except RuntimeError as error:  # as in some containers
+        raise EngineError(f"engines have no place to be kept ({error}); set XDG_CACHE_HOME") from error
+
+
+class _ReplacedError(Exception):
+    """A set vanished while it was looked at."""
