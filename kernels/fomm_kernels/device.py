@@ -137,7 +137,7 @@ class DeviceKernels:
         # given what C would give it: the address of an array of pointers to parameters. It copies them at once.
         parameters = (ctypes.c_void_p * 1)(ctypes.addressof(launch.arguments))
         grid, block = (*launch.blocks, 1), (BLOCK_SIZE, 1, 1)
-        with self._current():
+        with self.current():
             answer = self._driver.cuLaunchKernel(
                 function, *grid, *block, launch.shared_bytes, handle, ctypes.addressof(parameters), 0
             )
@@ -156,7 +156,7 @@ class DeviceKernels:
 
         code = compiled(kernel, half, self.architecture)
         of_code = ObjectCode.from_ptx if self.architecture.startswith("compute_") else ObjectCode.from_cubin
-        with self._current():
+        with self.current():
             try:
                 loaded = of_code(code, name=kernel).get_kernel(kernel)
             except Exception as error:  # cuda.core's CUDAError is private
@@ -167,8 +167,12 @@ class DeviceKernels:
         return loaded, function
 
     @contextmanager
-    def _current(self) -> Iterator[None]:
-        """The device's context is the thread's current one."""
+    def current(self) -> Iterator[None]:
+        """Makes the device's context the thread's current one, and afterwards that which was.
+
+        Raises:
+            DeviceError: The driver refuses.
+        """
         self._checked(self._driver.cuCtxPushCurrent(self._context), f"turning to {self.name}")
         try:
             yield

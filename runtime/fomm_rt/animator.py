@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from types import TracebackType
+from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from fomm_rt.backends import open_backend
+from fomm_rt.backends.device_arrays import DeviceImage, device_picture, is_on_device
+from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import (
     Backend,
     BackendDescription,
@@ -19,11 +24,12 @@ from fomm_rt.backends.protocol import (
 )
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, MotionError, StateError
-from fomm_rt.framing import Framing, Image, check_image, resample
+from fomm_rt.framing import Framing, Image, Region, check_image, resample
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import Manifest
 from fomm_rt.transfer import ABSOLUTE, relative_transfer
 
+OnDevice = TypeVar("OnDevice", bound=DeviceImage)
 WHOLE_CROP = Framing()
 
 
@@ -100,20 +106,25 @@ class Animator:
         source_framing: Framing = WHOLE_CROP,
         driving_framing: Framing = WHOLE_CROP,
         threads: int | None = None,
-        precision: str = "fp32",
+        precision: str | None = None,
+        auto_build: bool = False,
     ) -> Animator:
         """Opens a model folder on a backend.
 
         Args:
             model: A model folder made by `fomm-rt export`; by default the bundled one, which knows drawn faces.
-            backend: "auto" (the fastest that runs here), "onnxruntime-cuda" or "onnxruntime-cpu".
+            backend: "auto" (the fastest that runs here), "tensorrt", "tensorrt-rtx", "onnxruntime-cuda" or
+                "onnxruntime-cpu".
             relative: Apply the driving frames' movement since the reference to the source's own pose;
                 otherwise take over the driving pose as it is.
             adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull to the
                 reference's.
             source_framing, driving_framing: Which square of either picture to use.
             threads: CPU threads within a network.
-            precision: "fp32", or "int8" where the model has such graphs (`fomm-rt export --int8`).
+            precision: "fp32"; "fp16" for TensorRT, which takes it by default; or "int8" on a CPU where the model has
+                such graphs (`fomm-rt export --int8`). The backend's own choice by default.
+            auto_build: Build TensorRT engines where there are none that fit, which takes minutes; else make them with
+                `fomm-rt build`.
 
         Raises:
             ModelError: Not a model folder, an altered one, or one without graphs of this precision.
@@ -122,7 +133,7 @@ class Animator:
         folder = open_model(model)
         return cls(
             folder.manifest,
-            open_backend(backend, folder, threads, precision),
+            open_backend(backend, folder, Options(threads, precision, auto_build)),
             relative=relative,
             adapt_scale=adapt_scale,
             source_framing=source_framing,
@@ -177,9 +188,23 @@ class Animator:
     def stage_ms(self) -> dict[str, float]:
         """Milliseconds that the stages of the latest frame took, by the names of `backends.protocol.STAGES`.
 
-        Stages that the frame did not need or the backend cannot tell apart are missing.
+        Stages that the frame did not need or the backend cannot tell apart are missing; see `timed`.
         """
         return dict(self._backend.stage_ms)
+
+    @property
+    def timed(self) -> bool:
+        """Whether `stage_ms` is measured. On a GPU that takes a little time, so that it has to be set there."""
+        return self._backend.timed
+
+    @timed.setter
+    def timed(self, value: bool) -> None:
+        self._backend.timed = value
+
+    @property
+    def batch(self) -> int:
+        """Frames that `animate_all` animates at a time; 1 where it gains nothing over `animate`."""
+        return self._backend.batch
 
     @property
     def source_image(self) -> Image:
@@ -253,14 +278,24 @@ class Animator:
         check_image(frame)
         return resample(frame, self._driving_framing.region(*frame.shape[:2]), self.size)
 
-    def keypoints(self, frame: Image) -> Keypoints:
-        """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size."""
+    def keypoints(self, frame: Image | DeviceImage) -> Keypoints:
+        """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size, for GPU backends also on the GPU."""
         self._check_open()
-        check_image(frame)
-        return self._backend.detect(frame, self._driving_framing.region(*frame.shape[:2]))
+        return self._backend.detect(frame, self._region(frame))
 
-    def animate(self, frame: Image | Keypoints, out: Image | None = None) -> Image:
+    @overload
+    def animate(self, frame: Image | Keypoints | DeviceImage, out: Image | None = None) -> Image: ...
+
+    @overload
+    def animate(self, frame: Image | Keypoints | DeviceImage, out: OnDevice) -> OnDevice: ...
+
+    def animate(self, frame: Any, out: Any = None) -> Any:
         """Animates the source by one driving frame.
+
+        With a GPU backend `frame` and `out`, each by itself, may be arrays on the GPU: of PyTorch, CuPy, Numba or
+        pycuda (`__cuda_array_interface__`), or of others by DLPack. They are used where they are. What their owner has
+        queued on CUDA's default stream, or on the stream it names, is waited for; when this returns, the result is
+        there.
 
         Args:
             frame: (H, W, 3) uint8 RGB of any size, or keypoints found earlier by the same model.
@@ -281,14 +316,41 @@ class Animator:
             self._check_keypoints(frame)
             self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
             return out
-        check_image(frame)
-        region = self._driving_framing.region(*frame.shape[:2])
+        region = self._region(frame)
         if self._relative and self._kp_reference is None:
             keypoints = self._backend.detect(frame, region)
             self._backend.animate_keypoints(self._prepared_reference(source, keypoints), keypoints, out)
         else:
             self._backend.animate(self._prepared_reference(source, None), frame, region, out)
         return out
+
+    def animate_all(self, frames: Iterable[Image]) -> Iterator[Image]:
+        """Animates the source by many driving frames, in order: for files, where throughput counts and not latency.
+
+        A GPU backend takes `batch` frames at a time and, while it computes, uploads the next and downloads the last;
+        frames are asked for ahead of results. Until all is done no other method may be called.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB of any size.
+
+        Yields:
+            As `animate`.
+
+        Raises:
+            StateError, ImageError: As `animate`.
+        """
+        source = self._current_source()
+        ahead = iter(frames)
+        first = next(ahead, None)
+        if first is None:
+            return
+        region = self._region(first)
+        keypoints = self._backend.detect(first, region) if self._relative and self._kp_reference is None else None
+        reference = self._prepared_reference(source, keypoints)
+        self._backend.stage_ms.clear()
+        yield from self._backend.animate_all(
+            reference, ((frame, self._region(frame)) for frame in chain([first], ahead))
+        )
 
     def explain(self, frame: Image | Keypoints) -> Explanation:
         """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
@@ -339,6 +401,18 @@ class Animator:
             return frame
         return self.keypoints(frame)
 
+    def _region(self, frame: Any) -> Region:
+        """The square of a driving frame, wherever that lies."""
+        if is_on_device(frame):
+            if not self._backend.takes_device_arrays:
+                raise ImageError(
+                    f"the frame lies on a GPU, but {self.backend.name} takes arrays in host memory; "
+                    "give it as a NumPy array, or load the model with a TensorRT backend"
+                )
+            return self._driving_framing.region(*device_picture(frame)[0].shape[:2])
+        check_image(frame)
+        return self._driving_framing.region(*frame.shape[:2])
+
     def _check_open(self) -> None:
         if self._closed:
             raise StateError("this animator is closed; load a new one")
@@ -357,10 +431,15 @@ class Animator:
             if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
                 raise MotionError("expected keypoints as arrays of finite float32; use what a model found")
 
-    def _check_out(self, out: Image | None) -> Image:
+    def _check_out(self, out: Any) -> Any:
         shape = (self.size, self.size, 3)
         if out is None:
             return np.empty(shape, np.uint8)
+        if is_on_device(out) and self._backend.takes_device_arrays:
+            found = device_picture(out, "out", written=True)[0].shape
+            if found != shape:
+                raise ImageError(f"out: expected a writable {shape} uint8 array; got {found}")
+            return out
         if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.writeable:
             raise ImageError(f"out: expected a writable {shape} uint8 array; got {getattr(out, 'shape', out)}")
         return out

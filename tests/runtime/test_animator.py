@@ -17,6 +17,7 @@ import pytest
 from fomm_rt import Animator, FommError, Framing, Keypoints, nvidia_driver
 from fomm_rt.backends import BACKENDS, REGISTRY
 from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
+from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError, ImageError, ModelError, MotionError, StateError
 from fomm_rt.model_folder import CPU, CPU_INT8, NETWORKS, ModelFolder, open_model_folder, sha256_of
@@ -61,7 +62,7 @@ def test_out_may_be_part_of_a_larger_picture(animator: Animator) -> None:
 @pytest.mark.parametrize("out", [np.zeros((64, 64, 3), np.float32), np.zeros((32, 32, 3), np.uint8), "no array"])
 def test_other_out_is_refused(animator: Animator, out: object) -> None:
     with pytest.raises(ImageError, match="out: expected"):
-        animator.animate(GOLDEN.driving[0], out=out)  # type: ignore[arg-type]
+        animator.animate(GOLDEN.driving[0], out=out)  # type: ignore[call-overload]
 
 
 def test_read_only_out_is_refused(animator: Animator) -> None:
@@ -399,7 +400,7 @@ def test_auto_says_what_it_took_and_why_nothing_faster(
 
 
 def test_unknown_backend(small_model: Path) -> None:
-    with pytest.raises(BackendError, match="expected a backend among auto, onnxruntime-cuda, onnxruntime-cpu"):
+    with pytest.raises(BackendError, match="expected a backend among auto, tensorrt, tensorrt-rtx, onnx"):
         Animator.load(small_model, backend="fast")
 
 
@@ -604,8 +605,10 @@ def test_precision(copied_model: Path) -> None:
         with pytest.raises(ModelError, match=r"copy: has no int8 graphs, only fp32; export it again with --int8"):
             Animator.load(copied_model, backend=backend, precision="int8")
     add_int8(copied_model)
-    with pytest.raises(BackendError, match="expected a precision among fp32, int8; got 'fp16'"):
-        Animator.load(copied_model, precision="fp16")
+    with pytest.raises(BackendError, match="expected a precision among fp32, fp16, int8; got 'bf16'"):
+        Animator.load(copied_model, precision="bf16")
+    with pytest.raises(BackendError, match="onnxruntime-cpu is not available: it runs fp32, int8, not fp16"):
+        Animator.load(copied_model, backend="onnxruntime-cpu", precision="fp16")
     with pytest.raises(BackendError, match="onnxruntime-cuda is not available: it runs fp32, not int8"):
         Animator.load(copied_model, backend="onnxruntime-cuda", precision="int8")
     with Animator.load(copied_model, precision="int8") as animator:
@@ -640,7 +643,7 @@ def test_every_backend_runs_the_graphs_meant_for_it(
             return [self.provider]
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
-    OnnxRuntimeBackend(name, open_model_folder(copied_model), "test", precision=precision)
+    OnnxRuntimeBackend(name, open_model_folder(copied_model), "test", Options(precision=precision))
     encoder = "source_encoder.onnx" if name == "onnxruntime-cuda" else "source_encoder.cpu.onnx"
     assert opened == ["keypoint_detector.onnx", encoder, "dense_motion.onnx", generator]
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
+from fomm_rt.backends import BACKENDS
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Framing, resample
 from fomm_rt.media.pictures import read_picture, write_picture
@@ -138,14 +139,22 @@ def test_info(work: Path) -> None:
 def test_doctor(work: Path) -> None:
     result = run("doctor", "-m", "m", cwd=work)
     assert result.returncode == 0
-    for word in ("onnxruntime-cpu", "libx264", "NVIDIA driver", "ms median", "numpy", "convolution"):
+    for word in (
+        "onnxruntime-cpu",
+        "libx264",
+        "NVIDIA driver",
+        "ms median",
+        "numpy",
+        "convolution",
+        "vector instructions",
+    ):
         assert word in result.stdout
     document = json.loads(run("doctor", "--json", cwd=work).stdout)
     assert document["model"]["model"] == open_bundled_model().manifest.name
     assert document["model"]["latency_ms"] > 0
     assert document["media"]["encode_fps"] > 0
     backends = {b["name"]: b for b in document["backends"]}
-    assert set(backends) == {"onnxruntime-cuda", "onnxruntime-cpu"}
+    assert tuple(backends) == BACKENDS
     assert backends["onnxruntime-cpu"]["probe_ms"] > 0
     assert all((b["problem"] is None) == (b["probe_ms"] is not None) for b in backends.values())
     assert all(codec["available"] for codec in document["codecs"])

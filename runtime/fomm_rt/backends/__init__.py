@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from fomm_rt.backends import onnx_runtime
+from fomm_rt.backends import onnx_runtime, tensorrt
+from fomm_rt.backends.options import DEFAULTS, PRECISIONS, Options
 from fomm_rt.backends.protocol import Backend
+from fomm_rt.backends.tensorrt_library import FLAVOURS
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model_folder import PRECISIONS, ModelFolder
+from fomm_rt.model_folder import ModelFolder
 
 _log = logging.getLogger("fomm_rt")
 
@@ -22,16 +24,22 @@ class BackendEntry:
     Attributes:
         name: As given to `open_backend`.
         problem: Says why it cannot run here, as far as can be told without a model; None if it can.
-        precisions: Those of `model_folder.PRECISIONS` that it can run.
-        open: Opens a model: (model, reason for the choice, CPU threads or None, precision).
-        probe: Runs a small network and returns its latency in milliseconds.
+        precisions: Those of PRECISIONS that it can run, its own choice first.
+        open: Opens a model: (model, reason for the choice, options).
+        probe: Runs a small network and returns its latency in milliseconds; None where only a model's engines can run.
     """
 
     name: str
     problem: Callable[[], str | None]
     precisions: tuple[str, ...]
-    open: Callable[[ModelFolder, str, int | None, str], Backend]
-    probe: Callable[[], float]
+    open: Callable[[ModelFolder, str, Options], Backend]
+    probe: Callable[[], float] | None
+
+
+def _tensorrt(flavour: str) -> BackendEntry:
+    return BackendEntry(
+        flavour, partial(tensorrt.problem, flavour), tensorrt.PRECISIONS, partial(tensorrt.open_tensorrt, flavour), None
+    )
 
 
 def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
@@ -44,60 +52,64 @@ def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
     )
 
 
-REGISTRY = (_onnx_runtime("onnxruntime-cuda", ("fp32",)), _onnx_runtime("onnxruntime-cpu", ("fp32", "int8")))
+REGISTRY = (
+    *map(_tensorrt, FLAVOURS),
+    _onnx_runtime("onnxruntime-cuda", ("fp32",)),
+    _onnx_runtime("onnxruntime-cpu", ("fp32", "int8")),
+)
 """Every backend, fastest first."""
 
 BACKENDS = tuple(entry.name for entry in REGISTRY)
 """Names accepted by `open_backend` besides "auto"."""
 
 
-def open_backend(name: str, model: ModelFolder, threads: int | None = None, precision: str = "fp32") -> Backend:
+def open_backend(name: str, model: ModelFolder, options: Options = DEFAULTS) -> Backend:
     """Opens a backend by name, or with "auto" the fastest that really runs here.
 
     Args:
         name: One of BACKENDS or "auto".
         model: What to run.
-        threads: CPU threads within a network; the backend's own choice by default.
-        precision: One of `model_folder.PRECISIONS`.
+        options: How.
 
     Raises:
         BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here or at this precision.
         ModelError: The model has no graphs of this precision.
     """
+    threads, precision = options.threads, options.precision
     if threads is not None and not (isinstance(threads, int) and threads >= 1):
         raise BackendError(f"expected threads to be a whole number from 1; got {threads!r}")
-    if precision not in PRECISIONS:
+    if precision is not None and precision not in PRECISIONS:
         raise BackendError(f"expected a precision among {', '.join(PRECISIONS)}; got {precision!r}")
-    if precision not in model.manifest.precisions:
+    if precision == "int8" and precision not in model.manifest.precisions:
         raise ModelError(
-            f"{model.path}: has no {precision} graphs, only {', '.join(model.manifest.precisions)}; "
-            f"export it again with --{precision}"
+            f"{model.path}: has no int8 graphs, only {', '.join(model.manifest.precisions)}; "
+            "export it again with --int8"
         )
     if name == "auto":
-        return _open_fastest(model, threads, precision)
+        return _open_fastest(model, options)
     entry = next((entry for entry in REGISTRY if entry.name == name), None)
     if entry is None:
         raise BackendError(f"expected a backend among auto, {', '.join(BACKENDS)}; got {name!r}")
     problem = _problem(entry, precision)
     if problem:
         raise BackendError(f"backend {name} is not available: {problem}")
-    return entry.open(model, "asked for by name", threads, precision)
+    return entry.open(model, "asked for by name", options)
 
 
-def _problem(entry: BackendEntry, precision: str) -> str | None:
-    if precision not in entry.precisions:
+def _problem(entry: BackendEntry, precision: str | None) -> str | None:
+    if precision is not None and precision not in entry.precisions:
         return f"it runs {', '.join(entry.precisions)}, not {precision}"
     return entry.problem()
 
 
-def _open_fastest(model: ModelFolder, threads: int | None, precision: str) -> Backend:
+def _open_fastest(model: ModelFolder, options: Options) -> Backend:
     skipped: list[str] = []
     for entry in REGISTRY:
-        problem = _problem(entry, precision)
+        problem = _problem(entry, options.precision)
         if problem is None:
             reason = "; ".join(["the fastest backend available here", *skipped])
             try:
-                return entry.open(model, reason, threads, precision)
+                return entry.open(model, reason, options)
             except BackendError as error:
                 # The last one's own error is the one to show.
                 if entry is REGISTRY[-1]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt import nvidia_driver
+from fomm_rt.backends.options import DEFAULTS, Options
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.framing import Image, Region, resample
@@ -150,7 +151,7 @@ def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
         )
 
 
-def _lacks_int8_instructions() -> bool:
+def lacks_int8_instructions() -> bool:
     """Whether this is an x86 processor without VNNI, as far as Linux tells."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return False
@@ -189,23 +190,25 @@ class OnnxRuntimeBackend:
         name: A key of PROVIDERS.
         model: What to run.
         reason: Why this backend was chosen.
-        threads: Of the CPU provider within a network; ONNX Runtime's own choice by default.
-        precision: With the name, a key of VARIANTS.
+        options: Threads are of the CPU provider; the precision is float32 by default.
 
     Raises:
         BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
     """
 
-    def __init__(
-        self, name: str, model: ModelFolder, reason: str, threads: int | None = None, precision: str = "fp32"
-    ) -> None:
+    takes_device_arrays = False
+    batch = 1
+    timed = True
+
+    def __init__(self, name: str, model: ModelFolder, reason: str, options: Options = DEFAULTS) -> None:
+        precision = options.precision or "fp32"
         variants = VARIANTS[name, precision]
-        if precision == "int8" and _lacks_int8_instructions():
+        if precision == "int8" and lacks_int8_instructions():
             _log.warning(
                 "this processor has no VNNI instructions: int8 is hardly faster than fp32, and sums may "
                 "saturate, which spoils pictures; compare with --precision fp32"
             )
-        self._sessions = {n: _open_session(name, model.network_path(n, variants), threads) for n in NETWORKS}
+        self._sessions = {n: _open_session(name, model.network_path(n, variants), options.threads) for n in NETWORKS}
         for network, session in self._sessions.items():
             _check_tensors(model, network, variants, session)
         _check_features(model, variants)
@@ -283,6 +286,13 @@ class OnnxRuntimeBackend:
         with self._stage("geometry"):
             animated = reference.transfer(keypoints)
         self._animate(reference, animated, out)
+
+    def animate_all(self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]) -> Iterator[Image]:
+        """See `Backend.animate_all`."""
+        for image, region in frames:
+            out = np.empty((self._size, self._size, 3), np.uint8)
+            self.animate(reference, image, region, out)
+            yield out
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """See `Backend.explain`."""

@@ -6,8 +6,9 @@ that one on a GPU can take a frame up, carry it through all networks and bring o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,20 +94,45 @@ class Backend(Protocol):
         Whoever wants those of one frame empties it before.
         """
 
+    @property
+    def timed(self) -> bool:
+        """Whether stages are timed. Where that would cost a frame nothing they always are; else it may be set."""
+
+    @timed.setter
+    def timed(self, value: bool) -> None: ...
+
+    @property
+    def takes_device_arrays(self) -> bool:
+        """Whether frames and results may be arrays on the GPU, see `device_arrays`."""
+
+    @property
+    def batch(self) -> int:
+        """Frames that `animate_all` takes at a time; 1 where it gains nothing over `animate`."""
+
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
         """Readies a source and its motion transfer for frames."""
 
-    def detect(self, image: Image, region: Region) -> Keypoints:
-        """Keypoints of a picture."""
+    def detect(self, image: Any, region: Region) -> Keypoints:
+        """Keypoints of a picture, (H, W, 3) uint8, where `takes_device_arrays` also on the GPU."""
 
-    def animate(self, reference: PreparedReference, image: Image, region: Region, out: Image) -> None:
-        """One driving frame (H, W, 3) uint8 to one prediction, written into out (size, size, 3) uint8."""
+    def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
+        """One driving frame (H, W, 3) uint8 to one prediction, written into out (size, size, 3) uint8.
 
-    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
+        Where `takes_device_arrays` either may lie on the GPU.
+        """
+
+    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
         """As `animate`, by driving keypoints found earlier."""
+
+    def animate_all(self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]) -> Iterator[Image]:
+        """As `animate` for many frames, in order: several at a time, while those before and after come and go.
+
+        Frames are asked for ahead of predictions, by up to twice `batch`. Predictions are new arrays. No other call may
+        come between.
+        """
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """As `animate_keypoints`, with everything on the way."""

@@ -41,11 +41,26 @@ reads it, it has to be zero from the start.
 """
 
 
+StageEnded = Callable[[str, Any], None]
+"""Called with the name of a stage (`protocol.STAGES`) and the stream, once all of it is queued."""
+
+
+def _nobody_told(stage: str, stream: Any) -> None:
+    del stage, stream
+
+
 class Trunks(Protocol):
     """Runs the convolutions."""
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
         """One of `frame_shape.TRUNKS`, from arrays into arrays; on a GPU queued on a stream."""
+
+
+class LayoutTrunks(Trunks, Protocol):
+    """Trunks that want their tensors to lie in memory in a way of their own."""
+
+    def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Elements from one to the next along each axis of a tensor; None for C order, and for what no trunk takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +101,10 @@ class SplitFrame:
         storage: float16 or float32, of tensors between kernels and trunks but for FLOAT32; keypoints and sparse motion
             are float32 as well.
         batch: Frames at a time, N.
+        stage_ended: Told of the stages of `detect` and `animate`.
 
     Attributes:
+        batch: As given.
         trunks: As given.
         tensors: What trunks take and give, by name.
         keypoints: (N, K, 6) float32, written by `detect`, read by `animate`.
@@ -106,9 +123,12 @@ class SplitFrame:
         allocate: Allocate,
         storage: DTypeLike = np.float16,
         batch: int = 1,
+        stage_ended: StageEnded = _nobody_told,
     ) -> None:
         self.shape = shape
+        self.batch = batch
         self.trunks = trunks
+        self._ended = stage_ended
         self._executor = executor
         self._allocate = allocate
         self._storage = storage
@@ -142,16 +162,29 @@ class SplitFrame:
         """
         source = self._new_source()
         tensors = {**self._source_tensors, "source_features": source.features}
-        self._detect(picture, region, tensors, source.keypoints, stream)
+        self._frame_input(picture, region, tensors["kp_hourglass_input"], None, stream)
+        self._find_keypoints(tensors, source.keypoints, stream)
         # Once more, for the quarter in the motion kernel's storage and the frame for the encoder.
         self._frame_input(picture, region, source.quarter, tensors["source_image"], stream)
         self._run("source_encoder", tensors, stream)
         return source
 
-    @kernel_errors()
     def detect(self, pictures: Any, region: Region, stream: Any = None) -> None:
         """Finds the keypoints of driving frames (N, H, W, 3) uint8."""
-        self._detect(pictures, region, self.tensors, self.keypoints, stream)
+        self.look(pictures, region, stream)
+        self.find_keypoints(stream)
+
+    @kernel_errors()
+    def look(self, pictures: Any, region: Region, stream: Any = None) -> None:
+        """The part of `detect` that reads the frames; nothing after it does."""
+        self._frame_input(pictures, region, self.tensors["kp_hourglass_input"], None, stream)
+        self._ended("upload", stream)
+
+    @kernel_errors()
+    def find_keypoints(self, stream: Any = None) -> None:
+        """The rest of `detect`, which writes `keypoints`."""
+        self._find_keypoints(self.tensors, self.keypoints, stream)
+        self._ended("detector", stream)
 
     @kernel_errors()
     def animate(
@@ -187,7 +220,9 @@ class SplitFrame:
             align_corners=align_corners,
             stream=stream,
         )
+        self._ended("geometry", stream)
         self._run("dense_motion", tensors, stream)
+        self._ended("dense_motion", stream)
         (features,), _ = self.shape.trunk_tensors("generator")
         kernels.warp(
             self._executor,
@@ -202,7 +237,9 @@ class SplitFrame:
             occlusion_map=occlusion_map,
             stream=stream,
         )
+        self._ended("warp", stream)
         self._run("generator", tensors, stream)
+        self._ended("generator", stream)
         kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
 
     def _tensors(self, batch: int, trunks: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
@@ -236,8 +273,7 @@ class SplitFrame:
             stream=stream,
         )
 
-    def _detect(self, pictures: Any, region: Region, tensors: Buffers, keypoints: Any, stream: Any) -> None:
-        self._frame_input(pictures, region, tensors["kp_hourglass_input"], None, stream)
+    def _find_keypoints(self, tensors: Buffers, keypoints: Any, stream: Any) -> None:
         self._run("keypoint_detector", tensors, stream)
         kernels.keypoint_head(
             self._executor,

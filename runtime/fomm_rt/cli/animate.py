@@ -82,7 +82,7 @@ def animate(
     ] = False,
     audio: Annotated[bool, typer.Option(help="Keep the driving video's sound.", rich_help_panel=LOOK)] = True,
     backend: BackendName = "auto",
-    precision: Precision = "fp32",
+    precision: Precision = None,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

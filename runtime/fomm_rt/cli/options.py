@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fomm_rt.backends import BACKENDS
-from fomm_rt.model_folder import PRECISIONS
+from fomm_rt.backends.options import PRECISIONS
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -15,8 +15,12 @@ BackendName = Annotated[
     str, typer.Option("--backend", metavar="NAME", help=f"auto, {', '.join(BACKENDS)}.", show_default=True)
 ]
 Precision = Annotated[
-    str,
-    typer.Option(metavar="NAME", help=f"{', '.join(PRECISIONS)}: as exported (export --int8), on a CPU."),
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"{', '.join(PRECISIONS)}: fp16 with TensorRT, int8 on a CPU if exported so.",
+        show_default="the backend's choice",
+    ),
 ]
 Threads = Annotated[
     int | None,

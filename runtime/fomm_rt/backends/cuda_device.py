@@ -1,0 +1,233 @@
+"""An NVIDIA GPU as the split path sees it. Not executed so far: no GPU was at hand where this was written.
+
+Memory, streams, events and graphs are cuda.core's; copies between any two of them are the driver's `cuMemcpyAsync`, and
+so is the recording of events within graphs. Work runs in the device's primary context, which PyTorch and CuPy use too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fomm_kernels import DeviceKernels
+from fomm_kernels.arrays import Array, view
+from fomm_rt.backends.device import Replay
+from fomm_rt.backends.split_frame import kernel_errors
+from fomm_rt.errors import BackendError
+
+
+class DeviceArray:
+    """An array on the GPU, which any library reads by `__cuda_array_interface__`; its memory lives as long as it.
+
+    Attributes:
+        address: Of the first element.
+        nbytes: Of the memory, padding and all.
+        shape, dtype: Of the array.
+    """
+
+    def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> None:
+        self._buffer = buffer
+        self.address = int(buffer.handle)
+        self.nbytes = span(shape, strides) * dtype.itemsize
+        self.shape = shape
+        self.dtype = dtype
+        self.__cuda_array_interface__ = {
+            "version": 3,
+            "shape": shape,
+            "typestr": dtype.str,
+            "data": (self.address, False),
+            "strides": tuple(stride * dtype.itemsize for stride in strides),
+            "stream": None,
+        }
+
+
+class _PinnedMemory:
+    """What NumPy makes an array of; the array keeps this, and this the memory."""
+
+    def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._buffer = buffer
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": shape,
+            "typestr": dtype.str,
+            "data": (int(buffer.handle), False),
+        }
+
+
+class CudaDevice:
+    """See `fomm_rt.backends.device.Device`.
+
+    Args:
+        ordinal: Of the GPU, as CUDA counts those it is shown.
+
+    Raises:
+        BackendError: There is no such GPU, its driver is too old, or a CUDA package is missing.
+    """
+
+    def __init__(self, ordinal: int = 0) -> None:
+        with kernel_errors():
+            self.executor = DeviceKernels(ordinal)
+            # Loading a kernel is not allowed while work is captured.
+            self.executor.load()
+        from cuda.bindings import driver
+        from cuda.core import Device, LegacyPinnedMemoryResource
+
+        self.name = self.executor.name
+        self._driver = driver
+        self._device = Device(ordinal)
+        self._pinned = LegacyPinnedMemoryResource()
+        with self.current():
+            self._device.set_current()  # what cuda.core wants of every thread; it is the context already entered
+            self._allocations = self._device.create_stream()
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """See `Device.current`; what goes wrong within is raised as BackendError."""
+        with kernel_errors(), self.executor.current():
+            yield
+
+    def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> DeviceArray:
+        """See `Device.allocate`."""
+        strides = strides or c_strides(shape)
+        dtype = np.dtype(dtype)
+        size = span(shape, strides) * dtype.itemsize
+        with cuda_errors(f"allocating {size >> 20} MiB on {self.name}"):
+            array = DeviceArray(self._device.allocate(size, stream=self._allocations), shape, dtype, strides)
+            self._checked(self._driver.cuMemsetD8Async(array.address, 0, size, self._allocations.handle))
+            self._allocations.sync()
+        return array
+
+    def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """See `Device.pinned`."""
+        dtype = np.dtype(dtype)
+        size = prod(shape) * dtype.itemsize
+        with cuda_errors(f"allocating {size >> 20} MiB of pinned memory"):
+            array = np.asarray(_PinnedMemory(self._pinned.allocate(size), shape, dtype))
+        array[...] = 0
+        return array
+
+    def stream(self) -> Any:
+        """See `Device.stream`."""
+        with cuda_errors("making a stream"):
+            return self._device.create_stream()
+
+    def copy(self, source: Any, target: Any, stream: Any) -> None:
+        """See `Device.copy`."""
+        with cuda_errors("copying"):
+            self._checked(
+                self._driver.cuMemcpyAsync(_address(target), _address(source), _nbytes(source), stream.handle)
+            )
+
+    def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
+        """See `Device.copy_picture`."""
+        source, into = view(picture, "picture"), view(target, "out")
+        copy = self._driver.CUDA_MEMCPY2D()
+        device = self._driver.CUmemorytype.CU_MEMORYTYPE_DEVICE
+        copy.srcMemoryType, copy.srcDevice, copy.srcPitch = device, source.address, source.strides[0]
+        copy.dstMemoryType, copy.dstDevice, copy.dstPitch = device, into.address, into.strides[0]
+        copy.WidthInBytes, copy.Height = 3 * source.shape[1], source.shape[0]
+        with cuda_errors("copying a picture"):
+            self._checked(self._driver.cuMemcpy2DAsync(copy, stream.handle))
+
+    def wait(self, stream: Any, other: int) -> None:
+        """See `Device.wait`."""
+        with cuda_errors("waiting for another stream"):
+            event = self._checked(self._driver.cuEventCreate(self._driver.CUevent_flags.CU_EVENT_DISABLE_TIMING))
+            try:
+                self._checked(self._driver.cuEventRecord(event, other))
+                self._checked(self._driver.cuStreamWaitEvent(stream.handle, event, 0))
+            finally:
+                self._driver.cuEventDestroy(event)  # the driver keeps it until the wait is over
+
+    def synchronize(self, stream: Any) -> None:
+        """See `Device.synchronize`."""
+        with cuda_errors(f"work on {self.name}"):
+            stream.sync()
+
+    def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
+        """See `Device.capture`."""
+        with cuda_errors("capturing a graph"):
+            builder = stream.create_graph_builder()
+            builder.begin_building("thread_local")
+            try:
+                queue()
+            except BaseException:
+                with suppress(Exception):  # the first error is the one to show
+                    builder.end_building()
+                raise
+            graph = builder.end_building().complete()
+            graph.upload(stream)
+            # The graph, not the builder, has to live as long as what replays it.
+            return partial(graph.launch, stream)
+
+    def event(self) -> Any:
+        """See `Device.event`."""
+        from cuda.core import EventOptions
+
+        with cuda_errors("making an event"):
+            return self._device.create_event(EventOptions(timing_enabled=True))
+
+    def record(self, event: Any, stream: Any) -> None:
+        """See `Device.record`."""
+        # An event that is captured as an ordinary one is an edge of the graph and takes no time.
+        flags = self._driver.CUevent_record_flags
+        external = flags.CU_EVENT_RECORD_EXTERNAL if self._is_capturing(stream) else flags.CU_EVENT_RECORD_DEFAULT
+        with cuda_errors("recording an event"):
+            self._checked(self._driver.cuEventRecordWithFlags(event.handle, stream.handle, external))
+
+    def elapsed_ms(self, start: Any, end: Any) -> float:
+        """See `Device.elapsed_ms`."""
+        with cuda_errors("reading events"):
+            return float(self._checked(self._driver.cuEventElapsedTime(start.handle, end.handle)))
+
+    def close(self) -> None:
+        """See `Device.close`."""
+        with kernel_errors():
+            self.executor.close()
+
+    def _is_capturing(self, stream: Any) -> bool:
+        status = self._checked(self._driver.cuStreamIsCapturing(stream.handle))
+        return bool(status == self._driver.CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_ACTIVE)
+
+    def _checked(self, answer: tuple[Any, ...]) -> Any:
+        result, *values = answer
+        if result != self._driver.CUresult.CUDA_SUCCESS:
+            _, text = self._driver.cuGetErrorString(result)
+            raise BackendError(f"{(text or b'unknown error').decode()} ({result.name})")
+        return values[0] if values else None
+
+
+@contextmanager
+def cuda_errors(doing: str) -> Iterator[None]:
+    """What a CUDA library raises becomes a BackendError that says what was being done."""
+    try:
+        yield
+    except BackendError as error:
+        raise BackendError(f"{doing} failed: {error}") from error
+    except Exception as error:  # cuda.core's CUDAError is private
+        raise BackendError(f"{doing} failed: {str(error).strip() or type(error).__name__}") from error
+
+
+def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides in elements of an array in C order."""
+    return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
+
+
+def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """Elements from the first of an array to its end, the padding of each axis included."""
+    return max((size * stride for size, stride in zip(shape, strides, strict=True)), default=1)
+
+
+def _address(array: Any) -> int:
+    return int(array.ctypes.data) if isinstance(array, np.ndarray) else int(array.address)
+
+
+def _nbytes(array: Any) -> int:
+    assert not isinstance(array, Array)
+    return int(array.nbytes)

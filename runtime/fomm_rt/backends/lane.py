@@ -1,0 +1,322 @@
+"""One lane of work on a device: a stream, and everything a batch of frames needs on its way, allocated once.
+
+A frame's whole path is captured when it first comes by and replayed ever after:
+
+    pinned ─▶ pictures ─▶ keypoints ─▶ predictions ─▶ pinned
+              └──────────── one graph ────────────┘
+
+Lanes share engines and nothing else, so what several of them copy and compute overlaps.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fomm_kernels.arrays import Array, view
+from fomm_rt.backends.device import Device, Replay
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.protocol import STAGES
+from fomm_rt.backends.split_frame import LayoutTrunks, SplitFrame, SplitSource, transfer_rows
+from fomm_rt.errors import BackendError
+from fomm_rt.framing import Image, Region
+from fomm_rt.transfer import Transfer
+
+_log = logging.getLogger("fomm_rt")
+
+SHAPES_KEPT = 4
+"""Of driving frames whose buffers and graphs a lane keeps; a camera has one, a crop that follows a face a few."""
+
+
+@dataclass(frozen=True)
+class _Program:
+    """What is captured in one piece.
+
+    Attributes:
+        kind: What it does.
+        region: Of the frames it takes in, if it takes any.
+        timed: Whether it records events.
+    """
+
+    kind: str
+    region: Region | None
+    timed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Input:
+    """Where frames of one shape come in; `region` is where the networks look in them."""
+
+    host: NDArray[np.uint8]
+    pictures: Any
+    region: Region
+
+
+class Lane:
+    """Animates batches, one after another.
+
+    Args:
+        device: Where; entered (`Device.current`) around every call.
+        shape: Of the model.
+        trunks: Its convolutions, which several lanes may share.
+        storage: See `SplitFrame`.
+        batch: Frames at a time, N.
+        captures: Whether to replay captured work; else all of it is queued anew each time.
+
+    Attributes:
+        frame: The steps of a batch and their buffers.
+        stream: What everything is queued on.
+        eager_reason: Why work is not replayed; None if it is.
+        timed: Whether the stages of every batch are timed, which costs a little. May be set at any time.
+
+    Raises:
+        BackendError: Of any call: the device or a kernel refuses.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        shape: FrameShape,
+        trunks: LayoutTrunks,
+        storage: DTypeLike,
+        batch: int = 1,
+        captures: bool = True,
+    ) -> None:
+        def allocate(name: str, size: tuple[int, ...], dtype: DTypeLike) -> Any:
+            return device.allocate(size, dtype, trunks.strides(name, size))
+
+        self._device = device
+        self.stream = device.stream()
+        self.frame = SplitFrame(shape, device.executor, trunks, allocate, storage, batch, self._record)
+        self.eager_reason = None if captures else "asked for"
+        self.timed = False
+        self._busy = False
+        # Of each program its own: an event that another one recorded would be of another batch.
+        self._events: dict[_Program, dict[str, Any]] = {}
+        self._latest: dict[str, Any] = {}
+        self._slot = self.frame.source_slot
+        rows = (1, shape.num_kp, 7)
+        self._transfer, self._transfer_host = device.allocate(rows, np.float32), device.pinned(rows, np.float32)
+        self._keypoints_host = device.pinned((batch, shape.num_kp, 6), np.float32)
+        self._pictures_host = device.pinned((batch, shape.size, shape.size, 3), np.uint8)
+        # What the slot holds now: kept, so that no queued copy outlives what it reads.
+        self._source: SplitSource | None = None
+        self._moved_by: Transfer | None = None
+        self._inputs: OrderedDict[Region, _Input] = OrderedDict()
+        self._replays: dict[_Program, Replay] = {}
+
+    def prepare_source(self, image: Image, region: Region) -> tuple[SplitSource, NDArray[np.float32]]:
+        """Runs what depends on the source alone; returns it with its keypoints, (K, 6), see `fomm_kernels`."""
+        host = self._device.pinned((1, *image.shape), np.uint8)
+        host[0] = image
+        picture = self._device.allocate(host.shape, np.uint8)
+        self._device.copy(host, picture, self.stream)
+        source = self.frame.prepare_source(picture, region, self.stream)
+        found = self._device.pinned((1, *self._keypoints_host.shape[1:]), np.float32)
+        self._device.copy(source.keypoints, found, self.stream)
+        # Other lanes read the source too; and what was allocated here for the picture goes now.
+        self._device.synchronize(self.stream)
+        return source, found[0].copy()
+
+    def use(self, source: SplitSource, transfer: Transfer) -> None:
+        """Lets the frames that follow move this source by this transfer: a few copies within the device."""
+        if transfer is not self._moved_by:
+            self._settle()
+            self._transfer_host[...] = transfer_rows(transfer, self.frame.shape.num_kp)
+            self._copy(self._transfer_host, self._transfer)
+            self._moved_by = transfer
+        if source is not self._source:
+            self._settle()  # the source before may go once it is let go of here
+            self._copy(source.quarter, self._slot.quarter)
+            self._copy(source.features, self._slot.features)
+            self._copy(source.keypoints, self._slot.keypoints)
+            self._source = source
+
+    def start(self, images: Sequence[Image], region: Region) -> None:
+        """Queues the animation of 1 to N frames (H, W, 3) uint8 of one shape; `finish` waits for them."""
+        given = self._take(images, region)
+
+        def queue() -> None:
+            self._upload(given)
+            self.frame.detect(given.pictures, given.region, self.stream)
+            self._animate()
+
+        self._run(_Program("frames", given.region, self.timed), queue)
+
+    def start_on_device(self, picture: Any, region: Region, other: int) -> None:
+        """As `start` for one frame (1, H, W, 3) on the device, once what is queued on another stream is done."""
+        program = _Program("seen frames", None, self.timed)
+        self._begin(program)
+        self._device.wait(self.stream, other)
+        # Its address is another each time, so this cannot be replayed; it is a single launch.
+        self.frame.look(picture, region, self.stream)
+
+        def queue() -> None:
+            self.frame.find_keypoints(self.stream)
+            self._animate()
+
+        self._run(program, queue, begins=False)
+
+    def start_keypoints(self, rows: NDArray[np.float32]) -> None:
+        """As `start` by keypoints (K, 6) found earlier."""
+        self._settle()
+        self._keypoints_host[...] = rows
+
+        def queue() -> None:
+            self._copy(self._keypoints_host, self.frame.keypoints)
+            self._record("upload", self.stream)
+            self._animate()
+
+        self._run(_Program("keypoints", None, self.timed), queue)
+
+    def finish(self, outs: Sequence[Image]) -> None:
+        """Waits for what was started and copies the first predictions, (size, size, 3) uint8 each."""
+        self._settle()
+        for out, picture in zip(outs, self._pictures_host, strict=False):
+            out[...] = picture
+
+    def finish_on_device(self, out: Any) -> None:
+        """As `finish` for one prediction, into an array (size, size, 3) uint8 on the device."""
+        pictures = view(self.frame.pictures, "pictures")
+        first = Array(pictures.address, pictures.shape[1:], pictures.dtype, pictures.strides[1:], pictures.on_device)
+        self._device.copy_picture(first, out, self.stream)
+        self._busy = True
+        self._settle()
+
+    def detect(self, image: Image, region: Region) -> NDArray[np.float32]:
+        """Keypoints (K, 6) of a frame."""
+        given = self._take([image], region)
+
+        def queue() -> None:
+            self._upload(given)
+            self.frame.detect(given.pictures, given.region, self.stream)
+            self._copy(self.frame.keypoints, self._keypoints_host)
+
+        self._run(_Program("detect", given.region, self.timed), queue)
+        self._settle()
+        found: NDArray[np.float32] = self._keypoints_host[0].copy()
+        return found
+
+    def detect_on_device(self, picture: Any, region: Region, other: int) -> NDArray[np.float32]:
+        """As `detect` for a frame (1, H, W, 3) on the device, once what is queued on another stream is done."""
+        self._begin(_Program("detect seen", None, self.timed))
+        self._device.wait(self.stream, other)
+        self.frame.detect(picture, region, self.stream)
+        self._copy(self.frame.keypoints, self._keypoints_host)
+        self._settle()
+        found: NDArray[np.float32] = self._keypoints_host[0].copy()
+        return found
+
+    def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
+        """Animates by keypoints (K, 6); returns the prediction with deformation, mask and, if any, occlusion map."""
+        shape, n, side = self.frame.shape, self.frame.batch, self.frame.shape.motion_size
+        sizes: dict[str, tuple[int, ...]] = {
+            "deformation": (n, side, side, 2),
+            "mask": (n, shape.num_kp + 1, side, side),
+            **({"occlusion_map": (n, 1, side, side)} if shape.occludes else {}),
+        }
+        arrays = {name: self._device.allocate(size, np.float32) for name, size in sizes.items()}
+        hosts = {name: self._device.pinned(size, np.float32) for name, size in sizes.items()}
+        self._settle()
+        self._keypoints_host[...] = rows
+        self._begin(_Program("explain", None, self.timed))
+        self._copy(self._keypoints_host, self.frame.keypoints)
+        self.frame.animate(self._slot, self._transfer, **arrays, stream=self.stream)
+        self._copy(self.frame.pictures, self._pictures_host)
+        for name, array in arrays.items():
+            self._copy(array, hosts[name])
+        self._settle()
+        return self._pictures_host[0].copy(), {name: host[0] for name, host in hosts.items()}
+
+    def stage_ms(self) -> dict[str, float]:
+        """Milliseconds of each stage of what last ran and has finished; empty if it was not timed."""
+        stages = [stage for stage in STAGES if stage in self._latest]
+        return {
+            stage: self._device.elapsed_ms(self._latest[before], self._latest[stage])
+            for before, stage in zip(["begin", *stages], stages, strict=False)
+        }
+
+    def close(self) -> None:
+        """Waits for what is queued and lets go of everything."""
+        self._settle()
+        self._replays.clear()
+        self._inputs.clear()
+
+    def _take(self, images: Sequence[Image], region: Region) -> _Input:
+        """Copies what the networks look at into pinned memory."""
+        self._settle()  # an earlier copy may still read it
+        key = replace(region, x=0, y=0)
+        given = self._inputs.get(key)
+        if given is None:
+            while len(self._inputs) >= SHAPES_KEPT:
+                oldest, _ = self._inputs.popitem(last=False)
+                self._replays = {
+                    program: replay for program, replay in self._replays.items() if program.region != oldest
+                }
+            size = (self.frame.batch, region.height, region.width, 3)
+            given = _Input(self._device.pinned(size, np.uint8), self._device.allocate(size, np.uint8), key)
+            self._inputs[key] = given
+        self._inputs.move_to_end(key)
+        for kept, image in zip(given.host, images, strict=False):
+            kept[...] = image[region.y : region.y + region.height, region.x : region.x + region.width]
+        return given
+
+    def _upload(self, given: _Input) -> None:
+        self._copy(given.host, given.pictures)
+
+    def _animate(self) -> None:
+        self.frame.animate(self._slot, self._transfer, stream=self.stream)
+        self._copy(self.frame.pictures, self._pictures_host)
+        self._record("download", self.stream)
+
+    def _copy(self, source: Any, target: Any) -> None:
+        self._busy = True
+        self._device.copy(source, target, self.stream)
+
+    def _settle(self) -> None:
+        """Waits for what is queued, if anything is."""
+        if self._busy:
+            self._device.synchronize(self.stream)
+            self._busy = False
+
+    def _begin(self, program: _Program) -> None:
+        self._busy = True
+        self._latest = self._events.setdefault(program, {})
+        self._record("begin", self.stream)
+
+    def _record(self, stage: str, stream: Any) -> None:
+        if self.timed:
+            if stage not in self._latest:
+                self._latest[stage] = self._device.event()
+            self._device.record(self._latest[stage], stream)
+
+    def _run(self, program: _Program, queue: Callable[[], None], begins: bool = True) -> None:
+        """Queues work: by replaying what was captured of it, or, at first and where that fails, step by step."""
+
+        def whole() -> None:
+            if begins:
+                self._begin(program)
+            queue()
+
+        replay = self._replays.get(program)
+        if replay is not None:
+            self._busy = True
+            self._latest = self._events.get(program, {})
+            replay()
+            return
+        whole()
+        if self.eager_reason is not None:
+            return
+        # Captured after a run step by step, in which engines and kernels settled on what they need.
+        self._settle()
+        try:
+            self._replays[program] = self._device.capture(self.stream, whole)
+        except BackendError as error:
+            self.eager_reason = str(error)
+            _log.warning("frames are animated step by step, which takes longer: %s", error)

@@ -1,0 +1,26 @@
+"""What may be asked of a backend when it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PRECISIONS = ("fp32", "fp16", "int8")
+"""What convolutions may be computed in: fp16 by engines for GPUs, int8 by graphs for CPUs that are exported with it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Wishes; a backend that cannot fulfil one of them is not opened.
+
+    Attributes:
+        threads: CPU threads within a network; the backend's own choice by default.
+        precision: One of PRECISIONS; the backend's own choice, its first, by default.
+        auto_build: Whether to build engines where there are none that fit, which takes minutes.
+    """
+
+    threads: int | None = None
+    precision: str | None = None
+    auto_build: bool = False
+
+
+DEFAULTS = Options()

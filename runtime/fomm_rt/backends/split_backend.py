@@ -1,0 +1,223 @@
+"""The backend of the split path: sources, references and frames on one device, in lanes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fomm_rt.backends.device import Device
+from fomm_rt.backends.device_arrays import batch_of_one, device_picture, is_on_device
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.lane import Lane
+from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
+from fomm_rt.backends.split_frame import LayoutTrunks, SplitSource, keypoints_of
+from fomm_rt.framing import Image, Region, resample
+from fomm_rt.keypoints import Keypoints
+from fomm_rt.model_folder import Manifest
+from fomm_rt.transfer import Transfer
+
+BATCH_LANES = 2
+"""While one of them computes, the other's frames come and go."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Source(PreparedSource):
+    """split: on the device."""
+
+    split: SplitSource
+
+
+class SplitBackend:
+    """See `fomm_rt.backends.protocol.Backend`. Frames may lie on the device and results be left there.
+
+    Args:
+        manifest: Of the model.
+        device: Where to run; closed with the backend.
+        trunks: The model's convolutions on it.
+        storage: See `SplitFrame`.
+        batch: Frames at a time that `animate_all` takes.
+        description: What to say of it.
+        captures: Whether to replay captured work.
+    """
+
+    takes_device_arrays = True
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        device: Device,
+        trunks: LayoutTrunks,
+        storage: DTypeLike,
+        batch: int,
+        description: BackendDescription,
+        captures: bool = True,
+    ) -> None:
+        self.batch = batch
+        self.stage_ms: dict[str, float] = {}
+        self._description = description
+        self._size = manifest.size
+        self._has_jacobians = manifest.has_jacobians
+        self._device = device
+        self._shape = FrameShape.of(manifest)
+        self._trunks = trunks
+        self._storage = storage
+        self._captures = captures
+        self._batch_lanes: list[Lane] = []
+        with device.current():
+            self._lane = self._new_lane(1)
+
+    @property
+    def description(self) -> BackendDescription:
+        """See `Backend.description`; says so if frames are not replayed."""
+        given, eager = self._description, self._lane.eager_reason
+        if eager is None:
+            return given
+        return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
+
+    @property
+    def timed(self) -> bool:
+        """See `Backend.timed`."""
+        return self._lane.timed
+
+    @timed.setter
+    def timed(self, value: bool) -> None:
+        self._lane.timed = value
+
+    def prepare_source(self, image: Image, region: Region) -> PreparedSource:
+        """See `Backend.prepare_source`."""
+        picture = resample(image, region, self._size).copy()
+        with self._device.current():
+            split, rows = self._lane.prepare_source(picture, Region.square(self._size))
+        return _Source(picture, self._keypoints(rows), split)
+
+    def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
+        """See `Backend.prepare_reference`."""
+        return PreparedReference(source, transfer)
+
+    def detect(self, image: Any, region: Region) -> Keypoints:
+        """See `Backend.detect`; the image may lie on the device."""
+        with self._device.current():
+            if is_on_device(image):
+                picture, stream = device_picture(image)
+                return self._keypoints(self._lane.detect_on_device(batch_of_one(picture), region, stream))
+            return self._keypoints(self._lane.detect(image, region))
+
+    def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
+        """See `Backend.animate`; image and out may lie on the device, each by itself."""
+        with self._device.current():
+            self._use(self._lane, reference)
+            if is_on_device(image):
+                picture, stream = device_picture(image)
+                self._lane.start_on_device(batch_of_one(picture), region, stream)
+            else:
+                self._lane.start([image], region)
+            self._finish(out)
+
+    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
+        """See `Backend.animate_keypoints`; out may lie on the device."""
+        with self._device.current():
+            self._use(self._lane, reference)
+            self._lane.start_keypoints(_rows(keypoints))
+            self._finish(out)
+
+    def animate_all(self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]) -> Iterator[Image]:
+        """See `Backend.animate_all`."""
+        if not self._batch_lanes:
+            with self._device.current():
+                self._batch_lanes = [self._new_lane(self.batch) for _ in range(BATCH_LANES)]
+        started: deque[tuple[Lane, int]] = deque()
+        try:
+            for lane, (images, region) in zip(cycle(self._batch_lanes), _batches(frames, self.batch), strict=False):
+                if len(started) == len(self._batch_lanes):
+                    yield from self._collect(*started.popleft())
+                with self._device.current():
+                    self._use(lane, reference)
+                    lane.start(images, region)
+                started.append((lane, len(images)))
+            while started:
+                yield from self._collect(*started.popleft())
+        finally:
+            # Of a run that was left early; the next one finds its lanes idle.
+            with self._device.current():
+                for lane, _ in started:
+                    lane.finish([])
+
+    def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
+        """See `Backend.explain`."""
+        with self._device.current():
+            self._use(self._lane, reference)
+            prediction, maps = self._lane.explain(_rows(keypoints))
+        occlusion_map = maps.get("occlusion_map")
+        return Explanation(
+            prediction,
+            reference.source.keypoints,
+            keypoints,
+            reference.transfer(keypoints),
+            maps["deformation"],
+            maps["mask"],
+            None if occlusion_map is None else occlusion_map[0],
+        )
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        with self._device.current():
+            for lane in (self._lane, *self._batch_lanes):
+                lane.close()
+        self._batch_lanes.clear()
+        self._device.close()
+
+    def _new_lane(self, batch: int) -> Lane:
+        return Lane(self._device, self._shape, self._trunks, self._storage, batch, self._captures)
+
+    def _use(self, lane: Lane, reference: PreparedReference) -> None:
+        source = reference.source
+        assert isinstance(source, _Source)
+        lane.use(source.split, reference.transfer)
+
+    def _finish(self, out: Any) -> None:
+        if is_on_device(out):
+            picture, stream = device_picture(out, "out", written=True)
+            self._device.wait(self._lane.stream, stream)
+            self._lane.finish_on_device(picture)
+        else:
+            self._lane.finish([out])
+        self.stage_ms.update(self._lane.stage_ms())
+
+    def _collect(self, lane: Lane, count: int) -> Sequence[Image]:
+        outs: list[Image] = list(np.empty((count, self._size, self._size, 3), np.uint8))
+        with self._device.current():
+            lane.finish(outs)
+        return outs
+
+    def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
+        return keypoints_of(rows, self._has_jacobians)
+
+
+def _rows(keypoints: Keypoints) -> NDArray[np.float32]:
+    """Keypoints as the motion kernel takes them, (K, 6)."""
+    rows = np.empty((len(keypoints.value), 6), np.float32)
+    rows[:, :2] = keypoints.value
+    rows[:, 2:] = (1, 0, 0, 1) if keypoints.jacobian is None else keypoints.jacobian.reshape(-1, 4)
+    return rows
+
+
+def _batches(frames: Iterable[tuple[Image, Region]], size: int) -> Iterator[tuple[list[Image], Region]]:
+    """Neighbouring frames with the same region of as large a picture, at most `size` together."""
+    images: list[Image] = []
+    last: Region | None = None
+    for image, region in frames:
+        if images and (len(images) == size or region != last):
+            assert last is not None
+            yield images, last
+            images = []
+        images.append(image)
+        last = region
+    if images:
+        assert last is not None
+        yield images, last

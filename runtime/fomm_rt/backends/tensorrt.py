@@ -1,0 +1,137 @@
+"""Opens a model's TensorRT engines as a backend. Not executed beyond its refusals: no GPU was at hand."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fomm_kernels import KERNELS, driver_problem
+from fomm_kernels.sources import source_hash
+from fomm_rt import nvidia_driver
+from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.options import Options
+from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
+from fomm_rt.engine_manifest import model_hash
+from fomm_rt.engine_store import EngineFolder, EngineStore, Wanted
+from fomm_rt.errors import BackendError, EngineError
+from fomm_rt.model_folder import ModelFolder
+from fomm_rt.nvidia_driver import Gpu
+
+if TYPE_CHECKING:
+    from fomm_rt.backends.split_backend import SplitBackend
+
+_log = logging.getLogger("fomm_rt")
+
+PRECISIONS = ("fp16", "fp32")
+BUILDERS = "fomm_rt.engine_builder"
+"""Entry points of this group build engines; `fomm_export` has the one there is."""
+
+NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
+"""Compute capabilities of data-centre cards that TensorRT-RTX leaves out."""
+
+
+def problem(flavour: str) -> str | None:
+    """Why this flavour cannot run here, as far as can be told without a model; None if it can."""
+    if not nvidia_driver.is_installed():
+        return "this machine has no NVIDIA driver"
+    found = tensorrt_library.problem(flavour) or driver_problem()
+    if found is not None:
+        return found
+    gpu = nvidia_driver.gpu()
+    if gpu is None:
+        return "the NVIDIA driver finds no GPU"
+    if flavour == TENSORRT_RTX and gpu.capability in NOT_RTX:
+        return f"TensorRT-RTX knows no {gpu.architecture} ({gpu.name}); use the backend tensorrt"
+    return None
+
+
+def wanted_engines(library: TensorRT, gpu: Gpu, model: ModelFolder, precision: str, batch: int = 1) -> Wanted:
+    """What engines of a model have to be to run here."""
+    return Wanted(
+        model_sha256=model_hash(model.manifest),
+        model_name=model.manifest.name,
+        model_path=str(model.path),
+        flavour=library.flavour,
+        library_version=library.version,
+        capability=gpu.architecture,
+        gpu=gpu.name,
+        precision=precision,
+        layout="split",
+        batch=batch,
+        kernels_sha256=source_hash(KERNELS),
+    )
+
+
+def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> SplitBackend:
+    """Opens a model's engines from the user's store, or builds them first where that was asked for.
+
+    Raises:
+        EngineError: There are none that fit, or they were altered.
+        BackendError: The GPU cannot be used.
+    """
+    precision = options.precision or PRECISIONS[0]
+    library = tensorrt_library.load(flavour)
+    gpu = nvidia_driver.gpu()
+    if gpu is None:
+        raise BackendError("the NVIDIA driver finds no GPU")
+    store = EngineStore()
+    wanted = wanted_engines(library, gpu, model, precision)
+    try:
+        return open_engines(library, gpu, model, store.find(wanted), reason)
+    except EngineError as error:
+        if not options.auto_build:
+            raise
+        _log.warning("building engines of %s for this GPU, once; this takes minutes: %s", model.manifest.name, error)
+    return open_engines(library, gpu, model, _build(model, flavour, precision, store), reason)
+
+
+def open_engines(
+    library: TensorRT, gpu: Gpu, model: ModelFolder, folder: EngineFolder, reason: str, captures: bool = True
+) -> SplitBackend:
+    """Opens engines that fit this machine as a backend.
+
+    Raises:
+        EngineError: They were altered, or TensorRT refuses them.
+        BackendError: The GPU cannot be used.
+    """
+    from fomm_rt.backends.cuda_device import CudaDevice
+    from fomm_rt.backends.engine_trunks import EngineTrunks
+    from fomm_rt.backends.split_backend import SplitBackend
+
+    device = CudaDevice()
+    try:
+        with device.current():
+            trunks = EngineTrunks(library, folder, FrameShape.of(model.manifest))
+        spec = folder.manifest.spec
+        return SplitBackend(
+            model.manifest,
+            device,
+            trunks,
+            np.float16 if spec.precision == "fp16" else np.float32,
+            spec.max_batch,
+            BackendDescription(library.flavour, f"{gpu.name}, {library.describe()}, {spec.precision}", reason),
+            captures,
+        )
+    except BaseException:
+        device.close()
+        raise
+
+
+def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore) -> EngineFolder:
+    builders = list(entry_points(group=BUILDERS))
+    if not builders:
+        raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")
+    try:
+        build = builders[0].load()
+    except ImportError as error:
+        raise BackendError(
+            f"engines cannot be built here ({error}); run: {tensorrt_library.INSTALL[flavour]}"
+        ) from error
+    folder = build(model, flavour, precision, "split", 1, store)
+    assert isinstance(folder, EngineFolder)
+    return folder

@@ -1,0 +1,411 @@
+"""The GPU backend's lanes, captured work and batches, on a device that the CPU plays, against ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fomm_export.trunks import cut_trunks
+from fomm_rt import Animator, Framing
+from fomm_rt.backends.engine_layout import HWC8, strides
+from fomm_rt.backends.lane import SHAPES_KEPT
+from fomm_rt.backends.protocol import STAGES, BackendDescription
+from fomm_rt.backends.split_backend import SplitBackend
+from fomm_rt.errors import BackendError, ImageError
+from fomm_rt.framing import Image
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from golden_files import Golden
+from host_device import HostArray, HostDevice, LateTrunks
+
+GOLDEN = Golden("small_aligned")
+CHANNELS_LAST = dict.fromkeys(
+    ("motion_hourglass_input", "mask_logits", "source_features", "masked_features", "prediction", "source_image"), HWC8
+)
+LEVELS = 1
+"""Between the predictions of kernels and of ONNX Runtime's float32 graphs."""
+
+
+class Played:
+    """An animator on a played device, and that device."""
+
+    def __init__(self, model: ModelFolder, storage: Any = np.float32, batch: int = 3, **options: Any) -> None:
+        self.device = HostDevice()
+        self.trunks = LateTrunks(cut_trunks(model), options.pop("formats", None))
+        self.backend = SplitBackend(
+            model.manifest,
+            self.device,
+            self.trunks,
+            storage,
+            batch,
+            BackendDescription("played", "CPU", "a test"),
+            **options,
+        )
+        self.animator = Animator(model.manifest, self.backend)
+
+    def close(self) -> None:
+        self.animator.close()
+
+
+@pytest.fixture
+def model(small_model: Path) -> ModelFolder:
+    return open_model_folder(small_model)
+
+
+@pytest.fixture
+def played(model: ModelFolder) -> Iterator[Played]:
+    made = Played(model)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reference(model: ModelFolder) -> Iterator[Animator]:
+    with Animator.load(model.path, "onnxruntime-cpu") as animator:
+        yield animator
+
+
+def frames(count: int = len(GOLDEN.driving)) -> list[Image]:
+    """Distinct driving frames, as many as asked for."""
+    return [np.roll(GOLDEN.driving[i % len(GOLDEN.driving)], i // len(GOLDEN.driving), 1) for i in range(count)]
+
+
+def close_to(found: NDArray[Any], wanted: NDArray[Any], levels: int = LEVELS) -> bool:
+    return bool(np.abs(found.astype(int) - wanted).max() <= levels)
+
+
+@pytest.mark.parametrize("formats", [None, CHANNELS_LAST], ids=["linear", "channels last"])
+@pytest.mark.parametrize("relative", [True, False])
+def test_as_onnx_runtime(model: ModelFolder, reference: Animator, relative: bool, formats: Any) -> None:
+    played = Played(model, formats=formats)
+    for animator in (played.animator, reference):
+        animator.relative = relative
+        animator.set_source(GOLDEN.source)
+    for frame in frames():
+        assert close_to(played.animator.animate(frame), reference.animate(frame))
+        found, wanted = played.animator.keypoints(frame), reference.keypoints(frame)
+        assert np.abs(found.value - wanted.value).max() <= 1e-5
+        assert close_to(played.animator.animate(found), reference.animate(wanted))
+    played.close()
+    assert played.device.is_closed
+
+
+def test_explain(played: Played, reference: Animator) -> None:
+    for animator in (played.animator, reference):
+        animator.set_source(GOLDEN.source)
+        animator.set_reference(GOLDEN.driving[0])
+    found, wanted = (animator.explain(GOLDEN.driving[2]) for animator in (played.animator, reference))
+    assert close_to(found.prediction, wanted.prediction)
+    for name in ("deformation", "mask", "occlusion_map"):
+        assert np.abs(getattr(found, name) - getattr(wanted, name)).max() <= 2e-4, name
+    assert np.abs(found.kp_animated.value - wanted.kp_animated.value).max() <= 1e-5
+
+
+def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, played: Played) -> None:
+    eager = Played(model, captures=False)
+    for animator in (played.animator, eager.animator):
+        animator.set_source(GOLDEN.source)
+        animator.set_reference(GOLDEN.driving[0])
+    for _ in range(2):
+        for frame in frames():
+            assert np.array_equal(played.animator.animate(frame), eager.animator.animate(frame))
+    assert played.device.captures == 2, "the reference's detector, and the frame"
+    assert played.device.replays == 2 * len(frames()) - 1
+    assert not eager.device.captures
+    assert "without a CUDA graph: asked for" in eager.animator.backend.reason
+    eager.close()
+
+
+def test_nothing_is_allocated_by_a_frame(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    played.animator.animate(GOLDEN.driving[0])
+    played.animator.animate(GOLDEN.driving[1])
+    before = played.device.allocations
+    for frame in frames(40):
+        played.animator.animate(frame)
+    assert played.device.allocations == before
+
+
+def test_avatars_are_switched_by_copies(model: ModelFolder, played: Played) -> None:
+    """What was captured for one source serves all others, from the next frame on."""
+    sources = [GOLDEN.source, GOLDEN.driving[2], GOLDEN.driving[1]]
+    alone = []
+    for source in sources:
+        single = Played(model)
+        single.animator.set_source(source)
+        single.animator.set_reference(GOLDEN.driving[0])
+        alone.append([single.animator.animate(frame) for frame in frames()])
+        single.close()
+    prepared = [played.animator.prepare_source(source) for source in sources]
+    played.animator.set_reference(GOLDEN.driving[0])
+    captures = played.device.captures
+    for index, frame in enumerate(frames()):
+        for which, source in enumerate(prepared):
+            played.animator.set_source(source)
+            assert np.array_equal(played.animator.animate(frame), alone[which][index])
+    assert played.device.captures == captures + 1
+    allocations = played.device.allocations
+    played.animator.set_source(prepared[0])
+    played.animator.animate(GOLDEN.driving[0])
+    assert played.device.allocations == allocations
+
+
+def test_a_source_may_go_while_it_is_shown(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    expected = played.animator.animate(GOLDEN.driving[1])
+    for _ in range(3):
+        played.animator.set_source(GOLDEN.driving[2])
+        played.animator.animate(GOLDEN.driving[1])
+        played.animator.set_source(GOLDEN.source)
+        assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 12, 13])
+def test_batched_is_the_same_as_one_by_one(played: Played, count: int) -> None:
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    wanted = [played.animator.animate(frame) for frame in frames(count)]
+    found = list(played.animator.animate_all(frames(count)))
+    assert len(found) == count
+    assert all(close_to(a, b, 1) for a, b in zip(found, wanted, strict=True))
+    assert len({id(picture) for picture in found}) == count
+
+
+def test_batches_take_the_first_frame_for_reference(played: Played, reference: Animator) -> None:
+    for animator in (played.animator, reference):
+        animator.set_source(GOLDEN.source)
+    pictures = frames(5)
+    for found, wanted in zip(
+        played.animator.animate_all(iter(pictures)), reference.animate_all(iter(pictures)), strict=True
+    ):
+        assert close_to(found, wanted)
+
+
+def test_batches_of_changing_frames(played: Played) -> None:
+    """Another size ends a batch; order and number stay."""
+    shapes = [(64, 64), (64, 64), (90, 80), (64, 64), (50, 50), (50, 50), (50, 50), (50, 50)]
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (*shape, 3), np.uint8) for shape in shapes]
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    wanted = [played.animator.animate(picture) for picture in pictures]
+    found = list(played.animator.animate_all(pictures))
+    assert len(found) == len(shapes)
+    assert all(close_to(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    asked = 0
+
+    def counted() -> Iterator[Image]:
+        nonlocal asked
+        for frame in frames(30):
+            asked += 1
+            yield frame
+
+    results = played.animator.animate_all(counted())
+    next(results)
+    assert 6 < asked <= 10, "two lanes of three, the next batch, and the frame that tells that it is full"
+    results.close()  # type: ignore[attr-defined]
+    assert all(not stream.pending for stream in played.device.streams)
+    assert close_to(next(iter(played.animator.animate_all(frames(1)))), played.animator.animate(frames(1)[0]))
+
+
+def test_frames_that_fail_in_a_batch(played: Played) -> None:
+    def broken() -> Iterator[Image]:
+        yield from frames(8)
+        raise ValueError("the decoder fails")
+
+    played.animator.set_source(GOLDEN.source)
+    with pytest.raises(ValueError, match="the decoder fails"):
+        list(played.animator.animate_all(broken()))
+    assert len(list(played.animator.animate_all(frames(4)))) == 4
+
+
+def test_capture_refused(model: ModelFolder, caplog: pytest.LogCaptureFixture) -> None:
+    played = Played(model)
+    played.device.refuses_capture = "the engine cannot be captured"
+    played.animator.set_source(GOLDEN.source)
+    with caplog.at_level(logging.WARNING, "fomm_rt"):
+        results = [played.animator.animate(frame) for frame in frames()]
+    assert len(caplog.records) == 1, "said once"
+    assert "step by step" in caplog.text
+    assert "the engine cannot be captured" in played.animator.backend.reason
+    eager = Played(model, captures=False)
+    eager.animator.set_source(GOLDEN.source)
+    for frame, found in zip(frames(), results, strict=True):
+        assert np.array_equal(eager.animator.animate(frame), found)
+    for one in (played, eager):
+        one.close()
+
+
+def test_a_failed_frame_leaves_the_animator_usable(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    expected = [played.animator.animate(frame) for frame in frames()]
+    played.device.breaks = "work failed: an illegal address"
+    with pytest.raises(BackendError, match="illegal address"):
+        played.animator.animate(GOLDEN.driving[0])
+    for frame, wanted in zip(frames(), expected, strict=True):
+        assert np.array_equal(played.animator.animate(frame), wanted)
+
+
+def test_a_failed_batch_leaves_the_animator_usable(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    expected = list(played.animator.animate_all(frames(9)))
+    played.device.breaks = "work failed: an illegal address"
+    with pytest.raises(BackendError, match="illegal address"):
+        list(played.animator.animate_all(frames(9)))
+    for found, wanted in zip(played.animator.animate_all(frames(9)), expected, strict=True):
+        assert np.array_equal(found, wanted)
+
+
+def on_device(picture: Image, row_padding: int = 0) -> HostArray:
+    h, w, _ = picture.shape
+    array = HostArray((h, w, 3), np.uint8, (3 * w + row_padding, 3, 1))
+    array.values[...] = picture
+    return array
+
+
+@pytest.mark.parametrize("row_padding", [0, 5])
+def test_pictures_on_the_device(played: Played, row_padding: int) -> None:
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    for frame in frames():
+        expected = played.animator.animate(frame)
+        given, out = on_device(frame, row_padding), on_device(np.zeros_like(expected), row_padding)
+        assert np.array_equal(played.animator.animate(given), expected)
+        assert played.animator.animate(given, out) is out
+        assert np.array_equal(out.values, expected)
+        out.values[...] = 0
+        played.animator.animate(frame, out)
+        assert np.array_equal(out.values, expected)
+        assert np.array_equal(played.animator.keypoints(given).value, played.animator.keypoints(frame).value)
+    assert set(played.device.waits) == {1}, "CUDA's default stream"
+
+
+def test_pictures_on_the_device_are_framed(played: Played) -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (80, 120, 3), np.uint8)
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    for framing in (Framing(), Framing("fit"), Framing("crop", (10, 5, 60, 70))):
+        played.animator.driving_framing = framing
+        assert np.array_equal(played.animator.animate(on_device(picture)), played.animator.animate(picture))
+
+
+def test_the_stream_of_a_picture_is_waited_for(played: Played) -> None:
+    class Queued(HostArray):
+        @property
+        def __cuda_array_interface__(self) -> dict[str, Any]:
+            return {**super().__cuda_array_interface__, "stream": 77}
+
+    picture = Queued((64, 64, 3), np.uint8)
+    played.animator.set_source(GOLDEN.source)
+    played.animator.animate(picture)
+    assert 77 in played.device.waits
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "strides_", "words"),
+    [
+        ((64, 64, 4), np.uint8, None, r"expected an \(H, W, 3\) uint8 RGB array; got \(64, 64, 4\) uint8 on the GPU"),
+        ((64, 64, 3), np.float32, None, "uint8 RGB array; got .* float32"),
+        ((64, 64, 3), np.uint8, (3, 192, 1), "pixels of a row together"),
+        ((0, 64, 3), np.uint8, None, r"got \(0, 64, 3\)"),
+    ],
+)
+def test_other_pictures_on_the_device(
+    played: Played, shape: tuple[int, ...], dtype: Any, strides_: Any, words: str
+) -> None:
+    played.animator.set_source(GOLDEN.source)
+    with pytest.raises(ImageError, match=words):
+        played.animator.animate(HostArray(shape, dtype, strides_))
+    with pytest.raises(ImageError, match="out: expected"):
+        played.animator.animate(GOLDEN.driving[0], HostArray((32, 32, 3), np.uint8))
+
+
+def test_pictures_on_a_gpu_need_its_backend(reference: Animator) -> None:
+    reference.set_source(GOLDEN.source)
+    with pytest.raises(ImageError, match="lies on a GPU, but onnxruntime-cpu takes arrays in host memory"):
+        reference.animate(on_device(GOLDEN.driving[0]))
+    with pytest.raises(ImageError, match="out: expected"):
+        reference.animate(GOLDEN.driving[0], on_device(GOLDEN.source))
+
+
+def test_buffers_of_a_few_shapes_are_kept(played: Played) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (50 + i, 50 + i, 3), np.uint8) for i in range(SHAPES_KEPT + 2)]
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    first = [played.animator.animate(picture) for picture in pictures]
+    captures = played.device.captures
+    for picture, expected in zip(reversed(pictures), reversed(first), strict=True):
+        assert np.array_equal(played.animator.animate(picture), expected)
+    assert played.device.captures == captures + 2, "those that had to go"
+
+
+def test_stages_are_timed_when_asked(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    plain = played.animator.animate(GOLDEN.driving[1])
+    assert not played.animator.stage_ms
+    played.animator.timed = True
+    for _ in range(3):
+        assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), plain)
+        assert set(played.animator.stage_ms) == set(STAGES)
+        assert all(ms >= 0 for ms in played.animator.stage_ms.values())
+    played.animator.animate(played.animator.keypoints(GOLDEN.driving[1]))
+    assert set(played.animator.stage_ms) == set(STAGES) - {"detector"}
+    played.animator.timed = False
+    played.animator.animate(GOLDEN.driving[1])
+    assert not played.animator.stage_ms
+
+
+def test_several_animators_in_threads(model: ModelFolder) -> None:
+    wanted = Played(model)
+    wanted.animator.set_source(GOLDEN.source)
+    expected = [wanted.animator.animate(frame) for frame in frames()]
+    wanted.close()
+    found: dict[int, list[Image]] = {}
+
+    def animate(number: int) -> None:
+        played = Played(model)
+        played.animator.set_source(GOLDEN.source)
+        found[number] = [played.animator.animate(frame) for frame in frames()]
+        played.close()
+
+    threads = [threading.Thread(target=animate, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(3):
+        assert all(np.array_equal(a, b) for a, b in zip(found[number], expected, strict=True))
+
+
+def test_half_storage(model: ModelFolder, reference: Animator) -> None:
+    played = Played(model, np.float16, formats=CHANNELS_LAST)
+    for animator in (played.animator, reference):
+        animator.set_source(GOLDEN.source)
+    for frame in frames():
+        error = played.animator.animate(frame).astype(float) - reference.animate(frame)
+        assert 10 * np.log10(255**2 / max(np.square(error).mean(), 1e-9)) >= 40
+    played.close()
+
+
+@pytest.mark.parametrize(("channels", "padded"), [(3, 8), (8, 8), (11, 16), (44, 48)])
+def test_padded_channels(channels: int, padded: int) -> None:
+    assert strides(HWC8, (2, channels, 4, 5)) == (20 * padded, 1, 5 * padded, padded)
+
+
+def test_other_formats_are_refused() -> None:
+    with pytest.raises(BackendError, match="format chw32; expected linear, hwc8"):
+        strides("chw32", (1, 3, 4, 5))
