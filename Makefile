@@ -50,7 +50,7 @@ $(LEAN): pyproject.toml constraints.txt
 
 $(READY): $(LEAN)
 	@echo "installing torch and the tools into $(VENV)"
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,bench,dev,cuda]'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,bench,dev,cuda,rtx]'
 	@touch $@
 
 $(RESULTS) &: $(LEAN) $(RUNTIME)
@@ -66,12 +66,8 @@ demo: $(RESULTS)
 	@echo "  outside-training.png   this is outside its training, and it shows"
 	@echo "For photographs export a published checkpoint: fomm-rt export vox-adv-cpk.pth.tar (see README.md)"
 
-# What tests interruptions has a process of its own: signals reach a process that has run everything else later.
-ALONE := tests/runtime/test_pipeline.py
-
 test: $(READY)
-	$(BIN)/python -m pytest --ignore $(ALONE)
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest
 
 # Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
 # installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages: make gpu PYTHON_GPU=python3

@@ -11,14 +11,14 @@ grid_sample         picture and grid -> picture
 prediction_output   network output -> uint8 picture
 
 They take an executor first: `HostKernels` runs them on a CPU, `DeviceKernels` on an NVIDIA GPU. Importing this package
-needs neither.
+needs neither. `fomm_kernels.plugin` puts grid_sample into engines of TensorRT.
 """
 
 from __future__ import annotations
 
 from fomm_kernels.arrays import Array
 from fomm_kernels.device import DeviceKernels, driver_problem
-from fomm_kernels.errors import ArrayError, CompileError, DeviceError, KernelError
+from fomm_kernels.errors import ArrayError, CompileError, DeviceError, KernelError, PluginError
 from fomm_kernels.frame_input import frame_input
 from fomm_kernels.grid_sample import grid_sample
 from fomm_kernels.host import HostKernels
@@ -38,6 +38,7 @@ __all__ = [
     "Executor",
     "HostKernels",
     "KernelError",
+    "PluginError",
     "driver_problem",
     "frame_input",
     "grid_sample",

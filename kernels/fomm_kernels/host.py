@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fomm_kernels.errors import CompileError
-from fomm_kernels.launching import KERNELS, Launch
+from fomm_kernels.launching import KERNELS, PLUGIN_KERNELS, Launch
 from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_hash, source_path
 
 COMPILERS = ("c++", "g++", "clang++")
@@ -56,7 +56,7 @@ class HostKernels:
 
 
 def build(half: bool, sanitize: bool = False) -> Path:
-    """The shared library of all kernels, built unless it is there.
+    """The shared library of all kernels, TensorRT's as well, built unless it is there.
 
     Raises:
         CompileError: See `HostKernels`.
@@ -64,10 +64,11 @@ def build(half: bool, sanitize: bool = False) -> Path:
     compiler = _compiler()
     options = [*OPTIONS, *(SANITIZERS if sanitize else ()), f"-I{HEADERS}"]
     options += [f"-D{name}={value}" for name, value in defines(half).items()]
-    digest = source_hash(KERNELS, *options, *compiler, _run([*compiler, "--version"]))
+    kernels = (*KERNELS, *PLUGIN_KERNELS)
+    digest = source_hash(kernels, *options, *compiler, _run([*compiler, "--version"]))
     library = cache_folder() / f"host-{digest[:24]}.so"
     if not library.exists():
-        sources = [str(source_path(kernel)) for kernel in KERNELS]
+        sources = [str(source_path(kernel)) for kernel in kernels]
         try:
             with TemporaryDirectory() as folder:
                 built = Path(folder) / library.name

@@ -18,6 +18,8 @@ MOST_BLOCKS = 2**31 - 1
 """What it may have in x."""
 KERNELS = ("frame_input", "keypoint_head", "motion", "warp", "grid_sample", "prediction_output")
 """Names of the kernels; NAME.cu beside this file holds the code of each."""
+PLUGIN_KERNELS = ("grid_sample_plugin",)
+"""Likewise of those that no executor launches, but TensorRT: see `fomm_kernels.plugin`."""
 
 
 @dataclass(frozen=True)

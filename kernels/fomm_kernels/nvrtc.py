@@ -8,6 +8,7 @@ altered counts as none. Where the cache cannot be written, kernels are compiled 
 from __future__ import annotations
 
 import hashlib
+import signal
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
@@ -54,6 +55,7 @@ def compile_with_log(kernel: str, half: bool, architecture: str, *more: str) -> 
     given = [option.encode() for option in (*options(half, architecture), *more)]
     try:
         (result,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
+        _let_signals_interrupt()
         log = bytearray(_checked(nvrtc.nvrtcGetProgramLogSize(program), kernel))
         _checked(nvrtc.nvrtcGetProgramLog(program, log), kernel)
         text = log.rstrip(b"\0").decode(errors="replace").strip()
@@ -172,6 +174,16 @@ def _library() -> Any:
             f"NVRTC, the compiler of kernels, cannot be loaded ({''.join(first)}); run: pip install 'fomm-rt[cuda]'"
         ) from error
     return nvrtc
+
+
+def _let_signals_interrupt() -> None:
+    """Undoes what NVRTC leaves behind: signals would no longer end a wait, and Ctrl-C would be noticed after it only.
+
+    It puts handlers of its own in place while it compiles and then gives those before it back with SA_RESTART.
+    """
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.siginterrupt(number, True)
 
 
 def _checked(answer: tuple[Any, Any] | tuple[Any], what: str) -> Any:

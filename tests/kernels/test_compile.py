@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -241,3 +244,26 @@ def test_importing_needs_no_cuda() -> None:
         "assert not [name for name in sys.modules if name.split('.')[0] == 'cuda']"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_ctrl_c_ends_a_wait_after_compiling() -> None:
+    """NVRTC leaves signals behind that let system calls go on."""
+    main = threading.get_ident()
+    queue: SimpleQueue[None] = SimpleQueue()
+    has_gone_on = False
+
+    def press() -> None:
+        nonlocal has_gone_on
+        threading.Event().wait(0.1)
+        signal.pthread_kill(main, signal.SIGINT)
+        threading.Event().wait(0.5)
+        has_gone_on = True
+        queue.put(None)
+
+    nvrtc.compile_kernel(SMALL, half=False, architecture="compute_90")
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        queue.get()
+    assert not has_gone_on
+    presser.join()

@@ -15,6 +15,11 @@
 // A loop that runs whole needs no barrier, and would not miss one. Tests therefore run blocks by several real threads,
 // too (FOMM_HOST_THREADS > 1, see host_threads.h): a thread sanitizer reports where a barrier is missing.
 //
+//     FOMM_KERNEL(name, Arguments)                    the kernel `name`: name_block(arguments, x, y, shared), given a
+//                                                     structure
+//     FOMM_PLAIN_KERNEL(name, kernel, arguments, ...) the kernel `name`: kernel_block, given pointers and numbers: ...
+//                                                     are the parameters, the structure is what `arguments` makes
+//
 // FOMM_ROLLED      before a loop whose body is long: not to be unrolled
 // FOMM_BLOCK_SIZE  threads of a block, as the kernels see it
 // FOMM_HALF        1: tensors are stored as IEEE half, 0: as float; arithmetic is float32 either way
@@ -29,6 +34,11 @@
     extern "C" __global__ void __launch_bounds__(FOMM_BLOCK_SIZE) name(const __grid_constant__ Arguments a) { \
         extern __shared__ __align__(16) unsigned char shared[];                                              \
         name##_block(a, blockIdx.x, blockIdx.y, shared);                                                     \
+    }
+#define FOMM_PLAIN_KERNEL(name, kernel, arguments, ...)                                     \
+    extern "C" __global__ void __launch_bounds__(FOMM_BLOCK_SIZE) name(__VA_ARGS__) {       \
+        extern __shared__ __align__(16) unsigned char shared[];                             \
+        kernel##_block(arguments, blockIdx.x, blockIdx.y, shared);                          \
     }
 
 #define FOMM_ROLLED _Pragma("unroll 1")
@@ -83,6 +93,11 @@ static void run_blocks(int blocks_x, int blocks_y, int shared_bytes, const RunBl
                    [=](int x, int y, unsigned char* shared) { name##_block(*a, x, y, shared); });    \
     }                                                                                                \
     extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
+#define FOMM_PLAIN_KERNEL(name, kernel, arguments, ...)                                                  \
+    extern "C" void name(__VA_ARGS__, int blocks_x, int blocks_y, int shared_bytes) {                    \
+        run_blocks(blocks_x, blocks_y, shared_bytes,                                                     \
+                   [=](int x, int y, unsigned char* shared) { kernel##_block(arguments, x, y, shared); }); \
+    }
 
 using Half = _Float16;
 FOMM_FUNCTION float to_float(Half value) { return static_cast<float>(value); }
