@@ -3,8 +3,9 @@
     python benchmarks/cpu_layers.py [--rounds 12] [-o FILE.json]
 
 Every layer is exported as published and as rearranged, with random weights in the sizes of vox-256 and of the bundled
-model, and both run in turns in one process, as the runtime runs them. The figure is the ratio of their times within a
-round: median, least and largest over the rounds. Their outputs have to agree.
+model, and both run in turns in one process, as the runtime runs them, in an order drawn for each round. The figure is
+the ratio of their times within a round: median, least and largest over the rounds. Their outputs have to agree value by
+value.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fomm_bench.command_line import script_command
+from fomm_bench.comparison import turn_order
 from fomm_bench.environment import describe_environment
 from fomm_export.affine_motion import heatmaps
 from fomm_export.geometry import coordinate_grid, warp
@@ -59,16 +63,31 @@ class Layer(nn.Module):
 
 
 @dataclass(frozen=True)
+class Form:
+    """One way of computing a layer.
+
+    Attributes:
+        layer: The layer.
+        inputs: What it takes.
+        as_picture: What it gives, of one picture, -> the same values in the order of (1, C, H, W).
+    """
+
+    layer: Layer
+    inputs: Inputs
+    as_picture: Callable[[Tensor], Tensor] = lambda output: output
+
+
+@dataclass(frozen=True)
 class Case:
     """One layer.
 
     Attributes:
         name: Of the layer, with its sizes.
-        forms: Name to the layer in this form and what it takes; others are compared with the first.
+        forms: By name; others are compared with the first.
     """
 
     name: str
-    forms: dict[str, tuple[Layer, Inputs]]
+    forms: dict[str, Form]
 
 
 def cases() -> Iterator[Case]:
@@ -106,8 +125,8 @@ def residual_blocks(width: int, side: int) -> Case:
     return Case(
         f"two residual blocks, {width} channels, {side}×{side}",
         {
-            "convolutions": (Layer(plain, plain), lambda n: {"x": pictures[:n]}),
-            "Winograd": (Layer(winograd, fast), rows),
+            "convolutions": Form(Layer(plain, plain), lambda n: {"x": pictures[:n]}),
+            "Winograd": Form(Layer(winograd, fast), rows, lambda output: order.to_picture(output, 1)),
         },
     )
 
@@ -121,9 +140,9 @@ def up_block(a: int, b: int, side: int) -> Case:
     return Case(
         f"up block, {a} to {b} channels, from {side}×{side}",
         {
-            "nearest, convolution": (Layer(block, block), x),
-            "transposed": (Layer(transposed, transposed), x),
-            "phases": (Layer(phases, phases), x),
+            "nearest, convolution": Form(Layer(block, block), x),
+            "transposed": Form(Layer(transposed, transposed), x),
+            "phases": Form(Layer(phases, phases), x),
         },
     )
 
@@ -145,8 +164,8 @@ def last_layers(a: int, b: int, side: int) -> Case:
     return Case(
         f"last up block and last convolution, {a} to {b} to 3 channels, from {side}×{side}",
         {
-            "transposed, 7×7": (Layer(plain, transposed, final), x),
-            "phases": (Layer(by_phases, up, phase_final), x),
+            "transposed, 7×7": Form(Layer(plain, transposed, final), x),
+            "phases": Form(Layer(by_phases, up, phase_final), x),
         },
     )
 
@@ -163,9 +182,9 @@ def heads(name: str, channels: int, outputs: tuple[int, ...], padding: int) -> C
     return Case(
         f"{name}, {channels} to {' and '.join(map(str, outputs))} channels",
         {
-            "one by one": (Layer(apart, *convolutions), x),
-            "merged": (Layer(lambda x: torch.cat(merged(x), dim=1), merged), x),
-            "merged, split by rows": (Layer(lambda x: torch.cat(split(x), dim=1), split), x),
+            "one by one": Form(Layer(apart, *convolutions), x),
+            "merged": Form(Layer(lambda x: torch.cat(merged(x), dim=1), merged), x),
+            "merged, split by rows": Form(Layer(lambda x: torch.cat(split(x), dim=1), split), x),
         },
     )
 
@@ -188,8 +207,8 @@ def warped(width: int, side: int) -> Case:
     return Case(
         f"warp, {width} channels, {side}×{side}",
         {
-            "GridSample": (Layer(lambda x, y: warp(x, y, True)), lambda n: {"x": features[:n], "y": grid[:n]}),
-            "rows": (Layer(by_rows, rows), lambda n: {"x": as_rows(features[:n]), "y": grid[:n]}),
+            "GridSample": Form(Layer(lambda x, y: warp(x, y, True)), lambda n: {"x": features[:n], "y": grid[:n]}),
+            "rows": Form(Layer(by_rows, rows), lambda n: {"x": as_rows(features[:n]), "y": grid[:n]}),
         },
     )
 
@@ -211,28 +230,28 @@ def denormals(channels: int, out: int) -> Case:
 
     return Case(
         f"convolution over {channels} Gaussians, 64×64",
-        {"as they are": (Layer(raw, convolution), x), "no denormals": (Layer(bounded, convolution), x)},
+        {"as they are": Form(Layer(raw, convolution), x), "no denormals": Form(Layer(bounded, convolution), x)},
     )
 
 
 def measure(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
     """Runs a case; its forms' milliseconds and the ratios of the first form's time to each."""
-    calls = {form: session(f"{form}", layer, inputs, folder) for form, (layer, inputs) in case.forms.items()}
-    first, *_ = outputs = {form: call() for form, call in calls.items()}
+    calls = {name: session(name, form, folder) for name, form in case.forms.items()}
+    first, *_ = outputs = {name: as_first(form, calls[name]()) for name, form in case.forms.items()}
     largest = float(np.abs(outputs[first]).max())
-    for form, output in outputs.items():
+    for name, output in outputs.items():
         if output.size != outputs[first].size:
-            raise SystemExit(f"{case.name}: {form} gives another size")
-        sums = [np.sort(o, axis=None) for o in (output, outputs[first])]  # in whatever order the pixels lie
-        if (difference := float(np.abs(sums[0] - sums[1]).max()) / largest) > ALLOWED_DIFFERENCE:
-            raise SystemExit(f"{case.name}: {form} differs by {difference:.1e}; no speed is reported")
-    times: dict[str, list[float]] = {form: [] for form in calls}
-    for _ in range(rounds):
-        for form, call in calls.items():
+            raise SystemExit(f"{case.name}: {name} gives another size")
+        if (difference := float(np.abs(output - outputs[first]).max()) / largest) > ALLOWED_DIFFERENCE:
+            raise SystemExit(f"{case.name}: {name} differs by {difference:.1e}; no speed is reported")
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(rounds):
+        for name in turn_order(list(calls), number):
+            calls[name]()  # caches are another's
             start = perf_counter()
             for _ in range(FRAMES_OF_A_ROUND):
-                call()
-            times[form].append((perf_counter() - start) / FRAMES_OF_A_ROUND * 1e3)
+                calls[name]()
+            times[name].append((perf_counter() - start) / FRAMES_OF_A_ROUND * 1e3)
     ratios = {form: [a / b for a, b in zip(times[first], times[form], strict=True)] for form in calls}
     return {
         "layer": case.name,
@@ -246,16 +265,26 @@ def measure(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def session(name: str, layer: Layer, inputs: Inputs, folder: Path) -> Callable[[], np.ndarray]:
+def as_first(form: Form, output: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A form's output, flat, in the order of (1, C, H, W)."""
+    return form.as_picture(torch.from_numpy(output)).numpy().ravel()
+
+
+def session(name: str, form: Form, folder: Path) -> Callable[[], NDArray[np.float32]]:
     """Exports a layer; returns a call that runs it on a batch of one."""
     path = folder / f"{name}.onnx"
     with torch.inference_mode():
-        export_onnx(Graph("layer", layer, inputs(2), ("out",), ()), path)
+        export_onnx(Graph("layer", form.layer, form.inputs(2), ("out",), ()), path)
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    one = {key: tensor.numpy() for key, tensor in inputs(1).items()}
-    return lambda: run.run(None, one)[0]
+    one = {key: tensor.numpy() for key, tensor in form.inputs(1).items()}
+
+    def call() -> NDArray[np.float32]:
+        (output,) = run.run(None, one)
+        return np.asarray(output, np.float32)
+
+    return call
 
 
 def main() -> None:
@@ -278,10 +307,9 @@ def main() -> None:
                 f"{ratio['median']:8.2f} times as fast ({ratio['low']:.2f} to {ratio['high']:.2f})"
             )
     if options.output:
-        command = f"python benchmarks/cpu_layers.py --rounds {options.rounds} -o {options.output.name}"
         document = {
             "benchmark": "cpu layers",
-            "command": command,
+            "command": script_command(),
             "environment": describe_environment(),
             "layers": found,
         }

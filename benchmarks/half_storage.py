@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_bench.command_line import script_command
 from fomm_export.host_chain import host_chain
 from fomm_export.parity import parity_frames
 from fomm_rt.backends.frame_shape import FrameShape
@@ -122,6 +123,7 @@ def main() -> None:
         print(f"{kind:44} {pixels:18.4f} {psnr:15.1f}")
     if arguments.output:
         result = {
+            "command": script_command(),
             "model": model.manifest.name,
             "size": shape.size,
             "mode": "absolute",

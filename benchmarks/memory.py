@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import tempfile
@@ -21,7 +20,9 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+from fomm_bench.command_line import script_command
 from fomm_bench.demo_media import demo_clip, demo_picture
+from fomm_bench.environment import describe_environment
 from fomm_rt.framing import Image
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoReader
@@ -86,8 +87,13 @@ def main() -> None:
                 f"{seconds:5d} s  {frames:6d} frames  peak {peak / 1e6:7.1f} MB  {ratio:.3f} of the first", flush=True
             )
     if options.json:
-        document = {"benchmark": "memory", "python": platform.python_version(), "rows": rows}
-        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        document = {
+            "benchmark": "memory",
+            "command": script_command(),
+            "environment": describe_environment(),
+            "rows": rows,
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

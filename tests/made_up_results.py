@@ -14,7 +14,7 @@ def made_up(**fields: object) -> Results:
     reference = ContestantResult("pytorch", "reference", "fp32", False, agreement=exact, host_bytes=400_000_000)
     reference.rounds_ms, reference.open_ms, reference.first_frame_ms = [[10.0, 10.0], [10.0, 12.0]], 2000.0, 3000.0
     reference.stages_ms = [{"detector": 4.0, "encoder": 2.0, "generator": 4.0}] * 4
-    reference.batches_ms = {1: [10.0], 2: [16.0, 16.0]}
+    reference.batches_ms = {1: [[10.0, 10.0], [10.0, 12.5]], 2: [[16.0, 16.0], [20.0]]}
     own = ContestantResult("fomm-rt:onnxruntime-cpu", "fomm-rt", "fp32", False, agreement=near, host_bytes=200_000_000)
     own.rounds_ms, own.open_ms, own.first_frame_ms = [[5.0, 5.0], [4.0, 4.0]], 100.0, 600.0
     own.stages_ms = [{"upload": 0.5, "detector": 2.0, "generator": 2.0}] * 4
@@ -22,17 +22,22 @@ def made_up(**fields: object) -> Results:
     wrong.give_up("disagrees", "does not agree (90 levels, 12.0 dB): no speed is reported")
     absent = ContestantResult("pytorch-cuda", "rival", "fp32", True)
     absent.give_up("skipped", "this machine has no NVIDIA driver")
-    machine = {"cpu": "Some CPU", "cores": 2, "memory_gb": 8, "gpus": [], "system": "Linux x86_64", "python": "3.11.7"}
+    machine = {
+        **{"cpu": "Some CPU", "cores": 2, "memory_gb": 8, "gpus": [], "system": "Linux x86_64", "python": "3.11.7"},
+        **{"threads": 2, "cores_of_machine": 2},
+    }
+    work = {"mac_per_frame": 10**9, "weight_bytes": 10**7}
     results = Results(
         command=["fomm-rt", "bench"],
         date="2026-01-02T03:04:05+00:00",
         environment=machine,
-        model={"label": "tiny", "weights": "stand-in", "identity": "tiny, seed 3", "size": 64, "mac_per_frame": 10**9},
+        model={"label": "tiny", "weights": "stand-in", "identity": "tiny, seed 3", "size": 64, **work},
         media="a.png by b.mp4",
         settings={"rounds": 2, "frames_per_round": {"cpu": 2, "gpu": 2}, "batches": [1, 2], "agreement_frames": 6},
-        reference="pytorch",
+        references={"cpu": "pytorch"},
         contestants=[reference, own, wrong, absent],
-        ceiling={"library": "NumPy 2", "cpu": {"gmac_per_s": {"fp32": 1000.0}, "copy_gb_per_s": 10.0}},
+        busy_cores=[0.0, 0.05],
+        ceiling={"library": "NumPy 2", "cpu": {"gmac_per_s": {"fp32": 1000.0, "int8": 3000.0}, "copy_gb_per_s": 10.0}},
     )
     for name, value in fields.items():
         setattr(results, name, value)

@@ -34,7 +34,8 @@ def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
     """The median over rounds as a bar, least to largest as a line; returns the files."""
     spreads = {contestant.name: run.speedup(contestant) for contestant in run.measured}
     contestants = sorted(run.measured, key=lambda c: spread.median if (spread := spreads[c.name]) else 0.0)
-    reference = next((c.description for c in run.contestants if c.name == run.reference), run.reference)
+    references = {found.description for c in run.measured if (found := run.reference_of(c)) is not None}
+    reference = references.pop() if len(references) == 1 else "the reference of the same device"
     note = "bar: median over the rounds of the ratio within a round; line: least to largest"
     with chart(len(contestants), f"Times as fast as {reference}", run, note) as (figure, axes):
         furthest = 1.0
@@ -42,7 +43,7 @@ def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
             spread, colour = spreads[contestant.name], colour_of(contestant, run)
             if spread is None:
                 continue
-            is_reference = contestant.name == run.reference
+            is_reference = run.is_reference(contestant)
             axes.barh(row, spread.median, height=BAR, color=colour)
             if not is_reference:
                 axes.plot((spread.low, spread.high), (row, row), color=INK, linewidth=1.2, alpha=0.7)
@@ -68,7 +69,7 @@ def draw_stages(run: Results, folder: Path, name: str) -> list[Path]:
     contestants = [contestant for contestant in by_speed(run) if contestant.stages]
     note = "medians of each stage; the encoder runs only where the source is not cached"
     with chart(len(contestants), "Where the time of a frame goes, ms", run, note, KEY_INCHES) as (figure, axes):
-        longest = max(sum(contestant.stages.values()) for contestant in contestants)
+        longest = max(sum(contestant.stages.values()) for contestant in contestants) or 1.0
         for row, contestant in enumerate(contestants):
             left = 0.0
             for stage in sorted(contestant.stages, key=_order):

@@ -145,7 +145,12 @@ def _check_checkpoint(checkpoint: Path, folder: ModelFolder) -> None:
         raise BenchmarkError(
             f"{checkpoint}: there is no such file; give the checkpoint {folder.path} was exported from"
         )
-    found, expected = sha256_of(checkpoint), folder.manifest.weights.sha256
+    expected = folder.manifest.weights.sha256
+    if expected is None:
+        raise BenchmarkError(
+            f"{folder.path}: holds stand-in weights, which are drawn and come from no checkpoint; leave out --checkpoint"
+        )
+    found = sha256_of(checkpoint)
     if found != expected:
         raise BenchmarkError(
             f"{checkpoint}: expected the checkpoint that {folder.path} was exported from (SHA-256 {expected}); "

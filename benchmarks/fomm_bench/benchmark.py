@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,46 +14,20 @@ from fomm_bench.bench_media import bench_media, read_frames, read_square
 from fomm_bench.bench_model import BenchModel
 from fomm_bench.comparison import Comparison, Pictures, Plan, Progress, reference_candidates
 from fomm_bench.contestants.protocol import Entry
-from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.contestants.registry import entries
 from fomm_bench.environment import describe_environment
+from fomm_bench.machine_load import LinuxLoad
+from fomm_bench.pythons import Pythons
+from fomm_bench.reference_networks import with_drawn_weights
 from fomm_bench.results import Results
 from fomm_bench.session import WorkerSession
 from fomm_bench.worker_process import worker_command, worker_environment
 from fomm_rt.errors import BenchmarkError, ModelError
 
 CLIP_FRAMES = 24
+ENCODER = "source_encoder"
+"""The network that a cached source needs in no frame."""
 _log = logging.getLogger("fomm_rt")
-
-
-@dataclass(frozen=True)
-class Pythons:
-    """Which Python a contestant runs in, where it is another than this one.
-
-    Attributes:
-        by_name: Contestant to executable.
-    """
-
-    by_name: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, texts: Sequence[str]) -> Pythons:
-        """Of NAME=PATH texts.
-
-        Raises:
-            BenchmarkError: One has another form, no such contestant or no executable.
-        """
-        found = {}
-        for text in texts:
-            name, _, path = text.partition("=")
-            if not path:
-                raise BenchmarkError(
-                    f"--python: expected CONTESTANT=PATH, such as openvino=/usr/bin/python3; got {text!r}"
-                )
-            choose([name])
-            if not (Path(path).is_file() and os.access(path, os.X_OK)):
-                raise BenchmarkError(f"--python: {path} is no program that can be run; give the path of a Python")
-            found[name] = path
-        return cls(found)
 
 
 def run_benchmark(
@@ -64,6 +37,7 @@ def run_benchmark(
     *,
     ceiling: bool,
     pythons: Pythons,
+    threads: int,
     timeout_s: float,
     command: Sequence[str],
     progress: Progress,
@@ -76,6 +50,7 @@ def run_benchmark(
         plan: How much is measured.
         ceiling: Whether the machine's ceiling is measured, too.
         pythons: Other Pythons for some of them.
+        threads: CPU threads of every contestant and of the ceiling.
         timeout_s: How long a contestant's answer may take.
         command: The command line, for the record.
         progress: Told of every step.
@@ -89,13 +64,14 @@ def run_benchmark(
     results = Results(
         command=list(command),
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        environment=describe_environment(),
+        environment={**describe_environment(), "threads": threads},
         model={
             "label": model.label,
             "weights": model.manifest.weights.describe(),
             "identity": model.manifest.weights.identity,
             "size": size,
             "mac_per_frame": multiply_accumulates_per_frame(model),
+            "weight_bytes": weight_bytes(model),
             "tools": model.manifest.tools,
         },
         media=media.describe(),
@@ -107,22 +83,25 @@ def run_benchmark(
         },
     )
     with tempfile.TemporaryDirectory(prefix="fomm-rt-bench-") as temporary:
-        opener = Opener(Path(temporary), pythons, timeout_s)
+        folder = Path(temporary)
+        opener = Opener(folder, pythons, timeout_s)
         if ceiling:
             progress("measuring the machine's ceiling", 0, None)
-            results.ceiling = opener.measure_ceiling()
+            results.ceiling = opener.measure_ceiling(threads)
         comparison = Comparison(
             chosen,
-            model.spec,
+            replace(with_drawn_weights(model.spec, folder), threads=threads),
             pictures,
             plan,
             open_session=opener.open,
             problem=lambda entry: opener.problem(entry, model),
+            other_load=LinuxLoad(),
             progress=progress,
         )
         comparison.run(reference_candidates(chosen, entries()))
-    results.reference = comparison.reference
+    results.references = comparison.references
     results.contestants = list(comparison.results.values())
+    results.busy_cores = comparison.busy_cores
     return results
 
 
@@ -149,11 +128,11 @@ class Opener:
         """What is known against a contestant; one that runs in another Python is asked there."""
         return None if entry.name in self._pythons.by_name else entry.problem(model.spec)
 
-    def measure_ceiling(self) -> dict[str, Any] | None:
+    def measure_ceiling(self, threads: int) -> dict[str, Any] | None:
         """In a process of its own; None where that fails, for nothing else depends on it."""
         session = self._session("ceiling", None)
         try:
-            return session.ceiling()
+            return session.ceiling(threads)
         except BenchmarkError as error:
             _log.warning("the machine's ceiling is not measured: %s", error)
             return None
@@ -175,4 +154,9 @@ def multiply_accumulates_per_frame(model: BenchModel) -> int | None:
         counts = multiply_accumulates(Path(model.spec.folder))
     except ModelError:
         return None
-    return sum(count for network, count in counts.items() if network != "source_encoder")
+    return sum(count for network, count in counts.items() if network != ENCODER)
+
+
+def weight_bytes(model: BenchModel) -> int:
+    """Of the exported float32 graphs that every frame runs; of their files, which hold hardly anything else."""
+    return sum(file.size_bytes for network, file in model.manifest.networks.items() if network != ENCODER)

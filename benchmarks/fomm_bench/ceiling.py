@@ -1,6 +1,7 @@
-"""What this machine can do at most: a large matrix product and a large copy, measured.
+"""What this machine can do at most: large matrix products and a large copy, measured.
 
-By PyTorch where it is installed, else by NumPy. A figure is the best of its runs: what disturbs only ever slows down.
+Floating point by PyTorch where it is installed, else by NumPy; int8 on a CPU by ONNX Runtime, as fomm-rt runs it. A
+figure is the best of its runs: what disturbs only ever slows down.
 """
 
 from __future__ import annotations
@@ -20,21 +21,49 @@ GPU_COPY_BYTES = 1 << 31
 RUNS = 8
 
 
-def measure_ceiling() -> dict[str, Any]:
+def measure_ceiling(threads: int) -> dict[str, Any]:
     """Measures this process's machine.
+
+    Args:
+        threads: Of the CPU, as many as the contestants have. NumPy, where it stands in for PyTorch, takes its own.
 
     Returns:
         "library"; "cpu" and, where PyTorch finds a GPU, "cuda" (unexecuted: written without one), each with
         "gmac_per_s" by precision and "copy_gb_per_s", bytes read and written.
     """
     if find_spec("torch") is None:
-        return {"library": f"NumPy {np.__version__}", "cpu": _numpy()}
-    import torch
+        found: dict[str, Any] = {"library": f"NumPy {np.__version__}", "cpu": _numpy()}
+    else:
+        import torch
 
-    found: dict[str, Any] = {"library": f"PyTorch {torch.__version__}", "cpu": _torch("cpu")}
-    if torch.cuda.is_available():
-        found["cuda"] = _torch("cuda")
+        torch.set_num_threads(threads)
+        found = {"library": f"PyTorch {torch.__version__}", "cpu": _torch("cpu")}
+        if torch.cuda.is_available():
+            found["cuda"] = _torch("cuda")
+    if find_spec("onnx") is not None and find_spec("onnxruntime") is not None:
+        import onnxruntime
+
+        found["cpu"]["gmac_per_s"]["int8"] = _int8(threads)
+        found["library"] += f", int8 by ONNX Runtime {onnxruntime.__version__}"
     return found
+
+
+def _int8(threads: int) -> float:
+    """GMAC/s of uint8 by int8 into int32, as int8 convolutions multiply; the right side constant, as weights are."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    right = numpy_helper.from_array(np.ones((SIDE, SIDE), np.int8), "b")
+    left = helper.make_tensor_value_info("a", TensorProto.UINT8, (SIDE, SIDE))
+    product = helper.make_tensor_value_info("y", TensorProto.INT32, (SIDE, SIDE))
+    node = helper.make_node("MatMulInteger", ["a", "b"], ["y"])
+    graph = helper.make_graph([node], "product", [left], [product], [right])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    inputs = {"a": np.ones((SIDE, SIDE), np.uint8)}
+    return SIDE**3 / _best_seconds(lambda: session.run(None, inputs)) / 1e9
 
 
 def _numpy() -> dict[str, Any]:

@@ -53,7 +53,7 @@ STAGE_COLOURS = {
 
 def colour_of(contestant: ContestantResult, results: Results) -> str:
     """The same for a contestant in every picture; grey for the reference."""
-    if contestant.name in (results.reference, "pytorch"):
+    if results.is_reference(contestant) or contestant.name == "pytorch":
         return REFERENCE
     if contestant.name in COLOURS:
         return COLOURS[contestant.name]
@@ -73,7 +73,7 @@ def chart(
         results: What was measured.
         note: More for the caption.
         header_inches: Room for more between title and axes.
-        sized: Whether what is shown is of one frame size, which the caption then names.
+        sized: Whether what is shown is of one run, whose size and number of frames the caption then names.
     """
     # Agg alone draws files; nothing here is to ask for a display.
     from matplotlib import rc_context
@@ -89,6 +89,7 @@ def chart(
         "axes.labelcolor": MUTED,
         "xtick.color": MUTED,
         "ytick.color": INK,
+        "text.parse_math": False,  # a dollar in a name is one
         "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
         "svg.hashsalt": "fomm-rt",
     }
@@ -151,10 +152,6 @@ def short(value: float) -> str:
 def _caption(results: Results, note: str, sized: bool) -> str:
     model, fewest = results.model, min((c.latency.frames for c in results.measured if c.latency), default=0)
     frames = f"{fewest}+ frames" if any(c.on_gpu for c in results.measured) else f"{fewest} frames each"
-    parts = [
-        f"{model['label']}, {model['size']}×{model['size']}" if sized else str(model["label"]),
-        frames,
-        describe_machine(results.environment),
-        f"fomm-rt bench, {results.date[:10]}",
-    ]
+    measured = [f"{model['label']}, {model['size']}×{model['size']}", frames] if sized else [str(model["label"])]
+    parts = [*measured, describe_machine(results.environment), f"fomm-rt bench, {results.date[:10]}"]
     return " · ".join(parts) + (f"\n{note}" if note else "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from fomm_bench.bar_charts import draw_ratio, draw_stages
 from fomm_bench.environment import same_machine
 from fomm_bench.latency_chart import draw_latency
-from fomm_bench.line_charts import draw_scaling, draw_throughput
+from fomm_bench.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
 from fomm_bench.results import Results
 
 
@@ -38,6 +38,7 @@ def draw_charts(runs: Sequence[Results], folder: Path) -> list[Path]:
     scaling = scaling_runs(runs)
     if len(scaling) > 1:
         paths += draw_scaling(scaling, folder, "scaling")
+        paths += draw_scaling_ratio(scaling, folder, "scaling-ratio")
     return paths
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fomm_bench.bench_media import BenchMedia
+from fomm_bench.clip_cpu import CpuRun, CpuTime, measure_cpu, render_cpu
 from fomm_bench.comparison import Progress
 from fomm_bench.samples import Spread, spread_of
 from fomm_rt.animation import AnimationReport, animate_file
@@ -20,12 +21,14 @@ class ClipSpeed:
 
     Attributes:
         frames: Of the clip.
-        runs: Of each run, "seconds", "fps" and "stage_s": busy seconds of "decode", "networks", "encode", and
-            "waiting".
+        runs: Of each run, "seconds", "fps" and "stage_s": wall-clock seconds of "decode" and "encode", which run beside
+            the others, of "networks" and of "waiting".
+        cpu: CPU time by part, of runs where nothing runs beside anything.
     """
 
     frames: int
     runs: list[dict[str, Any]]
+    cpu: CpuTime
 
     @property
     def fps(self) -> Spread:
@@ -43,34 +46,44 @@ class ClipSpeed:
 
     def as_json(self) -> dict[str, Any]:
         """The fields, and what is made of them, as plain JSON values."""
-        shares = {name: asdict(spread) for name, spread in self.shares.items()}
-        return {**asdict(self), "fps": asdict(self.fps), "shares": shares}
+        return {
+            "frames": self.frames,
+            "runs": self.runs,
+            "fps": asdict(self.fps),
+            "shares": {name: asdict(spread) for name, spread in self.shares.items()},
+            "cpu": self.cpu.as_json(),
+        }
 
 
 def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progress) -> ClipSpeed:
-    """Animates a clip to a temporary file, again and again.
+    """Animates a clip to a temporary file, again and again: as `animate` does, and part after part.
 
     Raises:
         MediaError: The picture or the clip cannot be read.
         OutputError: The temporary folder cannot be written.
     """
     reports: list[AnimationReport] = []
+    cpu: list[CpuRun] = []
     with tempfile.TemporaryDirectory(prefix="fomm-rt-bench-clip-") as folder:
+        output = Path(folder) / "result.mp4"
         for number in range(runs):
             progress("animating", number, runs)
-            reports.append(animate_file(animator, media.picture, media.clip, Path(folder) / "result.mp4"))
+            reports.append(animate_file(animator, media.picture, media.clip, output))
+            cpu.append(measure_cpu(animator, media, output))
     return ClipSpeed(
         reports[0].frames,
         [{"seconds": report.seconds, "fps": report.fps, "stage_s": report.stage_s} for report in reports],
+        CpuTime(cpu),
     )
 
 
 def render_clip(speed: ClipSpeed) -> list[str]:
     """Lines for people."""
-    fps = speed.fps
+    fps, runs = speed.fps, len(speed.runs)
     lines = [
-        f"{speed.frames} frames, {len(speed.runs)} runs: {fps.median:.1f} fps (median; {fps.low:.1f} to {fps.high:.1f})"
+        f"{speed.frames} frames, {runs} runs: {fps.median:.1f} fps (median; {fps.low:.1f} to {fps.high:.1f})",
+        "wall-clock time during which each was busy; decode and encode run beside the networks:",
     ]
     for name, share in speed.shares.items():
         lines.append(f"  {name:<10} {share.median:4.0%} of the time ({share.low:.0%} to {share.high:.0%})")
-    return lines
+    return [*lines, *render_cpu(speed.cpu)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,83 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fomm_rt.cli.options import AsJson, BackendName, Quiet
+from fomm_bench import options
+from fomm_bench.command_line import command_line
+from fomm_bench.options import TIMEOUT_S, WHAT
+from fomm_rt.cli.options import AsJson, BackendName, Precision, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 
 if TYPE_CHECKING:
     from fomm_bench.results import Results
-
-MODEL, WHAT, WHO = ("Model", "What is measured", "Contestants")
 
 CPU_FRAMES, GPU_FRAMES = 4, 25
 """Of a turn: with ten rounds, on a GPU enough for a 99th percentile, on a CPU few enough to wait for."""
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
-ModelFolderOption = Annotated[
-    Path | None,
-    typer.Option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default=False, rich_help_panel=MODEL),
-]
-ConfigOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|FILE.yaml",
-        help="Stand-in weights of this configuration.",
-        show_default="vox-256",
-        rich_help_panel=MODEL,
-    ),
-]
-BundledOption = Annotated[bool, typer.Option("--bundled", help="The bundled model.", rich_help_panel=MODEL)]
-CheckpointOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="What --model was exported from; PyTorch needs it.",
-        show_default=False,
-        rich_help_panel=MODEL,
-    ),
-]
-SizeOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Side of stand-in weights' frames.", show_default="as trained", rich_help_panel=MODEL),
-]
-ContestantOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--contestant",
-        "-c",
-        metavar="NAME",
-        help="Only this one, and the reference; may be repeated.",
-        show_default="all that can run",
-        rich_help_panel=WHO,
-    ),
-]
-PythonOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=PATH", help="Run a contestant in another Python.", show_default=False, rich_help_panel=WHO
-    ),
-]
-TimeoutOption = Annotated[
-    float, typer.Option(min=1, help="Seconds a contestant may take for an answer.", rich_help_panel=WHO)
-]
-OutputFolder = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="Write results and pictures there.", show_default=False),
-]
-
 
 @app.callback(invoke_without_command=True)
 def bench(
     context: typer.Context,
-    model: ModelFolderOption = None,
-    config: ConfigOption = None,
-    bundled: BundledOption = False,
-    checkpoint: CheckpointOption = None,
-    size: SizeOption = None,
-    contestant: ContestantOption = None,
-    python: PythonOption = None,
-    timeout: TimeoutOption = 900.0,
+    model: options.ModelFolder = None,
+    config: options.Config = None,
+    bundled: options.Bundled = False,
+    checkpoint: options.Checkpoint = None,
+    size: options.Size = None,
+    contestant: options.Contestants = None,
+    python: options.OtherPythons = None,
+    threads: options.Threads = None,
+    timeout: options.Timeout = TIMEOUT_S,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.", rich_help_panel=WHAT)] = 10,
     frames: Annotated[
         int | None,
@@ -103,8 +52,11 @@ def bench(
     measures: Annotated[
         str,
         typer.Option(metavar="A,B,…", help="latency (always measured), batches, ceiling.", rich_help_panel=WHAT),
-    ] = "latency,batches,ceiling",
-    output: OutputFolder = None,
+    ] = ",".join(options.MEASURES),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Write results and pictures there.", show_default=False),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,20 +76,24 @@ def bench(
     """
     if context.invoked_subcommand is not None:
         for name in context.params:
-            source = context.get_parameter_source(name)
-            if source is not None and source.name == "COMMANDLINE":
+            if options.is_given(context, name):
                 raise typer.BadParameter(f"--{name} is for bench itself; give it after {context.invoked_subcommand}")
         return
-    wanted = _parse_measures(measures)
-    batch_sizes = _parse_batches(batches) if "batches" in wanted else ()
+    wanted = options.parse_measures(measures)
+    if "batches" not in wanted and options.is_given(context, "batches"):
+        raise typer.BadParameter("--batches: batches are not among the --measures; add them, or leave --batches out")
+    batch_sizes = options.parse_batches(batches) if "batches" in wanted else ()
     with running(quiet, as_json) as terminal:
         from fomm_bench.bench_model import ModelChoice, open_bench_model
-        from fomm_bench.benchmark import Pythons, run_benchmark
-        from fomm_bench.comparison import Plan
+        from fomm_bench.benchmark import run_benchmark
+        from fomm_bench.comparison import Plan, first_references
         from fomm_bench.contestants.registry import choose
+        from fomm_bench.environment import allowed_cores
+        from fomm_bench.pythons import Pythons
 
         plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)
-        chosen, pythons = choose(contestant or []), Pythons.parse(python or [])
+        chosen = choose(contestant or [])
+        pythons = Pythons.parse(python or [], [*(entry.name for entry in chosen), *first_references(chosen)])
         if output is not None:
             _check_output(output)
         choice = ModelChoice(model, config, bundled, checkpoint, size)
@@ -148,8 +104,9 @@ def bench(
                 plan,
                 ceiling="ceiling" in wanted,
                 pythons=pythons,
+                threads=threads or allowed_cores(),
                 timeout_s=timeout,
-                command=_command_line(),
+                command=command_line(),
                 progress=progress,
             )
         _report(terminal, results, output)
@@ -160,13 +117,17 @@ def bench(
 @app.command()
 def report(
     files: Annotated[list[Path], typer.Argument(metavar="A.json [B.json …]", help="Results of fomm-rt bench.")],
-    output: OutputFolder = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Draw the pictures there.", show_default=False),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Show results of several runs: a table for each model, size and machine.
 
-    Ratios are within one run only. Pictures are drawn anew with -o.
+    Ratios are within one run only. With -o pictures are drawn; runs of one
+    model at several sizes are drawn over the size as well.
 
     For example:
 
@@ -185,14 +146,14 @@ def report(
 
 @app.command()
 def quality(
-    model: ModelFolderOption = None,
-    config: ConfigOption = None,
-    bundled: BundledOption = False,
-    checkpoint: CheckpointOption = None,
-    size: SizeOption = None,
-    contestant: ContestantOption = None,
-    python: PythonOption = None,
-    timeout: TimeoutOption = 900.0,
+    model: options.ModelFolder = None,
+    config: options.Config = None,
+    bundled: options.Bundled = False,
+    checkpoint: options.Checkpoint = None,
+    size: options.Size = None,
+    contestant: options.Contestants = None,
+    python: options.OtherPythons = None,
+    timeout: options.Timeout = TIMEOUT_S,
     clip: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What is reconstructed.", show_default="the demo clip", rich_help_panel=WHAT),
@@ -217,21 +178,20 @@ def quality(
     """
     with running(quiet, as_json) as terminal:
         from fomm_bench.bench_model import ModelChoice, open_bench_model
-        from fomm_bench.benchmark import Pythons
-        from fomm_bench.contestants.registry import choose
-        from fomm_bench.quality_run import run_quality
+        from fomm_bench.pythons import Pythons
+        from fomm_bench.quality_run import run_quality, taking_part
         from fomm_rt.media.staging import check_target
 
-        choose(contestant or [])  # an unknown name is refused before seconds of loading
+        # What is wrong is said before seconds of loading.
+        pythons = Pythons.parse(python or [], [entry.name for entry in taking_part(contestant or [])])
         if output is not None:
             check_target(output)
-        pythons = Pythons.parse(python or [])
         choice = ModelChoice(model, config, bundled, checkpoint, size)
         with open_bench_model(choice, False, terminal.say) as opened, terminal.frames() as progress:
             text, document = run_quality(
                 opened, contestant or [], clip, frames, pythons=pythons, timeout_s=timeout, progress=progress
             )
-        document["command"] = _command_line()
+        document["command"] = command_line()
         if output is not None:
             from fomm_bench.results_file import write_document
 
@@ -254,12 +214,15 @@ def clip(
         Path | None, typer.Option("--clip", metavar="FILE", help="What drives it.", show_default="the demo's")
     ] = None,
     backend: BackendName = "auto",
-    precision: Annotated[str, typer.Option(metavar="NAME", help="fp32 or int8.")] = "fp32",
+    precision: Precision = None,
     runs: Annotated[int, typer.Option(min=1, help="How often.")] = 3,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Time `animate` on a whole clip, with decoding and encoding.
+
+    Each run is done twice: as `animate` does it, which gives frames per
+    second, and with one part after another, which gives the CPU time of each.
 
     For example:
 
@@ -276,10 +239,11 @@ def clip(
             media = BenchMedia(picture or media.picture, clip or media.clip)
             with terminal.frames("runs") as progress:
                 speed = time_clip(animator, media, runs, progress)
-            title = f"{animator.manifest.name}, {media.describe()}, on {animator.backend.device}, {precision}"
+            title = f"{animator.manifest.name}, {media.describe()}, on {animator.backend.device}"
+            title += f", {precision}" if precision else ""
             document: dict[str, Any] = {
                 "benchmark": "clip",
-                "command": _command_line(),
+                "command": command_line(),
                 "environment": describe_environment(),
                 "model": animator.manifest.name,
                 "backend": asdict(animator.backend),
@@ -315,26 +279,3 @@ def _check_output(output: Path) -> None:
     from fomm_rt.media.staging import check_target
 
     check_target(output / "results.json")
-
-
-def _parse_batches(text: str) -> tuple[int, ...]:
-    try:
-        batches = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        batches = ()
-    if not batches or batches[0] < 1 or batches[-1] > 256:
-        raise typer.BadParameter(f"--batches: expected sizes from 1 to 256 such as 1,2,4; got {text!r}")
-    return batches
-
-
-def _parse_measures(text: str) -> set[str]:
-    known = {"latency", "batches", "ceiling"}
-    wanted = set(text.split(","))
-    if not wanted <= known:
-        raise typer.BadParameter(f"--measures: expected some of {', '.join(sorted(known))}; got {text!r}")
-    return wanted
-
-
-def _command_line() -> list[str]:
-    """The command, absolute paths by their last part: results are shown around."""
-    return ["fomm-rt", *(Path(part).name if Path(part).is_absolute() else part for part in sys.argv[1:])]

@@ -2,22 +2,25 @@
 
 Only one computes at any moment; the others' processes are stopped meanwhile, since threads that wait by spinning would
 take cores from whoever has its turn. A round gives each of them the same frames, after one that does not count, in an
-order drawn anew, so that neither drift nor a place in the order favours any.
+order drawn anew, so that neither drift nor a place in the order favours any. Those on a GPU are compared with a
+reference that runs there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fomm_bench.agreement import Requirement, compare
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.contestants.registry import REFERENCES
+from fomm_bench.machine_load import OtherLoad
 from fomm_bench.model_spec import ModelSpec
-from fomm_bench.results import ContestantResult, State
+from fomm_bench.results import DEVICE_TYPES, ContestantResult, State
 from fomm_bench.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
@@ -29,6 +32,8 @@ AGREEMENT_FRAMES = 6
 WARMUP_FRAMES = 2
 """After those that are compared, which warm up as well."""
 BATCH_ROUNDS = 5
+BATCH_CALLS, BATCH_S = 4, 1.0
+"""Of a turn: so many calls, or fewer that take this long; 20 calls or 5 s in all rounds."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,13 @@ class Comparison:
         plan: How much.
         open_session: Starts a contestant.
         problem: Says what is known against a contestant before it is started; None for nothing.
+        other_load: Tells how busy other processes keep the machine.
         progress: Told of every step.
 
     Attributes:
-        results: Of every contestant, the reference first.
-        reference: Its name.
+        results: Of every contestant, the references first.
+        references: Device to the name of the contestant that others on it are compared with.
+        busy_cores: How many cores other processes kept busy in each round; empty where that cannot be told.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class Comparison:
         *,
         open_session: OpenSession,
         problem: Callable[[Entry], str | None],
+        other_load: OtherLoad,
         progress: Progress = lambda _stage, _done, _total: None,
     ) -> None:
         self._entries = list(entries)
@@ -105,46 +113,62 @@ class Comparison:
         self._plan = plan
         self._open_session = open_session
         self._problem = problem
+        self._other_load = other_load
         self._progress = progress
+        self._predictions: dict[str, Image] = {}
         self._sessions: dict[str, Session] = {}
         self._batching: set[str] = set()
         self._requirements: dict[str, Requirement] = {}
         self.results: dict[str, ContestantResult] = {}
-        self.reference: str | None = None
+        self.references: dict[str, str] = {}
+        self.busy_cores: list[float] = []
 
-    def run(self, candidates: Sequence[Entry]) -> None:
+    def run(self, candidates: Mapping[str, Sequence[Entry]]) -> None:
         """Measures everything.
 
         Args:
-            candidates: For the reference, see `reference_candidates`.
+            candidates: For the references, by device, see `reference_candidates`.
 
         Raises:
             BenchmarkError: Nothing that others could be compared with can run.
         """
         with ExitStack() as stack:
-            predictions = self._open_reference(candidates, stack)
+            for device, entries in candidates.items():
+                self._open_reference(device, entries, stack)
             others = [entry for entry in self._entries if entry.name not in self.results]
             for entry in others:
                 self._progress(f"opening {entry.name}", 0, None)
-                self._open(entry, stack, predictions)
+                self._open(entry, stack, self._reference_predictions(entry.device_type))
             for number in range(self._plan.rounds):
                 self._progress("measuring", number, self._plan.rounds)
+                self._other_load.start()
                 self._round(number)
+                busy = self._other_load.stop()
+                self.busy_cores += [] if busy is None else [busy]
             self._progress("measuring", self._plan.rounds, self._plan.rounds)
             for name in list(self._sessions):
                 self._memory(name)  # before batches, which not every contestant takes
-            self._batch_rounds(predictions)
+            if self._plan.batches:
+                self._check_batches()
+                self._batch_rounds()
 
-    def _open_reference(self, candidates: Sequence[Entry], stack: ExitStack) -> Image:
-        """Opens the first candidate that runs; returns its predictions."""
+    def _open_reference(self, device: str, candidates: Sequence[Entry], stack: ExitStack) -> None:
+        """Makes the first candidate that runs the reference of a device; a second one has to agree with the first."""
+        agreed = next(iter(self._predictions.values()), None)
         for entry in candidates:
-            self._progress(f"opening {entry.name}, the reference", 0, None)
-            predictions = self._open(entry, stack, None)
-            if predictions is not None:
-                self.reference = entry.name
-                return predictions
+            if entry.name not in self.results:
+                self._progress(f"opening {entry.name}, the reference", 0, None)
+                predictions = self._open(entry, stack, agreed)
+                if predictions is not None:
+                    self._predictions[entry.name] = predictions
+            if entry.name in self._predictions:
+                self.references[device] = entry.name
+                return
         reasons = "; ".join(f"{name}: {result.reason}" for name, result in self.results.items())
         raise BenchmarkError(f"there is nothing to compare with: {reasons}")
+
+    def _reference_predictions(self, device: str) -> Image:
+        return self._predictions[self.references[device]]
 
     def _open(self, entry: Entry, stack: ExitStack, reference: Image | None) -> Image | None:
         """Opens, warms up and checks a contestant; returns its predictions where it goes on."""
@@ -164,7 +188,7 @@ class Comparison:
             predictions = session.animate(self._pictures.checked, pictures=True).pictures
             assert predictions is not None
             result.device, result.python, result.versions = opened.device, opened.python, opened.versions
-            result.open_ms, result.first_frame_ms = opened.open_ms, first_frame_ms
+            result.open_ms, result.first_frame_ms, result.build_s = opened.open_ms, first_frame_ms, opened.build_s
             result.agreement = compare(predictions, predictions if reference is None else reference, entry.requirement)
             if not result.agreement.agrees:
                 self._end(
@@ -198,28 +222,53 @@ class Comparison:
             result.rounds_ms.append(animated.latency_ms)
             result.stages_ms += animated.stage_ms
 
-    def _batch_rounds(self, predictions: Image) -> None:
-        checked = self._pictures.checked
+    def _check_batches(self) -> None:
+        """The first call of every size warms up and is compared; who does not agree at one size leaves them all."""
         for batch in self._plan.batches:
-            chosen = np.arange(batch) % len(checked)
-            for number in range(BATCH_ROUNDS + 1):
-                self._progress(f"batches of {batch}", number, BATCH_ROUNDS + 1)
-                for name in turn_order([name for name in self._sessions if name in self._batching], number):
+            frames = self._batch(batch)
+            self._progress(f"checking batches of {batch}", 0, None)
+            for name in self._taking_batches():
+                result = self.results[name]
+                try:
+                    pictures = self._sessions[name].animate_batch(self._pictures.checked[frames]).pictures
+                except BenchmarkError as error:
+                    self._leave_batches(name, f"batches of {batch}: {error}")
+                    continue
+                assert pictures is not None
+                expected = self._reference_predictions(result.device_type)[frames]
+                agreement = compare(pictures, expected, self._requirements[name])
+                if not agreement.agrees:
+                    self._leave_batches(name, f"batches of {batch} do not agree ({agreement.describe()})")
+
+    def _batch_rounds(self) -> None:
+        for number in range(BATCH_ROUNDS):
+            self._progress("measuring batches", number, BATCH_ROUNDS)
+            for batch in self._plan.batches:
+                frames = self._pictures.checked[self._batch(batch)]
+                for name in turn_order(self._taking_batches(), number):
                     try:
-                        animated = self._sessions[name].animate_batch(checked[chosen])
+                        calls = self._batch_turn(name, frames)
                     except BenchmarkError as error:
                         self._leave_batches(name, f"batches of {batch}: {error}")
                         continue
-                    if number:
-                        self.results[name].batches_ms.setdefault(batch, []).extend(animated.latency_ms)
-                    else:  # the first call of every size warms up and is checked
-                        self._check_batch(name, animated.pictures, predictions[chosen])
+                    self.results[name].batches_ms.setdefault(batch, []).append(calls)
+        self._progress("measuring batches", BATCH_ROUNDS, BATCH_ROUNDS)
 
-    def _check_batch(self, name: str, pictures: Image | None, reference: Image) -> None:
-        assert pictures is not None
-        agreement = compare(pictures, reference, self._requirements[name])
-        if not agreement.agrees:
-            self._leave_batches(name, f"batches of {len(reference)} do not agree ({agreement.describe()})")
+    def _batch_turn(self, name: str, frames: Image) -> list[float]:
+        """Milliseconds of the calls of one turn."""
+        session = self._sessions[name]
+        session.animate_batch(frames)  # caches are another's
+        calls: list[float] = []
+        while len(calls) < BATCH_CALLS and sum(calls) < BATCH_S * 1e3:
+            calls += session.animate_batch(frames).latency_ms
+        return calls
+
+    def _taking_batches(self) -> list[str]:
+        return [name for name in self._sessions if name in self._batching]
+
+    def _batch(self, size: int) -> NDArray[np.intp]:
+        """Which of the checked frames a batch is made of."""
+        return np.arange(size) % len(self._pictures.checked)
 
     def _leave_batches(self, name: str, problem: str) -> None:
         """Ends a contestant's part in the batches; its latency stands."""
@@ -246,8 +295,21 @@ def turn_order(names: Sequence[str], number: int) -> list[str]:
     return [names[index] for index in order]
 
 
-def reference_candidates(chosen: Sequence[Entry], known: Sequence[Entry]) -> list[Entry]:
-    """Who may be the reference, best first: the one on a GPU only where one of the chosen runs there."""
+def reference_candidates(chosen: Sequence[Entry], known: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Who may be the reference of each device that a chosen contestant runs on, best first.
+
+    Where none of a GPU's own can run, those of the CPU serve it as well.
+    """
     by_name = {entry.name: entry for entry in known}
-    on_gpu = any(entry.on_gpu for entry in chosen)
-    return [by_name[name] for name in REFERENCES if name in by_name and (on_gpu or not by_name[name].on_gpu)]
+    wanted = {entry.device_type for entry in chosen}
+    found: dict[str, list[Entry]] = {}
+    for device in DEVICE_TYPES:
+        if device in wanted:
+            names = REFERENCES[device] if device == "cpu" else (*REFERENCES[device], *REFERENCES["cpu"])
+            found[device] = [by_name[name] for name in names if name in by_name]
+    return found
+
+
+def first_references(chosen: Sequence[Entry]) -> list[str]:
+    """Names of those who join the chosen ones to be their references, if they can run."""
+    return [REFERENCES[device][0] for device in dict.fromkeys(entry.device_type for entry in chosen)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fomm_rt import nvidia_driver
+from fomm_rt.backends.onnx_runtime import _allowed_cores
 
 PACKAGES = (
     "fomm-rt",
@@ -32,7 +33,10 @@ MACHINE = ("cpu", "cores", "memory_gb", "gpus", "system")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Plain JSON values: the keys of MACHINE, "cores_of_machine", "load", "cuda", "kernel", "python", "packages"."""
+    """Plain JSON values: the keys of MACHINE, "cores_of_machine", "load", "cuda", "kernel", "python", "packages".
+
+    Where contestants are compared, "threads" is what each of them was given.
+    """
     cuda = nvidia_driver.cuda_version()
     return {
         "cpu": cpu_model(),
@@ -73,8 +77,8 @@ def cpu_model() -> str:
 
 
 def allowed_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use, by its affinity and by the quota of a container: as fomm-rt counts them."""
+    return _allowed_cores() or os.cpu_count() or 1
 
 
 def memory_bytes() -> int:

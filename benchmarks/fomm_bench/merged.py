@@ -10,7 +10,7 @@ from typing import Any
 from fomm_bench.environment import describe_machine, same_machine
 from fomm_bench.results import Results
 from fomm_bench.results_file import document_of, read_results
-from fomm_bench.table import NONE, aligned, by_speed, describe_spread
+from fomm_bench.table import NONE, aligned, by_speed, describe_spread, milliseconds
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,17 @@ class Merged:
             for contestant in by_speed(run):
                 latency, agreement = contestant.latency, contestant.agreement
                 assert latency is not None
-                is_reference = contestant.name == run.reference
+                reference = run.reference_of(contestant)
+                is_reference = run.is_reference(contestant)
                 rows.append(
                     [
                         *([label] if several else []),
                         contestant.name,
                         str(latency.frames),
-                        f"{latency.p50:.1f}",
+                        milliseconds(latency.p50),
                         f"{latency.fps:.1f}",
                         "1" if is_reference else describe_spread(run.speedup(contestant)),
-                        NONE if is_reference else str(run.reference),
+                        NONE if is_reference or reference is None else reference.name,
                         "reference" if is_reference or agreement is None else agreement.describe(),
                     ]
                 )

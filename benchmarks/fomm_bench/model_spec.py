@@ -1,4 +1,4 @@
-"""What a contestant is told of the model it runs."""
+"""What a contestant is told of the model it runs, and how."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ class ModelSpec:
 
     Attributes:
         folder: The model folder.
-        checkpoint: The file the folder was exported from; None for stand-in weights, or where it is not at hand.
+        checkpoint: The file the folder was exported from, or one of stand-in weights drawn beforehand; None where
+            there is none.
         stand_in_seed: What stand-in weights are drawn from; None for others.
         relative: Motion relative to the first frame, without scale; otherwise absolute.
+        threads: CPU threads within a network, the same for every contestant; each one's own choice by default.
     """
 
     folder: str
     checkpoint: str | None
     stand_in_seed: int | None
     relative: bool = True
+    threads: int | None = None
 
     @property
     def has_networks(self) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 
 from fomm_bench.bench_media import bench_media
 from fomm_bench.bench_model import BenchModel
-from fomm_bench.benchmark import Opener, Pythons
+from fomm_bench.benchmark import Opener
 from fomm_bench.comparison import Progress
+from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
 from fomm_bench.environment import describe_environment, describe_machine
+from fomm_bench.pythons import Pythons
 from fomm_bench.quality import reconstruct, render_quality
 
 EXACT = "fomm-rt:onnxruntime-cpu"
@@ -20,6 +22,16 @@ EXACT = "fomm-rt:onnxruntime-cpu"
 
 FORMAT = "fomm-rt quality"
 FORMAT_VERSION = 1
+
+
+def taking_part(names: Sequence[str]) -> list[Entry]:
+    """Contestants by name, the exact one first; without names, all of fomm-rt's.
+
+    Raises:
+        BenchmarkError: There is no such contestant.
+    """
+    chosen = [entry for entry in choose(names) if names or entry.name.startswith("fomm-rt:")]
+    return [*choose([EXACT]), *(entry for entry in chosen if entry.name != EXACT)]
 
 
 def run_quality(
@@ -50,12 +62,11 @@ def run_quality(
         BenchmarkError: There is no such contestant, the exact one cannot run, or a package is missing.
         MediaError: The clip cannot be read.
     """
-    chosen = [entry for entry in choose(names) if names or entry.name.startswith("fomm-rt:")]
-    (exact,) = choose([EXACT])
+    entries = taking_part(names)
     clip = clip or bench_media(model.drawn).clip
     with tempfile.TemporaryDirectory(prefix="fomm-rt-bench-") as temporary:
         opener = Opener(Path(temporary), pythons, timeout_s)
-        taking = [exact, *(e for e in chosen if e.name != EXACT and (names or opener.problem(e, model) is None))]
+        taking = [e for e in entries if names or e.name == EXACT or opener.problem(e, model) is None]
         found = reconstruct(taking, model.spec, clip, most_frames, open_session=opener.open, progress=progress)
     environment = describe_environment()
     frames = len(found[0].frames)

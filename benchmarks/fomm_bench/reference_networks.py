@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fomm_bench.model_spec import ModelSpec
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.model_folder import read_manifest
+from fomm_rt.model_folder import Manifest, read_manifest
 
 if TYPE_CHECKING:
+    from fomm_export.configuration import Configuration
     from fomm_export.networks import Networks
 
 
@@ -21,19 +23,16 @@ def build_reference(spec: ModelSpec) -> Networks:
         CheckpointError: The checkpoint cannot be read.
     """
     from fomm_export.checkpoint import load_checkpoint
-    from fomm_export.configuration import Configuration, Hourglass
     from fomm_export.networks import build_networks
     from fomm_export.stand_in import stand_in_weights
 
     manifest = read_manifest(Path(spec.folder))
-    fields = dict(manifest.configuration)
-    fields |= {name: Hourglass(**fields[name]) for name in ("detector", "dense_motion")}
-    configuration = Configuration(**fields)
-    if spec.stand_in_seed is not None:
+    configuration = _configuration(manifest)
+    if spec.checkpoint is None and spec.stand_in_seed is not None:
         weights = stand_in_weights(configuration, spec.stand_in_seed)
     elif spec.checkpoint is not None:
         checkpoint = load_checkpoint(spec.checkpoint)
-        if checkpoint.sha256 != manifest.weights.sha256:
+        if spec.stand_in_seed is None and checkpoint.sha256 != manifest.weights.sha256:
             raise BenchmarkError(
                 f"{spec.checkpoint}: its SHA-256 is not that of the checkpoint which {spec.folder} was exported from "
                 f"({manifest.weights.sha256}); give that file with --checkpoint"
@@ -42,3 +41,33 @@ def build_reference(spec: ModelSpec) -> Networks:
     else:
         raise BenchmarkError(f"{spec.folder}: the networks cannot be built; give its checkpoint with --checkpoint FILE")
     return build_networks(configuration, *weights, size=manifest.size, align_corners=manifest.align_corners)
+
+
+def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
+    """Draws stand-in weights into a file, so that loading them takes what loading a checkpoint does.
+
+    Args:
+        spec: Returned as it is where its weights are no stand-ins or the exporter is not installed.
+        folder: Where the file goes.
+    """
+    if spec.stand_in_seed is None:
+        return spec
+    try:
+        from safetensors.torch import save_file
+
+        from fomm_export.checkpoint import PARTS
+        from fomm_export.stand_in import stand_in_weights
+    except ImportError:
+        return spec
+    weights = stand_in_weights(_configuration(read_manifest(Path(spec.folder))), spec.stand_in_seed)
+    path = folder / "stand-in.safetensors"
+    save_file({f"{part}.{name}": t for part, ts in zip(PARTS, weights, strict=True) for name, t in ts.items()}, path)
+    return replace(spec, checkpoint=str(path))
+
+
+def _configuration(manifest: Manifest) -> Configuration:
+    from fomm_export.configuration import Configuration, Hourglass
+
+    fields = dict(manifest.configuration)
+    fields |= {name: Hourglass(**fields[name]) for name in ("detector", "dense_motion")}
+    return Configuration(**fields)

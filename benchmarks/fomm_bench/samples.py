@@ -63,6 +63,16 @@ def speedup(rounds: Rounds, reference: Rounds) -> Spread | None:
     )
 
 
+def throughput_of(batch: int, rounds: Rounds) -> Spread | None:
+    """Frames per second of the call of median length in each round; None without calls.
+
+    Args:
+        batch: Frames of a call.
+        rounds: Milliseconds of the calls of each round.
+    """
+    return spread_of([1e3 * batch / median(calls) for calls in rounds if calls])
+
+
 def spread_of(values: Sequence[float]) -> Spread | None:
     """Median, least and largest; None of none."""
     return Spread(median(values), min(values), max(values)) if values else None

@@ -27,7 +27,8 @@ class Opened:
         batches: Whether it takes several frames at once.
         python: Version of its Python.
         versions: Of the packages that matter to it.
-        open_ms: Imports, loading and compiling.
+        open_ms: Imports, loading and compiling; without `build_s`.
+        build_s: Seconds it spent on building engines; None for one without, or where they had been built before.
     """
 
     device: str
@@ -35,6 +36,7 @@ class Opened:
     python: str
     versions: dict[str, str]
     open_ms: float
+    build_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ class Animated:
     Attributes:
         pictures: (N, S, S, 3) uint8; None where they were not asked for.
         latency_ms: Of each frame, or of the batch.
-        stage_ms: Of each frame.
+        stage_ms: Of each frame; of one more after them from a contestant that times its stages only when asked to;
+            none from one that cannot tell them apart.
     """
 
     pictures: Image | None
@@ -62,7 +65,10 @@ class Session(Protocol):
         """Starts it with a model and a source (S, S, 3) uint8."""
 
     def first_frame(self, frame: Image) -> float:
-        """Animates the first frame, the reference of relative motion; returns the milliseconds since its start."""
+        """Animates the first frame, the reference of relative motion; returns the milliseconds since its start.
+
+        Those spent on building engines are left out.
+        """
 
     def animate(self, frames: Image, pictures: bool) -> Animated:
         """Animates (N, S, S, 3) uint8 frames one after another."""
@@ -88,16 +94,19 @@ class WorkerSession:
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], timeout_s: float) -> None:
         self._name = name
         self._start = perf_counter()
+        self._build_s = 0.0
         self._worker = WorkerProcess(name, command, environment, timeout_s)
 
     def open(self, model: ModelSpec, source: Image) -> Opened:
         """See `Session.open`."""
-        return Opened(**self._ask("open", {"model": model.as_json()}, {"source": source}).header)
+        opened = Opened(**self._ask("open", {"model": model.as_json()}, {"source": source}).header)
+        self._build_s = opened.build_s or 0.0
+        return opened
 
     def first_frame(self, frame: Image) -> float:
         """See `Session.first_frame`."""
         self.animate(frame[None], pictures=True)
-        return (perf_counter() - self._start) * 1e3
+        return (perf_counter() - self._start - self._build_s) * 1e3
 
     def animate(self, frames: Image, pictures: bool) -> Animated:
         """See `Session.animate`."""
@@ -114,9 +123,9 @@ class WorkerSession:
         header = self._ask("memory").header
         return header["host_bytes"], header["device_bytes"]
 
-    def ceiling(self) -> dict[str, Any]:
+    def ceiling(self, threads: int) -> dict[str, Any]:
         """What the machine can do at most, see `ceiling.measure_ceiling`; needs no open contestant."""
-        return self._ask("ceiling").header
+        return self._ask("ceiling", {"threads": threads}).header
 
     def close(self) -> None:
         """See `Session.close`."""

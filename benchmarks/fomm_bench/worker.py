@@ -1,13 +1,13 @@
-"""A contestant's process: `python -m fomm_bench.worker NAME`, spoken to in messages over its standard streams.
+"""A contestant's process, see `worker_process.worker_command`: spoken to in messages over its standard streams.
 
 Answers one message to each it gets, until "close" or the end of its input:
 
     request                                    answer
-    {"ask": "open", "model": …}, source        {"device", "python", "versions", "open_ms"}
+    {"ask": "open", "model": …}, source        {"device", "python", "versions", "open_ms", …}
     {"ask": "animate", "pictures": …}, frames  {"stage_ms": […]}, latency_ms, pictures where wanted
     {"ask": "animate_batch"}, frames           {}, latency_ms
     {"ask": "memory"}                          {"host_bytes", "device_bytes"}
-    {"ask": "ceiling"}                         see `ceiling.measure_ceiling`
+    {"ask": "ceiling", "threads": …}           see `ceiling.measure_ceiling`
     {"ask": "close"}                           none
 
 An answer with "error" says what went wrong; with "unavailable" that this contestant cannot run here.
@@ -27,7 +27,13 @@ from typing import Any
 import numpy as np
 
 from fomm_bench import wire
-from fomm_bench.contestants.protocol import BatchContestant, Contestant, UnavailableError
+from fomm_bench.contestants.protocol import (
+    BatchContestant,
+    BuildingContestant,
+    Contestant,
+    StagedContestant,
+    UnavailableError,
+)
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model_spec import ModelSpec
 from fomm_bench.process_memory import device_bytes, peak_host_bytes
@@ -51,7 +57,7 @@ class Worker:
             "animate": self._animate,
             "animate_batch": self._animate_batch,
             "memory": lambda _message: ({"host_bytes": peak_host_bytes(), "device_bytes": device_bytes()}, {}),
-            "ceiling": lambda _message: (_ceiling(), {}),
+            "ceiling": lambda message: (_ceiling(message.header["threads"]), {}),
         }
 
     def answer(self, message: wire.Message) -> Answer:
@@ -79,14 +85,16 @@ class Worker:
         if problem is not None:
             raise UnavailableError(problem)
         self._contestant = contestant = entry.open(model)
-        opened = perf_counter()
+        open_s = perf_counter() - start
+        build_s = contestant.build_s if isinstance(contestant, BuildingContestant) else None
         contestant.set_source(message.arrays["source"])
         return {
             "device": contestant.device,
             "batches": isinstance(contestant, BatchContestant),
             "python": platform.python_version(),
             "versions": {name: found for name in entry.packages if (found := _version(name)) is not None},
-            "open_ms": (opened - start) * 1e3,
+            "open_ms": (open_s - (build_s or 0.0)) * 1e3,
+            "build_s": build_s,
         }, {}
 
     def _animate(self, message: wire.Message) -> Answer:
@@ -96,9 +104,12 @@ class Worker:
             start = perf_counter()
             picture = contestant.animate(frame)
             latencies.append((perf_counter() - start) * 1e3)
-            stages.append(contestant.stage_ms)
+            if contestant.stage_ms:
+                stages.append(contestant.stage_ms)
             if message.header["pictures"]:
                 pictures.append(picture)
+        if not stages and isinstance(contestant, StagedContestant):
+            stages = [contestant.time_stages(message.arrays["frames"][-1])]
         arrays: wire.Arrays = {"latency_ms": np.array(latencies)}
         if pictures:
             arrays["pictures"] = np.stack(pictures)
@@ -118,10 +129,10 @@ class Worker:
         return self._contestant
 
 
-def _ceiling() -> dict[str, Any]:
+def _ceiling(threads: int) -> dict[str, Any]:
     from fomm_bench.ceiling import measure_ceiling
 
-    return measure_ceiling()
+    return measure_ceiling(threads)
 
 
 def _version(distribution: str) -> str | None:

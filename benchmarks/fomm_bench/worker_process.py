@@ -16,8 +16,14 @@ from types import TracebackType
 from typing import Any
 
 from fomm_bench import wire
+from fomm_bench.guardian import Guardian
 from fomm_rt.errors import BenchmarkError
 
+START = "import sys; sys.path = [p for p in sys.path if p]; from fomm_bench.worker import main; main()"
+"""What a worker's Python is told: nothing is imported from the folder that the benchmark happens to be started in.
+
+Python's own option for this, -P, is not in 3.10.
+"""
 PACKAGES = ("fomm_bench", "fomm_rt", "fomm_kernels", "fomm_export")
 SHOWN_LINES = 6
 """Of a dead worker's standard error."""
@@ -33,6 +39,8 @@ class WorkerDiedError(BenchmarkError):
 
 class WorkerProcess:
     """One worker, in a session of its own, so that Ctrl-C reaches the benchmark alone, which ends all workers.
+
+    Between two requests it is stopped, with all it started.
 
     Args:
         name: Of the contestant.
@@ -58,6 +66,11 @@ class WorkerProcess:
         except OSError as error:
             self._errors.close()
             raise WorkerDiedError(f"{command[0]}: cannot be started ({error.strerror}); name another Python") from error
+        try:
+            self._guardian = Guardian(self._process.pid)
+        except BaseException:
+            self._kill_group()
+            raise
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
@@ -112,6 +125,10 @@ class WorkerProcess:
             os.killpg(self._process.pid, number)
 
     def _kill(self) -> None:
+        self._kill_group()
+        self._guardian.dismiss()
+
+    def _kill_group(self) -> None:
         with suppress(ProcessLookupError):  # all of them have ended
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -182,7 +199,7 @@ class WorkerProcess:
 
 def worker_command(name: str, python: str | None) -> list[str]:
     """How a contestant's worker is started, in this Python or another one."""
-    return [python or sys.executable, "-m", "fomm_bench.worker", name]
+    return [python or sys.executable, "-c", START, name]
 
 
 def worker_environment(folder: Path, python: str | None) -> dict[str, str]:
@@ -195,7 +212,6 @@ def worker_environment(folder: Path, python: str | None) -> dict[str, str]:
     """
     environment = {
         **os.environ,
-        "PYTHONSAFEPATH": "1",
         "TMPDIR": str(folder),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),

@@ -54,7 +54,7 @@ def export(
         list[Path] | None,
         typer.Option(
             metavar="CLIP",
-            help="Find the scales of int8 on this clip too; may be given several times.",
+            help="Find the scales of int8 on this clip and check int8 on parts of it left out; may be repeated.",
             show_default="a bundled picture, moved",
         ),
     ] = None,
@@ -118,6 +118,7 @@ def export(
         terminal.result(
             f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, prediction within "
             f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch"
-            + (f"; int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact" if int8 else ""),
+            + (f"; int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact" if int8 else "")
+            + (f" on {manifest.parity['int8_checked_on']}" if int8 else ""),
             {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": manifest.parity},
         )

@@ -50,10 +50,46 @@ def test_the_same_results_give_the_same_svg(tmp_path: Path, results: Results) ->
 def test_several_runs_and_how_they_scale(tmp_path: Path, results: Results) -> None:
     larger = made_up(model={**results.model, "size": 128})
     names = {path.name for path in draw_charts([larger, results], tmp_path)}
-    assert {"latency-1.svg", "latency-2.svg", "scaling.svg"} <= names
-    found = texts(tmp_path / "scaling.svg")
-    assert "64×64" in found
-    assert "128×128" in found
+    assert {"latency-1.svg", "latency-2.svg", "scaling.svg", "scaling-ratio.svg", "scaling-ratio.png"} <= names
+    for name in ("scaling", "scaling-ratio"):
+        found = texts(tmp_path / f"{name}.svg")
+        assert {"64×64", "128×128"} <= set(found)
+    assert "fomm-rt:onnxruntime-cpu  2.38" in found
+    assert "pytorch  1.00" in found
+
+
+def test_a_contestant_of_one_size_alone_is_drawn_there(tmp_path: Path, results: Results) -> None:
+    larger = made_up(model={**results.model, "size": 128})
+    larger.contestants = larger.contestants[:1]
+    results.contestants[1].name = "fomm-rt:later"  # has no colour of its own
+    draw_charts([results, larger], tmp_path)
+    assert "fomm-rt:later  2.38" in texts(tmp_path / "scaling-ratio.svg")
+
+
+def test_without_a_reference_nothing_is_a_ratio(tmp_path: Path, results: Results) -> None:
+    results.references = {}
+    larger = made_up(model={**results.model, "size": 128}, references={})
+    names = {path.name for path in draw_charts([results, larger], tmp_path)}
+    assert "scaling.svg" in names
+    assert "scaling-ratio.svg" not in names
+
+
+def test_two_references(tmp_path: Path, results: Results) -> None:
+    """Each device's is 1, and grey."""
+    results.contestants[3] = gpu = made_up().contestants[0]
+    gpu.name, gpu.on_gpu, gpu.description = "pytorch-cuda", True, "another"
+    results.references["cuda"] = "pytorch-cuda"
+    draw_charts([results], tmp_path)
+    found = texts(tmp_path / "ratio.svg")
+    assert "Times as fast as the reference of the same device" in found
+    assert found.count("1") >= 2
+    assert colour_of(gpu, results) == colour_of(results.contestants[0], results)
+
+
+def test_names_are_drawn_as_they_are(tmp_path: Path, results: Results) -> None:
+    results.contestants[1].name = r"a $\frac$ b"
+    draw_charts([results], tmp_path)
+    assert r"a $\frac$ b" in texts(tmp_path / "latency.svg")
 
 
 def test_only_runs_of_one_machine_are_scaled(results: Results) -> None:

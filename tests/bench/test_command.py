@@ -15,7 +15,9 @@ import pytest
 
 from clips import write_clip
 from fomm_bench.clip import ClipSpeed, render_clip
+from fomm_bench.clip_cpu import PARTS, CpuRun, CpuTime
 from fomm_bench.comparison import Pictures
+from fomm_bench.demo_media import demo_picture
 from fomm_bench.results_file import read_results, write_results
 from made_up_results import made_up
 
@@ -60,9 +62,10 @@ def test_a_comparison(tmp_path: Path, tiny_folder: Path) -> None:
     assert results.command[:4] == ["fomm-rt", "bench", "-m", tiny_folder.name]  # results are shown around
     states = {contestant.name: contestant.state for contestant in results.contestants}
     assert states.pop("fomm-rt:onnxruntime-cuda") == "skipped"
-    assert results.reference is not None
-    assert states[results.reference] == states["onnxruntime"] == states[OWN] == "measured"
+    assert states[results.references["cpu"]] == states["onnxruntime"] == states[OWN] == "measured"
     assert results.ceiling is None
+    assert results.environment["threads"] == results.environment["cores"]
+    assert len(results.busy_cores) in (0, 2)
     merged = run("report", output / "results.json")
     assert OWN in merged.stdout
 
@@ -94,7 +97,10 @@ def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder
         (["-m", "/nowhere"], 1, "/nowhere: there is no such model folder"),
         (["--batches", "0"], 2, "expected sizes from 1 to 256"),
         (["--batches", "a"], 2, "expected sizes from 1 to 256"),
-        (["--measures", "colour"], 2, "expected some of batches, ceiling, latency"),
+        (["--batches", "1,2", "--measures", "latency"], 2, "batches are not among the --measures"),
+        (["--measures", "colour"], 2, "expected some of latency, batches, ceiling"),
+        (["-c", "onnxruntime", "--python", f"openvino={sys.executable}"], 1, "openvino takes no part; add it with -c"),
+        (["quality", "--python", f"openvino={sys.executable}"], 1, "openvino takes no part; add it with -c"),
         (["--rounds", "0"], 2, "Invalid value for '--rounds'"),
         (["report"], 2, "Missing argument"),
         (["report", "/nowhere.json"], 1, "/nowhere.json: cannot be read"),
@@ -149,14 +155,38 @@ def test_clip(other_folder: Path, clip: Path) -> None:
     assert (document["frames"], len(document["runs"])) == (6, 2)
     assert document["fps"]["low"] <= document["fps"]["median"] <= document["fps"]["high"]
     assert {"decode", "networks", "encode", "waiting"} <= set(document["shares"])
+    cpu = document["cpu"]
+    assert [found["frames"] for found in cpu["runs"]] == [6, 6]
+    assert list(cpu["ms_per_frame"]) == list(cpu["shares"]) == list(PARTS)
+    assert all(cpu["ms_per_frame"][part]["median"] > 0 for part in PARTS)
+    assert sum(spread["median"] for spread in cpu["shares"].values()) == pytest.approx(1, abs=0.2)
+    assert 0 < cpu["outside_networks_without_codecs"]["median"] < 1
+    assert 0 < cpu["outside_networks_with_codecs"]["median"] < 1
 
 
-def test_clip_shares() -> None:
+def test_clip_by_a_motion_file(tmp_path: Path, other_folder: Path, clip: Path) -> None:
+    motion = ("--save-motion", tmp_path / "m.npz", "-o", tmp_path / "r.mp4")
+    arguments = ["animate", demo_picture(), clip, "-m", other_folder, *motion]
+    command = [sys.executable, "-m", "fomm_rt", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    document = json.loads(run("clip", "-m", other_folder, "--clip", tmp_path / "m.npz", "--runs", 1, "--json").stdout)
+    assert document["cpu"]["ms_per_frame"]["to RGB"]["median"] == 0
+
+
+CPU_SECONDS = dict(zip(PARTS, (1.0, 2.0, 1.0, 3.0, 54.0, 0.0, 39.0), strict=True))
+
+
+def test_clip_in_words() -> None:
     stages = [{"networks": 6.0, "encode": 1.0}, {"networks": 9.0, "encode": 1.0}]
     runs = [{"seconds": s, "fps": 60 / s, "stage_s": stage} for s, stage in zip((10.0, 12.0), stages, strict=True)]
-    lines = render_clip(ClipSpeed(60, runs))
+    slower = {part: 2 * seconds for part, seconds in CPU_SECONDS.items()}
+    lines = render_clip(ClipSpeed(60, runs, CpuTime([CpuRun(1000, CPU_SECONDS), CpuRun(1000, slower)])))
     assert lines[0] == "60 frames, 2 runs: 5.5 fps (median; 5.0 to 6.0)"
-    assert lines[1].split() == ["networks", "68%", "of", "the", "time", "(60%", "to", "75%)"]
+    assert lines[2].split() == ["networks", "68%", "of", "the", "time", "(60%", "to", "75%)"]
+    assert lines[6].split() == ["to", "RGB", "3.00", "ms", "(2.00", "to", "4.00)", "2.0%"]
+    # 6 s of conversions beside 54 s of networks; 46 of 100 s are none of the networks'.
+    assert "colour conversion, resizing and copies are 10.0% (10.0% to 10.0%) of the CPU time without" in lines[-2]
+    assert lines[-1] == "decoding and encoding included: 46.0% (46.0% to 46.0%) of all CPU time"
 
 
 def workers(parent: int) -> list[int]:

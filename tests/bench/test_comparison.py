@@ -10,15 +10,17 @@ import pytest
 
 from fomm_bench.agreement import EXACT, INT8
 from fomm_bench.comparison import (
+    BATCH_CALLS,
     BATCH_ROUNDS,
     Comparison,
     Pictures,
     Plan,
+    first_references,
     reference_candidates,
     turn_order,
 )
 from fomm_bench.contestants.protocol import Entry, UnavailableError
-from fomm_bench.contestants.registry import entries
+from fomm_bench.contestants.registry import choose, entries
 from fomm_bench.model_spec import ModelSpec
 from fomm_bench.session import Animated, Opened
 from fomm_rt.errors import BenchmarkError
@@ -32,16 +34,25 @@ def entry(name: str, on_gpu: bool = False) -> Entry:
     def never(_model: ModelSpec) -> None:
         raise AssertionError("a session is opened instead")
 
-    required = INT8 if name == "rough" else EXACT
+    required = INT8 if "rough" in name else EXACT
     return Entry(name, name, "fp32", on_gpu, required, (), lambda _model: None, never)  # type: ignore[arg-type]
 
 
 class Fake:
     """A contestant that adds an error to every picture and may fail at a call."""
 
-    def __init__(self, name: str, log: list[str], error: int = 0, fails_at: str = "", batch_error: int | None = None):
+    def __init__(
+        self,
+        name: str,
+        log: list[str],
+        error: int = 0,
+        fails_at: str = "",
+        batch_error: int | None = None,
+        call_ms: float = 2.0,
+    ):
         self.name, self.log, self.error, self.fails_at = name, log, error, fails_at
         self.batch_error = error if batch_error is None else batch_error
+        self.call_ms = call_ms
         self.closed = False
 
     def _call(self, call: str) -> None:
@@ -55,7 +66,7 @@ class Fake:
     def open(self, model: ModelSpec, source: Image) -> Opened:
         assert (model, source.shape) == (SPEC, (64, 64, 3))
         self._call("open")
-        return Opened("a device", True, "3.11", {"numpy": "2"}, 5.0)
+        return Opened("a device", True, "3.11", {"numpy": "2"}, 5.0, 7.0 if self.name == "gpu-built" else None)
 
     def first_frame(self, frame: Image) -> float:  # noqa: ARG002
         self._call("first_frame")
@@ -68,7 +79,7 @@ class Fake:
 
     def animate_batch(self, frames: Image) -> Animated:
         self._call(f"batch of {len(frames)}")
-        return Animated(np.clip(frames.astype(int) + self.batch_error, 0, 255).astype(np.uint8), [2.0], [])
+        return Animated(np.clip(frames.astype(int) + self.batch_error, 0, 255).astype(np.uint8), [self.call_ms], [])
 
     def memory(self) -> tuple[int | None, int | None]:
         self._call("memory")
@@ -78,8 +89,21 @@ class Fake:
         self.closed = True
 
 
+class Load:
+    """Two cores kept busy by others in the first round, one in the second, and so on."""
+
+    def __init__(self) -> None:
+        self.found = [2.0, 1.0, None]
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> float | None:
+        return self.found.pop(0)
+
+
 class Run:
-    """A comparison of fakes, the first the only candidate for the reference."""
+    """A comparison of fakes; those named "ref…" may be the reference, of a GPU those named "gpu-ref…"."""
 
     def __init__(self, pictures: Pictures, make: dict[str, Callable[[list[str]], Fake]], plan: Plan = PLAN) -> None:
         self.log: list[str] = []
@@ -94,9 +118,13 @@ class Run:
             return "not here" if e.name == "absent" else None
 
         self.comparison = Comparison(
-            list(known.values()), SPEC, pictures, plan, open_session=open_session, problem=problem
+            list(known.values()), SPEC, pictures, plan, open_session=open_session, problem=problem, other_load=Load()
         )
-        self.candidates = [e for name, e in known.items() if name.startswith("ref")]
+        of_cpu = [e for name, e in known.items() if name.startswith("ref")]
+        of_gpu = [e for name, e in known.items() if name.startswith("gpu-ref")]
+        devices = {e.device_type for e in known.values()}
+        self.candidates = {"cpu": of_cpu} if "cpu" in devices else {}
+        self.candidates |= {"cuda": [*of_gpu, *of_cpu]} if "cuda" in devices else {}
         self.run()
 
     def run(self) -> None:
@@ -124,10 +152,12 @@ def test_contestants_take_turns(pictures: Pictures) -> None:
         result = run.comparison.results[name]
         assert (result.state, [len(frames) for frames in result.rounds_ms]) == ("measured", [2, 2, 2])
         assert len(result.stages_ms) == 6
-        assert result.batches_ms == {1: [2.0] * BATCH_ROUNDS, 2: [2.0] * BATCH_ROUNDS}
+        calls = [[2.0] * BATCH_CALLS] * BATCH_ROUNDS
+        assert result.batches_ms == {1: calls, 2: calls}
         assert (result.open_ms, result.first_frame_ms, result.host_bytes) == (5.0, 9.0, 100)
         assert run.fakes[name].closed
-    assert run.comparison.reference == "ref"
+    assert run.comparison.references == {"cpu": "ref"}
+    assert run.comparison.busy_cores == [2.0, 1.0]
 
 
 def test_every_contestant_is_opened_once_before_any_round(pictures: Pictures) -> None:
@@ -140,6 +170,41 @@ def test_every_contestant_is_opened_once_before_any_round(pictures: Pictures) ->
 def test_a_gpu_has_turns_of_its_own_length(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("gpu-rival")})
     assert [len(frames) for frames in run.comparison.results["gpu-rival"].rounds_ms] == [5, 5, 5]
+
+
+def test_each_device_has_a_reference_of_its_own(pictures: Pictures) -> None:
+    """The GPU's own is a level off; its contestants are compared with it, those of the CPU with theirs."""
+    made = {**ok("gpu-rough", error=2), **ok("ref"), **ok("gpu-ref-rough", error=1), **ok("rough", error=1)}
+    run = Run(pictures, made)
+    assert run.comparison.references == {"cpu": "ref", "cuda": "gpu-ref-rough"}
+    levels = {name: found.agreement.levels for name, found in run.comparison.results.items() if found.agreement}
+    assert levels == {"ref": 0, "gpu-ref-rough": 1, "gpu-rough": 1, "rough": 1}
+    assert {name for name, found in run.comparison.results.items() if found.state == "measured"} == set(made)
+    assert all(found.batches_ms for found in run.comparison.results.values())
+
+
+@pytest.mark.parametrize("wrong", [{"error": 9}, {"fails_at": "open unavailable"}])
+def test_a_gpu_without_a_reference_of_its_own_is_compared_with_the_cpus(
+    pictures: Pictures, wrong: dict[str, object]
+) -> None:
+    """A reference that cannot run is none, nor is one that does not agree with the other device's."""
+    run = Run(pictures, {**ok("ref"), **ok("gpu-ref", **wrong), **ok("gpu-rough", error=1)})
+    assert run.comparison.references == {"cpu": "ref", "cuda": "ref"}
+    assert run.state("gpu-rough") == ("measured", None)
+    assert run.state("gpu-ref")[0] in ("disagrees", "skipped")
+
+
+def test_a_gpu_alone_needs_no_cpu_reference(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("gpu-ref"), **ok("gpu-built")})
+    assert run.comparison.references == {"cuda": "gpu-ref"}
+    assert run.comparison.results["gpu-built"].build_s == 7.0
+    assert run.comparison.results["gpu-ref"].build_s is None
+
+
+def test_slow_calls_of_a_batch_are_fewer(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("slow", call_ms=600.0), **ok("slower", call_ms=5000.0)})
+    calls = {name: [len(c) for c in result.batches_ms[2]] for name, result in run.comparison.results.items()}
+    assert calls == {"ref": [4] * 5, "slow": [2] * 5, "slower": [1] * 5}
 
 
 def test_without_agreement_there_is_no_speed(pictures: Pictures) -> None:
@@ -208,7 +273,7 @@ def test_a_batch_that_disagrees_is_not_reported(pictures: Pictures) -> None:
 
 def test_the_next_candidate_is_the_reference(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref", fails_at="open"), **ok("ref-2"), **ok("a")})
-    assert run.comparison.reference == "ref-2"
+    assert run.comparison.references == {"cpu": "ref-2"}
     assert run.state("ref")[0] == "failed"
 
 
@@ -255,12 +320,15 @@ def test_frames_go_round(pictures: Pictures) -> None:
     np.testing.assert_array_equal(pictures.turn(1, 5), pictures.frames[[5, 6, 7, 0, 1]])
 
 
-def test_a_gpu_is_the_reference_only_for_gpus() -> None:
+def test_candidates_by_device() -> None:
     known = entries()
     on_cpu = [e for e in known if not e.on_gpu]
-    assert [e.name for e in reference_candidates(on_cpu, known)] == [
-        "pytorch",
-        "onnxruntime",
-        "fomm-rt:onnxruntime-cpu",
-    ]
-    assert reference_candidates(known, known)[0].name == "pytorch-cuda"
+    of_cpu = ["pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"]
+
+    def names(chosen: list[Entry]) -> dict[str, list[str]]:
+        return {device: [e.name for e in found] for device, found in reference_candidates(chosen, known).items()}
+
+    assert names(on_cpu) == {"cpu": of_cpu}
+    assert names(list(known)) == {"cpu": of_cpu, "cuda": ["pytorch-cuda", "onnxruntime-cuda", *of_cpu]}
+    assert list(names(choose(["onnxruntime-cuda"]))) == ["cuda"]
+    assert first_references(list(known)) == ["pytorch", "pytorch-cuda"]

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnxruntime
+import openvino
 import pytest
 import torch
 
 from fomm_bench.agreement import compare
 from fomm_bench.bench_model import ModelChoice, open_bench_model
 from fomm_bench.comparison import Pictures
-from fomm_bench.contestants.protocol import STAGES, BatchContestant, Contestant
+from fomm_bench.contestants import runtime
+from fomm_bench.contestants.protocol import (
+    STAGES,
+    BatchContestant,
+    BuildingContestant,
+    Contestant,
+    UnavailableError,
+)
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model_spec import ModelSpec
-from fomm_bench.reference_networks import build_reference
-from fomm_rt.errors import BenchmarkError
+from fomm_bench.reference_networks import build_reference, with_drawn_weights
+from fomm_rt.animator import Animator
+from fomm_rt.errors import BackendError, BenchmarkError, EngineError
 from fomm_rt.framing import Image
 
 CONTESTANTS = ("pytorch-cached", "pytorch-compile", "onnxruntime", "openvino", "fomm-rt:onnxruntime-cpu")
@@ -55,7 +68,11 @@ def test_pictures_are_the_references(name: str, relative: bool, tiny_spec: Model
     reference = animated("pytorch", spec, pictures)
     agreement = compare(animated(name, spec, pictures), reference, entry.requirement)
     assert agreement.agrees, agreement
-    assert int(np.ptp(reference[0].astype(int) - reference[5])) > 0  # frames differ, so agreeing says something
+    # Neither the frame before or after nor another source's would agree.
+    assert not any(compare(a, b, entry.requirement).agrees for a, b in pairwise(reference))
+    mirrored = dataclasses.replace(pictures, source=pictures.source[:, ::-1].copy())
+    others = animated("pytorch", spec, mirrored)
+    assert not any(compare(a, b, entry.requirement).agrees for a, b in zip(reference, others, strict=True))
 
 
 @pytest.mark.parametrize("name", ["pytorch", *CONTESTANTS])
@@ -101,3 +118,77 @@ def test_another_checkpoint_is_refused(tiny_spec: ModelSpec) -> None:
             build_reference(wrong)
     with pytest.raises(BenchmarkError, match="--checkpoint FILE"):
         build_reference(dataclasses.replace(tiny_spec, stand_in_seed=None))
+
+
+def test_stand_in_weights_can_be_drawn_beforehand(
+    tmp_path: Path, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = with_drawn_weights(tiny_spec, tmp_path)
+    assert drawn.checkpoint is not None
+    expected = build_reference(tiny_spec)
+    monkeypatch.setattr("fomm_export.stand_in.stand_in_weights", None)  # nothing is drawn where there is a file
+    found = build_reference(drawn)
+    for network in ("kp_detector", "generator"):
+        tensors = getattr(expected, network).state_dict()
+        for name, tensor in getattr(found, network).state_dict().items():
+            assert torch.equal(tensor, tensors[name]), name
+    of_others = dataclasses.replace(tiny_spec, stand_in_seed=None)
+    assert with_drawn_weights(of_others, tmp_path) is of_others
+
+
+@pytest.mark.parametrize("name", ["pytorch", *CONTESTANTS])
+def test_everyone_gets_the_same_number_of_threads(
+    name: str, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {}
+    compile_model, make_session = openvino.Core.compile_model, onnxruntime.InferenceSession
+
+    def compiled(core: Any, model: Any, device: str, properties: dict[str, Any]) -> Any:
+        given["openvino"] = properties["INFERENCE_NUM_THREADS"]
+        return compile_model(core, model, device, properties)
+
+    def session(path: str, options: onnxruntime.SessionOptions, **others: Any) -> Any:
+        given["onnxruntime"] = options.intra_op_num_threads
+        return make_session(path, options, **others)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", compiled)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: given.update(torch=threads))
+    (entry,) = choose([name])
+    entry.open(dataclasses.replace(tiny_spec, threads=3)).close()
+    assert set(given.values()) == {3}
+
+
+class NotBuilt:
+    """An animator whose engines are not there until they are built."""
+
+    def __init__(self, builds: bool) -> None:
+        self.builds, self.is_built = builds, False
+        self.opened: list[bool] = []
+
+    def load(self, *_arguments: Any, auto_build: bool, **_options: Any) -> Any:
+        self.opened.append(auto_build)
+        if auto_build and not self.builds:
+            raise BackendError("engines cannot be built here; run: pip install tensorrt")
+        if not auto_build and not self.is_built:
+            raise EngineError("there are no engines")
+        self.is_built = True
+        return SimpleNamespace(backend=SimpleNamespace(device="a GPU"), stage_ms={}, close=lambda: None)
+
+
+def test_engines_are_built_and_opened_again(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = NotBuilt(True)
+    monkeypatch.setattr(Animator, "load", found.load)
+    contestant = runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
+    assert isinstance(contestant, BuildingContestant)
+    assert contestant.build_s is not None
+    assert found.opened == [False, True, False]
+    assert runtime.open_runtime(tiny_spec, "tensorrt", "fp16").build_s is None
+
+
+def test_where_engines_cannot_be_built_a_contestant_is_skipped(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Animator, "load", NotBuilt(False).load)
+    with pytest.raises(UnavailableError, match="run: pip install tensorrt"):
+        runtime.open_runtime(tiny_spec, "tensorrt", "fp16")

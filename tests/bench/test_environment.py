@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
+import torch
 
 from fomm_bench import environment
 from fomm_bench.ceiling import measure_ceiling
@@ -16,7 +18,7 @@ from fomm_bench.process_memory import device_bytes, peak_host_bytes
 def test_this_machine() -> None:
     found = describe_environment()
     assert json.loads(json.dumps(found)) == found
-    assert found["cores"] == len(os.sched_getaffinity(0))
+    assert 1 <= found["cores"] <= len(os.sched_getaffinity(0))
     assert found["cpu"]
     assert {"numpy", "torch", "onnxruntime"} <= set(found["packages"])
     assert same_machine(found, describe_environment())
@@ -52,10 +54,28 @@ def test_memory_of_this_process() -> None:
 def test_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fomm_bench.ceiling.SIDE", 64)
     monkeypatch.setattr("fomm_bench.ceiling.COPY_BYTES", 1 << 16)
+    threads = torch.get_num_threads()
     for without_torch in (False, True):
         if without_torch:
-            monkeypatch.setattr("fomm_bench.ceiling.find_spec", lambda _name: None)
-        found = measure_ceiling()
+            monkeypatch.setattr("fomm_bench.ceiling.find_spec", lambda name: None if name == "torch" else name)
+        found = measure_ceiling(1)
         assert found["library"].startswith("NumPy" if without_torch else "PyTorch")
+        assert "int8 by ONNX Runtime" in found["library"]
         assert found["cpu"]["gmac_per_s"]["fp32"] > 0
+        assert found["cpu"]["gmac_per_s"]["int8"] > 0
         assert found["cpu"]["copy_gb_per_s"] > 0
+    torch.set_num_threads(threads)
+
+
+def test_without_onnx_the_int8_ceiling_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fomm_bench.ceiling.SIDE", 64)
+    monkeypatch.setattr("fomm_bench.ceiling.COPY_BYTES", 1 << 16)
+    monkeypatch.setattr("fomm_bench.ceiling.find_spec", lambda _name: None)
+    assert list(measure_ceiling(1)["cpu"]["gmac_per_s"]) == ["fp32"]
+
+
+def test_a_containers_quota_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    quota = tmp_path / "cpu.max"
+    quota.write_text("100000 100000\n", encoding="ascii")
+    monkeypatch.setattr("fomm_rt.backends.onnx_runtime.CPU_QUOTA", quota)
+    assert environment.allowed_cores() == describe_environment()["cores"] == 1

@@ -13,7 +13,7 @@ from fomm_bench.contestants import availability, registry
 from fomm_bench.contestants.registry import REFERENCES, choose, entries
 from fomm_bench.model_spec import ModelSpec
 from fomm_rt import nvidia_driver
-from fomm_rt.backends import REGISTRY
+from fomm_rt.backends import REGISTRY, BackendEntry
 from fomm_rt.errors import BenchmarkError
 
 
@@ -25,7 +25,8 @@ def problem(name: str, spec: ModelSpec) -> str | None:
 def test_names() -> None:
     names = [entry.name for entry in entries()]
     assert len(set(names)) == len(names)
-    assert set(REFERENCES) <= set(names)
+    for references in REFERENCES.values():
+        assert set(references) <= set(names)
     for backend in REGISTRY:
         assert f"fomm-rt:{backend.name}" in names
 
@@ -66,7 +67,12 @@ def test_gpu_contestants_need_a_driver(monkeypatch: pytest.MonkeyPatch, tiny_spe
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
     for entry in entries():
         if entry.on_gpu:
-            assert entry.problem(tiny_spec) == "this machine has no NVIDIA driver"
+            problem = entry.problem(tiny_spec)
+            assert problem is not None, entry.name
+            # A backend may lack a package before it comes to that.
+            if "driver" in problem:
+                assert "this machine has no NVIDIA driver" in problem
+                assert "https://www.nvidia.com/drivers" in problem
 
 
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
@@ -78,11 +84,51 @@ def test_int8_needs_int8_graphs(tiny_spec: ModelSpec) -> None:
     assert "no int8" in str(problem("fomm-rt:onnxruntime-cpu:int8", tiny_spec))
 
 
-def test_backends_that_come_later_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    later = dataclasses.replace(REGISTRY[0], name="tensorrt", problem=lambda: "TensorRT is not installed")
-    monkeypatch.setattr(registry, "REGISTRY", (later, *REGISTRY))
-    (entry,) = choose(["fomm-rt:tensorrt"])
-    assert (entry.on_gpu, entry.precision, entry.requirement) == (True, "fp16", HALF)
+def later(name: str, precisions: tuple[str, ...], problem: str | None = None) -> BackendEntry:
+    return dataclasses.replace(REGISTRY[0], name=name, precisions=precisions, problem=lambda: problem)
+
+
+def test_backends_take_part_in_each_precision(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
+    """The first of which, their own choice, needs no mention; engines of half are built from float32 graphs."""
+    monkeypatch.setattr(registry, "REGISTRY", (*REGISTRY, later("later", ("fp16", "fp32", "int8"))))
+    found = {entry.name: entry for entry in entries() if "later" in entry.name}
+    told = {name: (entry.on_gpu, entry.precision, entry.requirement) for name, entry in found.items()}
+    assert told == {
+        "fomm-rt:later": (True, "fp16", HALF),
+        "fomm-rt:later:fp32": (True, "fp32", EXACT),
+        "fomm-rt:later:int8": (True, "int8", INT8),
+    }
+    problems = [entry.problem(tiny_spec) for entry in found.values()]
+    assert problems == [None, None, "the model folder has no int8 graphs; export it again with --int8"]
+
+
+def test_tensorrt_takes_part() -> None:
+    found = {entry.name: (entry.precision, entry.device_type) for entry in entries()}
+    for flavour in ("tensorrt", "tensorrt-rtx"):
+        assert found[f"fomm-rt:{flavour}"] == ("fp16", "cuda")
+        assert found[f"fomm-rt:{flavour}:fp32"] == ("fp32", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        (
+            'TensorRT is not installed; install it with: pip install "fomm-rt[tensorrt]"',
+            'TensorRT is not installed; install it with: pip install "fomm-rt[tensorrt]"',
+        ),
+        (
+            "this machine has no NVIDIA driver",
+            "this machine has no NVIDIA driver; it needs an NVIDIA GPU, and the driver from "
+            "https://www.nvidia.com/drivers",
+        ),
+    ],
+)
+def test_a_backend_that_cannot_run_is_skipped_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec, problem: str, shown: str
+) -> None:
+    monkeypatch.setattr(registry, "REGISTRY", (*REGISTRY, later("later", ("fp16",), problem)))
+    (entry,) = choose(["fomm-rt:later"])
+    assert entry.problem(tiny_spec) == shown
 
 
 def test_requirements_follow_precision() -> None:

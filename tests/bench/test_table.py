@@ -22,7 +22,7 @@ def row(text: str, name: str) -> str:
 def test_latency(results: Results) -> None:
     text = render(results)
     assert row(text, "fomm-rt:onnxruntime-cpu").split() == [
-        *("fomm-rt:onnxruntime-cpu", "4", "4.5", "5.0", "5.0", "5.0", "222.2", "2.38", "(2.00–2.75)"),
+        *("fomm-rt:onnxruntime-cpu", "4", "4.50", "5.00", "5.00", "5.00", "222.2", "2.38", "(2.00–2.75)"),
         *("1", "level,", "71.2", "dB"),
     ]
     assert row(text, "pytorch").split()[-2:] == ["1", "reference"]
@@ -32,9 +32,34 @@ def test_latency(results: Results) -> None:
 
 def test_the_rest(results: Results) -> None:
     text = render(results)
-    assert "fomm-rt:onnxruntime-cpu    0.10           0.60      200          –         22%" in text
-    assert "ceiling, cpu (NumPy 2): 1000.0 GMAC/s fp32, copy 10.0 GB/s" in text
-    assert "frames per second, batch      1      2\npytorch                   100.0  125.0" in text
+    assert "                         load s  first frame s  host MB  of ceiling\n" in text
+    assert "fomm-rt:onnxruntime-cpu    0.10           0.60      200         22%" in text
+    assert "ceiling, cpu (NumPy 2): 1000.0 GMAC/s fp32, 3000.0 GMAC/s int8, copy 10.0 GB/s" in text
+    assert "a frame is 1.00 GMAC of convolutions" in text
+    assert "its weights, 10.0 MB, read once: 100 MAC a byte" in text
+    assert "the ceilings in fp32 meet at 100 MAC a byte on cpu" in text
+    assert row(text, "frames per second, batch").split() == ["frames", "per", "second,", "batch", "1", "2"]
+    assert "pytorch                   94.4 (88.9–100.0)  112.5 (100.0–125.0)" in text
+
+
+def test_columns_that_only_some_have(results: Results) -> None:
+    results.contestants[1].build_s, results.contestants[0].device_bytes = 12.34, 3_000_000
+    text = render(results)
+    assert "                         load s  first frame s  build s  host MB  device MB  of ceiling\n" in text
+    assert "fomm-rt:onnxruntime-cpu    0.10           0.60     12.3      200          –         22%" in text
+
+
+def test_each_devices_reference_is_named(results: Results) -> None:
+    results.contestants[1].on_gpu = True
+    results.references = {"cpu": "pytorch", "cuda": "fomm-rt:onnxruntime-cpu"}
+    text = render(results)
+    assert "reference: pytorch on cpu, fomm-rt:onnxruntime-cpu on cuda; 2 rounds" in text
+    assert row(text, "fomm-rt:onnxruntime-cpu").split()[-2:] == ["1", "reference"]
+
+
+def test_less_than_ten_milliseconds_have_two_digits(results: Results) -> None:
+    results.contestants[1].rounds_ms = [[0.512, 0.512]]
+    assert row(render(results), "fomm-rt:onnxruntime-cpu").split()[2:4] == ["0.51", "0.51"]
 
 
 def test_reasons(results: Results) -> None:
@@ -44,10 +69,20 @@ def test_reasons(results: Results) -> None:
     assert sum(line.startswith("openvino") for line in text.splitlines()) == 1  # no row of figures
 
 
-def test_a_busy_machine_is_noted(results: Results) -> None:
-    assert "was busy" not in render(results)
-    results.environment["load"] = 2.5
-    assert "this machine was busy (load 2.5 on 2 cores)" in render(results)
+@pytest.mark.parametrize(
+    ("busy", "threads", "cores", "noted"),
+    [
+        ([0.0, 0.1], 2, 2, False),
+        ([0.0, 0.6], 2, 2, True),
+        ([10.0, 12.0], 2, 64, False),  # they have others to themselves
+        ([63.0, 63.0], 2, 64, True),
+        ([], 2, 2, False),
+    ],
+)
+def test_a_busy_machine_is_noted(results: Results, busy: list[float], threads: int, cores: int, noted: bool) -> None:
+    results.busy_cores = busy
+    results.environment |= {"threads": threads, "cores_of_machine": cores}
+    assert ("this machine was busy: other processes kept" in render(results)) is noted
 
 
 def test_alignment() -> None:
@@ -68,7 +103,7 @@ def test_runs_of_one_model_share_a_table_and_keep_their_ratios(tmp_path: Path) -
     text = merged(tmp_path, made_up(), slow).render()
     assert text.count("tiny, 64×64") == 1
     rows = [line for line in text.splitlines() if "fomm-rt:onnxruntime-cpu" in line]
-    assert [line.split()[3] for line in rows] == ["4.5", "45.0"]
+    assert [line.split()[3] for line in rows] == ["4.50", "45.0"]
     assert all("2.38 (2.00–2.75)  pytorch" in line for line in rows)
     assert rows[0].startswith(str(tmp_path / "0.json"))
 

@@ -12,6 +12,8 @@ import pytest
 from fomm_bench import wire, worker
 from fomm_bench.contestants import registry
 from fomm_bench.contestants.protocol import Entry
+from fomm_bench.worker_process import worker_command
+from fomm_rt.framing import Image
 
 LOUD = """
 import os, sys
@@ -56,7 +58,7 @@ def test_prints_do_not_reach_the_wire() -> None:
 
 
 def test_a_worker_ends_with_its_input() -> None:
-    command = [sys.executable, "-m", "fomm_bench.worker", "pytorch"]
+    command = worker_command("pytorch", None)
     result = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
 
@@ -79,3 +81,50 @@ def test_a_rival_may_fail_in_any_way(monkeypatch: pytest.MonkeyPatch, capsys: py
     message = wire.Message({"ask": "open", "model": model}, {"source": np.zeros((2, 2, 3), np.uint8)})
     assert worker.Worker("openvino").answer(message) == ({"error": "ZeroDivisionError: first line"}, {})
     assert "Traceback" in capsys.readouterr().err
+
+
+class Built:
+    """A contestant that spends a minute, by its own account, on building engines."""
+
+    device, stage_ms = "none", dict[str, float]()
+    build_s: float | None = 60.0
+
+    def set_source(self, image: Image) -> None: ...
+    def animate(self, frame: Image) -> Image:
+        return frame
+
+    def close(self) -> None: ...
+
+
+def test_building_engines_is_told_apart_from_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry,) = registry.choose(["openvino"])
+    built = Entry(**{**entry.__dict__, "problem": lambda _model: None, "open": lambda _model: Built()})
+    monkeypatch.setattr(worker, "choose", lambda _names: [built])
+    model = {"folder": "m", "checkpoint": None, "stand_in_seed": None, "relative": True}
+    message = wire.Message({"ask": "open", "model": model}, {"source": np.zeros((2, 2, 3), np.uint8)})
+    header, _ = worker.Worker("openvino").answer(message)
+    assert header["build_s"] == 60.0
+    assert header["open_ms"] < 0  # of no time at all, less a minute
+
+
+class Untimed(Built):
+    """A contestant that times stages only when it is asked to."""
+
+    build_s = None
+
+    def __init__(self) -> None:
+        self.timed: list[int] = []
+
+    def time_stages(self, frame: Image) -> dict[str, float]:
+        self.timed.append(int(frame.max()))
+        return {"detector": 0.25}
+
+
+def test_stages_that_cost_time_are_those_of_a_frame_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    contestant, answering = Untimed(), worker.Worker("openvino")
+    monkeypatch.setattr(answering, "_contestant", contestant)
+    frames = np.stack([np.full((2, 2, 3), i, np.uint8) for i in range(4)])
+    header, arrays = answering.answer(wire.Message({"ask": "animate", "pictures": True}, {"frames": frames}))
+    assert header["stage_ms"] == [{"detector": 0.25}]
+    assert contestant.timed == [3]
+    assert len(arrays["latency_ms"]) == len(arrays["pictures"]) == 4

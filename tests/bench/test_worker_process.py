@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +22,25 @@ from fomm_bench.worker_process import (
     worker_environment,
 )
 from fomm_rt.errors import BenchmarkError
+
+SERVES = """
+import sys
+from fomm_bench import wire
+while True:
+    wire.receive(sys.stdin.buffer.read)
+    wire.send(sys.stdout.buffer.write, {"child": CHILD})
+    sys.stdout.buffer.flush()
+"""
+"""A worker that answers everything; CHILD is the number of a process it started."""
+
+BENCHMARK = """
+import os, sys, time
+from fomm_bench.worker_process import WorkerProcess
+worker = WorkerProcess("rival", [sys.executable, "-c", sys.argv[1]], dict(os.environ), 60)
+child = worker.ask("x").header["child"]
+print(worker.pid, child, flush=True)
+time.sleep(600)
+"""
 
 
 def worker(script: str, timeout_s: float = 20) -> WorkerProcess:
@@ -69,6 +90,47 @@ def test_nonsense_on_the_wire() -> None:
     assert gone(process.pid)
 
 
+def wait_until_gone(pid: int) -> None:
+    for _ in range(600):  # whoever adopted it has yet to notice
+        if gone(pid) or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]:
+            return
+        time.sleep(0.05)
+    pytest.fail("a process lives on")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_stopped_workers_end_with_a_benchmark_that_is_killed(number: int) -> None:
+    """Neither the worker nor what it started can notice: both are stopped until their next turn."""
+    child = "import subprocess; CHILD = subprocess.Popen(['sleep', '600']).pid\n"
+    benchmark = subprocess.Popen([sys.executable, "-c", BENCHMARK, child + SERVES], stdout=subprocess.PIPE, text=True)
+    assert benchmark.stdout is not None
+    pids = [int(pid) for pid in benchmark.stdout.readline().split()]
+    assert len(pids) == 2
+    for pid in pids:
+        for _ in range(200):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("it is not stopped")
+    benchmark.send_signal(number)
+    benchmark.wait(30)
+    benchmark.stdout.close()
+    for pid in pids:
+        wait_until_gone(pid)
+
+
+def test_a_worker_imports_nothing_from_where_the_benchmark_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong one')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    with WorkerProcess("rival", worker_command("pytorch", None), worker_environment(tmp_path, None), 60) as process:
+        assert "host_bytes" in process.ask("memory").header
+
+
 def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     script = (
@@ -78,13 +140,7 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
     )
     with worker(script) as process, pytest.raises(WorkerDiedError):
         process.ask("open")
-    child = int(note.read_text())
-    for _ in range(100):  # whoever adopted it has yet to notice
-        if gone(child) or "Z" in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]:
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the worker's child lives on")
+    wait_until_gone(int(note.read_text()))
 
 
 def test_a_program_that_cannot_be_started() -> None:

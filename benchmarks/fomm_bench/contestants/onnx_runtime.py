@@ -1,4 +1,7 @@
-"""ONNX Runtime as it comes: its defaults and nothing of this project's runtime, so that what that adds is seen."""
+"""ONNX Runtime as it comes: its defaults and nothing of this project's runtime, so that what that adds is seen.
+
+Its number of threads alone is given, as it is to everyone.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,11 @@ class _Sessions:
         manifest = read_manifest(folder)
         # TF32 would round the convolutions' inputs to 10 bits.
         settings = {"use_tf32": "0"} if provider.startswith("CUDA") else {}
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = model.threads or 0
         self._sessions = {
             network: onnxruntime.InferenceSession(
-                str(folder / manifest.networks[network].file), providers=[(provider, settings)]
+                str(folder / manifest.networks[network].file), options, providers=[(provider, settings)]
             )
             for network in NETWORKS
         }

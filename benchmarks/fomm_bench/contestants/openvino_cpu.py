@@ -32,6 +32,7 @@ class _CompiledGraphs:
     def __init__(self, model: ModelSpec) -> None:
         self._folder = Path(model.folder)
         self._manifest = read_manifest(self._folder)
+        self._properties = {**PROPERTIES, **({"INFERENCE_NUM_THREADS": model.threads} if model.threads else {})}
         self._core = openvino.Core()
         self._requests: dict[tuple[str, int], Any] = {}
 
@@ -52,5 +53,6 @@ class _CompiledGraphs:
             file = self._manifest.networks[network]
             graph = self._core.read_model(self._folder / file.file)
             graph.reshape({spec.name: [batch, *spec.shape[1:]] for spec in file.inputs})
-            self._requests[network, batch] = self._core.compile_model(graph, "CPU", PROPERTIES).create_infer_request()
+            compiled = self._core.compile_model(graph, "CPU", self._properties)
+            self._requests[network, batch] = compiled.create_infer_request()
         return self._requests[network, batch]

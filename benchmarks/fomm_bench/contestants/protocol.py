@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from fomm_bench.agreement import Requirement
 from fomm_bench.model_spec import ModelSpec
+from fomm_bench.results import device_type
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
 
@@ -65,6 +66,27 @@ class BatchContestant(Contestant, Protocol):
         """(N, S, S, 3) uint8 -> predictions, (N, S, S, 3) uint8."""
 
 
+@runtime_checkable
+class StagedContestant(Contestant, Protocol):
+    """A contestant that times its stages only where it is asked to, since that costs a frame a little."""
+
+    def time_stages(self, frame: Image) -> dict[str, float]:
+        """Animates (S, S, 3) uint8 once more; returns its milliseconds by the names of STAGES."""
+
+
+@runtime_checkable
+class BuildingContestant(Contestant, Protocol):
+    """A contestant whose engines are built, once for a machine, before it can be opened anew in no time.
+
+    Attributes:
+        build_s: Seconds that `open` spent on building; None where it found engines built before.
+    """
+
+    @property
+    def build_s(self) -> float | None:
+        """Seconds that `open` spent on building; None where it found engines built before."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One contestant as the benchmark sees it. Nothing of it is imported before it is opened.
@@ -88,3 +110,8 @@ class Entry:
     packages: tuple[str, ...]
     problem: Callable[[ModelSpec], str | None]
     open: Callable[[ModelSpec], Contestant]
+
+    @property
+    def device_type(self) -> str:
+        """One of `results.DEVICE_TYPES`."""
+        return device_type(self.on_gpu)

@@ -43,6 +43,8 @@ def _networks(model: ModelSpec, device: str) -> Networks:
             f"torch {torch.__version__} finds no GPU it can use; install a build for CUDA and a driver "
             "that is new enough for it"
         )
+    if model.threads is not None:
+        torch.set_num_threads(model.threads)
     networks = build_reference(model)
     if device == "cuda":
         # Float32 is to mean float32: TF32 would round the convolutions' inputs to 10 bits.

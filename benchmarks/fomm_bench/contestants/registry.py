@@ -9,6 +9,8 @@ from pathlib import Path
 
 from fomm_bench.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_bench.contestants.availability import (
+    DRIVER,
+    NO_DRIVER,
     Problem,
     first_problem,
     needs_compiler,
@@ -22,11 +24,14 @@ from fomm_rt.backends import REGISTRY, BackendEntry
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.model_folder import read_manifest
 
-HALF_BACKENDS = "tensorrt"
-"""Backends whose name starts so run their trunks in half precision where they are not asked for int8."""
+OWN_GRAPHS = ("int8",)
+"""Precisions that a model folder has to hold graphs of; engines of others are built from its float32 ones."""
 
-REFERENCES = ("pytorch-cuda", "pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu")
-"""What others are compared with: the first that can run. One on a GPU only where another contestant runs there."""
+REFERENCES = {
+    "cpu": ("pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"),
+    "cuda": ("pytorch-cuda", "onnxruntime-cuda"),
+}
+"""By device, what others on it are compared with: the first that can run."""
 
 
 def entries() -> tuple[Entry, ...]:
@@ -107,21 +112,25 @@ def _onnx_runtime(name: str, provider: str) -> Entry:
 
 def _runtime(backend: BackendEntry, precision: str) -> Entry:
     on_gpu = not backend.name.endswith("-cpu")
-    effective = "fp16" if precision == "fp32" and backend.name.startswith(HALF_BACKENDS) else precision
-    suffix = "" if precision == "fp32" else f":{precision}"
+    suffix = "" if precision == backend.precisions[0] else f":{precision}"  # its own choice needs no mention
     return Entry(
         f"fomm-rt:{backend.name}{suffix}",
         f"fomm-rt on {backend.name}{f', {precision}' if suffix else ''}",
-        effective,
+        precision,
         on_gpu,
-        OF_PRECISION[effective],
+        OF_PRECISION[precision],
         ("fomm-rt", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx", "opencv-python-headless", "numpy"),
-        first_problem(lambda _model: backend.problem(), partial(_without_precision, precision)),
+        first_problem(partial(_backend_problem, backend), partial(_without_precision, precision)),
         partial(_open, "runtime", "open_runtime", backend=backend.name, precision=precision),
     )
 
 
+def _backend_problem(backend: BackendEntry, _model: ModelSpec) -> str | None:
+    problem = backend.problem()
+    return f"{problem}; {DRIVER}" if problem == NO_DRIVER else problem
+
+
 def _without_precision(precision: str, model: ModelSpec) -> str | None:
-    if precision in read_manifest(Path(model.folder)).precisions:
+    if precision not in OWN_GRAPHS or precision in read_manifest(Path(model.folder)).precisions:
         return None
-    return f"the model folder has no {precision} networks"
+    return f"the model folder has no {precision} graphs; export it again with --{precision}"

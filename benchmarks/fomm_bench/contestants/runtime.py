@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
+from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model_spec import ModelSpec
 from fomm_rt.animator import Animator
+from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.framing import Image
 
 
 def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeContestant:
-    """Opens a backend of fomm-rt by name."""
-    return RuntimeContestant(Animator.load(model.folder, backend, model.relative, False, precision=precision))
+    """Opens a backend of fomm-rt by name; where it needs engines and none fit, they are built first.
+
+    Raises:
+        UnavailableError: They cannot be built here.
+    """
+    try:
+        return RuntimeContestant(_load(model, backend, precision))
+    except EngineError:
+        start = perf_counter()
+        try:
+            _load(model, backend, precision, auto_build=True).close()
+        except BackendError as error:
+            raise UnavailableError(str(error)) from error
+        build_s = perf_counter() - start
+        return RuntimeContestant(_load(model, backend, precision), build_s)
+
+
+def _load(model: ModelSpec, backend: str, precision: str, *, auto_build: bool = False) -> Animator:
+    return Animator.load(
+        model.folder,
+        backend,
+        model.relative,
+        False,
+        threads=model.threads,
+        precision=precision,
+        auto_build=auto_build,
+    )
 
 
 class RuntimeContestant:
-    """An animator with the measures that the benchmark asks for."""
+    """An animator with the measures that the benchmark asks for.
 
-    def __init__(self, animator: Animator) -> None:
+    Args:
+        animator: Open.
+        build_s: Seconds spent on building its engines, and on opening them once; None where that was not needed.
+    """
+
+    def __init__(self, animator: Animator, build_s: float | None = None) -> None:
         self._animator = animator
         self.device = animator.backend.device
+        self.build_s = build_s
 
     @property
     def stage_ms(self) -> dict[str, float]:
         """See `Contestant.stage_ms`."""
         return self._animator.stage_ms
+
+    def time_stages(self, frame: Image) -> dict[str, float]:
+        """See `StagedContestant.time_stages`."""
+        if not self._animator.timed:
+            self._animator.timed = True
+            try:
+                self._animator.animate(frame)  # a graph that is timed is captured first
+                self._animator.animate(frame)
+                return self.stage_ms
+            finally:
+                self._animator.timed = False
+        self._animator.animate(frame)
+        return self.stage_ms
 
     def set_source(self, image: Image) -> None:
         """See `Contestant.set_source`."""

@@ -41,7 +41,9 @@ def info(
                     lines.append(f"    {direction:<4} {spec.name:<22} {spec.dtype} {shape}")
         precisions = ", ".join(manifest.precisions)
         if "int8_psnr_db" in manifest.parity:
-            precisions += f" ({manifest.parity['int8_psnr_db']:.1f} dB from exact)"
+            checked_on = manifest.parity.get("int8_checked_on")
+            on = f" on {checked_on}" if checked_on else ""
+            precisions += f" (int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact{on})"
         lines.append(f"  precisions     {precisions}")
         differences = manifest.parity.get("max_abs", {})
         lines.append(
