@@ -148,7 +148,7 @@ def _check_checkpoint(checkpoint: Path, folder: ModelFolder) -> None:
     expected = folder.manifest.weights.sha256
     if expected is None:
         raise BenchmarkError(
-            f"{folder.path}: holds stand-in weights, which are drawn and come from no checkpoint; leave out --checkpoint"
+            f"{folder.path}: holds stand-in weights, which come from no checkpoint; leave out --checkpoint"
         )
     found = sha256_of(checkpoint)
     if found != expected:

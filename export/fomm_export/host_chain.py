@@ -44,7 +44,11 @@ class OnnxTrunks:
 
 
 def host_chain(
-    model: ModelFolder, storage: DTypeLike = np.float32, batch: int = 1, channels_last: bool = False
+    model: ModelFolder,
+    storage: DTypeLike = np.float32,
+    batch: int = 1,
+    channels_last: bool = False,
+    trunks: Mapping[str, onnx.ModelProto] | None = None,
 ) -> SplitFrame:
     """The split path of a model on a CPU.
 
@@ -53,16 +57,18 @@ def host_chain(
         storage, batch: See `SplitFrame`.
         channels_last: Whether the channels of a tensor's pixel lie together, as engines of half precision like them;
             else its pixels of a channel do.
+        trunks: With float32 inputs and outputs, such as `fomm_export.engines.simulation` makes; cut from the model by
+            default.
 
     Raises:
         ModelError: The model cannot be cut.
         BackendError: The kernels cannot be built for the host.
     """
-    trunks = OnnxTrunks(cut_trunks(model))
+    convolutions = OnnxTrunks(cut_trunks(model) if trunks is None else trunks)
     with kernel_errors():
         executor = HostKernels()
     allocate = partial(_allocate, channels_last)
-    return SplitFrame(FrameShape.of(model.manifest), executor, trunks, allocate, storage, batch)
+    return SplitFrame(FrameShape.of(model.manifest), executor, convolutions, allocate, storage, batch)
 
 
 def _allocate(channels_last: bool, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

@@ -1,13 +1,17 @@
 """The offline run: a source file, a driving file, a result file; one output frame for every input frame.
 
-Frames are decoded ahead in a thread of their own and encoded behind in another; the networks run in the caller's.
+Frames are decoded ahead in a thread of their own and encoded behind in another; the networks run in the caller's, on a
+GPU a batch at a time where a frame of the result is the prediction and nothing else is wanted of it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -31,8 +35,13 @@ View = Literal["result", "panel", "explain"]
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is going on, the number of frames done and, where known, of all frames."""
 
+Rendered = Generator[tuple[Image, Fraction], None, None]
+"""Frames of the result with their times."""
+
 FRAMES_AHEAD = 2
-"""Decoded frames, and drawn ones, that wait for the next stage at most: enough to even out slow ones, few to hold."""
+"""Decoded frames, and drawn ones, that wait for the next stage at most: enough to even out slow ones, few to hold.
+
+Where frames are animated in batches, as many as a batch, which come and go at once."""
 
 _log = logging.getLogger("fomm_rt")
 
@@ -106,12 +115,19 @@ def animate_file(
             recording = MotionRecording(animator.manifest.weights.identity, frames.timing.time_base)
         with open_writer(output, frames.timing, frames.audio_from if audio else None) as writer:
             count = 0
-            ahead, write = ReadAhead(frames, FRAMES_AHEAD), WriteBehind(writer.write, FRAMES_AHEAD)
+            in_batches = animator.batch > 1 and view == "result" and recording is None and frames.weights is None
+            depth = max(FRAMES_AHEAD, animator.batch) if in_batches else FRAMES_AHEAD
+            ahead, write = ReadAhead(frames, depth), WriteBehind(writer.write, depth)
             with ahead, write:
-                for frame in ahead:
-                    write(_render(animator, frame, view, recording, clock), frame.time)
-                    count += 1
-                    progress("animating", count, frames.timing.frame_count)
+                if in_batches:
+                    rendered = _render_batches(animator, ahead, clock)
+                else:
+                    rendered = _render_each(animator, ahead, view, recording, clock)
+                with closing(rendered):  # of a run that fails, batches under way are waited for here
+                    for picture, time in rendered:
+                        write(picture, time)
+                        count += 1
+                        progress("animating", count, frames.timing.frame_count)
             with clock("encode"):
                 writer.commit()
         clock.add("decode", ahead.busy_s)
@@ -203,6 +219,42 @@ def _render(
         return prediction
     with clock("drawing"):
         return panel(animator.source_image, _seen(animator, frame), prediction)
+
+
+def _render_each(
+    animator: Animator,
+    ahead: ReadAhead[DrivingFrame],
+    view: View,
+    recording: MotionRecording | None,
+    clock: StageClock,
+) -> Rendered:
+    for frame in ahead:
+        yield _render(animator, frame, view, recording, clock), frame.time
+
+
+def _render_batches(animator: Animator, ahead: ReadAhead[DrivingFrame], clock: StageClock) -> Rendered:
+    """Predictions with the times of their frames, of which `animate_all` takes several before it gives any."""
+    times: deque[Fraction] = deque()
+
+    def pictures() -> Iterator[Image]:
+        for frame in ahead:
+            assert frame.picture is not None
+            times.append(frame.time)
+            yield frame.picture
+
+    predictions = animator.animate_all(pictures())
+    try:
+        while True:
+            start = perf_counter() - ahead.waiting_s
+            prediction = next(predictions, None)
+            # What was waited for the decoder meanwhile is counted as such.
+            clock.add("networks", perf_counter() - ahead.waiting_s - start)
+            if prediction is None:
+                return
+            yield prediction, times.popleft()
+    finally:
+        if isinstance(predictions, Generator):
+            predictions.close()
 
 
 def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary
@@ -107,6 +108,7 @@ class Animator:
         driving_framing: Framing = WHOLE_CROP,
         threads: int | None = None,
         precision: str | None = None,
+        engines: str | PathLike[str] | None = None,
         auto_build: bool = False,
     ) -> Animator:
         """Opens a model folder on a backend.
@@ -123,6 +125,7 @@ class Animator:
             threads: CPU threads within a network.
             precision: "fp32"; "fp16" for TensorRT, which takes it by default; or "int8" on a CPU where the model has
                 such graphs (`fomm-rt export --int8`). The backend's own choice by default.
+            engines: Folder of TensorRT engines, as given to `fomm-rt build -o`; the user's cache by default.
             auto_build: Build TensorRT engines where there are none that fit, which takes minutes; else make them with
                 `fomm-rt build`.
 
@@ -131,9 +134,10 @@ class Animator:
             BackendError: The backend is unknown, or cannot run here or at this precision.
         """
         folder = open_model(model)
+        options = Options(threads, precision, None if engines is None else Path(engines), auto_build)
         return cls(
             folder.manifest,
-            open_backend(backend, folder, Options(threads, precision, auto_build)),
+            open_backend(backend, folder, options),
             relative=relative,
             adapt_scale=adapt_scale,
             source_framing=source_framing,
@@ -324,11 +328,12 @@ class Animator:
             self._backend.animate(self._prepared_reference(source, None), frame, region, out)
         return out
 
-    def animate_all(self, frames: Iterable[Image]) -> Iterator[Image]:
+    def animate_all(self, frames: Iterable[Image]) -> Generator[Image, None, None]:
         """Animates the source by many driving frames, in order: for files, where throughput counts and not latency.
 
         A GPU backend takes `batch` frames at a time and, while it computes, uploads the next and downloads the last;
-        frames are asked for ahead of results. Until all is done no other method may be called.
+        frames are asked for ahead of results. Until all is done, or the generator is closed, no other method may be
+        called.
 
         Args:
             frames: (H, W, 3) uint8 RGB of any size.

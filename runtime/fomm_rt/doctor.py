@@ -1,4 +1,7 @@
-"""What this machine can run: versions, codecs, and short timed runs of media, backends and a model."""
+"""What this machine can run: versions, codecs, and short timed runs of media, backends and a model.
+
+What there is of NVIDIA: `doctor_gpu`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,20 @@ from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
 from fomm_rt.version import __version__
 
-PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "av", "typer", "rich")
+PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "tensorrt",
+    "tensorrt-cu13",
+    "tensorrt-rtx-cu13",
+    "cuda-core",
+    "cuda-bindings",
+    "opencv-python-headless",
+    "av",
+    "typer",
+    "rich",
+)
 EXPORT_MODULES = ("torch", "onnx", "onnxscript", "safetensors", "yaml")
 ENCODERS = {
     "libx264": "writes .mp4 and .mkv",

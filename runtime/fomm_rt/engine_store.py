@@ -69,14 +69,14 @@ class EngineStore:
 
     def folders(self) -> list[EngineFolder]:
         """All sets that can be read; what is wrong with others is logged as a warning."""
-        folders, damaged = self._look_anyhow()
+        folders, damaged = self.look()
         for _, reason in damaged:
             _log.warning("engines are skipped: %s", reason)
         return folders
 
     def damaged(self) -> Damaged:
         """Sets that cannot be used, or the store itself, each with the reason, which starts with the path at fault."""
-        return self._look_anyhow()[1]
+        return self.look()[1]
 
     @contextmanager
     def building(self, spec: EngineSpec, on_wait: Callable[[str], None] | None = None) -> Iterator[EngineStaging]:
@@ -114,7 +114,8 @@ class EngineStore:
                 f"{folder.path}: cannot be removed ({error.strerror}); change the permissions of {self.folder}"
             ) from error
 
-    def _look_anyhow(self) -> tuple[list[EngineFolder], Damaged]:
+    def look(self) -> tuple[list[EngineFolder], Damaged]:
+        """All sets that can be read, and what is wrong with others, see `damaged`."""
         try:
             return self._look()
         except EngineError as error:

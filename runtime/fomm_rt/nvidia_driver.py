@@ -81,7 +81,10 @@ def describe() -> str:
         return f"none ({LIBRARY} is not installed)"
     version, found = cuda_version(), gpu()
     if version is None or found is None:
-        return "installed, but it finds no device (no NVIDIA GPU, or its kernel module is not loaded)"
+        return (
+            "installed, but it finds no device (no NVIDIA GPU, its kernel module is not loaded, or "
+            "CUDA_VISIBLE_DEVICES hides it)"
+        )
     return f"{found.driver}, supports CUDA {version[0]}.{version[1]}; {found.name}, {found.architecture}"
 
 

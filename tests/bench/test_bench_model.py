@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fomm_bench.bench_model import ModelChoice, open_bench_model
+from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, CheckpointError, ModelError
 
 
@@ -54,5 +55,15 @@ def test_what_is_not_there(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"c\.pth: there is no such file"), open_bench_model(choice, True, print):
         pass
     (tmp_path / "c.pth").write_bytes(b"other weights")
+    with (
+        pytest.raises(BenchmarkError, match=r"holds stand-in weights, .* leave out --checkpoint"),
+        open_bench_model(choice, True, print),
+    ):
+        pass
+
+
+def test_another_models_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "c.pth").write_bytes(b"other weights")
+    choice = ModelChoice(open_bundled_model().path, checkpoint=tmp_path / "c.pth")
     with pytest.raises(BenchmarkError, match="its SHA-256 is"), open_bench_model(choice, True, print):
         pass

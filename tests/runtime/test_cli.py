@@ -147,6 +147,10 @@ def test_doctor(work: Path) -> None:
         "numpy",
         "convolution",
         "vector instructions",
+        "CUDA for Python",
+        "tensorrt-rtx",
+        "to build engines",
+        "auto takes",
     ):
         assert word in result.stdout
     document = json.loads(run("doctor", "--json", cwd=work).stdout)
@@ -156,7 +160,10 @@ def test_doctor(work: Path) -> None:
     backends = {b["name"]: b for b in document["backends"]}
     assert tuple(backends) == BACKENDS
     assert backends["onnxruntime-cpu"]["probe_ms"] > 0
-    assert all((b["problem"] is None) == (b["probe_ms"] is not None) for b in backends.values())
+    assert all(b["problem"] is None or b["probe_ms"] is None for b in backends.values())
+    assert [flavour["name"] for flavour in document["gpu"]["flavours"]] == ["tensorrt", "tensorrt-rtx"]
+    assert set(document["gpu"]) == {"driver", "cuda_problem", "flavours"}
+    assert set(document["engine_store"]) == {"folder", "sets", "damaged"}
     assert all(codec["available"] for codec in document["codecs"])
 
 

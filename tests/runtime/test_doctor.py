@@ -1,13 +1,21 @@
-"""What doctor says of a processor; the whole report is tested by `test_cli`."""
+"""What doctor says of a processor, a GPU and the engine store; the whole report is tested by `test_cli`."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fomm_rt import doctor
-from fomm_rt.backends import onnx_runtime
+from fomm_rt import doctor, doctor_gpu, nvidia_driver
+from fomm_rt.backends import onnx_runtime, tensorrt_library
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.cli import doctor as command
+from fomm_rt.engine_store import EngineStore
+from fomm_rt.errors import BackendError
+from made_up_engines import CONTENTS, SPEC, build
+from played_tensorrt import played_module
 
 
 @pytest.mark.parametrize(
@@ -33,3 +41,94 @@ def test_vector_instructions(
 def test_vector_instructions_that_the_system_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_runtime, "CPU_INFO", tmp_path / "absent")
     assert doctor.vector_instructions() == "not told by this system"
+
+
+def test_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(flavour: str) -> TensorRT:
+        if flavour == "tensorrt":
+            raise BackendError("tensorrt cannot be imported (no such library); run: pip install it")
+        return TensorRT(flavour, "1.7.1.116", played_module())
+
+    monkeypatch.setattr(nvidia_driver, "describe", lambda: "580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90")
+    monkeypatch.setattr(doctor_gpu, "driver_problem", lambda: None)
+    monkeypatch.setattr(tensorrt_library, "load", load)
+    found = doctor_gpu.gpu()
+    assert found.driver.endswith("NVIDIA H200, sm_90")
+    assert found.cuda_problem is None
+    assert [flavour.name for flavour in found.flavours] == ["tensorrt", "tensorrt-rtx"]
+    assert command._gpu_lines(found) == [
+        "NVIDIA driver            580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90",
+        "CUDA for Python          usable",
+        "tensorrt                 no: tensorrt cannot be imported (no such library); run: pip install it",
+        "tensorrt-rtx             1.7.1.116; builds engines on the GPU that runs them; they cannot hold plugins",
+    ]
+    full = doctor_gpu.FlavourHealth("tensorrt-rtx", None, "1.7", builds_without_gpu=True, has_plugins=True)
+    assert command._flavour(full) == "1.7; builds engines for any GPU on any machine; they can hold plugins"
+    assert command._gpu_lines(replace(found, cuda_problem="it is too old"))[1].endswith("no: it is too old")
+
+
+def test_engine_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = EngineStore(tmp_path / "engines")
+    found = doctor_gpu.engine_store(store)
+    assert found == doctor_gpu.StoreHealth(str(store.folder), [], [])
+    build_line = "to build engines         fomm-rt build MODEL --backend tensorrt, or tensorrt-rtx"
+    assert command._store_lines(found) == [f"store                    {store.folder}: none built so far", build_line]
+
+    megabyte = {name: content * 200 for name, content in CONTENTS.items()}
+    first = build(store, SPEC, megabyte)
+    rtx = replace(SPEC, flavour="tensorrt-rtx", gpu=None, capabilities=("sm_89", "sm_120"), max_batch=1)
+    second = build(store, rtx, megabyte)
+    broken = build(store, replace(SPEC, max_batch=2))
+    (broken.path / "engines.json").write_text("{")
+    found = doctor_gpu.engine_store(store)
+    assert {one.name for one in found.sets} == {first.path.name, second.path.name}
+    lines = command._store_lines(found)
+    assert lines[0].endswith(f"{store.folder}: 2 sets, 5.3 MiB")
+    assert set(lines[1:3]) == {
+        f"{first.path.name:<24} vox: fp16, split, up to 8 frames at a time; tensorrt 11.4.0.106; "
+        "for NVIDIA H200 (sm_90); 2.7 MiB; built 2026-01-31",
+        f"{second.path.name:<24} vox: fp16, split, frame by frame; tensorrt-rtx 11.4.0.106; "
+        "for sm_89, sm_120; 2.7 MiB; built 2026-01-31",
+    }
+    assert lines[3].startswith(f"DAMAGED: {broken.path}/engines.json: expected a manifest of engines")
+    assert lines[4:] == [build_line]
+    assert json.loads(json.dumps(command._plain(found)))["sets"][0]["model"] == "vox"
+    assert not caplog.records, "what is damaged is in the report"
+
+
+def test_no_place_for_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said in its section; all others are there."""
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    report = command._Report()
+    report.add("engines", "engine_store", doctor_gpu.engine_store, command._store_lines)
+    assert report.failed
+    assert report.lines[1].startswith("  FAILED: engines have no place to be kept (Could not determine home dir")
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([True, True, False, True], "tensorrt with engines, else tensorrt-rtx with engines, else onnxruntime-cpu"),
+        ([True, False, True, True], "tensorrt with engines, else onnxruntime-cuda"),
+        ([False, False, False, True], "onnxruntime-cpu"),
+        ([False, False, False, False], "none"),
+    ],
+)
+def test_what_auto_takes(runs: list[bool], expected: str) -> None:
+    """A backend that runs a model's engines alone is taken where there are any."""
+    names = ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-cpu")
+    found = [
+        doctor.BackendHealth(name, None if able else "it is broken", 1.25 if able and "onnx" in name else None)
+        for name, able in zip(names, runs, strict=True)
+    ]
+    lines = command._backend_lines(found)
+    assert lines[-1] == f"auto takes               {expected}"
+    states = {True: "runs", False: "no: it is broken"}
+    assert all(states[able] in line for able, line in zip(runs, lines, strict=False))
+    assert ("a model's engines are built" in lines[0]) == runs[0]
+    assert ("1.2 ms" in lines[3]) == runs[3]

@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fomm_export.trunks import cut_trunks
 from fomm_rt import Animator, Framing
 from fomm_rt.backends.engine_layout import HWC8, strides
 from fomm_rt.backends.lane import SHAPES_KEPT
-from fomm_rt.backends.protocol import STAGES, BackendDescription
-from fomm_rt.backends.split_backend import SplitBackend
+from fomm_rt.backends.protocol import STAGES
 from fomm_rt.errors import BackendError, ImageError
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder, open_model_folder
 from golden_files import Golden
-from host_device import HostArray, HostDevice, LateTrunks
+from host_device import HostArray
+from played_animator import Played
 
 GOLDEN = Golden("small_aligned")
 CHANNELS_LAST = dict.fromkeys(
@@ -30,27 +29,6 @@ CHANNELS_LAST = dict.fromkeys(
 )
 LEVELS = 1
 """Between the predictions of kernels and of ONNX Runtime's float32 graphs."""
-
-
-class Played:
-    """An animator on a played device, and that device."""
-
-    def __init__(self, model: ModelFolder, storage: Any = np.float32, batch: int = 3, **options: Any) -> None:
-        self.device = HostDevice()
-        self.trunks = LateTrunks(cut_trunks(model), options.pop("formats", None))
-        self.backend = SplitBackend(
-            model.manifest,
-            self.device,
-            self.trunks,
-            storage,
-            batch,
-            BackendDescription("played", "CPU", "a test"),
-            **options,
-        )
-        self.animator = Animator(model.manifest, self.backend)
-
-    def close(self) -> None:
-        self.animator.close()
 
 
 @pytest.fixture
@@ -214,7 +192,7 @@ def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
     results = played.animator.animate_all(counted())
     next(results)
     assert 6 < asked <= 10, "two lanes of three, the next batch, and the frame that tells that it is full"
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert all(not stream.pending for stream in played.device.streams)
     assert close_to(next(iter(played.animator.animate_all(frames(1)))), played.animator.animate(frames(1)[0]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -103,11 +103,11 @@ def _problem(entry: BackendEntry, precision: str | None) -> str | None:
 
 
 def _open_fastest(model: ModelFolder, options: Options) -> Backend:
-    skipped: list[str] = []
+    skipped: dict[str, list[str]] = {}
     for entry in REGISTRY:
         problem = _problem(entry, options.precision)
         if problem is None:
-            reason = "; ".join(["the fastest backend available here", *skipped])
+            reason = "; ".join(["the fastest backend available here", *_reasons(skipped)])
             try:
                 return entry.open(model, reason, options)
             except BackendError as error:
@@ -116,5 +116,10 @@ def _open_fastest(model: ModelFolder, options: Options) -> Backend:
                     raise
                 problem = str(error)
                 _log.warning("backend %s is skipped: %s", entry.name, problem)
-        skipped.append(f"not {entry.name}: {problem}")
-    raise BackendError("no backend can run on this machine: " + "; ".join(skipped))
+        skipped.setdefault(problem, []).append(entry.name)
+    raise BackendError("no backend can run on this machine: " + "; ".join(_reasons(skipped)))
+
+
+def _reasons(skipped: Mapping[str, Sequence[str]]) -> list[str]:
+    """Problem and the backends that have it, in words."""
+    return [f"not {', '.join(names)}: {problem}" for problem, names in skipped.items()]

@@ -1,20 +1,23 @@
-"""Convolution trunks as TensorRT engines. Not executed so far: no GPU was at hand where this was written.
+"""Convolution trunks as TensorRT engines. Not executed on a GPU so far; tests play TensorRT's part.
 
-Every buffer has its own execution context: what a context was told, and what a graph captured of it, stays as it was.
+Every input buffer has its own execution context: what a graph captured of a context stays as it was.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from fomm_kernels.arrays import view
+from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends import engine_layout, tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
-from fomm_rt.backends.split_frame import Buffers
+from fomm_rt.backends.split_frame import FLOAT32, Buffers
 from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.engine_store import EngineFolder
 from fomm_rt.errors import EngineError
+
+_Tensor = tuple[str, str, tuple[int, ...]]
+"""Direction and type as TensorRT calls them, and the shape without the batch."""
 
 
 class EngineTrunks:
@@ -57,14 +60,16 @@ class EngineTrunks:
         Raises:
             EngineError: TensorRT refuses.
         """
-        seen = {name: view(array, name) for name, array in (*inputs.items(), *outputs.items())}
-        key = (trunk, *(seen[name].address for name in inputs))
+        seen = {name: view(array, name) for name, array in inputs.items()}
+        handle = stream_handle(stream)
+        key = (trunk, *((array.address, array.shape) for array in seen.values()))
         context = self._contexts.get(key)
         if context is None:
-            context = self._contexts[key] = self._context(trunk, {name: seen[name].shape for name in inputs})
-        for name, array in seen.items():
-            context.set_tensor_address(name, array.address)
-        if not context.execute_async_v3(stream_handle(stream)):
+            context = self._contexts[key] = self._context(trunk, seen, handle)
+        seen |= {name: view(array, name) for name, array in outputs.items()}
+        if not all(context.set_tensor_address(name, array.address) for name, array in seen.items()):
+            raise self._failed(f"giving the {trunk} engine its arrays")
+        if not context.execute_async_v3(handle):
             raise self._failed(f"running the {trunk} engine")
 
     def _engine(self, folder: EngineFolder, name: str) -> Any:
@@ -77,43 +82,58 @@ class EngineTrunks:
         """Makes sure that an engine takes and gives its trunk's tensors, and keeps how they lie in memory."""
         inputs, outputs = shape.trunk_tensors(trunk)
         sizes = shape.tensor_shapes(1)
-        mode = self._trt.TensorIOMode
+        half = folder.manifest.spec.precision == "fp16"
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        found = {name: (engine.get_tensor_mode(name), *tuple(engine.get_tensor_shape(name))[1:]) for name in names}
-        wanted = {name: (mode.INPUT, *sizes[name][1:]) for name in inputs}
-        wanted |= {name: (mode.OUTPUT, *sizes[name][1:]) for name in outputs}
+        found = {name: self._seen(engine, name) for name in names}
+        wanted: dict[str, _Tensor] = {
+            name: (direction, "HALF" if half and name not in FLOAT32 else "FLOAT", sizes[name][1:])
+            for direction, tensors in (("INPUT", inputs), ("OUTPUT", outputs))
+            for name in tensors
+        }
         if found != wanted:
             raise EngineError(
-                f"{folder.path}: the {trunk} engine takes and gives {found}; expected {wanted}. "
-                "Build it again: fomm-rt build --rebuild"
+                f"{folder.path}: the {trunk} engine has the tensors {_told(found)}; expected {_told(wanted)}. "
+                f"Build it again: {folder.manifest.rebuild_command}"
             )
-        self._layouts |= {name: str(engine.get_tensor_format(name).name).lower() for name in names}
+        self._layouts |= {name: engine.get_tensor_format(name).name.lower() for name in names}
 
-    def _context(self, trunk: str, shapes: dict[str, tuple[int, ...]]) -> Any:
+    def _seen(self, engine: Any, name: str) -> _Tensor:
+        shape = tuple(engine.get_tensor_shape(name))
+        return engine.get_tensor_mode(name).name, engine.get_tensor_dtype(name).name, shape[1:]
+
+    def _context(self, trunk: str, inputs: dict[str, Array], stream: int) -> Any:
         engine = self._engines[trunk]
         context = engine.create_execution_context()
         if context is None:
             raise self._failed(f"making room for the {trunk} engine")
-        batch = next(iter(shapes.values()))[0]
         if engine.num_optimization_profiles > 1:
-            self._choose_profile(trunk, context, next(iter(shapes)), batch)
-        for name, shape in shapes.items():
-            if not context.set_input_shape(name, shape):
-                raise self._failed(f"giving the {trunk} engine {name} of shape {shape}")
+            name, array = next(iter(inputs.items()))
+            self._choose_profile(trunk, context, name, array.shape[0], stream)
+        for name, array in inputs.items():
+            if not context.set_input_shape(name, array.shape):
+                raise self._failed(f"giving the {trunk} engine {name} of shape {array.shape}")
         return context
 
-    def _choose_profile(self, trunk: str, context: Any, name: str, batch: int) -> None:
+    def _choose_profile(self, trunk: str, context: Any, name: str, batch: int, stream: int) -> None:
         """The first profile that was made for batches of this size."""
         engine = self._engines[trunk]
         for index in range(engine.num_optimization_profiles):
             least, _, most = engine.get_tensor_profile_shape(name, index)
             if least[0] <= batch <= most[0]:
-                # On the default stream, and waited for by everything after it: contexts are made before work begins.
-                if not context.set_optimization_profile_async(index, 0):
+                # What the switch copies is in place before the context's first run, which follows on this stream.
+                if not context.set_optimization_profile_async(index, stream):
                     raise self._failed(f"preparing the {trunk} engine for {batch} frames at a time")
                 return
         raise EngineError(f"the {trunk} engine takes no {batch} frames at a time; build one with --max-batch {batch}")
 
     def _failed(self, doing: str) -> EngineError:
-        reason = self._logger.last_error or "TensorRT does not say why"
-        return EngineError(f"{doing} failed: {reason}")
+        reason, self._logger.last_error = self._logger.last_error, ""
+        return EngineError(f"{doing} failed: {reason or 'TensorRT does not say why'}")
+
+
+def _told(tensors: dict[str, _Tensor]) -> str:
+    """In words: "frame (INPUT, HALF, 3×64×64)"."""
+    return ", ".join(
+        f"{name} ({direction}, {dtype}, {'×'.join(map(str, size))})"
+        for name, (direction, dtype, size) in tensors.items()
+    )

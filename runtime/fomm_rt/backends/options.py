@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """What convolutions may be computed in: fp16 by engines for GPUs, int8 by graphs for CPUs that are exported with it."""
@@ -15,11 +16,13 @@ class Options:
     Attributes:
         threads: CPU threads within a network; the backend's own choice by default.
         precision: One of PRECISIONS; the backend's own choice, its first, by default.
+        engines: Folder of the engine store; the user's by default.
         auto_build: Whether to build engines where there are none that fit, which takes minutes.
     """
 
     threads: int | None = None
     precision: str | None = None
+    engines: Path | None = None
     auto_build: bool = False
 
 

@@ -6,7 +6,7 @@ that one on a GPU can take a frame up, carry it through all networks and bring o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -127,7 +127,9 @@ class Backend(Protocol):
     def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
         """As `animate`, by driving keypoints found earlier."""
 
-    def animate_all(self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]) -> Iterator[Image]:
+    def animate_all(
+        self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
+    ) -> Generator[Image, None, None]:
         """As `animate` for many frames, in order: several at a time, while those before and after come and go.
 
         Frames are asked for ahead of predictions, by up to twice `batch`. Predictions are new arrays. No other call may

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -75,7 +75,8 @@ class SplitBackend:
     @property
     def description(self) -> BackendDescription:
         """See `Backend.description`; says so if frames are not replayed."""
-        given, eager = self._description, self._lane.eager_reason
+        given = self._description
+        eager = self._lane.eager_reason if hasattr(self, "_lane") else None  # closed
         if eager is None:
             return given
         return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
@@ -126,7 +127,9 @@ class SplitBackend:
             self._lane.start_keypoints(_rows(keypoints))
             self._finish(out)
 
-    def animate_all(self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]) -> Iterator[Image]:
+    def animate_all(
+        self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
+    ) -> Generator[Image, None, None]:
         """See `Backend.animate_all`."""
         if not self._batch_lanes:
             with self._device.current():
@@ -166,10 +169,13 @@ class SplitBackend:
 
     def close(self) -> None:
         """See `Backend.close`."""
+        self._description = self.description
         with self._device.current():
             for lane in (self._lane, *self._batch_lanes):
                 lane.close()
-        self._batch_lanes.clear()
+            # What lies on the device goes before the device does.
+            self._batch_lanes.clear()
+            del self._lane, self._trunks
         self._device.close()
 
     def _new_lane(self, batch: int) -> Lane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def wanted_engines(library: TensorRT, gpu: Gpu, model: ModelFolder, precision: s
 
 
 def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> SplitBackend:
-    """Opens a model's engines from the user's store, or builds them first where that was asked for.
+    """Opens a model's engines from a store, or builds them first where that was asked for.
 
     Raises:
         EngineError: There are none that fit, or they were altered.
@@ -79,15 +80,21 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
     gpu = nvidia_driver.gpu()
     if gpu is None:
         raise BackendError("the NVIDIA driver finds no GPU")
-    store = EngineStore()
+    store = EngineStore(options.engines)
     wanted = wanted_engines(library, gpu, model, precision)
     try:
-        return open_engines(library, gpu, model, store.find(wanted), reason)
+        return open_engines(library, gpu, model, _find(store, wanted), reason)
     except EngineError as error:
         if not options.auto_build:
             raise
         _log.warning("building engines of %s for this GPU, once; this takes minutes: %s", model.manifest.name, error)
     return open_engines(library, gpu, model, _build(model, flavour, precision, store), reason)
+
+
+def _find(store: EngineStore, wanted: Wanted) -> EngineFolder:
+    """Of engines that fit those with the largest batch: a single frame has a profile of its own in them."""
+    batches = [one.manifest.spec.max_batch for one in store.look()[0] if not wanted.misfits(one.manifest)]
+    return store.find(replace(wanted, batch=max(batches, default=wanted.batch)))
 
 
 def open_engines(
@@ -127,11 +134,10 @@ def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore)
     if not builders:
         raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")
     try:
-        build = builders[0].load()
-    except ImportError as error:
+        folder = builders[0].load()(model, flavour, precision, "split", 1, store)
+    except ImportError as error:  # what building takes beyond running, when it is loaded or when it is first needed
         raise BackendError(
             f"engines cannot be built here ({error}); run: {tensorrt_library.INSTALL[flavour]}"
         ) from error
-    folder = build(model, flavour, precision, "split", 1, store)
     assert isinstance(folder, EngineFolder)
     return folder

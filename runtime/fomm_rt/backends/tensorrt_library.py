@@ -84,7 +84,7 @@ def load(flavour: str) -> TensorRT:
         module = importlib.import_module(name)
         version = str(module.__version__)
         _ = module.Logger
-    except (ImportError, OSError, AttributeError) as error:  # the package, a library it links, an empty package
+    except Exception as error:  # no package, an empty one, a library it links, whatever else it does when imported
         raise BackendError(f"{name} cannot be imported ({_first_line(error)}); run: {INSTALL[flavour]}") from error
     if flavour == TENSORRT and version_of(version) < OLDEST:
         raise BackendError(
@@ -107,17 +107,11 @@ def version_of(text: str) -> tuple[int, ...]:
 def logger(library: TensorRT) -> Any:
     """A `trt.ILogger` that passes on to Python's logger "fomm_rt.tensorrt", and keeps the latest error.
 
-    Its `last_error` is the text of the latest message of severity ERROR or worse, "" before the first; TensorRT returns
-    None where it fails and says why only here.
+    Its `last_error` is the text of the latest message of severity ERROR or worse, "" before the first, or since whoever
+    reported one emptied it; TensorRT returns None where it fails and says why only here.
     """
     trt = library.module
-    levels = {
-        trt.ILogger.INTERNAL_ERROR: logging.ERROR,
-        trt.ILogger.ERROR: logging.ERROR,
-        trt.ILogger.WARNING: logging.DEBUG,  # of TensorRT's own affairs: nothing that a user could act upon
-        trt.ILogger.INFO: logging.DEBUG,
-        trt.ILogger.VERBOSE: logging.NOTSET,
-    }
+    errors = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR)
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -125,11 +119,10 @@ def logger(library: TensorRT) -> Any:
             self.last_error = ""
 
         def log(self, severity: Any, message: str) -> None:
-            level = levels[severity]
-            if level == logging.ERROR:
+            if severity in errors:
                 self.last_error = message.strip()
-            if level:
-                _log.log(min(level, logging.DEBUG), "%s", message.strip())  # errors are raised as exceptions
+            if severity != trt.ILogger.VERBOSE:
+                _log.debug("%s", message.strip())  # errors are raised as exceptions, with what was being done
 
     return Logger()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from fomm_rt import doctor as examination
-from fomm_rt import nvidia_driver
+from fomm_rt import doctor_gpu
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendName
 from fomm_rt.cli.terminal import running
@@ -37,10 +37,11 @@ def doctor(
             lambda: {
                 "processor": examination.processor(),
                 "vector instructions": examination.vector_instructions(),
-                "NVIDIA driver": nvidia_driver.describe(),
             },
             _pairs,
         )
+        report.add("NVIDIA", "gpu", doctor_gpu.gpu, _gpu_lines)
+        report.add("engines of TensorRT", "engine_store", doctor_gpu.engine_store, _store_lines)
         report.add("backends, fastest first", "backends", examination.backends, _backend_lines)
         report.add("export", "missing_for_export", examination.missing_for_export, _export_lines)
         report.add("codecs", "codecs", examination.codecs, _codec_lines)
@@ -83,15 +84,64 @@ def _pairs(found: dict[str, str]) -> list[str]:
     return [f"{name:<24} {value}" for name, value in found.items()]
 
 
+def _gpu_lines(found: doctor_gpu.GpuHealth) -> list[str]:
+    cuda = "usable" if found.cuda_problem is None else f"no: {found.cuda_problem}"
+    return _pairs(
+        {
+            "NVIDIA driver": found.driver,
+            "CUDA for Python": cuda,
+            **{flavour.name: _flavour(flavour) for flavour in found.flavours},
+        }
+    )
+
+
+def _flavour(found: doctor_gpu.FlavourHealth) -> str:
+    if found.problem is not None:
+        return f"no: {found.problem}"
+    builds = "for any GPU on any machine" if found.builds_without_gpu else "on the GPU that runs them"
+    plugins = "can" if found.has_plugins else "cannot"
+    return f"{found.version}; builds engines {builds}; they {plugins} hold plugins"
+
+
+def _store_lines(found: doctor_gpu.StoreHealth) -> list[str]:
+    size = _mib(sum(one.size_bytes for one in found.sets))
+    count = f"{len(found.sets)} set{'' if len(found.sets) == 1 else 's'}, {size}" if found.sets else "none built so far"
+    return [
+        *_pairs({"store": f"{found.folder}: {count}", **{one.name: _engine_set(one) for one in found.sets}}),
+        *(f"DAMAGED: {reason}" for reason in found.damaged),
+        *_pairs({"to build engines": "fomm-rt build MODEL --backend tensorrt, or tensorrt-rtx"}),
+    ]
+
+
+def _engine_set(found: doctor_gpu.EngineSet) -> str:
+    batch = "frame by frame" if found.max_batch == 1 else f"up to {found.max_batch} frames at a time"
+    return (
+        f"{found.model}: {found.precision}, {found.layout}, {batch}; {found.flavour}; for {found.built_for}; "
+        f"{_mib(found.size_bytes)}; built {found.built[:10]}"
+    )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.1f} MiB"
+
+
 def _backend_lines(found: list[examination.BackendHealth]) -> list[str]:
     lines = []
     for health in found:
-        state = f"no: {health.problem}"
-        if health.probe_ms is not None:
+        if health.problem is not None:
+            state = f"no: {health.problem}"
+        elif health.probe_ms is None:
+            state = "runs where a model's engines are built"
+        else:
             state = f"runs; a 3×3 convolution, 64 channels, 64×64 pixels: {health.probe_ms:.1f} ms"
         lines.append(f"{health.name:<24} {state}")
-    automatic = next((health.name for health in found if health.problem is None), "none")
-    return [*lines, f"auto takes               {automatic}"]
+    # Up to the first that runs every model; of those before it, only the model can tell.
+    able = [health for health in found if health.problem is None]
+    certain = next((i for i, health in enumerate(able) if health.probe_ms is not None), len(able))
+    names = [f"{health.name} with engines" for health in able[:certain]] + [
+        health.name for health in able[certain:][:1]
+    ]
+    return [*lines, f"{'auto takes':<24} {', else '.join(names) or 'none'}"]
 
 
 def _export_lines(missing: list[str]) -> list[str]:

@@ -1,0 +1,123 @@
+"""Which convolutions may be half precision, and what each part costs when it is.
+
+Runs the split path of a frame on a CPU (`fomm_export.host_chain`), what is stored between kernels and trunks as half
+where engines store it so, with trunks rounded as half precision would round them
+(`fomm_export.engines.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
+against float32 throughout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import DTypeLike, NDArray
+
+from fomm_export.engines.half_graph import to_half
+from fomm_export.engines.simulation import simulated
+from fomm_export.host_chain import host_chain
+from fomm_export.parity import parity_frames
+from fomm_export.trunks import cut_trunks
+from fomm_rt.backends.split_frame import FLOAT32, transfer_rows
+from fomm_rt.bundled import open_bundled_model
+from fomm_rt.framing import Image, Region
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.transfer import ABSOLUTE
+
+Trunks = Mapping[str, onnx.ModelProto]
+Results = list[tuple[NDArray[np.float32], NDArray[np.float64]]]
+
+DETECTOR = "keypoint_detector"
+CONVOLUTIONS = 11
+"""Of the detector."""
+
+
+def half(trunk: onnx.ModelProto, first: int = 0, last: int = 0, tf32: bool = False) -> onnx.ModelProto:
+    """A trunk in half precision, but for some of its first and last convolutions, counted with what follows each.
+
+    Args:
+        trunk: Float32.
+        first, last: Convolutions that stay float32.
+        tf32: Whether those go by TF32.
+    """
+    nodes = trunk.graph.node
+    starts = [index for index, node in enumerate(nodes) if node.op_type in ("Conv", "ConvTranspose")]
+    # A skip connection joins in before the convolution that reads it.
+    starts = [index - (nodes[index - 1].op_type == "Concat") for index in starts] + [len(nodes)]
+    islands = [node.output[0] for node in (*nodes[: starts[first]], *nodes[starts[-1 - last] :])]
+    return simulated(to_half(trunk, islands, FLOAT32).model, tf32)
+
+
+def arrangements(trunks: Trunks) -> dict[str, Callable[[], Trunks]]:
+    """What to measure: the trunks that are not float32."""
+    detector = trunks[DETECTOR]
+    others = [name for name in trunks if name != DETECTOR]
+    return {
+        "storage between kernels and trunks": dict,
+        **{name: lambda name=name: {name: half(trunks[name])} for name in others},  # type: ignore[misc]
+        "keypoint_detector": lambda: {DETECTOR: half(detector)},
+        "keypoint_detector but its head": lambda: {DETECTOR: half(detector, last=1)},
+        "keypoint_detector but its first convolution and head": lambda: {DETECTOR: half(detector, 1, 1)},
+        "keypoint_detector but 3 first and 3 last convolutions": lambda: {DETECTOR: half(detector, 3, 3)},
+        "keypoint_detector but 3 first and 5 last convolutions": lambda: {DETECTOR: half(detector, 3, 5)},
+        "keypoint_detector, in TF32 instead": lambda: {DETECTOR: half(detector, last=CONVOLUTIONS, tf32=True)},
+        "all": lambda: {name: half(trunk) for name, trunk in trunks.items()},
+        "all but keypoint_detector: fp16 of engines": lambda: {name: half(trunks[name]) for name in others},
+    }
+
+
+def animate(model: ModelFolder, trunks: Trunks, storage: DTypeLike, pictures: list[Image]) -> Results:
+    """Keypoints (K, 6) and prediction (3, size, size) of every picture, the first being the source as well."""
+    frame = host_chain(model, storage, trunks=trunks)
+    square = Region.square(frame.shape.size)
+    source = frame.prepare_source(pictures[0][None], square)
+    results = []
+    for picture in pictures:
+        frame.detect(picture[None], square)
+        frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
+        results.append((frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float64)))
+    return results
+
+
+def main() -> None:
+    """Prints one row an arrangement."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("model", type=Path, nargs="?", help="model folder; the bundled model by default")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
+    arguments = parser.parse_args()
+    model = open_model_folder(arguments.model) if arguments.model else open_bundled_model()
+    size = model.manifest.size
+    trunks = cut_trunks(model)
+    pictures = parity_frames(size)
+    expected = animate(model, trunks, np.float32, pictures)
+    print(
+        f"{model.manifest.name}, {size}×{size}, absolute motion of {len(pictures)} frames of a moved picture, against "
+        "float32"
+    )
+    print(f"{'in half precision':56} {'keypoints, pixels':>18} {'prediction, dB':>15}")
+    rows = {}
+    for what, changed in arrangements(trunks).items():
+        found = animate(model, {**trunks, **changed()}, np.float16, pictures)
+        pairs = list(zip(found, expected, strict=True))
+        moved = [np.linalg.norm(a[:, :2] - b[:, :2], axis=1).max() for (a, _), (b, _) in pairs]
+        pixels = float(max(moved)) * (size - 1) / 2
+        psnr = min(10 * np.log10(1 / np.square(a - b).mean()) for (_, a), (_, b) in pairs)
+        rows[what] = {"keypoints_pixels": pixels, "prediction_psnr_db": float(psnr)}
+        print(f"{what:56} {pixels:18.4f} {psnr:15.1f}", flush=True)
+    if arguments.output:
+        result = {
+            "model": model.manifest.name,
+            "size": size,
+            "mode": "absolute",
+            "frames": len(pictures),
+            "in_half_precision": rows,
+        }
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

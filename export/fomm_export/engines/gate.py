@@ -1,0 +1,285 @@
+"""Whether engines reproduce the model: each alone, then a whole frame, against ONNX Runtime on real pictures.
+
+Engines that do not are not kept, and the error names the worst engine and the layer in it where most is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from fomm_export.engines.half_graph import ROUNDING, float_types
+from fomm_export.engines.precision import FP16, FP32
+from fomm_export.engines.reference import (
+    Reference,
+    Tensors,
+    bundled_pictures,
+    frame_tensor,
+    run,
+    with_outputs,
+)
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.protocol import Backend
+from fomm_rt.errors import EngineError
+from fomm_rt.framing import Image, Region
+from fomm_rt.model_folder import ModelFolder
+from fomm_rt.transfer import ABSOLUTE
+
+
+class Candidate(Protocol):
+    """Engines to be checked, by name."""
+
+    def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
+        """All outputs of an engine, from float32 inputs of a batch of 1."""
+
+    def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
+        """Inner tensors of an engine's graph, with those marked as outputs."""
+
+
+Animate = Callable[[Image, Sequence[Image]], "list[tuple[NDArray[np.float32], NDArray[Any]]]"]
+"""A source and driving frames, (size, size, 3) uint8, to the keypoints (K, 2) and prediction (size, size, 3) of each
+frame in absolute motion, the latter in levels of 255: whole ones if it is uint8."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What engines may lose.
+
+    Attributes:
+        keypoints_pixels: Of the frame, the distance that a keypoint moves.
+        prediction_psnr_db: At least, of the prediction.
+        relative: Root mean square of what another tensor loses, by its own.
+    """
+
+    keypoints_pixels: float
+    prediction_psnr_db: float
+    relative: float
+
+
+BOUNDS = {FP16: Bounds(0.05, 40.0, 2e-2), FP32: Bounds(0.013, 60.0, 1e-3)}
+"""By precision. At fp32 keypoints are as near as an export has to be (1e-4 in grid units); predictions are uint8, and
+may round either way."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one tensor loses.
+
+    Attributes:
+        tensor: Its name.
+        amount, allowed: In the same unit.
+        text: What came and what was allowed.
+    """
+
+    tensor: str
+    amount: float
+    allowed: float
+    text: str
+
+    @property
+    def excess(self) -> float:
+        """How much of what is allowed; above 1 it is too much."""
+        return self.amount / self.allowed if np.isfinite(self.amount) else np.inf
+
+
+def check_engines(
+    model: ModelFolder, graphs: Mapping[str, onnx.ModelProto], candidate: Candidate, animate: Animate, precision: str
+) -> dict[str, Any]:
+    """Compares engines with the model.
+
+    Args:
+        model: What they were built of.
+        graphs: What each was built of, by name, in float32.
+        candidate: The engines.
+        animate: Whole frames through them.
+        precision: Of the engines.
+
+    Returns:
+        What was measured, as plain JSON values: "picture", "frames", "keypoints_pixels" and "prediction_psnr_db" of
+        whole frames, "engines": name -> tensor -> share of what it may lose.
+
+    Raises:
+        EngineError: They do not reproduce it.
+    """
+    shape, bounds = FrameShape.of(model.manifest), BOUNDS[precision]
+    source, driving = bundled_pictures(shape.size)
+    reference = Reference(model)
+    expected = [reference.animate(source, frame) for frame in driving]
+    losses: dict[str, dict[str, Loss]] = {name: {} for name in graphs}
+    for name, graph in graphs.items():
+        for values in expected:
+            inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
+            for loss in compare(candidate.run(name, inputs), values, shape, bounds):
+                known = losses[name].get(loss.tensor)
+                if known is None or not loss.amount <= known.amount:
+                    losses[name][loss.tensor] = loss
+    pixels, psnr = _compare_frames(animate(source, driving), expected, shape)
+    engine, worst = max(
+        ((name, loss) for name in losses for loss in losses[name].values()), key=lambda pair: pair[1].excess
+    )
+    within = pixels <= bounds.keypoints_pixels and psnr >= bounds.prediction_psnr_db  # neither if not a number
+    if worst.excess > 1 or not within:
+        raise EngineError(
+            f"the engines do not reproduce {model.manifest.name}, so they were not kept: a frame's keypoints are "
+            f"{pixels:.3f} pixel from the model's (allowed {bounds.keypoints_pixels}), its prediction {psnr:.1f} dB "
+            f"(at least {bounds.prediction_psnr_db:.0f}). "
+            + _blame(engine, worst, graphs[engine], candidate, expected[0])
+            + (". Build them with --precision fp32, and report this" if precision == FP16 else ". Report this")
+        )
+    return {
+        "picture": "a bundled face by the bundled performance",
+        "frames": len(driving),
+        "keypoints_pixels": pixels,
+        "prediction_psnr_db": psnr,
+        "engines": {name: {tensor: loss.excess for tensor, loss in losses[name].items()} for name in losses},
+    }
+
+
+def compare(found: Tensors, expected: Tensors, shape: FrameShape, bounds: Bounds) -> list[Loss]:
+    """What each output of an engine loses."""
+    return [_loss(name, found[name], expected[name], shape, bounds) for name in found]
+
+
+def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: Tensors) -> str:
+    """The layer of an engine that adds most to what is lost before it, in words.
+
+    Args:
+        graph: What the engine was built of, in float32.
+        engine: Its name.
+        candidate: The engines.
+        inputs: Of this one.
+    """
+    floats = float_types(graph)
+    known = {value.name for value in (*graph.graph.value_info, *graph.graph.output)}
+    names = [name for node in graph.graph.node for name in node.output if name in floats and name in known]
+    expected = run(with_outputs(graph, names), inputs)
+    found = candidate.inner(engine, names, inputs)
+    lost: dict[str, float] = {}
+    worst, where = -1.0, "no layer stands out"
+    for node in graph.graph.node:
+        before = max((lost.get(name, 0.0) for name in node.input), default=0.0)
+        for name in node.output:
+            lost[name] = _relative(found[name], expected[name]) if name in found else before
+            growth = lost[name] / max(before, ROUNDING)
+            if growth > worst:
+                worst = growth
+                where = (
+                    f"most is lost by the layer {node.name or node.op_type} ({node.op_type}, which gives {name}): "
+                    f"{lost[name]:.1e} of its output, {before:.1e} of what it takes"
+                )
+    return where
+
+
+def animate_by_backend(backend: Backend, size: int) -> Animate:
+    """Whole frames by a backend."""
+
+    def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+        square = Region.square(size)
+        reference = backend.prepare_reference(backend.prepare_source(source, square), ABSOLUTE)
+        frames = []
+        for frame in driving:
+            picture = np.empty((size, size, 3), np.uint8)
+            backend.animate(reference, frame, square, picture)
+            frames.append((backend.detect(frame, square).value, picture))
+        return frames
+
+    return animate
+
+
+def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto]) -> Animate:
+    """Whole frames by engines that hold everything, one after another."""
+
+    def step(engine: str, values: dict[str, NDArray[Any]]) -> None:
+        inputs = {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input}
+        values |= {name: np.asarray(array, np.float32) for name, array in candidate.run(engine, inputs).items()}
+
+    def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+        values: dict[str, NDArray[Any]] = {"source_image": frame_tensor(source), "frame": frame_tensor(source)}
+        step("source_encoder", values)
+        step("keypoint_detector", values)
+        values |= {"kp_source": values["keypoints"], "kp_source_jacobian": values.get("jacobians", np.empty(0))}
+        frames = []
+        for frame in driving:
+            values["frame"] = frame_tensor(frame)
+            step("keypoint_detector", values)
+            values |= {"kp_driving": values["keypoints"], "kp_driving_jacobian": values.get("jacobians", np.empty(0))}
+            step("dense_motion", values)
+            step("generator", values)
+            frames.append((values["keypoints"][0], 255 * values["prediction"][0].transpose(1, 2, 0)))
+        return frames
+
+    return animate
+
+
+def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidate, values: Tensors) -> str:
+    if worst.excess <= 1:
+        return f"Each engine alone is within its bounds; nearest to them is {engine}: {worst.text}"
+    inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
+    return f"The worst engine is {engine}: {worst.text}; in it {worst_layer(graph, engine, candidate, inputs)}"
+
+
+def _compare_frames(
+    found: Sequence[tuple[NDArray[np.float32], NDArray[Any]]], expected: Sequence[Tensors], shape: FrameShape
+) -> tuple[float, float]:
+    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in decibels."""
+    pixels = [
+        _pixels(keypoints, values["keypoints"][0], shape)
+        for (keypoints, _), values in zip(found, expected, strict=True)
+    ]
+    errors = []
+    for (_, picture), values in zip(found, expected, strict=True):
+        exact = 255 * values["prediction"][0].transpose(1, 2, 0).astype(np.float64)
+        errors.append(_rms(picture - (np.rint(exact) if picture.dtype == np.uint8 else exact)) / 255)
+    return float(np.max(pixels)), _psnr(float(np.max(errors)))
+
+
+def _loss(name: str, found: NDArray[Any], expected: NDArray[np.float32], shape: FrameShape, bounds: Bounds) -> Loss:
+    if name in ("kp_logits", "keypoints"):
+        if name == "kp_logits":
+            pixels = _pixels(_expectation(found, shape.temperature), _expectation(expected, shape.temperature), shape)
+        else:
+            pixels = _pixels(found, expected, shape)
+        text = f"keypoints are {pixels:.3f} pixel off (allowed {bounds.keypoints_pixels})"
+        return Loss(name, pixels, bounds.keypoints_pixels, text)
+    if name == "prediction":
+        error = _rms(found.astype(np.float64) - expected)
+        text = f"the prediction has {_psnr(error):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
+        return Loss(name, error, 10 ** (-bounds.prediction_psnr_db / 20), text)
+    share = _relative(found, expected)
+    return Loss(name, share, bounds.relative, f"{name} is {share:.1e} of its size off (allowed {bounds.relative:.0e})")
+
+
+def _expectation(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """(N, K, H, W) logits -> (N, K, 2) keypoints, as the detector's head does."""
+    n, k, height, width = logits.shape
+    scaled = logits.astype(np.float64).reshape(n, k, -1) / temperature
+    weights = np.exp(scaled - scaled.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    weights = weights.reshape(n, k, height, width)
+    x = (weights.sum(axis=2) * np.linspace(-1, 1, width)).sum(axis=2)
+    y = (weights.sum(axis=3) * np.linspace(-1, 1, height)).sum(axis=2)
+    return np.stack([x, y], axis=2)
+
+
+def _pixels(found: NDArray[Any], expected: NDArray[Any], shape: FrameShape) -> float:
+    distances = np.linalg.norm(found.astype(np.float64) - expected, axis=-1)
+    return float(np.max(distances)) * (shape.size - 1) / 2
+
+
+def _relative(found: NDArray[Any], expected: NDArray[np.float32]) -> float:
+    size = _rms(expected.astype(np.float64))
+    error = _rms(found.astype(np.float64) - expected)
+    return error / size if size else error
+
+
+def _rms(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.square(values).mean()))
+
+
+def _psnr(error: float) -> float:
+    return float(-20 * np.log10(error)) if error else np.inf

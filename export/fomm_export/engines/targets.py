@@ -1,0 +1,49 @@
+"""Compute capabilities that engines are built for, by the names that CUDA's compilers have for them: sm_89."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.errors import BackendError
+
+_NAME = re.compile(r"SM(\d+)")
+
+
+def known_targets(library: TensorRT) -> tuple[str, ...]:
+    """What a flavour builds for by name; empty if it builds for the GPU at hand only."""
+    if not library.builds_without_gpu:
+        return ()
+    numbers = [
+        int(match[1]) for name in library.module.ComputeCapability.__members__ if (match := _NAME.fullmatch(name))
+    ]
+    return tuple(f"sm_{number}" for number in sorted(numbers))
+
+
+def check_targets(library: TensorRT, targets: tuple[str, ...]) -> None:
+    """Makes sure that a flavour builds for all of these.
+
+    Raises:
+        BackendError: It does not know one of them, or builds for the GPU at hand only.
+    """
+    known = known_targets(library)
+    if targets and not known:
+        raise BackendError(
+            f"{library.describe()} builds engines on the GPU that runs them, not for named ones "
+            f"({', '.join(targets)}). Leave out --target, or use --backend tensorrt-rtx"
+        )
+    if strangers := [target for target in targets if target not in known]:
+        raise BackendError(
+            f"{library.describe()} builds no engines for {', '.join(strangers)}; expected some of {', '.join(known)}. "
+            "For data-centre cards (sm_90, sm_100, sm_103) build on the card itself with --backend tensorrt"
+        )
+
+
+def set_targets(library: TensorRT, config: Any, targets: tuple[str, ...]) -> None:
+    """Tells a builder's configuration what to build for; without targets, for the GPU at hand."""
+    if targets:
+        capabilities = library.module.ComputeCapability
+        config.num_compute_capabilities = len(targets)
+        for index, target in enumerate(targets):
+            config.set_compute_capability(getattr(capabilities, target.upper().replace("_", "")), index)

@@ -1,0 +1,88 @@
+"""Graphs that hold everything: for engines that run from C++, trtexec or a server, without this project's kernels.
+
+keypoint_detector   frame -> keypoints, jacobians
+source_encoder      source_image -> source_features, source_quarter        once for every source
+dense_motion        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
+generator           source_features, deformation, occlusion_map -> prediction
+
+These are the portable graphs of the model folder, with the same inputs and outputs. At fp16 their convolutions are half
+precision where those of trunks are (`precision`), and geometry, keypoints and pictures are float32.
+
+TensorRT's own GridSample wants features and grid of one type, and a half grid moves what it samples
+(`benchmarks/half_grid.py`), so the warp of the features is float32. Where the project's plugin can take its place,
+features are half along a float32 grid, and so is `source_features`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx
+from onnx import helper
+
+from fomm_export.engines.half_graph import HalfGraph, to_half
+from fomm_export.engines.precision import FLOAT32_TRUNKS, FP32
+from fomm_kernels import plugin
+from fomm_rt.errors import ModelError
+from fomm_rt.model_folder import NETWORKS, ModelFolder
+
+WARPED, MASKED = "warped_features", "masked_features"
+
+
+def portable_graphs(model: ModelFolder) -> dict[str, onnx.ModelProto]:
+    """The graphs of a model folder, by the names of `model_folder.NETWORKS`."""
+    return {name: onnx.load_model(str(model.network_path(name))) for name in NETWORKS}
+
+
+def whole_graphs(
+    model: ModelFolder, trunks: Mapping[str, onnx.ModelProto], precision: str, with_plugin: bool
+) -> dict[str, HalfGraph]:
+    """The graphs of a model by the names of `model_folder.NETWORKS`.
+
+    Args:
+        model: Whose portable graphs to take.
+        trunks: Cut from them, see `fomm_export.trunks.cut_trunks`; what is not in these is geometry.
+        precision: One of `precision.PRECISIONS`.
+        with_plugin: Whether the project's plugin samples the features; at fp32 it has nothing to gain.
+
+    Raises:
+        ModelError: A graph is not laid out as expected.
+    """
+    graphs = {}
+    for name, graph in portable_graphs(model).items():
+        if precision == FP32 or name in FLOAT32_TRUNKS:
+            graphs[name] = HalfGraph(graph, {})
+            continue
+        convolutions = {node.output[0] for node in trunks[name].graph.node}
+        if with_plugin:
+            convolutions.add(MASKED)  # between two that are half
+        geometry = [node.output[0] for node in graph.graph.node if node.output[0] not in convolutions]
+        whole = replace_grid_sample(graph) if with_plugin and name == "generator" else graph
+        boundary = {value.name for value in (*graph.graph.input, *graph.graph.output)}
+        graphs[name] = to_half(whole, geometry, boundary - ({"source_features"} if with_plugin else set()))
+    return graphs
+
+
+def replace_grid_sample(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A generator whose features are sampled by the project's plugin (`fomm_kernels.plugin`) instead of GridSample.
+
+    Raises:
+        ModelError: It has no GridSample that gives the warped features.
+    """
+    replaced = onnx.ModelProto()
+    replaced.CopyFrom(model)
+    for index, node in enumerate(replaced.graph.node):
+        if node.op_type == "GridSample" and node.output[0] == WARPED:
+            (align_corners,) = [attribute.i for attribute in node.attribute if attribute.name == "align_corners"]
+            sample = helper.make_node(
+                plugin.NAME,
+                node.input,
+                node.output,
+                node.name,
+                domain=plugin.NAMESPACE,
+                **plugin.node_attributes(bool(align_corners)),
+            )
+            replaced.graph.node[index].CopyFrom(sample)
+            replaced.opset_import.append(helper.make_opsetid(plugin.NAMESPACE, 1))
+            return replaced
+    raise ModelError(f"{model.graph.name}: no GridSample gives {WARPED}; export the model again")

@@ -1,0 +1,28 @@
+"""TensorRT-RTX, which has to be installed: it builds engines without a GPU, and these tests never skip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fomm_rt import nvidia_driver
+from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
+from fomm_rt.engine_store import EngineStore
+
+
+@pytest.fixture(scope="session")
+def rtx() -> TensorRT:
+    return tensorrt_library.load(TENSORRT_RTX)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EngineStore:
+    return EngineStore(tmp_path / "engines")
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine has: what a GPU is for is tested where one is promised."""
+    monkeypatch.setattr(nvidia_driver, "gpu", lambda: None)

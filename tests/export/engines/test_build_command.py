@@ -1,0 +1,122 @@
+"""`fomm-rt build`, end to end into a store of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from fomm_export.engines.command import NOT_CHECKED, _progress, build
+from fomm_rt import nvidia_driver
+from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.frame_shape import TRUNKS
+from fomm_rt.cli.terminal import Terminal
+from fomm_rt.engine_store import EngineStore
+from fomm_rt.errors import BackendError
+from fomm_rt.nvidia_driver import Gpu
+
+
+def _run(*arguments: object) -> Result:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(build)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
+    result = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
+    assert result.exit_code == 0
+    (folder,) = EngineStore(tmp_path / "engines").folders()
+    first, *engines, parity = result.stdout.splitlines()
+    assert first.startswith(f"{folder.path}: small_aligned, tensorrt-rtx ")
+    assert first.endswith("sm_89, sm_120, fp16, split, batch 1")
+    for name, line in zip(TRUNKS, engines, strict=True):
+        assert line.split()[0] == f"{name}.engine"
+        counts = "0 half, " if name == "keypoint_detector" else "half, 0 float32"
+        assert counts in line
+    assert parity.split(maxsplit=1) == ["parity", NOT_CHECKED]
+    assert "building generator" in result.stderr
+    again = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
+    assert "built before (--rebuild builds it again)" in again.stdout
+    assert "building generator" not in again.stderr
+
+
+def test_the_bundled_model_as_json(tmp_path: Path) -> None:
+    result = _run("--target", "sm_86", "--max-batch", 2, "--layout", "whole", "--json", "-o", tmp_path)
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["built_now"] is True
+    assert document["model_name"] == "drawn-faces-256"
+    assert document["spec"]["capabilities"] == ["sm_86"]
+    assert document["spec"]["max_batch"] == 2
+    assert Path(document["path"]).parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "sm_90"], "builds no engines for sm_90"),
+        ([], "there is no GPU here"),
+        (["--target", "sm_89", "-o", "/dev/null/engines"], "/dev/null/engines: engines cannot be kept"),
+    ],
+)
+def test_refused(small_model: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = _run(small_model, "-o", tmp_path, *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert message in result.stderr
+    assert "defect" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--backend", "cuda"],
+        ["--precision", "int8"],
+        ["--layout", "both"],
+        ["--max-batch", "0"],
+        ["--target", ""],
+        ["--target", "sm_89,,sm_120"],
+    ],
+)
+def test_wrong_usage(small_model: Path, arguments: list[str]) -> None:
+    assert _run(small_model, *arguments).exit_code == 2
+
+
+def test_without_the_package(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> None:
+        raise BackendError("tensorrt cannot be imported (No module named 'tensorrt'); run: pip install it")
+
+    monkeypatch.setattr(tensorrt_library, "load", missing)
+    result = _run(small_model, "--backend", "tensorrt", "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "run: pip install" in result.stderr
+
+
+def test_the_backend_by_default(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def load(flavour: str) -> None:
+        asked.append(flavour)
+        raise BackendError("not here")
+
+    monkeypatch.setattr(tensorrt_library, "load", load)
+    monkeypatch.setattr(tensorrt_library, "problem", lambda _: None)
+    _run(small_model, "-o", tmp_path)
+    monkeypatch.setattr(nvidia_driver, "gpu", lambda: Gpu("NVIDIA H200", (9, 0), "580.1"))
+    _run(small_model, "-o", tmp_path)
+    _run(small_model, "-o", tmp_path, "--target", "sm_89")
+    assert asked == ["tensorrt-rtx", "tensorrt", "tensorrt-rtx"]
+
+
+def test_a_line_for_every_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with _progress(Terminal(quiet=False, as_json=False)) as report:
+        for fraction in (0.0, 0.5, 1.0):
+            report("building generator", fraction)
+        report("comparing", 0.0)
+    assert capsys.readouterr().err.splitlines() == ["building generator", "comparing"]
+    with _progress(Terminal(quiet=True, as_json=False)) as report:
+        report("building generator", 0.0)
+    assert not capsys.readouterr().err

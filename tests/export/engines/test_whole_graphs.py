@@ -1,0 +1,89 @@
+"""Self-contained graphs: built as engines, half inside, float32 around, and as exact as they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+
+from fomm_export.engines.builder import Device, build_engine
+from fomm_export.engines.gate import animate_by_graphs, check_engines
+from fomm_export.engines.half_graph import FLOAT, HALF, float_types
+from fomm_export.engines.layers import convolutions, stray_casts
+from fomm_export.engines.precision import FP16, FP32
+from fomm_export.engines.whole_graphs import portable_graphs, replace_grid_sample, whole_graphs
+from fomm_export.trunks import cut_trunks
+from fomm_kernels import plugin
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.errors import ModelError
+from fomm_rt.model_folder import NETWORKS, ModelFolder
+from golden_files import SMALL
+from simulated_engines import SimulatedEngines
+
+ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.mark.parametrize("max_batch", [1, 4])
+@pytest.mark.parametrize("precision", [FP16, FP32])
+def test_are_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precision: str, max_batch: int) -> None:
+    model = golden_model("small")
+    trunks = cut_trunks(model)
+    graphs = whole_graphs(model, trunks, precision, with_plugin=False)
+    assert tuple(graphs) == NETWORKS
+    for name, graph in graphs.items():
+        engine = build_engine(rtx, name, graph.model, max_batch, Device(("sm_89",), None, tmp_path), lambda _: None)
+        network = model.manifest.networks[name]
+        assert [tensor.name for tensor in engine.inputs] == [spec.name for spec in network.inputs]
+        assert [tensor.name for tensor in engine.outputs] == [spec.name for spec in network.outputs]
+        assert {(tensor.dtype, tensor.format) for tensor in (*engine.inputs, *engine.outputs)} == {
+            ("float32", "linear")
+        }
+        half, full = convolutions(engine.layers)
+        if precision == FP32 or name == "keypoint_detector":
+            assert half == 0
+        else:
+            profiles = min(max_batch, 2)
+            # A blur beside the encoder makes the quarter, which is geometry.
+            assert full == (profiles if name == "source_encoder" else 0)
+            assert half == profiles * sum("Conv" in node.op_type for node in trunks[name].graph.node)
+        assert not stray_casts(engine.network)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("precision", [FP16, FP32])
+def test_reproduce_the_model(golden_model: ModelOf, name: str, precision: str) -> None:
+    model = golden_model(name)
+    exact = portable_graphs(model)
+    engines = SimulatedEngines(whole_graphs(model, cut_trunks(model), precision, with_plugin=False))
+    measured = check_engines(model, exact, engines, animate_by_graphs(engines, exact), precision)
+    assert measured["prediction_psnr_db"] >= (60 if precision == FP16 else 100)
+
+
+@pytest.mark.parametrize("name", ["small", "small_aligned", "small_no_occlusion"])
+def test_with_the_plugin(golden_model: ModelOf, name: str) -> None:
+    model = golden_model(name)
+    graphs = whole_graphs(model, cut_trunks(model), FP16, with_plugin=True)
+    generator = graphs["generator"].model
+    kinds = float_types(generator)
+    (node,) = [node for node in generator.graph.node if node.op_type == plugin.NAME]
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    assert node.domain == plugin.NAMESPACE
+    assert attributes["align_corners"] == int(model.manifest.align_corners)
+    assert [kinds[tensor] for tensor in (*node.input, *node.output)] == [HALF, FLOAT, HALF]
+    assert kinds["source_features"] == HALF
+    assert kinds["deformation"] == FLOAT
+    encoder = graphs["source_encoder"].model
+    given = {output.name: float_types(encoder)[output.name] for output in encoder.graph.output}
+    assert given == {"source_features": HALF, "source_quarter": FLOAT}
+    casts = {(cast.input[0], kinds[cast.output[0]]) for cast in generator.graph.node if cast.op_type == "Cast"}
+    occlusion = {("occlusion_map", HALF)} if "occlusion_map" in kinds else set()
+    assert casts == occlusion | {("prediction_half", FLOAT)}
+    assert any(opset.domain == plugin.NAMESPACE and opset.version == 1 for opset in generator.opset_import)
+    assert not [node for node in graphs["dense_motion"].model.graph.node if node.op_type == plugin.NAME]
+
+
+def test_a_generator_without_warp() -> None:
+    with pytest.raises(ModelError, match="no GridSample gives warped_features; export the model again"):
+        replace_grid_sample(onnx.ModelProto())

@@ -1,0 +1,281 @@
+"""TensorRT's runtime and NVIDIA's driver library, as far as this project calls them, played by a CPU.
+
+An engine's content is the name of a trunk; a played device (`host_device`) runs it on ONNX Runtime when the stream that
+it was queued on is waited for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+from collections.abc import Mapping
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from fomm_export.host_chain import OnnxTrunks
+from fomm_rt.backends import engine_layout
+from fomm_rt.backends.cuda_device import c_strides
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.split_frame import FLOAT32
+from host_device import HostDevice
+
+
+class TensorIOMode(enum.Enum):
+    """See `tensorrt.TensorIOMode`."""
+
+    INPUT = 1
+    OUTPUT = 2
+
+
+class DataType(enum.Enum):
+    """See `tensorrt.DataType`."""
+
+    FLOAT = 1
+    HALF = 2
+
+
+class TensorFormat(enum.Enum):
+    """See `tensorrt.TensorFormat`."""
+
+    LINEAR = 1
+    HWC8 = 2
+
+
+class Severity(enum.Enum):
+    """See `tensorrt.ILogger.Severity`."""
+
+    INTERNAL_ERROR = 1
+    ERROR = 2
+    WARNING = 3
+    INFO = 4
+    VERBOSE = 5
+
+
+class ILogger:
+    """See `tensorrt.ILogger`."""
+
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
+
+    def log(self, severity: Severity, message: str) -> None:
+        """See `tensorrt.ILogger`."""
+        raise NotImplementedError
+
+
+class Machine:
+    """What engines run on and how they are.
+
+    Args:
+        shape: Of the model.
+        trunks: Its convolutions.
+
+    Attributes:
+        device: Where streams and arrays are; set before an engine runs.
+        half: Whether engines are of half precision.
+        format: Of what float16 tensors lie in.
+        batches: Largest batch of each profile.
+        deserialized: Contents of engines that TensorRT was given.
+        contexts: Made so far.
+        refuses: Names of calls that TensorRT refuses.
+        renamed: Tensor -> what an engine calls it instead.
+        logger: What TensorRT was given to log to.
+    """
+
+    def __init__(self, shape: FrameShape, trunks: Mapping[str, onnx.ModelProto]) -> None:
+        self.shape = shape
+        self.trunks = OnnxTrunks(trunks)
+        self.device: HostDevice | None = None
+        self.half = False
+        self.format = TensorFormat.LINEAR
+        self.batches = [8]
+        self.deserialized: list[bytes] = []
+        self.contexts: list[Context] = []
+        self.refuses: set[str] = set()
+        self.renamed: dict[str, str] = {}
+        self.logger: Any = None
+
+    def allows(self, call: str) -> bool:
+        """Whether a call succeeds; if not, TensorRT logs why."""
+        if call in self.refuses:
+            self.logger.log(Severity.ERROR, f"[engine.cpp] Error Code 1: {call} is refused ")
+            return False
+        self.logger.log(Severity.INFO, f"{call} went well")
+        return True
+
+    def is_half(self, name: str) -> bool:
+        """Whether a tensor is float16."""
+        return self.half and name not in FLOAT32
+
+    def array(self, name: str, address: int, batch: int) -> NDArray[Any]:
+        """What lies at an address of the device, which is this process's."""
+        n, c, h, w = self.shape.tensor_shapes(batch)[name]
+        layout = self.format.name.lower() if self.is_half(name) else engine_layout.LINEAR
+        dtype = np.dtype(np.float16 if self.is_half(name) else np.float32)
+        strides = engine_layout.strides(layout, (n, c, h, w)) or c_strides((n, c, h, w))
+        memory = (ctypes.c_ubyte * (n * strides[0] * dtype.itemsize)).from_address(address)
+        values = np.ctypeslib.as_array(memory).view(dtype)
+        return as_strided(values, (n, c, h, w), tuple(stride * dtype.itemsize for stride in strides))
+
+
+class Context:
+    """See `tensorrt.IExecutionContext`."""
+
+    def __init__(self, machine: Machine, trunk: str) -> None:
+        self._machine = machine
+        self._trunk = trunk
+        self._batch = 0
+        self._addresses: dict[str, int] = {}
+        self.profile: tuple[int, int] | None = None
+        machine.contexts.append(self)
+
+    def set_input_shape(self, _name: str, shape: tuple[int, ...]) -> bool:
+        """See `tensorrt.IExecutionContext`."""
+        self._batch = shape[0]
+        return self._machine.allows("set_input_shape")
+
+    def set_optimization_profile_async(self, index: int, stream: int) -> bool:
+        """See `tensorrt.IExecutionContext`."""
+        self.profile = (index, stream)
+        return self._machine.allows("set_optimization_profile_async")
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        """See `tensorrt.IExecutionContext`."""
+        self._addresses[name] = address
+        return self._machine.allows("set_tensor_address")
+
+    def execute_async_v3(self, stream: int) -> bool:
+        """See `tensorrt.IExecutionContext`."""
+        machine, trunk, batch, addresses = self._machine, self._trunk, self._batch, dict(self._addresses)
+        if not machine.allows("execute_async_v3"):
+            return False
+        assert machine.device is not None
+        (queue,) = [one for one in machine.device.streams if one.handle == stream]
+        inputs, outputs = machine.shape.trunk_tensors(trunk)
+
+        def work() -> None:
+            seen = {name: machine.array(name, address, batch) for name, address in addresses.items()}
+            machine.trunks.run(trunk, {n: seen[n] for n in inputs}, {n: seen[n] for n in outputs})
+
+        queue.queue(work)
+        return True
+
+
+class Engine:
+    """See `tensorrt.ICudaEngine`."""
+
+    def __init__(self, machine: Machine, trunk: str) -> None:
+        self._machine = machine
+        self._trunk = trunk
+        inputs, outputs = machine.shape.trunk_tensors(trunk)
+        modes = {**dict.fromkeys(inputs, TensorIOMode.INPUT), **dict.fromkeys(outputs, TensorIOMode.OUTPUT)}
+        self._names = {machine.renamed.get(name, name): name for name in modes}
+        self._modes = modes
+
+    @property
+    def num_io_tensors(self) -> int:
+        """See `tensorrt.ICudaEngine`."""
+        return len(self._names)
+
+    @property
+    def num_optimization_profiles(self) -> int:
+        """See `tensorrt.ICudaEngine`."""
+        return len(self._machine.batches)
+
+    def get_tensor_name(self, index: int) -> str:
+        """See `tensorrt.ICudaEngine`."""
+        return list(self._names)[index]
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        """See `tensorrt.ICudaEngine`."""
+        return self._modes[self._names[name]]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        """See `tensorrt.ICudaEngine`."""
+        return (-1, *self._machine.shape.tensor_shapes(1)[self._names[name]][1:])
+
+    def get_tensor_dtype(self, name: str) -> DataType:
+        """See `tensorrt.ICudaEngine`."""
+        return DataType.HALF if self._machine.is_half(name) else DataType.FLOAT
+
+    def get_tensor_format(self, name: str) -> TensorFormat:
+        """See `tensorrt.ICudaEngine`."""
+        return self._machine.format if self._machine.is_half(name) else TensorFormat.LINEAR
+
+    def get_tensor_profile_shape(self, _name: str, index: int) -> tuple[tuple[int, ...], ...]:
+        """See `tensorrt.ICudaEngine`."""
+        least = self._machine.batches[index - 1] + 1 if index else 1
+        return (least,), (least,), (self._machine.batches[index],)
+
+    def create_execution_context(self) -> Context | None:
+        """See `tensorrt.ICudaEngine`."""
+        return Context(self._machine, self._trunk) if self._machine.allows("create_execution_context") else None
+
+
+def played_module(machine: Machine | None = None, version: str = "11.4.0.106") -> Any:
+    """What takes the place of the module `tensorrt` or `tensorrt_rtx`; without a machine it runs nothing."""
+
+    class Runtime:
+        """See `tensorrt.Runtime`."""
+
+        def __init__(self, logger: Any) -> None:
+            assert machine is not None
+            machine.logger = logger
+
+        def deserialize_cuda_engine(self, content: bytes) -> Engine | None:
+            """See `tensorrt.Runtime`."""
+            assert machine is not None
+            machine.deserialized.append(content)
+            return Engine(machine, content.decode()) if machine.allows("deserialize_cuda_engine") else None
+
+    module: Any = ModuleType("tensorrt")
+    module.__version__ = version
+    module.Logger = module.ILogger = ILogger
+    module.Runtime = Runtime
+    module.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
+    module.IBuilderConfig = SimpleNamespace()
+    return module
+
+
+class PlayedDriver:
+    """libcuda.so.1, with one GPU.
+
+    Attributes:
+        fails: Functions that fail.
+    """
+
+    def __init__(self, name: str = "NVIDIA H200", capability: tuple[int, int] = (9, 0), cuda: int = 13000) -> None:
+        self._name = name
+        self._capability = capability
+        self._cuda = cuda
+        self.fails: set[str] = set()
+
+    def _answer(self, function: str) -> int:
+        return 100 if function in self.fails else 0
+
+    def cuInit(self, _flags: int) -> int:  # noqa: N802
+        """See CUDA's driver API, as for all of these."""
+        return self._answer("cuInit")
+
+    def cuDriverGetVersion(self, version: Any) -> int:  # noqa: N802
+        """Its version."""
+        version._obj.value = self._cuda
+        return self._answer("cuDriverGetVersion")
+
+    def cuDeviceGet(self, device: Any, ordinal: int) -> int:  # noqa: N802
+        """Its first device."""
+        device._obj.value = ordinal
+        return self._answer("cuDeviceGet")
+
+    def cuDeviceGetName(self, name: Any, _length: int, _device: Any) -> int:  # noqa: N802
+        """The device's name."""
+        name.value = self._name.encode()
+        return self._answer("cuDeviceGetName")
+
+    def cuDeviceGetAttribute(self, value: Any, attribute: int, _device: Any) -> int:  # noqa: N802
+        """Its compute capability: attributes 75 and 76."""
+        value._obj.value = self._capability[attribute - 75]
+        return self._answer("cuDeviceGetAttribute")

@@ -1,0 +1,239 @@
+"""The offline run on a backend that takes several frames at a time, with a device that the CPU plays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clips import write_clip
+from fomm_rt import animation
+from fomm_rt.animation import View, animate_file
+from fomm_rt.animator import Animator
+from fomm_rt.errors import BackendError, MediaError, OutputError
+from fomm_rt.framing import Image
+from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.video_reader import VideoFrame, VideoReader
+from fomm_rt.model_folder import open_model_folder
+from golden_files import Golden
+from played_animator import Played
+
+GOLDEN = Golden("small_aligned")
+COUNT = 11
+"""Of the clip's frames: three batches of three, and two left over."""
+
+
+@pytest.fixture
+def played(small_model: Path) -> Iterator[Played]:
+    made = Played(open_model_folder(small_model), batch=3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def batched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames every run asked for in batches gave."""
+    runs: list[int] = []
+    animate_all = Animator.animate_all
+
+    def counted(self: Animator, frames: Iterator[Image]) -> Iterator[Image]:
+        runs.append(0)
+        for result in animate_all(self, frames):
+            runs[-1] += 1
+            yield result
+
+    monkeypatch.setattr(Animator, "animate_all", counted)
+    return runs
+
+
+def driving_pixels(index: int) -> Image:
+    """The golden's driving frames in turn; every frame its own brightness."""
+    pixels: Image = (GOLDEN.driving[index % 3].astype(int) + index).clip(0, 255).astype(np.uint8)
+    return pixels
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.png"
+    write_picture(path, GOLDEN.source)
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(
+        tmp_path / "clip.mp4",
+        frames=COUNT,
+        rate=Fraction(30000, 1001),
+        size=(64, 64),
+        audio="aac",
+        pixels=driving_pixels,
+        options={"crf": "1"},
+    )
+
+
+@pytest.mark.parametrize("best_frame", [None, 4])
+def test_as_one_by_one(
+    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int], best_frame: int | None
+) -> None:
+    seen: list[tuple[str, int, int | None]] = []
+    output = tmp_path / "r-%02d.png"
+    report = animate_file(
+        played.animator, source, clip, output, best_frame=best_frame, progress=lambda *step: seen.append(step)
+    )
+    assert report.frames == COUNT
+    assert report.reference_frame == (best_frame or 0)
+    assert [step for step in seen if step[0] == "animating"] == [("animating", i + 1, COUNT) for i in range(COUNT)]
+    assert batched == [COUNT]
+    with VideoReader(clip) as reader:
+        frames = [frame.pixels for frame in reader]
+    played.animator.set_reference(frames[best_frame or 0])
+    for number, frame in enumerate(frames, 1):
+        written = read_picture(tmp_path / f"r-{number:02d}.png")
+        # Networks may round otherwise for several frames than for one.
+        assert np.abs(written.astype(int) - played.animator.animate(frame)).max() <= 1
+
+
+def test_times_stay_with_their_frames(played: Played, source: Path, tmp_path: Path, batched: list[int]) -> None:
+    times = [0, 40, 100, 103, 200, 333, 350, 400]
+    clip = write_clip(
+        tmp_path / "vfr.mkv", frames=8, times=times, time_base=Fraction(1, 1000), size=(64, 64), pixels=driving_pixels
+    )
+    animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    with VideoReader(tmp_path / "r.mp4") as result:
+        assert [frame.time * 1000 for frame in result] == times
+    assert batched == [8]
+
+
+def test_sound_and_rate_are_kept(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
+    animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    with VideoReader(tmp_path / "r.mp4") as result:
+        assert result.timing.rate == Fraction(30000, 1001)
+        assert result.has_audio
+        assert sum(1 for _ in result) == COUNT
+
+
+@pytest.mark.parametrize("view", ["panel", "explain"])
+def test_views_are_drawn_one_by_one(
+    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int], view: View
+) -> None:
+    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4", view=view).frames == COUNT
+    assert not batched
+
+
+def test_keypoints_are_recorded_and_replayed_one_by_one(
+    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int]
+) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(played.animator, source, clip, tmp_path / "a.mp4", motion_output=motion)
+    assert animate_file(played.animator, source, motion, tmp_path / "b.mp4").frames == COUNT
+    assert not batched
+
+
+def test_stages_are_told_apart(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
+    report = animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == ["drawing"]
+    assert sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting")) <= report.seconds
+
+
+def is_idle(played: Played) -> bool:
+    return all(not stream.pending for stream in played.device.streams)
+
+
+@pytest.mark.parametrize("at", [0, 2, 3, 8, 10])
+def test_decoder_fails(
+    played: Played, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    before, threads = sorted(tmp_path.iterdir()), threading.active_count()
+    decode = VideoReader._decode_and_warn
+
+    def fail(self: VideoReader) -> Iterator[VideoFrame]:
+        for frame in decode(self):
+            if frame.index == at:
+                raise MediaError("clip.mp4 was taken away")
+            yield frame
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
+        with pytest.raises(MediaError, match="taken away"):
+            animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+    assert is_idle(played)
+    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_device_fails(played: Played, source: Path, clip: Path, tmp_path: Path, after: int) -> None:
+    before, threads = sorted(tmp_path.iterdir()), threading.active_count()
+
+    def fail(_stage: str, done: int, _total: int | None) -> None:
+        if done == after:
+            played.device.breaks = "work failed: an illegal address"
+
+    if after == 0:
+        played.device.breaks = "work failed: an illegal address"
+    with pytest.raises(BackendError, match="illegal address"):
+        animate_file(played.animator, source, clip, tmp_path / "r.mp4", progress=fail)
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT
+
+
+@pytest.mark.parametrize("at", [1, 4, COUNT])
+def test_interrupt_leaves_the_old_result(played: Played, source: Path, clip: Path, tmp_path: Path, at: int) -> None:
+    output = tmp_path / "r.mp4"
+    output.write_text("old")
+    before, threads = sorted(tmp_path.iterdir()), threading.active_count()
+
+    def interrupt(_stage: str, done: int, _total: int | None) -> None:
+        if done == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        animate_file(played.animator, source, clip, output, progress=interrupt)
+    assert output.read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+    assert is_idle(played)
+
+
+class FailingWriter:
+    """Fails to write one frame."""
+
+    def __init__(self, fails_at: int) -> None:
+        self.fails_at = fails_at
+        self.written = 0
+
+    def __enter__(self) -> FailingWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, _pixels: Image, _time: Fraction) -> None:
+        if self.written == self.fails_at:
+            raise OutputError("no space left")
+        self.written += 1
+
+    def commit(self) -> None:
+        raise AssertionError("a frame is missing")
+
+
+@pytest.mark.parametrize("at", [0, 4, 10])
+def test_encoder_fails(
+    played: Played, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    writer, threads = FailingWriter(at), threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(animation, "open_writer", lambda *_: writer)
+        with pytest.raises(OutputError, match="no space left"):
+            animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    assert writer.written == at
+    assert threading.active_count() == threads
+    assert is_idle(played)
+    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT

@@ -1,0 +1,472 @@
+"""The TensorRT backend: its refusals, its choice of engines, and engines on a device that the CPU plays."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from fomm_export.trunks import cut_trunks
+from fomm_kernels import KERNELS
+from fomm_kernels.sources import source_hash
+from fomm_rt import Animator, nvidia_driver
+from fomm_rt.backends import cuda_device, tensorrt, tensorrt_library
+from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
+from fomm_rt.backends.split_backend import BATCH_LANES
+from fomm_rt.engine_manifest import EngineSpec, model_hash
+from fomm_rt.engine_store import EngineFolder, EngineStore
+from fomm_rt.errors import BackendError, EngineError
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from golden_files import Golden
+from host_device import HostDevice
+from made_up_engines import build
+from played_tensorrt import Machine, PlayedDriver, Severity, TensorFormat, played_module
+
+GOLDEN = Golden("small_aligned")
+VERSION = "11.4.0.106"
+FLAVOURS = tensorrt_library.FLAVOURS
+
+
+@pytest.fixture
+def model(small_model: Path) -> ModelFolder:
+    return open_model_folder(small_model)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PlayedDriver:
+    """One GPU, an H200, with everything that CUDA needs."""
+    played = PlayedDriver()
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: played)
+    monkeypatch.setattr(nvidia_driver, "RELEASE_FILE", tmp_path / "version")
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build\nGCC version:  gcc 12.2.0\n"
+    )
+    monkeypatch.setattr(tensorrt, "driver_problem", lambda: None)
+    return played
+
+
+@pytest.fixture
+def import_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any], None]]:
+    """Lets the import of a flavour's module give an object, or raise an exception."""
+    given: dict[str, Any] = dict.fromkeys(("tensorrt", "tensorrt_rtx"), ModuleNotFoundError("No module of that name"))
+
+    def import_module(name: str) -> Any:
+        if isinstance(given[name], Exception):
+            raise given[name]
+        return given[name]
+
+    tensorrt_library.load.cache_clear()
+    monkeypatch.setattr(tensorrt_library, "importlib", SimpleNamespace(import_module=import_module))
+    yield given.__setitem__
+    tensorrt_library.load.cache_clear()
+    tensorrt_library.logger.cache_clear()
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EngineStore:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return EngineStore()
+
+
+def test_gpu(driver: PlayedDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert nvidia_driver.gpu() == nvidia_driver.Gpu("NVIDIA H200", (9, 0), "580.159.04")
+    assert nvidia_driver.describe() == "580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90"
+    monkeypatch.setattr(nvidia_driver, "RELEASE_FILE", tmp_path / "absent")
+    assert nvidia_driver.describe().startswith("CUDA 13.0, supports CUDA 13.0; ")
+    for function in ("cuInit", "cuDriverGetVersion", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute"):
+        driver.fails = {function}
+        assert nvidia_driver.gpu() is None
+        assert "finds no device" in nvidia_driver.describe()
+
+
+def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: None)
+    assert not nvidia_driver.is_installed()
+    assert nvidia_driver.gpu() is None
+    assert nvidia_driver.describe() == "none (libcuda.so.1 is not installed)"
+    for flavour in FLAVOURS:
+        assert tensorrt.problem(flavour) == "this machine has no NVIDIA driver"
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (ModuleNotFoundError("No module named 'tensorrt'"), r"\(No module named 'tensorrt'\); run: pip install 'fomm-"),
+        (
+            ImportError("libnvinfer.so.11: cannot open shared object file\nand more"),
+            r"\(libnvinfer.so.11: cannot .*t f",
+        ),
+        (OSError("libcudart.so.12: no such file"), r"cannot be imported \(libcudart.so.12: no such file\)"),
+        (RuntimeError(), r"cannot be imported \(RuntimeError\)"),
+        (SimpleNamespace(), "cannot be imported .*no attribute '__version__'"),
+        (SimpleNamespace(__version__="11.4"), "cannot be imported .*no attribute 'Logger'"),
+        (played_module(version="8.5.3.1"), "expected TensorRT 8.6 or newer; found 8.5.3.1. Run: .* --upgrade"),
+    ],
+)
+def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], found: Any, words: str) -> None:
+    import_as("tensorrt", found)
+    with pytest.raises(BackendError, match=words):
+        tensorrt_library.load("tensorrt")
+    problem = tensorrt.problem("tensorrt")
+    assert problem is not None
+    assert "\n" not in problem
+    # What is mended is found without starting anew.
+    import_as("tensorrt", played_module())
+    assert tensorrt.problem("tensorrt") is None
+
+
+@pytest.mark.parametrize(
+    ("module", "flavour", "version", "plugins"),
+    [
+        ("tensorrt", "tensorrt", "8.6.0", False),
+        ("tensorrt", "tensorrt", "10.8.0.43", False),
+        ("tensorrt", "tensorrt", "10.13.3.9.post1", True),
+        ("tensorrt_rtx", "tensorrt-rtx", "1.7.1.116", False),
+    ],
+)
+def test_generations(
+    import_as: Callable[[str, Any], None], module: str, flavour: str, version: str, plugins: bool
+) -> None:
+    import_as(module, played_module(version=version))
+    library = tensorrt_library.load(flavour)
+    assert library.version == version
+    assert library.has_plugins == plugins
+    assert library.strongly_typed
+    assert not library.builds_without_gpu
+    assert library.describe() == ("TensorRT " if flavour == "tensorrt" else "TensorRT-RTX ") + version
+
+
+def test_the_logger_keeps_errors(import_as: Callable[[str, Any], None], caplog: pytest.LogCaptureFixture) -> None:
+    import_as("tensorrt", played_module())
+    library = tensorrt_library.load("tensorrt")
+    logger = tensorrt_library.logger(library)
+    assert logger is tensorrt_library.logger(library), "TensorRT has one for all of a process"
+    with caplog.at_level(logging.DEBUG, "fomm_rt.tensorrt"):
+        for severity in Severity:
+            logger.log(severity, f" {severity.name} \n")
+    assert [record.getMessage() for record in caplog.records] == ["INTERNAL_ERROR", "ERROR", "WARNING", "INFO"]
+    assert {record.levelno for record in caplog.records} == {logging.DEBUG}
+    assert logger.last_error == "ERROR"
+
+
+def test_the_logger_of_a_real_library() -> None:
+    """TensorRT-RTX can be loaded without a GPU, and its interfaces are what the played ones stand for."""
+    pytest.importorskip("tensorrt_rtx")
+    library = tensorrt_library.load("tensorrt-rtx")
+    trt, logger = library.module, tensorrt_library.logger(library)
+    assert library.strongly_typed
+    assert library.builds_without_gpu
+    logger.log(trt.ILogger.ERROR, "a failure")
+    logger.log(trt.ILogger.VERBOSE, "a detail")
+    assert logger.last_error == "a failure"
+    assert {"HALF", "FLOAT"} <= set(trt.DataType.__members__)
+    assert {"LINEAR", "HWC8", "HWC16", "HWC"} <= set(trt.TensorFormat.__members__)
+    assert {"INPUT", "OUTPUT"} <= set(trt.TensorIOMode.__members__)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_problems(
+    driver: PlayedDriver, import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch, flavour: str
+) -> None:
+    import_as("tensorrt", played_module())
+    import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
+    driver.fails = {"cuDeviceGet"}
+    assert tensorrt.problem(flavour) == "the NVIDIA driver finds no GPU"
+    monkeypatch.setattr(tensorrt, "driver_problem", lambda: "the NVIDIA driver supports CUDA 12.4")
+    assert tensorrt.problem(flavour) == "the NVIDIA driver supports CUDA 12.4"
+
+
+@pytest.mark.usefixtures("driver")
+def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
+    problem = "TensorRT-RTX knows no sm_90 (NVIDIA H200); use the backend tensorrt"
+    assert tensorrt.problem("tensorrt-rtx") == problem
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: PlayedDriver("NVIDIA GeForce RTX 4090", (8, 9)))
+    assert tensorrt.problem("tensorrt-rtx") is None
+
+
+class World:
+    """A machine with TensorRT, whose engines run on a played device."""
+
+    def __init__(self, model: ModelFolder, store: EngineStore) -> None:
+        self.model = model
+        self.store = store
+        self.machine = Machine(FrameShape.of(model.manifest), cut_trunks(model))
+        self.devices: list[HostDevice] = []
+
+    def spec(self, **changes: Any) -> EngineSpec:
+        return EngineSpec(
+            **{
+                "model_sha256": model_hash(self.model.manifest),
+                "flavour": "tensorrt",
+                "library_version": VERSION,
+                "capabilities": ("sm_90",),
+                "gpu": "NVIDIA H200",
+                "precision": "fp32",
+                "layout": "split",
+                "max_batch": 8,
+                "kernels_sha256": source_hash(KERNELS),
+                **changes,
+            }
+        )
+
+    def build(self, **changes: Any) -> EngineFolder:
+        name = self.model.manifest.name
+        contents = {trunk: trunk.encode() for trunk in TRUNKS}
+        return build(self.store, self.spec(**changes), contents, model_name=name)
+
+    def device(self) -> HostDevice:
+        self.devices.append(HostDevice())
+        self.machine.device = self.devices[-1]
+        return self.devices[-1]
+
+    def load(self, backend: str = "tensorrt", precision: str | None = "fp32", **options: Any) -> Animator:
+        return Animator.load(self.model.path, backend, precision=precision, **options)
+
+
+@pytest.fixture
+def world(
+    model: ModelFolder,
+    store: EngineStore,
+    driver: PlayedDriver,
+    import_as: Callable[[str, Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    del driver
+    made = World(model, store)
+    import_as("tensorrt", played_module(made.machine))
+    monkeypatch.setattr(cuda_device, "CudaDevice", made.device)
+    return made
+
+
+def test_no_engines(world: World) -> None:
+    with pytest.raises(EngineError) as caught:
+        world.load(precision=None)
+    message = str(caught.value)
+    assert message.startswith(f"{world.store.folder}: expected engines of ")
+    assert "none have been built here" in message
+    assert message.endswith(f"Build them: fomm-rt build {world.model.path} --backend tensorrt")
+    with pytest.raises(EngineError, match=r"--backend tensorrt --precision fp32$"):
+        world.load()
+    assert not world.devices, "the GPU is left alone"
+
+
+def test_engines_that_do_not_fit(world: World) -> None:
+    world.build(library_version="10.3.0.26", capabilities=("sm_80",), gpu="NVIDIA A100")
+    with pytest.raises(EngineError, match=r"was built for TensorRT 10.3.0.26, sm_80, .* A100; needed: TensorRT 11.4"):
+        world.load()
+
+
+def test_engines_are_opened(world: World) -> None:
+    world.build()
+    with world.load() as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
+        assert animator.backend.name == "tensorrt"
+        assert animator.backend.device == f"NVIDIA H200, TensorRT {VERSION}, fp32"
+        assert animator.backend.reason == "asked for by name"
+        assert animator.batch == 8
+        for one in (animator, reference):
+            one.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
+        assert len(list(animator.animate_all([*GOLDEN.driving] * 3))) == 9, "a batch in each lane"
+        # One for every input array: of the lane, of what a source takes in it, and of every lane for batches.
+        made = len(world.machine.contexts)
+        assert made == 3 + 2 + 3 * BATCH_LANES
+        for picture in GOLDEN.driving:
+            animator.set_source(picture)
+            animator.animate(picture)
+        assert len(world.machine.contexts) == made, "sources and frames take none of their own"
+    assert [device.is_closed for device in world.devices] == [True]
+
+
+@pytest.mark.parametrize("format_", list(TensorFormat))
+def test_half_precision(world: World, format_: TensorFormat) -> None:
+    world.machine.half, world.machine.format = True, format_
+    world.build(precision="fp16")
+    with world.load(precision=None) as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
+        assert animator.backend.device.endswith("fp16")
+        for one in (animator, reference):
+            one.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            error = animator.animate(frame).astype(float) - reference.animate(frame)
+            assert 10 * np.log10(255**2 / max(np.square(error).mean(), 1e-9)) >= 40
+
+
+def test_the_profile_for_a_batch(world: World) -> None:
+    world.machine.batches = [1, 8]
+    world.build()
+    with world.load() as animator:
+        animator.set_source(GOLDEN.source)
+        animator.animate(GOLDEN.driving[0])
+        first = [context.profile for context in world.machine.contexts]
+        assert len(list(animator.animate_all(GOLDEN.driving))) == len(GOLDEN.driving)
+        later = [context.profile for context in world.machine.contexts[len(first) :]]
+    streams = [stream.handle for stream in world.devices[0].streams]
+    # On the stream of the run that follows, which nothing else would make wait for it.
+    assert set(first) == {(0, streams[0])}
+    assert later[0] == (1, streams[1])
+
+
+def test_a_batch_that_no_profile_takes(world: World) -> None:
+    world.machine.batches = [1, 2]
+    world.build()
+    with world.load() as animator:
+        animator.set_source(GOLDEN.source)
+        with pytest.raises(EngineError, match="takes no 8 frames at a time; build one with --max-batch 8"):
+            list(animator.animate_all(GOLDEN.driving))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("deserialize_cuda_engine", "loading the source_encoder engine failed"),
+        ("create_execution_context", "making room for the keypoint_detector engine failed"),
+        ("set_input_shape", r"giving the keypoint_detector engine kp_hourglass_input of shape \(1, 3, "),
+        ("set_tensor_address", "giving the keypoint_detector engine its arrays failed"),
+        ("execute_async_v3", "running the keypoint_detector engine failed"),
+        ("set_optimization_profile_async", "preparing the keypoint_detector engine for 1 frames at a time failed"),
+    ],
+)
+def test_what_tensorrt_refuses(world: World, monkeypatch: pytest.MonkeyPatch, call: str, words: str) -> None:
+    world.machine.batches = [1, 8]
+    world.machine.refuses = {call}
+    world.build()
+
+    def animate() -> None:
+        with world.load() as animator:
+            animator.set_source(GOLDEN.source)
+
+    with pytest.raises(EngineError, match=f"{words}.*: .*Error Code 1: {call} is refused$"):
+        animate()
+    assert all(device.is_closed for device in world.devices)
+    # Without a word of TensorRT's, one that it said of something else is not repeated.
+    monkeypatch.setattr(world.machine, "allows", lambda name: name != call)
+    with pytest.raises(EngineError, match=r"TensorRT does not say why$"):
+        animate()
+
+
+def test_engines_of_other_tensors(world: World) -> None:
+    world.machine.renamed = {"prediction": "output"}
+    folder = world.build()
+    with pytest.raises(EngineError) as caught:
+        world.load()
+    message = str(caught.value)
+    assert message.startswith(f"{folder.path}: the generator engine has the tensors ")
+    assert "output (OUTPUT, FLOAT, 3×64×64); expected" in message
+    assert "prediction (OUTPUT, FLOAT, 3×64×64). Build it again: fomm-rt build " in message
+    assert [device.is_closed for device in world.devices] == [True]
+
+
+def test_engines_of_other_types(world: World) -> None:
+    world.machine.half = True
+    world.build()
+    with pytest.raises(EngineError, match=r"source_image \(INPUT, HALF, .*; expected source_image \(INPUT, FLOAT, "):
+        world.load()
+
+
+def test_altered_engines_never_reach_tensorrt(world: World) -> None:
+    folder = world.build()
+    file = folder.path / folder.manifest.engines["generator"].file
+    file.write_bytes(b"Generator")
+    with pytest.raises(EngineError, match="was altered since it was built"):
+        world.load()
+    assert b"Generator" not in world.machine.deserialized
+
+
+class EntryPoint:
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def load(self) -> Any:
+        if isinstance(self._builder, Exception):
+            raise self._builder
+        return self._builder
+
+
+@pytest.fixture
+def builders(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
+    found: list[EntryPoint] = []
+    group = tensorrt.BUILDERS
+    monkeypatch.setattr(tensorrt, "entry_points", lambda *, group: found if group == tensorrt.BUILDERS else [])
+    assert [point.name for point in importlib.metadata.entry_points(group=group)] in (["default"], [])
+    return found
+
+
+def test_engines_are_built_where_that_was_asked_for(
+    world: World, builders: list[EntryPoint], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def builder(model: ModelFolder, *options: Any) -> EngineFolder:
+        asked.append((model.path, *options[:-1]))
+        assert options[-1].folder == world.store.folder
+        return world.build()
+
+    builders.append(EntryPoint(builder))
+    with pytest.raises(EngineError, match="Build them"):
+        world.load()
+    assert not asked
+    for _ in range(2):
+        with world.load(auto_build=True) as animator:
+            animator.set_source(GOLDEN.source)
+            animator.animate(GOLDEN.driving[0])
+    assert asked == [(world.model.path, "tensorrt", "fp32", "split", 1)], "once"
+    (record,) = caplog.records
+    assert "building engines of small_aligned for this GPU, once; this takes minutes: " in record.getMessage()
+
+
+def test_builders_that_are_missing(world: World, builders: list[EntryPoint]) -> None:
+    with pytest.raises(BackendError, match="this installation cannot build engines; install fomm-rt as a whole: pip"):
+        world.load(auto_build=True)
+    builders.append(EntryPoint(ModuleNotFoundError("No module named 'onnx'")))
+    words = r"engines cannot be built here \(No module named 'onnx'\); run: pip install 'fomm-rt\[tensorrt\]'"
+    with pytest.raises(BackendError, match=words):
+        world.load(auto_build=True)
+
+    def builder(*_: Any) -> Any:
+        raise ModuleNotFoundError("No module named 'onnx'")
+
+    builders[:] = [EntryPoint(builder)]
+    with pytest.raises(BackendError, match=words):
+        world.load(auto_build=True)
+
+
+def test_builders_that_fail(world: World, builders: list[EntryPoint]) -> None:
+    def builder(*_: Any) -> Any:
+        raise EngineError("the generator's prediction is 31 dB from ONNX Runtime's; the worst layer is conv_3")
+
+    builders.append(EntryPoint(builder))
+    with pytest.raises(EngineError, match=r"31 dB .* the worst layer is conv_3$"):
+        world.load(auto_build=True)
+
+
+def test_auto_takes_tensorrt(world: World) -> None:
+    world.build()
+    with world.load("auto") as animator:
+        assert animator.backend.name == "tensorrt"
+        assert animator.backend.reason == "the fastest backend available here"
+
+
+def test_auto_goes_on_and_says_why(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TensorRT has no engines, TensorRT-RTX is not installed, ONNX Runtime has no CUDA: the CPU is left."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with world.load("auto", precision=None) as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        reasons = animator.backend.reason.split("; not ")
+    assert reasons[0] == "the fastest backend available here"
+    assert [reason.split(":")[0] for reason in reasons[1:]] == ["tensorrt", "tensorrt-rtx", "onnxruntime-cuda"]
+    assert "none have been built here" in reasons[1]
+    assert "tensorrt_rtx cannot be imported" in reasons[2]
+    assert "is built without CUDA" in reasons[3]
+    (record,) = caplog.records
+    assert record.getMessage().startswith("backend tensorrt is skipped: ")

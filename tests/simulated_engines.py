@@ -1,0 +1,39 @@
+"""Engines of half precision, played by ONNX Runtime on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from fomm_export.engines.half_graph import HalfGraph
+from fomm_export.engines.reference import Tensors, marked_outputs, run, with_outputs
+from fomm_export.engines.simulation import simulated
+
+
+class SimulatedEngines:
+    """See `fomm_export.engines.gate.Candidate`."""
+
+    def __init__(self, graphs: Mapping[str, HalfGraph]) -> None:
+        self._models = {name: graph.model for name, graph in graphs.items()}
+
+    def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
+        return run(with_outputs(simulated(self._models[engine]), ()), inputs)
+
+    def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
+        return run(with_outputs(simulated(marked_outputs(self._models[engine], names)), ()), inputs)
+
+
+def spoilt(graph: HalfGraph, weight: str, factor: float) -> HalfGraph:
+    """The graph with one of its weights multiplied."""
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.model)
+    (tensor,) = [tensor for tensor in model.graph.initializer if tensor.name == weight]
+    array = numpy_helper.to_array(tensor)
+    tensor.CopyFrom(numpy_helper.from_array((array * factor).astype(array.dtype, casting="same_kind"), weight))
+    assert np.isfinite(array).all()
+    return HalfGraph(model, graph.kept)
