@@ -72,10 +72,10 @@ test: $(READY)
 # Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
 # installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages: make gpu PYTHON_GPU=python3
 gpu: $(if $(PYTHON_GPU),,$(READY))
-	$(KERNELS_PATH) $(ON_GPU) tests/gpu
+	$(ON_PATH) $(ON_GPU) tests/gpu
 
 # Warnings are no errors here: they are those of whatever PyTorch and driver the machine has.
-KERNELS_PATH = PYTHONPATH=kernels$${PYTHONPATH:+:$$PYTHONPATH}
+ON_PATH = PYTHONPATH=runtime:kernels:export$${PYTHONPATH:+:$$PYTHONPATH}
 ON_GPU = $(or $(PYTHON_GPU),$(BIN)/python) -m pytest -p no:cacheprovider -W default --confcutdir=tests/gpu
 
 # Arrays are allocated to the byte, so that what lies outside of them is seen. PyTorch and CuPy are left out: they take
@@ -84,7 +84,7 @@ SANITIZE = compute-sanitizer --error-exitcode 1 --report-api-errors no --target-
 
 gpu-sanitize: $(if $(PYTHON_GPU),,$(READY))
 	for tool in memcheck racecheck initcheck; do \
-	  FOMM_TEST_SANITIZED=1 $(KERNELS_PATH) $(SANITIZE) --tool $$tool $(ON_GPU) tests/gpu/test_kernels_on_gpu.py || exit 1; \
+	  FOMM_TEST_SANITIZED=1 $(ON_PATH) $(SANITIZE) --tool $$tool $(ON_GPU) tests/gpu/test_kernels_on_gpu.py || exit 1; \
 	done
 
 check: $(READY)

@@ -140,6 +140,8 @@ class Comparison:
                 self._progress(f"opening {entry.name}", 0, None)
                 self._open(entry, stack, self._reference_predictions(entry.device_type))
             for number in range(self._plan.rounds):
+                if not any(entry.name in self._sessions for entry in self._entries):
+                    break  # a reference alone is of no interest
                 self._progress("measuring", number, self._plan.rounds)
                 self._other_load.start()
                 self._round(number)
@@ -168,7 +170,8 @@ class Comparison:
         raise BenchmarkError(f"there is nothing to compare with: {reasons}")
 
     def _reference_predictions(self, device: str) -> Image:
-        return self._predictions[self.references[device]]
+        """Of a device's own reference; a reference that serves another device is compared with that one's."""
+        return self._predictions[self.references.get(device) or next(iter(self.references.values()))]
 
     def _open(self, entry: Entry, stack: ExitStack, reference: Image | None) -> Image | None:
         """Opens, warms up and checks a contestant; returns its predictions where it goes on."""

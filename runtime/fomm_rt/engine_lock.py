@@ -68,5 +68,6 @@ def reporting_failures(store: Path) -> Iterator[None]:
                 "folder on another"
             ) from error
         raise EngineError(
-            f"{store}: engines cannot be kept ({error.strerror}); set XDG_CACHE_HOME to a folder that can be written"
+            f"{store}: engines cannot be kept ({error.strerror}); choose a folder that can be written, with -o or "
+            "XDG_CACHE_HOME"
         ) from error

@@ -1,27 +1,48 @@
 """The GPU that these tests run on. Not executed so far: no GPU was at hand where this was written.
 
-Nothing here needs the rest of the project's tests, so that they run wherever NumPy, PyTorch, pytest and CUDA's Python
-packages are: see `make gpu`.
+Nothing here needs the rest of the project's tests, so that they run in any Python with NumPy, pytest and CUDA's Python
+packages: see `make gpu`. What a test needs besides, it asks for.
+
+FOMM_REQUIRE_GPU=1          a GPU and all that uses it are promised: tests that cannot run fail instead of being skipped
+FOMM_WITHOUT=torch,cupy     but for these modules, which are known not to be here
+FOMM_TEST_ENGINES=FOLDER    where engines are kept from one run to the next; else they are built for this one
+FOMM_TEST_MODEL=FOLDER      small.yaml as a model; else it is exported, which needs torch
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from fomm_kernels import driver_problem
-from gpu_memory import Gpu
+from fomm_rt.backends.device import Device
+from fomm_rt.engine_store import EngineStore
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
+
+if TYPE_CHECKING:
+    from gpu_memory import Gpu
+
+GPU, PLAYED = "GPU", "played"
+"""Ids of tests that run on either: the second shows, wherever there is no GPU, that the tests themselves run."""
+
+SMALL = Path(__file__).parent / "small.yaml"
+
+DoWithout = Callable[[str], NoReturn]
+Needs = Callable[[str], Any]
 
 
 @pytest.fixture(scope="session")
-def do_without() -> Callable[[str], NoReturn]:
+def do_without() -> DoWithout:
     """Skips a test for a reason, or fails it where FOMM_REQUIRE_GPU=1 promises a GPU and what uses it."""
 
     def leave(problem: str) -> NoReturn:
-        if os.environ.get("FOMM_REQUIRE_GPU", "0") != "0":
+        if is_gpu_promised():
             pytest.fail(f"FOMM_REQUIRE_GPU is set, but {problem}", pytrace=False)
         pytest.skip(problem)
 
@@ -29,8 +50,81 @@ def do_without() -> Callable[[str], NoReturn]:
 
 
 @pytest.fixture(scope="session")
-def gpu(do_without: Callable[[str], NoReturn]) -> Gpu:
+def needs(do_without: DoWithout) -> Needs:
+    """Imports a module by name, or does without the test."""
+
+    def needed(name: str) -> Any:
+        try:
+            return import_module(name)
+        except ImportError as error:
+            if name in os.environ.get("FOMM_WITHOUT", "").split(","):
+                pytest.skip(f"{name} is not here, as FOMM_WITHOUT says")
+            do_without(f"{name} cannot be imported ({error}); install it, or set FOMM_WITHOUT={name}")
+
+    return needed
+
+
+@pytest.fixture(scope="session")
+def gpu(do_without: DoWithout) -> Gpu:
     """The first GPU; without one tests are skipped or fail."""
     if problem := driver_problem():
         do_without(problem)
+    from gpu_memory import Gpu
+
     return Gpu()
+
+
+@pytest.fixture(scope="module", params=[GPU, PLAYED])
+def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[Device]:
+    """The first GPU as the runtime sees it, or one that the CPU plays."""
+    if request.param == PLAYED:
+        _play()
+        from played_rig import PlayedDevice
+
+        yield PlayedDevice()
+        return
+    if problem := driver_problem():
+        do_without(problem)
+    from fomm_rt.backends.cuda_device import CudaDevice
+
+    made = CudaDevice()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session", params=[GPU, PLAYED])
+def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """TensorRT on the first GPU, or the same path on a device that the CPU plays."""
+    if request.param == PLAYED:
+        _play()
+        from played_rig import Played
+
+        return Played()
+    flavour, problem = flavour_problem()
+    if problem is not None:
+        do_without(problem)
+    kept = os.environ.get("FOMM_TEST_ENGINES")
+    return OnGpu(flavour, EngineStore(Path(kept) if kept else tmp_path_factory.mktemp("engines")))
+
+
+@pytest.fixture(scope="session")
+def small(request: pytest.FixtureRequest, needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """A model of 64×64 pixels with jacobians and occlusion map: FOMM_TEST_MODEL, or exported here."""
+    if given := os.environ.get("FOMM_TEST_MODEL"):
+        return open_model_folder(given)
+    needs("torch")
+    needs("onnxscript")
+    try:
+        exported: ModelFolder = request.getfixturevalue("golden_model")("small_aligned")
+        return exported
+    except pytest.FixtureLookupError:  # the project's other tests are left out
+        from fomm_export.export_model import export_stand_in
+
+        return export_stand_in(tmp_path_factory.mktemp("models") / "small", config=str(SMALL))
+
+
+def _play() -> None:
+    """Skips where the CPU has nothing to show, or nothing to show it with."""
+    if is_gpu_promised():
+        pytest.skip("a GPU is promised, which need not be played")
+    pytest.importorskip("onnxruntime")

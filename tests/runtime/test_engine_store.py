@@ -282,7 +282,7 @@ def test_a_cache_that_may_not_be_written(store: EngineStore, monkeypatch: pytest
             raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(EngineError, match=r"cannot be kept .*; set XDG_CACHE_HOME to a folder that can be written"):
+    with pytest.raises(EngineError, match=r"cannot be kept .*; choose a folder that can be written"):
         build(store)
     assert contents(store.find(WANTED)) == CONTENTS
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
+import numpy as np
+
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model_spec import ModelSpec
 from fomm_rt.animator import Animator
@@ -18,7 +20,7 @@ def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeConte
         UnavailableError: They cannot be built here.
     """
     try:
-        return RuntimeContestant(_load(model, backend, precision))
+        return _contestant(_load(model, backend, precision))
     except EngineError:
         start = perf_counter()
         try:
@@ -26,7 +28,11 @@ def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeConte
         except BackendError as error:
             raise UnavailableError(str(error)) from error
         build_s = perf_counter() - start
-        return RuntimeContestant(_load(model, backend, precision), build_s)
+        return _contestant(_load(model, backend, precision), build_s)
+
+
+def _contestant(animator: Animator, build_s: float | None = None) -> RuntimeContestant:
+    return (BatchedRuntimeContestant if animator.batch > 1 else RuntimeContestant)(animator, build_s)
 
 
 def _load(model: ModelSpec, backend: str, precision: str, *, auto_build: bool = False) -> Animator:
@@ -84,3 +90,11 @@ class RuntimeContestant:
     def close(self) -> None:
         """See `Contestant.close`."""
         self._animator.close()
+
+
+class BatchedRuntimeContestant(RuntimeContestant):
+    """One whose backend takes several frames at a time: with engines built for that (`fomm-rt build --max-batch`)."""
+
+    def animate_batch(self, frames: Image) -> Image:
+        """See `BatchContestant.animate_batch`."""
+        return np.stack(list(self._animator.animate_all(frames)))

@@ -158,8 +158,10 @@ class CudaDevice:
             try:
                 queue()
             except BaseException:
+                # Not `end_building`, which raises before it ends a capture that has become invalid; the stream would
+                # stay in it.
                 with suppress(Exception):  # the first error is the one to show
-                    builder.end_building()
+                    builder.close()
                 raise
             graph = builder.end_building().complete()
             graph.upload(stream)

@@ -126,13 +126,16 @@ class Lane:
 
     def use(self, source: SplitSource, transfer: Transfer) -> None:
         """Lets the frames that follow move this source by this transfer: a few copies within the device."""
+        # What is half copied counts as nothing: an interruption may come in between.
         if transfer is not self._moved_by:
             self._settle()
+            self._moved_by = None
             self._transfer_host[...] = transfer_rows(transfer, self.frame.shape.num_kp)
             self._copy(self._transfer_host, self._transfer)
             self._moved_by = transfer
         if source is not self._source:
             self._settle()  # the source before may go once it is let go of here
+            self._source = None
             self._copy(source.quarter, self._slot.quarter)
             self._copy(source.features, self._slot.features)
             self._copy(source.keypoints, self._slot.keypoints)
@@ -255,10 +258,11 @@ class Lane:
         given = self._inputs.get(key)
         if given is None:
             while len(self._inputs) >= SHAPES_KEPT:
-                oldest, _ = self._inputs.popitem(last=False)
+                oldest = next(iter(self._inputs))
                 self._replays = {
                     program: replay for program, replay in self._replays.items() if program.region != oldest
                 }
+                del self._inputs[oldest]  # after the graphs that read it
             size = (self.frame.batch, region.height, region.width, 3)
             given = _Input(self._device.pinned(size, np.uint8), self._device.allocate(size, np.uint8), key)
             self._inputs[key] = given

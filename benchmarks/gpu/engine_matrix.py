@@ -1,0 +1,114 @@
+"""Engines of every kind: how long they take to build, how large they are, how near to the model.
+
+Not executed on a GPU so far: none was at hand where this was written.
+
+    python benchmarks/gpu/engine_matrix.py -m models/vox-256 -m bundled -o FILE.json
+
+Engines go to the engine store, where benchmarks and the runtime find them; those that are there are not built again
+but reported as they were built. The file is written anew after every set, and with --seconds no set is begun later than
+that: a run that was cut short is continued by the same command. Exit code 1 if a set could not be built or does not
+reproduce its model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from fomm_export.engines.build import BuildOptions, build_engines
+from fomm_rt import nvidia_driver
+from fomm_rt.backends import tensorrt, tensorrt_library
+from fomm_rt.bundled import open_model
+from fomm_rt.engine_manifest import ENGINE_PRECISIONS, LAYOUTS, EngineManifest
+from fomm_rt.engine_store import EngineStore
+from fomm_rt.errors import FommError
+from fomm_rt.model_folder import ModelFolder
+
+BUNDLED = "bundled"
+
+
+def models_of(names: list[str]) -> list[ModelFolder]:
+    """Model folders by path; "bundled" is the one that ships with the runtime."""
+    return [open_model(None if name == BUNDLED else name) for name in names]
+
+
+def document_of(manifest: EngineManifest) -> dict[str, Any]:
+    """What is known of a set, as plain JSON values."""
+    return {
+        "model": manifest.model_name,
+        **asdict(manifest.spec),
+        "built": manifest.built,
+        "build_s": manifest.build_s,
+        "size_bytes": sum(file.size_bytes for file in manifest.engines.values()),
+        "parity": manifest.parity,
+        "engines": {
+            name: {"size_bytes": file.size_bytes, "build_s": file.build_s} for name, file in manifest.engines.items()
+        },
+        "tools": manifest.tools,
+    }
+
+
+def described(options: BuildOptions, model: ModelFolder, found: dict[str, Any]) -> str:
+    """One line for people."""
+    line = f"{model.manifest.name:<20} {options.layout:<6} {options.precision:<5} {options.max_batch:>5} "
+    if "error" in found:
+        return f"{line}{found['error']}"
+    return f"{line}{found['build_s']:>8.1f} s {found['size_bytes'] / 2**20:>8.1f} MiB  {_parity(found['parity'])}"
+
+
+def _parity(parity: dict[str, Any] | None) -> str:
+    if parity is None:
+        return "not compared"
+    psnr = parity["prediction_psnr_db"]  # null in JSON where it is infinite
+    return f"{parity['keypoints_pixels']:.3f} pixel, {'identical' if psnr is None else f'{psnr:.1f} dB'}"
+
+
+def main() -> None:
+    """Builds, prints a line for every set and writes the JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-m", "--model", action="append", help="a model folder, or bundled (the default)")
+    parser.add_argument("--backend", choices=tensorrt_library.FLAVOURS, default=tensorrt_library.TENSORRT)
+    parser.add_argument("--precision", nargs="+", choices=ENGINE_PRECISIONS, default=ENGINE_PRECISIONS)
+    parser.add_argument("--layout", nargs="+", choices=LAYOUTS, default=LAYOUTS)
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of sets")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no set later than this")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    if problem := tensorrt.problem(options.backend):
+        raise SystemExit(f"no engines to build: {problem}")
+    gpu = nvidia_driver.gpu()
+    assert gpu is not None
+    document: dict[str, Any] = {
+        "benchmark": "engine matrix",
+        "gpu": asdict(gpu),
+        "library": tensorrt_library.load(options.backend).describe(),
+        "sets": [],
+    }
+    print(f"{gpu.name}, driver {gpu.driver}, {document['library']}")
+    start, left = monotonic(), 0
+    wanted = product(options.precision, options.layout, options.batch, models_of(options.model or [BUNDLED]))
+    for precision, layout, batch, model in wanted:
+        build = BuildOptions(options.backend, precision, layout, batch)
+        if monotonic() - start > options.seconds:
+            left += 1
+            continue
+        found: dict[str, Any] = {"model": model.manifest.name, **asdict(build)}
+        try:
+            found |= document_of(build_engines(model, build, EngineStore()).manifest)
+        except FommError as error:
+            found["error"] = str(error)
+        document["sets"].append(found)
+        print(described(build, model, found), flush=True)
+        options.output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if left:
+        print(f"{left} sets are left; run the same command again")
+    raise SystemExit(1 if any("error" in found for found in document["sets"]) else 0)
+
+
+if __name__ == "__main__":
+    main()

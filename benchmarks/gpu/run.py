@@ -1,0 +1,332 @@
+"""Everything that a GPU has to show, a step to a command, each within ten minutes.
+
+Not executed on a GPU so far: none was at hand where this was written. `benchmarks/gpu.md` says in what order and how.
+
+    python benchmarks/gpu/run.py STEP -o FOLDER [-m MODEL ...] [--torch PYTHON] [--tensorrt PYTHON] [--dry-run]
+
+check          what is here: GPU, driver, clocks, versions, and what stands against each backend
+kernel-tests   tests/gpu with FOMM_REQUIRE_GPU=1, but for those of engines
+engine-tests   those of engines
+engines        engines of every kind: build time, size, parity; run it again until none is left
+throughput     TensorRT's split path: latency, stages, batches
+bench          against PyTorch eager and torch.compile, each in a process of its own, in turns
+kernels        bandwidth of the kernels, and the warp against PyTorch's grid_sample
+memcheck, racecheck, initcheck      the kernels' tests under that tool of compute-sanitizer
+
+PyTorch and TensorRT may be in two Pythons; nothing of this project need be installed in either. What a step prints goes
+to FOLDER/STEP.log as well, results beside it. A step that takes longer than --limit is ended with all it started. Exit
+code 1 if a command of the step fails; the others run all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from threading import Timer
+from time import monotonic
+from typing import TextIO
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = tuple(str(ROOT / name) for name in ("runtime", "kernels", "export", "benchmarks"))
+TESTS = ROOT / "tests" / "gpu"
+ENGINE_TESTS = ("test_tensorrt_backend.py", "test_plugin_on_gpu.py")
+"""The second one needs PyTorch in the same process."""
+RUN_TESTS = ("-m", "pytest", "-p", "no:cacheprovider", "-W", "default", f"--confcutdir={TESTS}")
+SANITIZE = ("--error-exitcode", "1", "--report-api-errors", "no", "--target-processes", "application-only")
+"""As in the Makefile."""
+BUNDLED = "bundled"
+SMI_FIELDS = (
+    "name,driver_version,memory.total,memory.used,clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,"
+    "power.limit,temperature.gpu,persistence_mode,clocks_throttle_reasons.active"
+)
+WITHOUT = "torch,cupy"
+"""Modules that a Python of TensorRT's own is not expected to have."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process.
+
+    Attributes:
+        arguments: Program and arguments.
+        environment: Beside that of this process.
+    """
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        given = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*given, shlex.join(self.arguments)])
+
+
+@dataclass(frozen=True)
+class Python:
+    """A Python, in which nothing of this project need be installed.
+
+    Attributes:
+        path: The program.
+        packages: Folder of packages that it lacks.
+    """
+
+    path: str
+    packages: str | None = None
+
+    def run(self, *arguments: str, before: tuple[str, ...] = (), **environment: str) -> Command:
+        """A command of it, perhaps started by another program; it finds this checkout's packages first."""
+        given = (*PACKAGES, self.packages, os.environ.get("PYTHONPATH"))
+        paths = os.pathsep.join(path for path in given if path)
+        return Command((*before, self.path, *arguments), {"PYTHONPATH": paths, **environment})
+
+    def as_program(self, script: Path) -> str:
+        """One path that stands for it, packages and all: itself, or a script."""
+        if self.packages is None:
+            return self.path
+        more = f'PYTHONPATH="$PYTHONPATH:"{shlex.quote(self.packages)}'
+        script.write_text(f'#!/bin/sh\n{more} exec {shlex.quote(self.path)} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+        return str(script)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the steps are given.
+
+    Attributes:
+        torch, tensorrt: Pythons with PyTorch and with TensorRT; maybe one.
+        models: Model folders, or "bundled".
+        output: Folder of the results.
+        limit_s: Of a step.
+        without: See WITHOUT; empty where there is one Python.
+    """
+
+    torch: Python
+    tensorrt: Python
+    models: tuple[str, ...]
+    output: Path
+    limit_s: float
+    without: str
+
+    def results(self, *names: str) -> str:
+        """Path of a result."""
+        return str(self.output / "-".join(Path(name).name for name in names))
+
+
+def check(setting: Setting) -> list[Command]:
+    """See the module."""
+    return [
+        Command(("nvidia-smi", f"--query-gpu={SMI_FIELDS}", "--format=csv")),
+        Command(("nvcc", "--version")),
+        *(python.run(_script("check.py")) for python in dict.fromkeys((setting.torch, setting.tensorrt))),
+    ]
+
+
+def kernel_tests(setting: Setting) -> list[Command]:
+    """See the module."""
+    tests = [str(path) for path in sorted(TESTS.glob("test_*.py")) if path.name not in ENGINE_TESTS]
+    return [setting.torch.run(*RUN_TESTS, *tests, FOMM_REQUIRE_GPU="1")]
+
+
+def engine_tests(setting: Setting) -> list[Command]:
+    """See the module."""
+    chosen = ["test_cuda_device.py", *ENGINE_TESTS[: 1 if setting.without else 2]]
+    return [
+        setting.tensorrt.run(
+            *RUN_TESTS,
+            *(str(TESTS / name) for name in chosen),
+            FOMM_REQUIRE_GPU="1",
+            FOMM_WITHOUT=setting.without,
+            FOMM_TEST_ENGINES=setting.results("engines-of-tests"),
+        )
+    ]
+
+
+def engines(setting: Setting) -> list[Command]:
+    """See the module."""
+    models = [argument for model in setting.models for argument in ("-m", model)]
+    seconds = str(round(setting.limit_s / 2))  # a set that is begun then has as long to end
+    output = ("-o", setting.results("engines.json"))
+    return [setting.tensorrt.run(_script("engine_matrix.py"), *models, "--seconds", seconds, *output)]
+
+
+def throughput(setting: Setting) -> list[Command]:
+    """See the module."""
+    return [
+        setting.tensorrt.run(
+            _script("throughput.py"),
+            *(() if model == BUNDLED else ("-m", model)),
+            *("-o", setting.results("throughput", f"{model}.json")),
+        )
+        for model in setting.models
+    ]
+
+
+def bench(setting: Setting) -> list[Command]:
+    """See the module."""
+    of_torch, of_tensorrt = ("pytorch-cuda", "pytorch-compile-cuda"), ("fomm-rt:tensorrt", "fomm-rt:tensorrt:fp32")
+    contestants = [argument for name in (*of_torch, *of_tensorrt) for argument in ("-c", name)]
+    if setting.torch != setting.tensorrt:
+        program = setting.tensorrt.as_program(setting.output / "python-tensorrt")
+        contestants += [argument for name in of_tensorrt for argument in ("--python", f"{name}={program}")]
+    return [
+        setting.torch.run(
+            *("-m", "fomm_rt", "bench", *contestants, *(("--bundled",) if model == BUNDLED else ("-m", model))),
+            *("--rounds", "20", "--frames", "60", "--batches", "1,8,32", "--timeout", "300"),
+            *("-o", setting.results("bench", model)),
+        )
+        for model in setting.models
+    ]
+
+
+def kernels(setting: Setting) -> list[Command]:
+    """See the module."""
+    script = str(ROOT / "benchmarks" / "kernels.py")
+    return [setting.torch.run(script, "--batch", "1", "8", "32", "-o", setting.results("kernels.json"))]
+
+
+def sanitize(tool: str, setting: Setting) -> list[Command]:
+    """See the module."""
+    program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    return [
+        setting.torch.run(
+            *RUN_TESTS,
+            *("-x", str(TESTS / "test_kernels_on_gpu.py")),
+            before=(program, *SANITIZE, "--tool", tool),
+            FOMM_REQUIRE_GPU="1",
+            FOMM_TEST_SANITIZED="1",
+        )
+    ]
+
+
+STEPS: dict[str, Callable[[Setting], list[Command]]] = {
+    "check": check,
+    "kernel-tests": kernel_tests,
+    "engine-tests": engine_tests,
+    "engines": engines,
+    "throughput": throughput,
+    "bench": bench,
+    "kernels": kernels,
+    **{tool: partial(sanitize, tool) for tool in ("memcheck", "racecheck", "initcheck")},
+}
+
+
+def run(commands: list[Command], log: TextIO, limit_s: float) -> list[int | None]:
+    """Runs commands one after another, what they print to the terminal and to a log.
+
+    Returns:
+        Their exit codes, negative for signals; None for those that there was no time or no program for.
+    """
+    codes: list[int | None] = []
+    end = monotonic() + limit_s
+    for command in commands:
+        _say(f"\n$ {command}\n", log)
+        rest_s = end - monotonic()
+        codes.append(_run(command, log, rest_s) if rest_s > 1 else None)
+        _say(f"exit code {codes[-1]}, {limit_s - end + monotonic():.0f} s of {limit_s:.0f}\n", log)
+    return codes
+
+
+def _run(command: Command, log: TextIO, limit_s: float) -> int | None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **command.environment}
+    try:
+        process = subprocess.Popen(
+            command.arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        _say(f"{command.arguments[0]}: {error.strerror}\n", log)
+        return None
+
+    def end() -> None:
+        _say(f"ended after {limit_s:.0f} s\n", log)
+        os.killpg(process.pid, signal.SIGKILL)
+
+    timer = Timer(limit_s, end)
+    timer.start()
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            _say(line, log)
+        return process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _say(text: str, log: TextIO) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    log.write(text)
+    log.flush()
+
+
+def _script(name: str) -> str:
+    return str(Path(__file__).parent / name)
+
+
+def _python(given: str, packages: str | None) -> Python:
+    # Not resolved: a virtual environment's Python is a link, and is one by its place.
+    path = Path(shutil.which(given) or given).absolute()
+    return Python(str(path), None if packages is None else str(Path(packages).absolute()))
+
+
+def main() -> None:
+    """Runs a step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the results")
+    parser.add_argument("-m", "--model", action="append", help="a model folder, or bundled (the default)")
+    parser.add_argument("--torch", default=sys.executable, help="Python with PyTorch; this one by default")
+    parser.add_argument("--torch-packages", help="folder of packages that it lacks")
+    parser.add_argument("--tensorrt", help="Python with TensorRT; that of PyTorch by default")
+    parser.add_argument("--tensorrt-packages", help="folder of packages that it lacks")
+    parser.add_argument("--without", default=WITHOUT, help=f"modules that --tensorrt lacks ({WITHOUT})")
+    parser.add_argument("--limit", type=float, default=570, help="seconds that the step may take (570)")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands only")
+    options = parser.parse_args()
+    output = options.output.absolute()
+    output.mkdir(parents=True, exist_ok=True)
+    torch = _python(options.torch, options.torch_packages)
+    tensorrt = torch if options.tensorrt is None else _python(options.tensorrt, options.tensorrt_packages)
+    models = tuple(name if name == BUNDLED else str(Path(name).absolute()) for name in options.model or [BUNDLED])
+    without = options.without if torch != tensorrt else ""
+    setting = Setting(torch, tensorrt, models, output, options.limit, without)
+    commands = STEPS[options.step](setting)
+    if options.dry_run:
+        print(*commands, sep="\n")
+        return
+    start = datetime.now(timezone.utc)
+    with (output / f"{options.step}.log").open("w", encoding="utf-8") as log:
+        codes = run(commands, log, options.limit)
+    record = {
+        "step": options.step,
+        "date": start.isoformat(timespec="seconds"),
+        "seconds": (datetime.now(timezone.utc) - start).total_seconds(),
+        "commands": [
+            {"command": str(command), "exit_code": code} for command, code in zip(commands, codes, strict=True)
+        ],
+    }
+    (output / f"{options.step}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    raise SystemExit(0 if all(code == 0 for code in codes) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Latency and throughput of TensorRT's split path, from uint8 frames in host memory to uint8 results there.
+
+Not executed on a GPU so far: none was at hand where this was written.
+
+    python benchmarks/gpu/throughput.py -m models/vox-256 -o FILE.json
+
+Measures, in this order: agreement with ONNX Runtime, without which no speed is reported; single frames, replayed, step
+by step and with frames and results left on the GPU, in turns; where the time of a frame goes, by events; and frames in
+batches. Engines are taken from the engine store: `engine_matrix.py` builds them. How this compares with PyTorch is
+measured by `fomm-rt bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt import Animator, nvidia_driver
+from fomm_rt.backends import tensorrt, tensorrt_library
+from fomm_rt.bundled import open_model
+from fomm_rt.engine_manifest import ENGINE_PRECISIONS
+from fomm_rt.engine_store import EngineStore
+from fomm_rt.errors import FommError
+from fomm_rt.framing import Image
+from fomm_rt.model_folder import ModelFolder
+from fomm_rt.nvidia_driver import Gpu
+
+P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000
+"""Targets for vox-256 at 256×256: one frame at a time; in batches."""
+DECIBELS = {"fp16": 40.0, "fp32": 48.0}
+"""Of the prediction, at least; else no speed is reported."""
+CLIP = 24
+"""Distinct frames."""
+
+Measured = dict[str, Any]
+
+
+def clip(size: int) -> Image:
+    """A source and driving frames, (1 + CLIP, size, size, 3) uint8: a smooth pattern that moves."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
+    moments = np.linspace(0, 1, 1 + CLIP, dtype=np.float32)[:, None, None, None]
+    phase = np.arange(3, dtype=np.float32)
+    waves = np.sin(9 * (x[..., None] + 0.2 * moments) + phase) + np.cos(7 * (y[..., None] - 0.1 * moments) - phase)
+    pictures: Image = (127.5 + 60 * waves).astype(np.uint8)
+    return pictures
+
+
+def percentiles(samples: list[float]) -> dict[str, float]:
+    """Of milliseconds."""
+    return {name: float(np.percentile(samples, share)) for name, share in (("p50", 50), ("p90", 90), ("p99", 99))}
+
+
+class Bench:
+    """One model on one GPU.
+
+    Args:
+        model: What is measured.
+        precision: Of its engines.
+        gpu: At hand.
+        frames, rounds: How much: frames of a turn, and turns of each contestant.
+    """
+
+    def __init__(self, model: ModelFolder, precision: str, gpu: Gpu, frames: int, rounds: int) -> None:
+        self._model, self._precision, self._gpu = model, precision, gpu
+        self._frames, self._rounds = frames, rounds
+        self._library = tensorrt_library.load(tensorrt_library.TENSORRT)
+        self._pictures = clip(model.manifest.size)
+
+    def open(self, batch: int, captures: bool = True) -> Animator:
+        """An animator on the engines whose largest batch is the smallest that suffices.
+
+        Raises:
+            EngineError: There are none.
+        """
+        wanted = tensorrt.wanted_engines(self._library, self._gpu, self._model, self._precision, batch)
+        engines = EngineStore().find(wanted)
+        return self.ready(
+            Animator(
+                self._model.manifest,
+                tensorrt.open_engines(self._library, self._gpu, self._model, engines, "measured", captures),
+            )
+        )
+
+    def ready(self, animator: Animator) -> Animator:
+        """With the source and the reference that all have."""
+        animator.set_source(self._pictures[0])
+        animator.set_reference(self._pictures[1])
+        return animator
+
+    def agreement(self, animator: Animator) -> float:
+        """Decibels from ONNX Runtime, of the worst of a few frames.
+
+        Raises:
+            SystemExit: Too few.
+        """
+        with Animator.load(self._model.path, "onnxruntime-cpu") as exact:
+            self.ready(exact)
+            errors = [
+                np.square(animator.animate(frame).astype(float) - exact.animate(frame)).mean()
+                for frame in self._pictures[2::6]
+            ]
+        found = float(10 * np.log10(255**2 / max(*errors, 1e-9)))
+        if not found >= DECIBELS[self._precision]:
+            raise SystemExit(
+                f"{self._model.manifest.name} does not agree with ONNX Runtime: {found:.1f} dB, at least "
+                f"{DECIBELS[self._precision]:.0f} required; no speed is reported"
+            )
+        return found
+
+    def single(self, replayed: Animator, eager: Animator) -> Measured:
+        """Milliseconds of every frame, by contestant."""
+        out = np.empty_like(self._pictures[0])
+        frames = self._pictures[1:]
+        given, left = OnGpu(frames[0]), OnGpu(out)
+        contestants: dict[str, Callable[[int], object]] = {
+            "replayed": lambda number: replayed.animate(frames[number % CLIP], out),
+            "step by step": lambda number: eager.animate(frames[number % CLIP], out),
+            "left on the GPU": lambda _: replayed.animate(given, left),
+        }
+        samples: dict[str, list[float]] = {name: [] for name in contestants}
+        for number in range(self._rounds):
+            for name in list(contestants)[number % 3 :] + list(contestants)[: number % 3]:
+                for _ in range(10):  # clocks and caches are another's
+                    contestants[name](0)
+                for frame in range(self._frames // self._rounds):
+                    start = perf_counter()
+                    contestants[name](frame)
+                    samples[name].append((perf_counter() - start) * 1e3)
+        return {name: {**percentiles(times), "samples_ms": times} for name, times in samples.items()}
+
+    def stages(self, animator: Animator) -> Measured:
+        """Median milliseconds of each stage by events within the graph, and of all of them."""
+        animator.timed = True
+        found: dict[str, list[float]] = {}
+        for number in range(20 + self._frames // 4):
+            animator.animate(self._pictures[1 + number % CLIP])
+            if number >= 20:
+                for stage, ms in animator.stage_ms.items():
+                    found.setdefault(stage, []).append(ms)
+        animator.timed = False
+        medians = {stage: float(np.median(times)) for stage, times in found.items()}
+        return {**medians, "all": sum(medians.values())}
+
+    def batched(self, batch: int) -> Measured:
+        """Frames a second through `animate_all`, of every turn."""
+        with self.open(batch) as animator:
+            frames = [self._pictures[1 + number % CLIP] for number in range(max(self._frames, 8 * animator.batch))]
+            single = [animator.animate(frame) for frame in frames[:CLIP]]
+            for found, wanted in zip(animator.animate_all(frames[:CLIP]), single, strict=True):
+                if np.abs(found.astype(int) - wanted).max() > 2:
+                    raise SystemExit(
+                        f"batches of {animator.batch} are not what single frames are; no speed is reported"
+                    )
+            rates = []
+            for _ in range(self._rounds):
+                start = perf_counter()
+                for _picture in animator.animate_all(frames):
+                    pass
+                rates.append(len(frames) / (perf_counter() - start))
+            return {"batch": animator.batch, "frames_per_s": float(np.median(rates)), "rates": rates}
+
+
+class OnGpu:
+    """A picture on the GPU, by the driver's own functions."""
+
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        from cuda.bindings import driver
+        from cuda.core import Device
+
+        Device(0).set_current()
+        result, address = driver.cuMemAlloc(picture.nbytes)
+        assert result == 0, result.name
+        (result,) = driver.cuMemcpyHtoD(address, np.ascontiguousarray(picture).ctypes.data, picture.nbytes)
+        assert result == 0, result.name
+        self.__cuda_array_interface__ = {
+            "version": 3,
+            "shape": picture.shape,
+            "typestr": "|u1",
+            "data": (int(address), False),
+            "strides": None,
+            "stream": None,
+        }
+
+
+def measure(bench: Bench, batches: list[int]) -> Measured:
+    """Everything, printed as it is found."""
+    document: Measured = {}
+    with ExitStack() as stack:
+        replayed, eager = (stack.enter_context(bench.open(1, captures)) for captures in (True, False))
+        document["backend"] = asdict(replayed.backend)
+        document["psnr_db"] = bench.agreement(replayed)
+        print(f"{replayed.backend.device}: {document['psnr_db']:.1f} dB from ONNX Runtime")
+        document["single_ms"] = bench.single(replayed, eager)
+        document["stages_ms"] = bench.stages(replayed)
+    for name, found in document["single_ms"].items():
+        print(f"  {name:<16} p50 {found['p50']:.3f}  p90 {found['p90']:.3f}  p99 {found['p99']:.3f} ms")
+    print("  " + ", ".join(f"{stage} {ms:.3f}" for stage, ms in document["stages_ms"].items()) + " ms")
+    document["batched"] = []
+    for batch in batches:
+        try:
+            found = bench.batched(batch)
+        except FommError as error:
+            found = {"batch": batch, "error": str(error)}
+        document["batched"].append(found)
+        print(
+            f"  batch {batch:>3}  {found.get('error') or format(found['frames_per_s'], '.0f') + ' frames/s'}",
+            flush=True,
+        )
+    return document
+
+
+def verdict(document: Measured) -> dict[str, bool]:
+    """Which targets are met."""
+    replayed = document["single_ms"]["replayed"]
+    best = max((found.get("frames_per_s", 0.0) for found in document["batched"]), default=0.0)
+    return {
+        f"p50 at most {P50_MS} ms": replayed["p50"] <= P50_MS,
+        f"p99 at most {P99_MS} ms": replayed["p99"] <= P99_MS,
+        f"at least {FRAMES_PER_S} frames/s in batches": best >= FRAMES_PER_S,
+    }
+
+
+def main() -> None:
+    """Measures, prints and writes the JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-m", "--model", help="a model folder; the bundled one by default")
+    parser.add_argument("--precision", choices=ENGINE_PRECISIONS, default="fp16")
+    parser.add_argument("--frames", type=int, default=2000, help="of each contestant, in all rounds")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of engines")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    if problem := tensorrt.problem(tensorrt_library.TENSORRT):
+        raise SystemExit(f"nothing to measure: {problem}")
+    gpu = nvidia_driver.gpu()
+    assert gpu is not None
+    try:
+        model = open_model(options.model)
+        document = measure(Bench(model, options.precision, gpu, options.frames, options.rounds), options.batch)
+    except FommError as error:
+        raise SystemExit(f"error: {error}") from error
+    document = {
+        "benchmark": "throughput",
+        "model": model.manifest.name,
+        "precision": options.precision,
+        "gpu": asdict(gpu),
+        "python": platform.python_version(),
+        "frames": options.frames,
+        "rounds": options.rounds,
+        **document,
+        "targets": verdict(document),
+    }
+    for target, met in document["targets"].items():
+        print(f"  {target}: {'met' if met else 'NOT met'}")
+    options.output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
