@@ -111,6 +111,7 @@ class HostDevice:
         allocations: How many arrays were allocated, on either side.
         captures, replays: How often work was captured and replayed.
         waits: Handles of streams that were waited for.
+        foreign: Handle of another's stream -> work queued there, which is done no earlier than somebody waits for it.
         refuses_capture: Why captures fail, if they do.
         breaks: Raised by the next wait for a stream, whose work is lost.
     """
@@ -122,6 +123,7 @@ class HostDevice:
         self.streams: list[HostStream] = []
         self.allocations = self.captures = self.replays = 0
         self.waits: list[int] = []
+        self.foreign: dict[int, Callable[[], None]] = {}
         self.refuses_capture: str | None = None
         self.breaks: str | None = None
         self.is_closed = False
@@ -165,6 +167,8 @@ class HostDevice:
         assert self._entered
         assert stream.captured is None, "what is captured cannot wait for work that is not"
         self.waits.append(other)
+        if other in self.foreign:
+            stream.queue(self.foreign[other])
 
     def synchronize(self, stream: HostStream) -> None:
         self._may_wait()

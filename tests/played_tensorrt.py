@@ -82,6 +82,7 @@ class Machine:
         contexts: Made so far.
         refuses: Names of calls that TensorRT refuses.
         renamed: Tensor -> what an engine calls it instead.
+        needs_memory: Whether contexts work in memory that they are given, as TensorRT-RTX's do.
         logger: What TensorRT was given to log to.
     """
 
@@ -96,6 +97,7 @@ class Machine:
         self.contexts: list[Context] = []
         self.refuses: set[str] = set()
         self.renamed: dict[str, str] = {}
+        self.needs_memory = False
         self.logger: Any = None
 
     def allows(self, call: str) -> bool:
@@ -130,6 +132,7 @@ class Context:
         self._batch = 0
         self._addresses: dict[str, int] = {}
         self.profile: tuple[int, int] | None = None
+        self.memory: tuple[int, int] | None = None
         machine.contexts.append(self)
 
     def set_input_shape(self, _name: str, shape: tuple[int, ...]) -> bool:
@@ -142,6 +145,15 @@ class Context:
         self.profile = (index, stream)
         return self._machine.allows("set_optimization_profile_async")
 
+    def update_device_memory_size_for_shapes(self) -> int:
+        """See `tensorrt_rtx.IExecutionContext`."""
+        assert self._batch, "its shapes come first"
+        return 1000 * self._batch
+
+    def set_device_memory(self, address: int, size: int) -> None:
+        """See `tensorrt_rtx.IExecutionContext`."""
+        self.memory = (address, size)
+
     def set_tensor_address(self, name: str, address: int) -> bool:
         """See `tensorrt.IExecutionContext`."""
         self._addresses[name] = address
@@ -152,6 +164,7 @@ class Context:
         machine, trunk, batch, addresses = self._machine, self._trunk, self._batch, dict(self._addresses)
         if not machine.allows("execute_async_v3"):
             return False
+        assert (self.memory is not None) == machine.needs_memory
         assert machine.device is not None
         (queue,) = [one for one in machine.device.streams if one.handle == stream]
         inputs, outputs = machine.shape.trunk_tensors(trunk)
@@ -162,6 +175,17 @@ class Context:
 
         queue.queue(work)
         return True
+
+
+class RuntimeConfig:
+    """See `tensorrt_rtx.IRuntimeConfig`."""
+
+    allocation = "static"
+    dynamic_shapes_kernel_specialization_strategy = "lazy"
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        """See `tensorrt_rtx.IRuntimeConfig`."""
+        self.allocation = strategy
 
 
 class Engine:
@@ -210,8 +234,14 @@ class Engine:
         least = self._machine.batches[index - 1] + 1 if index else 1
         return (least,), (least,), (self._machine.batches[index],)
 
-    def create_execution_context(self) -> Context | None:
-        """See `tensorrt.ICudaEngine`."""
+    def create_runtime_config(self) -> RuntimeConfig:
+        """See `tensorrt_rtx.ICudaEngine`."""
+        return RuntimeConfig()
+
+    def create_execution_context(self, config: RuntimeConfig | None = None) -> Context | None:
+        """See `tensorrt.ICudaEngine`; with a configuration `tensorrt_rtx.ICudaEngine`."""
+        settings = None if config is None else (config.allocation, config.dynamic_shapes_kernel_specialization_strategy)
+        assert settings == (("user managed", "eager") if self._machine.needs_memory else None)
         return Context(self._machine, self._trunk) if self._machine.allows("create_execution_context") else None
 
 
@@ -237,6 +267,10 @@ def played_module(machine: Machine | None = None, version: str = "11.4.0.106") -
     module.Runtime = Runtime
     module.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     module.IBuilderConfig = SimpleNamespace()
+    if machine is not None and machine.needs_memory:
+        module.BuilderFlag = SimpleNamespace(REQUIRE_USER_ALLOCATION=1)
+        module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
+        module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     return module
 
 
@@ -249,7 +283,7 @@ class PlayedDriver:
 
     def __init__(self, name: str = "NVIDIA H200", capability: tuple[int, int] = (9, 0), cuda: int = 13000) -> None:
         self._name = name
-        self._capability = capability
+        self.capability = capability
         self._cuda = cuda
         self.fails: set[str] = set()
 
@@ -277,5 +311,5 @@ class PlayedDriver:
 
     def cuDeviceGetAttribute(self, value: Any, attribute: int, _device: Any) -> int:  # noqa: N802
         """Its compute capability: attributes 75 and 76."""
-        value._obj.value = self._capability[attribute - 75]
+        value._obj.value = self.capability[attribute - 75]
         return self._answer("cuDeviceGetAttribute")

@@ -171,8 +171,10 @@ class DeviceKernels:
         """Makes the device's context the thread's current one, and afterwards that which was.
 
         Raises:
-            DeviceError: The driver refuses.
+            DeviceError: The driver refuses, or this is closed.
         """
+        if self._closed:
+            raise DeviceError(f"the kernels of {self.name} are closed; make new ones: DeviceKernels()")
         self._checked(self._driver.cuCtxPushCurrent(self._context), f"turning to {self.name}")
         try:
             yield

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from fomm_rt.backends import open_backend
-from fomm_rt.backends.device_arrays import DeviceImage, device_picture, is_on_device
+from fomm_rt.backends.device_arrays import DeviceImage, device_shape, is_on_device
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import (
     Backend,
@@ -298,8 +298,8 @@ class Animator:
 
         With a GPU backend `frame` and `out`, each by itself, may be arrays on the GPU: of PyTorch, CuPy, Numba or
         pycuda (`__cuda_array_interface__`), or of others by DLPack. They are used where they are. What their owner has
-        queued on CUDA's default stream, or on the stream it names, is waited for; when this returns, the result is
-        there.
+        queued is waited for: by DLPack on its current stream; else on the stream that the interface names, or on CUDA's
+        default stream. When this returns, the result is there.
 
         Args:
             frame: (H, W, 3) uint8 RGB of any size, or keypoints found earlier by the same model.
@@ -414,7 +414,10 @@ class Animator:
                     f"the frame lies on a GPU, but {self.backend.name} takes arrays in host memory; "
                     "give it as a NumPy array, or load the model with a TensorRT backend"
                 )
-            return self._driving_framing.region(*device_picture(frame)[0].shape[:2])
+            shape = device_shape(frame)
+            if len(shape) != 3 or 0 in shape:
+                raise ImageError(f"frame: expected an (H, W, 3) uint8 RGB array; got {shape} on the GPU")
+            return self._driving_framing.region(*shape[:2])
         check_image(frame)
         return self._driving_framing.region(*frame.shape[:2])
 
@@ -441,9 +444,8 @@ class Animator:
         if out is None:
             return np.empty(shape, np.uint8)
         if is_on_device(out) and self._backend.takes_device_arrays:
-            found = device_picture(out, "out", written=True)[0].shape
-            if found != shape:
-                raise ImageError(f"out: expected a writable {shape} uint8 array; got {found}")
+            if device_shape(out) != shape:
+                raise ImageError(f"out: expected a writable {shape} uint8 array; got {device_shape(out)}")
             return out
         if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.writeable:
             raise ImageError(f"out: expected a writable {shape} uint8 array; got {getattr(out, 'shape', out)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise, permutations
 
 import numpy as np
@@ -103,9 +103,18 @@ class Load:
 
 
 class Run:
-    """A comparison of fakes; those named "ref…" may be the reference, of a GPU those named "gpu-ref…"."""
+    """A comparison of fakes; those named "ref…" may be the reference, of a GPU those named "gpu-ref…".
 
-    def __init__(self, pictures: Pictures, make: dict[str, Callable[[list[str]], Fake]], plan: Plan = PLAN) -> None:
+    All are chosen unless some are named.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        make: dict[str, Callable[[list[str]], Fake]],
+        plan: Plan = PLAN,
+        chosen: Sequence[str] = (),
+    ) -> None:
         self.log: list[str] = []
         self.fakes: dict[str, Fake] = {}
         known = {name: entry(name, on_gpu=name.startswith("gpu")) for name in make}
@@ -117,12 +126,13 @@ class Run:
         def problem(e: Entry) -> str | None:
             return "not here" if e.name == "absent" else None
 
+        taking_part = [known[name] for name in chosen or known]
         self.comparison = Comparison(
-            list(known.values()), SPEC, pictures, plan, open_session=open_session, problem=problem, other_load=Load()
+            taking_part, SPEC, pictures, plan, open_session=open_session, problem=problem, other_load=Load()
         )
         of_cpu = [e for name, e in known.items() if name.startswith("ref")]
         of_gpu = [e for name, e in known.items() if name.startswith("gpu-ref")]
-        devices = {e.device_type for e in known.values()}
+        devices = {e.device_type for e in taking_part}
         self.candidates = {"cpu": of_cpu} if "cpu" in devices else {}
         self.candidates |= {"cuda": [*of_gpu, *of_cpu]} if "cuda" in devices else {}
         self.run()
@@ -192,6 +202,18 @@ def test_a_gpu_without_a_reference_of_its_own_is_compared_with_the_cpus(
     assert run.comparison.references == {"cpu": "ref", "cuda": "ref"}
     assert run.state("gpu-rough") == ("measured", None)
     assert run.state("gpu-ref")[0] in ("disagrees", "skipped")
+
+
+def test_the_cpus_reference_takes_batches_beside_a_gpus_contestants(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("gpu-rough", error=1)}, chosen=["gpu-rough"])
+    assert run.comparison.references == {"cuda": "ref"}
+    assert set(run.comparison.results["ref"].batches_ms) == {1, 2}
+
+
+def test_nothing_is_measured_once_nobody_chosen_is_left(pictures: Pictures) -> None:
+    run = Run(pictures, {**ok("ref"), **ok("gpu-rough", fails_at="open unavailable")}, chosen=["gpu-rough"])
+    assert run.state("gpu-rough")[0] == "skipped"
+    assert not run.comparison.results["ref"].rounds_ms
 
 
 def test_a_gpu_alone_needs_no_cpu_reference(pictures: Pictures) -> None:

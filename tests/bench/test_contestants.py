@@ -162,8 +162,8 @@ def test_everyone_gets_the_same_number_of_threads(
 class NotBuilt:
     """An animator whose engines are not there until they are built."""
 
-    def __init__(self, builds: bool) -> None:
-        self.builds, self.is_built = builds, False
+    def __init__(self, builds: bool, batch: int = 1) -> None:
+        self.builds, self.batch, self.is_built = builds, batch, False
         self.opened: list[bool] = []
 
     def load(self, *_arguments: Any, auto_build: bool, **_options: Any) -> Any:
@@ -173,7 +173,13 @@ class NotBuilt:
         if not auto_build and not self.is_built:
             raise EngineError("there are no engines")
         self.is_built = True
-        return SimpleNamespace(backend=SimpleNamespace(device="a GPU"), stage_ms={}, close=lambda: None)
+        return SimpleNamespace(
+            backend=SimpleNamespace(device="a GPU"),
+            batch=self.batch,
+            stage_ms={},
+            animate_all=lambda frames: (frame + 1 for frame in frames),
+            close=lambda: None,
+        )
 
 
 def test_engines_are_built_and_opened_again(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,3 +198,15 @@ def test_where_engines_cannot_be_built_a_contestant_is_skipped(
     monkeypatch.setattr(Animator, "load", NotBuilt(False).load)
     with pytest.raises(UnavailableError, match="run: pip install tensorrt"):
         runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_batches_are_for_engines_that_take_them(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(Animator, "load", NotBuilt(True, batch).load)
+    contestant = runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
+    assert isinstance(contestant, BatchContestant) == (batch > 1)
+    if isinstance(contestant, BatchContestant):
+        frames = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+        assert np.array_equal(contestant.animate_batch(frames), frames + 1)

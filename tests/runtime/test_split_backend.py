@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fomm_kernels.arrays import Array, view
 from fomm_rt import Animator, Framing
+from fomm_rt.backends import device_arrays
 from fomm_rt.backends.engine_layout import HWC8, strides
 from fomm_rt.backends.lane import SHAPES_KEPT
 from fomm_rt.backends.protocol import STAGES
@@ -245,6 +249,49 @@ def test_a_failed_batch_leaves_the_animator_usable(played: Played) -> None:
         assert np.array_equal(found, wanted)
 
 
+def test_what_is_closed_goes_at_once(model: ModelFolder) -> None:
+    """Not when Python collects garbage, which might be while another lane captures."""
+    played = Played(model)
+    played.animator.set_source(GOLDEN.source)
+    list(played.animator.animate_all(frames(7)))
+    lanes = [weakref.ref(lane) for lane in (played.backend._lane, *played.backend._batch_lanes)]
+    assert len(lanes) == 3
+    gc.disable()
+    try:
+        played.close()
+        assert all(lane() is None for lane in lanes)
+    finally:
+        gc.enable()
+
+
+def test_a_broken_device_is_closed(model: ModelFolder) -> None:
+    played = Played(model)
+    played.animator.set_source(GOLDEN.source)
+    predictions = played.animator.animate_all(frames(7))
+    next(predictions)
+    played.device.breaks = "work failed: an illegal address"
+    with pytest.raises(BackendError, match="illegal address"):
+        played.animator.close()
+    assert played.device.is_closed
+    assert not played.backend._batch_lanes
+    predictions.close()
+
+
+def test_an_interrupted_source_leaves_nothing_queued(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    played.animator.set_source(GOLDEN.source)
+    expected = played.animator.animate(GOLDEN.driving[1])
+
+    def interrupt(*_arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(played.trunks, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        played.animator.prepare_source(GOLDEN.driving[2])
+    assert not played.device.streams[0].pending
+    monkeypatch.undo()
+    assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), expected)
+
+
 def on_device(picture: Image, row_padding: int = 0) -> HostArray:
     h, w, _ = picture.shape
     array = HostArray((h, w, 3), np.uint8, (3 * w + row_padding, 3, 1))
@@ -279,16 +326,57 @@ def test_pictures_on_the_device_are_framed(played: Played) -> None:
         assert np.array_equal(played.animator.animate(on_device(picture)), played.animator.animate(picture))
 
 
-def test_the_stream_of_a_picture_is_waited_for(played: Played) -> None:
-    class Queued(HostArray):
-        @property
-        def __cuda_array_interface__(self) -> dict[str, Any]:
-            return {**super().__cuda_array_interface__, "stream": 77}
+class Queued(HostArray):
+    """Of a library that names its stream."""
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {**super().__cuda_array_interface__, "stream": 77}
+
+
+def test_what_fills_a_picture_is_waited_for(played: Played) -> None:
     picture = Queued((64, 64, 3), np.uint8)
+    played.device.foreign[77] = lambda: np.copyto(picture.values, GOLDEN.driving[1])
     played.animator.set_source(GOLDEN.source)
-    played.animator.animate(picture)
-    assert 77 in played.device.waits
+    played.animator.set_reference(GOLDEN.driving[0])
+    expected = played.animator.animate(GOLDEN.driving[1])
+    assert np.array_equal(played.animator.animate(picture), expected)
+    picture.values[...] = 0
+    assert np.array_equal(played.animator.keypoints(picture).value, played.animator.keypoints(GOLDEN.driving[1]).value)
+
+
+def test_what_still_reads_a_result_is_waited_for(played: Played) -> None:
+    read = np.ones((64, 64, 3), np.uint8)
+    out = Queued((64, 64, 3), np.uint8)
+    played.device.foreign[77] = lambda: np.copyto(read, out.values)
+    played.animator.set_source(GOLDEN.source)
+    played.animator.animate(GOLDEN.driving[1], out)
+    assert not read.any(), "what was there before"
+    assert out.values.any()
+
+
+def test_by_dlpack_the_owner_makes_the_lane_wait(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyTorch, whose interface names no stream."""
+
+    class Both(HostArray):
+        def __dlpack__(self, *, stream: Any = None) -> Any:
+            raise AssertionError("cuda.core asks for it, which is not here")
+
+    given: list[int] = []
+
+    def from_dlpack(image: HostArray, stream: int) -> Array:
+        given.append(stream)
+        return view(image, "picture")
+
+    monkeypatch.setattr(device_arrays, "_from_dlpack", from_dlpack)
+    picture = Both((64, 64, 3), np.uint8)
+    picture.values[...] = GOLDEN.driving[1]
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    expected = played.animator.animate(GOLDEN.driving[1])
+    assert np.array_equal(played.animator.animate(picture), expected)
+    assert given == [played.device.streams[0].handle]
+    assert not played.device.waits
 
 
 @pytest.mark.parametrize(

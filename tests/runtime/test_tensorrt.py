@@ -287,6 +287,24 @@ def test_engines_are_opened(world: World) -> None:
     assert [device.is_closed for device in world.devices] == [True]
 
 
+def test_contexts_that_are_given_their_memory(
+    world: World, import_as: Callable[[str, Any], None], driver: PlayedDriver
+) -> None:
+    """TensorRT-RTX, on a card that it knows."""
+    driver.capability = (8, 9)
+    world.machine.needs_memory = True
+    import_as("tensorrt_rtx", played_module(world.machine))
+    world.build(flavour="tensorrt-rtx", capabilities=("sm_89",), gpu=None)
+    with world.load("tensorrt-rtx") as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
+        for one in (animator, reference):
+            one.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
+        memories = [context.memory for context in world.machine.contexts]
+        assert all(memory is not None and memory[1] == 1000 for memory in memories)
+        assert len({memory[0] for memory in memories if memory is not None}) == len(memories), "each its own"
+
+
 @pytest.mark.parametrize("format_", list(TensorFormat))
 def test_half_precision(world: World, format_: TensorFormat) -> None:
     world.machine.half, world.machine.format = True, format_

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from time import perf_counter
 
 import onnx
@@ -27,7 +28,7 @@ from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
 from fomm_rt.engine_manifest import ENGINE_PRECISIONS, LAYOUTS, EngineFile, EngineManifest, EngineSpec, model_hash
 from fomm_rt.engine_store import EngineFolder, EngineStaging, EngineStore
-from fomm_rt.errors import BackendError
+from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.model_folder import ModelFolder
 from fomm_rt.nvidia_driver import Gpu
 
@@ -53,6 +54,8 @@ class BuildOptions:
         max_batch: The largest batch, from 1.
         targets: Compute capabilities, ("sm_89",), with TensorRT-RTX; that of the GPU at hand by default.
         rebuild: Build even if the store has these engines.
+        onnx_folder: Where to write the graphs that engines are built of, NAME.onnx, for people to look at; nowhere by
+            default.
 
     Raises:
         ValueError: One of these is not as described.
@@ -64,6 +67,7 @@ class BuildOptions:
     max_batch: int = 1
     targets: tuple[str, ...] = ()
     rebuild: bool = False
+    onnx_folder: Path | None = None
 
     def __post_init__(self) -> None:
         for value, choices in (
@@ -97,11 +101,14 @@ def build_engines(
         BackendError: The flavour is not installed, does not build what was asked for, or there is no GPU to build for.
         EngineError: TensorRT cannot build an engine, an engine does not reproduce the model, or they cannot be kept.
         ModelError: The model cannot be cut; export it again.
+        OutputError: The graphs cannot be written.
     """
     library = tensorrt_library.load(options.flavour)
     gpu = nvidia_driver.gpu()
     with_plugin = options.layout == WHOLE and _takes_plugin(library, options.precision)
     spec = _spec(model, options, library, gpu, with_plugin)
+    if options.onnx_folder is not None:
+        _write(_graphs(model, cut_trunks(model), options, with_plugin), options.onnx_folder)
     with store.building(spec, on_wait=lambda text: report(text, 0.0)) as staged:
         # Whoever had to wait for another builder has what it just built, asked for or not.
         if staged.existing is not None and (staged.waited or not options.rebuild):
@@ -200,6 +207,15 @@ def _graphs(
         for weight, reason in graph.kept.items():
             _log.warning("%s: a layer of the %s computes in float32, as %s %s", model.path, name, weight, reason)
     return graphs
+
+
+def _write(graphs: Mapping[str, HalfGraph], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, graph in graphs.items():
+            onnx.save_model(graph.model, str(folder / f"{name}.onnx"))
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 def _takes_plugin(library: TensorRT, precision: str) -> bool:

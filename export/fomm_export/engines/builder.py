@@ -6,7 +6,7 @@ Executed: TensorRT-RTX, for named compute capabilities, without a GPU. Not execu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -15,6 +15,7 @@ from typing import Any
 
 import onnx
 
+from fomm_export.engines.half_graph import FLOAT, HALF, float_types
 from fomm_export.engines.layers import Layer, built_layers, network_layers, recording_logger
 from fomm_export.engines.progress import Fraction, cancellable, monitor
 from fomm_export.engines.targets import set_targets
@@ -109,8 +110,11 @@ def build_engine(
     config.set_tactic_sources(sum(1 << int(getattr(trt.TacticSource, source)) for source in TACTIC_SOURCES))
     if library.builds_without_gpu:
         set_targets(library, config, device.targets)
+    # Without it an engine may allocate while it runs, which the capture of a CUDA graph does not allow (TensorRT-RTX).
+    if library.leaves_memory_to_user:
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if not library.strongly_typed:
-        _constrain_types(trt, network, config)
+        _constrain_types(trt, network, config, float_types(model))
         # The runtime has a context for each of its buffers, and 8.6 has one for a profile unless told so.
         config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
     inputs, outputs = _interface(network)
@@ -182,17 +186,34 @@ def _set_batches(builder: Any, config: Any, inputs: Sequence[Any], max_batch: in
         config.add_optimization_profile(profile)
 
 
-def _constrain_types(trt: Any, network: Any, config: Any) -> None:
-    """Has TensorRT 8.6, which chooses types itself, keep to those of the network."""
-    config.set_flag(trt.BuilderFlag.FP16)
+def _constrain_types(trt: Any, network: Any, config: Any, types: Mapping[str, int]) -> None:
+    """Has TensorRT 8.6, which chooses types itself, keep to those of the ONNX graph.
+
+    What its network says of inner tensors' types while it is made is not to be relied on (NVIDIA/TensorRT#1993).
+
+    Args:
+        trt: The module.
+        network: As parsed; tensors have the names they have in the graph.
+        config: To build with.
+        types: Tensor name to `half_graph.HALF` or FLOAT.
+    """
+    kinds = {HALF: trt.float16, FLOAT: trt.float32}
+    wanted = {name: kinds[kind] for name, kind in types.items()}
+    if HALF in types.values():
+        config.set_flag(trt.BuilderFlag.FP16)
     config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
-    floats = (trt.float16, trt.float32)
     for index in range(network.num_layers):
         layer = network.get_layer(index)
         given = [layer.get_output(output) for output in range(layer.num_outputs)]
-        if layer.type == trt.LayerType.CONSTANT or not given or any(tensor.dtype not in floats for tensor in given):
+        if layer.type == trt.LayerType.CONSTANT or any(tensor.dtype not in kinds.values() for tensor in given):
             continue
+        # A layer that the parser added between two of the graph gives what it takes.
+        taken = [layer.get_input(number) for number in range(layer.num_inputs)]
+        names = [tensor.name for tensor in (*given, *taken) if tensor is not None and tensor.name in wanted]
+        if not names:
+            continue
+        kind = wanted[names[0]]
         if layer.type != trt.LayerType.CAST:
-            layer.precision = given[0].dtype
+            layer.precision = kind
         for output, tensor in enumerate(given):
-            layer.set_output_type(output, tensor.dtype)
+            layer.set_output_type(output, wanted.setdefault(tensor.name, kind))

@@ -60,6 +60,12 @@ def build(
         Path | None,
         typer.Option("--output", "-o", help="Folder to keep engines in.", show_default="fomm-rt/engines in the cache"),
     ] = None,
+    keep_onnx: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Also write the graphs that engines are built of, for Polygraphy or Netron."
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +105,13 @@ def build(
         from fomm_rt.engine_store import EngineStore
 
         options = BuildOptions(
-            _chosen(bool(targets)) if backend is None else backend, precision, layout, max_batch, targets, rebuild
+            _chosen(bool(targets)) if backend is None else backend,
+            precision,
+            layout,
+            max_batch,
+            targets,
+            rebuild,
+            keep_onnx,
         )
         folder = open_model(model)
         if model is None:

@@ -217,10 +217,11 @@ def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto
 
 
 def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidate, values: Tensors) -> str:
-    if worst.excess <= 1:
-        return f"Each engine alone is within its bounds; nearest to them is {engine}: {worst.text}"
     inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
-    return f"The worst engine is {engine}: {worst.text}; in it {worst_layer(graph, engine, candidate, inputs)}"
+    layer = worst_layer(graph, engine, candidate, inputs)
+    if worst.excess <= 1:
+        return f"Each engine alone is within its bounds; nearest to them is {engine}: {worst.text}; in it {layer}"
+    return f"The worst engine is {engine}: {worst.text}; in it {layer}"
 
 
 def _compare_frames(

@@ -106,8 +106,8 @@ class GpuEngines:
             stream = device.stream()
             host, on_device = {}, {}
             for tensor in (*built.inputs, *built.outputs):
-                if tensor in built.inputs:
-                    context.set_input_shape(tensor.name, inputs[tensor.name].shape)
+                if tensor in built.inputs and not context.set_input_shape(tensor.name, inputs[tensor.name].shape):
+                    raise EngineError(f"the {name} engine does not take {tensor.name}: {self._logger.last_error}")
                 host[tensor.name], on_device[tensor.name] = self._arrays(tensor, context)
                 if tensor in built.inputs:
                     _seen(host[tensor.name], tensor, inputs[tensor.name].shape)[...] = inputs[tensor.name]

@@ -38,13 +38,17 @@ def timing_cache(library: TensorRT, config: Any, folder: Path, gpu: str | None) 
         return
     path = cache_path(folder, library.version, gpu)
     cache = config.create_timing_cache(read(path))
-    config.set_timing_cache(cache, ignore_mismatch=False)
+    # Refused where it was measured with another driver, say; then measurements start anew.
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, ignore_mismatch=False)
     yield
     lock = take(path.with_suffix(".lock"), wait=True)
     assert lock is not None
     try:
-        if other := read(path):
-            cache.combine(config.create_timing_cache(other), ignore_mismatch=False)
+        other = config.create_timing_cache(read(path))
+        if other is not None:
+            cache.combine(other, ignore_mismatch=False)
         write(path, bytes(cache.serialize()))
     finally:
         os.close(lock)

@@ -6,6 +6,7 @@ so is the recording of events within graphs. Work runs in the device's primary c
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -104,7 +105,7 @@ class CudaDevice:
         return array
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """See `Device.pinned`."""
+        """See `Device.pinned`. Whoever frees it waits for CUDA's default stream."""
         dtype = np.dtype(dtype)
         size = prod(shape) * dtype.itemsize
         with cuda_errors(f"allocating {size >> 20} MiB of pinned memory"):
@@ -152,18 +153,17 @@ class CudaDevice:
 
     def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
         """See `Device.capture`."""
-        with cuda_errors("capturing a graph"):
+        with cuda_errors("capturing a graph"), _without_collection():
             builder = stream.create_graph_builder()
-            builder.begin_building("thread_local")
             try:
+                builder.begin_building("thread_local")
                 queue()
+                graph = builder.end_building().complete()
             except BaseException:
-                # Not `end_building`, which raises before it ends a capture that has become invalid; the stream would
-                # stay in it.
+                # Ends a capture also where it has become invalid, which `end_building` does not.
                 with suppress(Exception):  # the first error is the one to show
                     builder.close()
                 raise
-            graph = builder.end_building().complete()
             graph.upload(stream)
             # The graph, not the builder, has to live as long as what replays it.
             return partial(graph.launch, stream)
@@ -203,6 +203,18 @@ class CudaDevice:
             _, text = self._driver.cuGetErrorString(result)
             raise BackendError(f"{(text or b'unknown error').decode()} ({result.name})")
         return values[0] if values else None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keeps Python from collecting garbage meanwhile: freeing what lies on the device would spoil a capture."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -48,23 +48,32 @@ def is_on_device(image: Any) -> bool:
     return device is not None and int(device()[0]) == _DLPACK_CUDA
 
 
-def device_picture(image: Any, name: str = "frame", *, written: bool = False) -> tuple[Array, int]:
+def device_shape(image: Any) -> tuple[int, ...]:
+    """The shape of an array on the GPU, without a claim on it."""
+    interface = getattr(image, "__cuda_array_interface__", None)
+    return tuple(image.shape if interface is None else interface["shape"])
+
+
+def device_picture(image: Any, stream: int, name: str = "frame", *, written: bool = False) -> tuple[Array, int | None]:
     """Sees a picture on the GPU; what is seen must be kept alive by the caller.
 
     Args:
         image: (H, W, 3) uint8, pixels of a row together, rows padded or not.
+        stream: Handle of the stream that will read or write it. By DLPack the owner makes that one wait for its work.
         name: For messages.
         written: Whether it is written to.
 
     Returns:
-        The picture, and the handle of the stream on which its owner may still be working on it.
+        The picture, and the handle of another stream that has to be waited for, if any.
 
     Raises:
         ImageError: It is no such picture, or may not be written to.
     """
     interface = getattr(image, "__cuda_array_interface__", None)
+    # An interface may name the owner's stream. PyTorch's does not, but by DLPack it tells of the current one.
+    by_dlpack = interface is None or (interface.get("stream") is None and hasattr(image, "__dlpack__"))
     try:
-        seen = view(image if interface is not None else _from_dlpack(image), name)
+        seen = _from_dlpack(image, stream) if by_dlpack else view(image, name)
     except ArrayError as error:
         raise ImageError(str(error)) from error
     if len(seen.shape) != 3 or seen.shape[2] != 3 or seen.dtype != np.uint8 or 0 in seen.shape:
@@ -75,8 +84,9 @@ def device_picture(image: Any, name: str = "frame", *, written: bool = False) ->
         )
     if written and not seen.writable:
         raise ImageError(f"{name}: expected an array that may be written to; this one is read-only")
-    stream = interface.get("stream") if interface is not None else None
-    return seen, LEGACY_DEFAULT_STREAM if stream is None else int(stream)
+    if by_dlpack or interface is None:
+        return seen, None
+    return seen, int(interface.get("stream") or LEGACY_DEFAULT_STREAM)
 
 
 def batch_of_one(picture: Array) -> Array:
@@ -92,10 +102,10 @@ def batch_of_one(picture: Array) -> Array:
     )
 
 
-def _from_dlpack(image: Any) -> Array:
-    """By cuda.core, which reads DLPack's capsules; the owner is told to make its work on the default stream wait."""
+def _from_dlpack(image: Any, stream: int) -> Array:
+    """By cuda.core, which reads DLPack's capsules; the owner is told which stream has to wait for it."""
     from cuda.core.utils import StridedMemoryView
 
-    seen = StridedMemoryView.from_dlpack(image, stream_ptr=LEGACY_DEFAULT_STREAM)
+    seen = StridedMemoryView.from_dlpack(image, stream_ptr=stream)
     strides = tuple(seen.strides) if seen.strides is not None else ()
     return Array(int(seen.ptr), tuple(seen.shape), np.dtype(seen.dtype), strides, True, not seen.readonly)

@@ -5,7 +5,11 @@ Every input buffer has its own execution context: what a graph captured of a con
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
@@ -16,6 +20,7 @@ from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.engine_store import EngineFolder
 from fomm_rt.errors import EngineError
 
+Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
 _Tensor = tuple[str, str, tuple[int, ...]]
 """Direction and type as TensorRT calls them, and the shape without the batch."""
 
@@ -27,6 +32,7 @@ class EngineTrunks:
         library: What built the engines.
         folder: Where they are; a file that was altered is not given to TensorRT.
         shape: Of the model.
+        allocate: Shape and dtype to an array on the GPU, where contexts have no memory of their own (TensorRT-RTX).
 
     Attributes:
         max_batch: The largest batch they take.
@@ -35,9 +41,10 @@ class EngineTrunks:
         EngineError: A file was altered, TensorRT refuses it, or it is no engine of this model's trunk.
     """
 
-    def __init__(self, library: TensorRT, folder: EngineFolder, shape: FrameShape) -> None:
+    def __init__(self, library: TensorRT, folder: EngineFolder, shape: FrameShape, allocate: Allocate) -> None:
         self.max_batch = folder.manifest.spec.max_batch
         self._logger = tensorrt_library.logger(library)
+        self._library = library
         self._trt = library.module
         # TensorRT does not say so, but an engine must not outlive what it came from.
         self._runtime = self._trt.Runtime(self._logger)
@@ -45,7 +52,9 @@ class EngineTrunks:
         self._layouts: dict[str, str] = {}
         for name, engine in self._engines.items():
             self._check(folder, name, engine, shape)
-        self._contexts: dict[tuple[Any, ...], Any] = {}
+        self._allocate = allocate
+        # Each with the memory it works in, where that is given to it.
+        self._contexts: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """See `LayoutTrunks.strides`."""
@@ -63,9 +72,9 @@ class EngineTrunks:
         seen = {name: view(array, name) for name, array in inputs.items()}
         handle = stream_handle(stream)
         key = (trunk, *((array.address, array.shape) for array in seen.values()))
-        context = self._contexts.get(key)
-        if context is None:
-            context = self._contexts[key] = self._context(trunk, seen, handle)
+        if key not in self._contexts:
+            self._contexts[key] = self._context(trunk, seen, handle)
+        context, _ = self._contexts[key]
         seen |= {name: view(array, name) for name, array in outputs.items()}
         if not all(context.set_tensor_address(name, array.address) for name, array in seen.items()):
             raise self._failed(f"giving the {trunk} engine its arrays")
@@ -101,9 +110,10 @@ class EngineTrunks:
         shape = tuple(engine.get_tensor_shape(name))
         return engine.get_tensor_mode(name).name, engine.get_tensor_dtype(name).name, shape[1:]
 
-    def _context(self, trunk: str, inputs: dict[str, Array], stream: int) -> Any:
+    def _context(self, trunk: str, inputs: dict[str, Array], stream: int) -> tuple[Any, Any]:
         engine = self._engines[trunk]
-        context = engine.create_execution_context()
+        is_given_memory = self._library.leaves_memory_to_user
+        context = self._context_without_memory(engine) if is_given_memory else engine.create_execution_context()
         if context is None:
             raise self._failed(f"making room for the {trunk} engine")
         if engine.num_optimization_profiles > 1:
@@ -112,7 +122,21 @@ class EngineTrunks:
         for name, array in inputs.items():
             if not context.set_input_shape(name, array.shape):
                 raise self._failed(f"giving the {trunk} engine {name} of shape {array.shape}")
-        return context
+        if not is_given_memory:
+            return context, None
+        size = int(context.update_device_memory_size_for_shapes())
+        memory = self._allocate((max(size, 1),), np.uint8)
+        context.set_device_memory(view(memory, "memory").address, size)
+        return context, memory
+
+    def _context_without_memory(self, engine: Any) -> Any:
+        """Of TensorRT-RTX, whose engines are built to allocate nothing while they run, see `builder`."""
+        trt = self._trt
+        config = engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+        # Else the first runs, of which one is captured, are those of slower kernels that serve all shapes.
+        config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        return engine.create_execution_context(config)
 
     def _choose_profile(self, trunk: str, context: Any, name: str, batch: int, stream: int) -> None:
         """The first profile that was made for batches of this size."""

@@ -111,17 +111,26 @@ class Lane:
         self._inputs: OrderedDict[Region, _Input] = OrderedDict()
         self._replays: dict[_Program, Replay] = {}
 
-    def prepare_source(self, image: Image, region: Region) -> tuple[SplitSource, NDArray[np.float32]]:
-        """Runs what depends on the source alone; returns it with its keypoints, (K, 6), see `fomm_kernels`."""
-        host = self._device.pinned((1, *image.shape), np.uint8)
+    def prepare_source(self, image: Image) -> tuple[SplitSource, NDArray[np.float32]]:
+        """Runs what depends on the source alone.
+
+        Args:
+            image: (size, size, 3) uint8.
+
+        Returns:
+            The source with its keypoints, (K, 6), see `fomm_kernels`.
+        """
+        self._settle()
+        host, found = self._pictures_host[:1], self._keypoints_host[:1]
         host[0] = image
         picture = self._device.allocate(host.shape, np.uint8)
-        self._device.copy(host, picture, self.stream)
-        source = self.frame.prepare_source(picture, region, self.stream)
-        found = self._device.pinned((1, *self._keypoints_host.shape[1:]), np.float32)
-        self._device.copy(source.keypoints, found, self.stream)
-        # Other lanes read the source too; and what was allocated here for the picture goes now.
-        self._device.synchronize(self.stream)
+        try:
+            self._copy(host, picture)
+            source = self.frame.prepare_source(picture, Region.square(self.frame.shape.size), self.stream)
+            self._copy(source.keypoints, found)
+        finally:
+            # Other lanes read the source too; and the picture goes now, or, interrupted, the source.
+            self._settle()
         return source, found[0].copy()
 
     def use(self, source: SplitSource, transfer: Transfer) -> None:
@@ -152,11 +161,11 @@ class Lane:
 
         self._run(_Program("frames", given.region, self.timed), queue)
 
-    def start_on_device(self, picture: Any, region: Region, other: int) -> None:
-        """As `start` for one frame (1, H, W, 3) on the device, once what is queued on another stream is done."""
+    def start_on_device(self, picture: Any, region: Region, other: int | None) -> None:
+        """As `start` for one frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
         program = _Program("seen frames", None, self.timed)
         self._begin(program)
-        self._device.wait(self.stream, other)
+        self._wait(other)
         # Its address is another each time, so this cannot be replayed; it is a single launch.
         self.frame.look(picture, region, self.stream)
 
@@ -184,8 +193,9 @@ class Lane:
         for out, picture in zip(outs, self._pictures_host, strict=False):
             out[...] = picture
 
-    def finish_on_device(self, out: Any) -> None:
-        """As `finish` for one prediction, into an array (size, size, 3) uint8 on the device."""
+    def finish_on_device(self, out: Any, other: int | None) -> None:
+        """As `finish` for one prediction, into (size, size, 3) uint8 on the device, see `start_on_device`."""
+        self._wait(other)
         pictures = view(self.frame.pictures, "pictures")
         first = Array(pictures.address, pictures.shape[1:], pictures.dtype, pictures.strides[1:], pictures.on_device)
         self._device.copy_picture(first, out, self.stream)
@@ -206,10 +216,10 @@ class Lane:
         found: NDArray[np.float32] = self._keypoints_host[0].copy()
         return found
 
-    def detect_on_device(self, picture: Any, region: Region, other: int) -> NDArray[np.float32]:
-        """As `detect` for a frame (1, H, W, 3) on the device, once what is queued on another stream is done."""
+    def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
+        """As `detect` for a frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
         self._begin(_Program("detect seen", None, self.timed))
-        self._device.wait(self.stream, other)
+        self._wait(other)
         self.frame.detect(picture, region, self.stream)
         self._copy(self.frame.keypoints, self._keypoints_host)
         self._settle()
@@ -229,13 +239,15 @@ class Lane:
         self._settle()
         self._keypoints_host[...] = rows
         self._begin(_Program("explain", None, self.timed))
-        self._copy(self._keypoints_host, self.frame.keypoints)
-        self.frame.animate(self._slot, self._transfer, **arrays, stream=self.stream)
-        self._copy(self.frame.pictures, self._pictures_host)
-        for name, array in arrays.items():
-            self._copy(array, hosts[name])
-        self._settle()
-        return self._pictures_host[0].copy(), {name: host[0] for name, host in hosts.items()}
+        try:
+            self._copy(self._keypoints_host, self.frame.keypoints)
+            self.frame.animate(self._slot, self._transfer, **arrays, stream=self.stream)
+            self._copy(self.frame.pictures, self._pictures_host)
+            for name, array in arrays.items():
+                self._copy(array, hosts[name])
+        finally:
+            self._settle()  # before these arrays go
+        return self._pictures_host[0].copy(), {name: host[0].copy() for name, host in hosts.items()}
 
     def stage_ms(self) -> dict[str, float]:
         """Milliseconds of each stage of what last ran and has finished; empty if it was not timed."""
@@ -247,9 +259,16 @@ class Lane:
 
     def close(self) -> None:
         """Waits for what is queued and lets go of everything."""
-        self._settle()
-        self._replays.clear()
-        self._inputs.clear()
+        try:
+            self._settle()
+        finally:
+            self._replays.clear()
+            self._inputs.clear()
+            self._events.clear()
+            self._latest = {}
+            self._source = self._moved_by = None
+            # The frame tells this lane of its stages: a cycle, which only the collector would undo, at its own time.
+            del self.frame, self._slot
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
         """Copies what the networks look at into pinned memory."""
@@ -282,6 +301,10 @@ class Lane:
     def _copy(self, source: Any, target: Any) -> None:
         self._busy = True
         self._device.copy(source, target, self.stream)
+
+    def _wait(self, other: int | None) -> None:
+        if other is not None:
+            self._device.wait(self.stream, other)
 
     def _settle(self) -> None:
         """Waits for what is queued, if anything is."""
@@ -323,4 +346,4 @@ class Lane:
             self._replays[program] = self._device.capture(self.stream, whole)
         except BackendError as error:
             self.eager_reason = str(error)
-            _log.warning("frames are animated step by step, which takes longer: %s", error)
+            _log.warning("frames are animated step by step, which takes longer: %s", self.eager_reason)

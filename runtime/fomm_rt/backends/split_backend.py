@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fomm_kernels.device import stream_handle
 from fomm_rt.backends.device import Device
 from fomm_rt.backends.device_arrays import batch_of_one, device_picture, is_on_device
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.lane import Lane
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.backends.split_frame import LayoutTrunks, SplitSource, keypoints_of
+from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region, resample
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import Manifest
@@ -94,7 +97,7 @@ class SplitBackend:
         """See `Backend.prepare_source`."""
         picture = resample(image, region, self._size).copy()
         with self._device.current():
-            split, rows = self._lane.prepare_source(picture, Region.square(self._size))
+            split, rows = self._lane.prepare_source(picture)
         return _Source(picture, self._keypoints(rows), split)
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
@@ -105,8 +108,8 @@ class SplitBackend:
         """See `Backend.detect`; the image may lie on the device."""
         with self._device.current():
             if is_on_device(image):
-                picture, stream = device_picture(image)
-                return self._keypoints(self._lane.detect_on_device(batch_of_one(picture), region, stream))
+                picture, other = device_picture(image, stream_handle(self._lane.stream))
+                return self._keypoints(self._lane.detect_on_device(batch_of_one(picture), region, other))
             return self._keypoints(self._lane.detect(image, region))
 
     def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
@@ -114,8 +117,8 @@ class SplitBackend:
         with self._device.current():
             self._use(self._lane, reference)
             if is_on_device(image):
-                picture, stream = device_picture(image)
-                self._lane.start_on_device(batch_of_one(picture), region, stream)
+                picture, other = device_picture(image, stream_handle(self._lane.stream))
+                self._lane.start_on_device(batch_of_one(picture), region, other)
             else:
                 self._lane.start([image], region)
             self._finish(out)
@@ -146,10 +149,11 @@ class SplitBackend:
             while started:
                 yield from self._collect(*started.popleft())
         finally:
-            # Of a run that was left early; the next one finds its lanes idle.
+            # Of a run that was left early; the next one finds its lanes idle, or tells what is wrong with them.
             with self._device.current():
                 for lane, _ in started:
-                    lane.finish([])
+                    with suppress(BackendError):
+                        lane.finish([])
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """See `Backend.explain`."""
@@ -170,13 +174,16 @@ class SplitBackend:
     def close(self) -> None:
         """See `Backend.close`."""
         self._description = self.description
-        with self._device.current():
-            for lane in (self._lane, *self._batch_lanes):
-                lane.close()
-            # What lies on the device goes before the device does.
-            self._batch_lanes.clear()
-            del self._lane, self._trunks
-        self._device.close()
+        lanes = [self._lane, *self._batch_lanes]
+        self._batch_lanes.clear()
+        del self._lane
+        try:
+            # What lies on the device goes before the device does, also where that is broken.
+            with self._device.current():
+                _close_all(lanes)
+                del self._trunks
+        finally:
+            self._device.close()
 
     def _new_lane(self, batch: int) -> Lane:
         return Lane(self._device, self._shape, self._trunks, self._storage, batch, self._captures)
@@ -188,9 +195,8 @@ class SplitBackend:
 
     def _finish(self, out: Any) -> None:
         if is_on_device(out):
-            picture, stream = device_picture(out, "out", written=True)
-            self._device.wait(self._lane.stream, stream)
-            self._lane.finish_on_device(picture)
+            picture, other = device_picture(out, stream_handle(self._lane.stream), "out", written=True)
+            self._lane.finish_on_device(picture, other)
         else:
             self._lane.finish([out])
         self.stage_ms.update(self._lane.stage_ms())
@@ -203,6 +209,18 @@ class SplitBackend:
 
     def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
         return keypoints_of(rows, self._has_jacobians)
+
+
+def _close_all(lanes: list[Lane]) -> None:
+    """Closes every one and lets go of it; raises the first error."""
+    errors = []
+    while lanes:
+        try:
+            lanes.pop().close()
+        except BackendError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _rows(keypoints: Keypoints) -> NDArray[np.float32]:

@@ -90,8 +90,9 @@ def kernel_errors() -> Iterator[None]:
 class SplitFrame:
     """Buffers and steps of one model, for a fixed number of frames at a time.
 
-    Everything is allocated at the start but for what a prepared source is made of (see `prepare_source`) and
-    `source_slot`. Buffers are shared by all calls: queue them on one stream, or make streams wait for each other.
+    Everything is allocated at the start but for what sources take: each its own arrays, and the first some more, see
+    `prepare_source`; and `source_slot`. Buffers are shared by all calls: queue them on one stream, or make streams wait
+    for each other.
 
     Args:
         shape: Of the model.
@@ -136,8 +137,11 @@ class SplitFrame:
         self.keypoints = allocate("keypoints", (batch, shape.num_kp, 6), np.float32)
         self.sparse_motion = allocate("sparse_motion", (batch, shape.num_kp, 8), np.float32)
         self.pictures = allocate("pictures", (batch, shape.size, shape.size, 3), np.uint8)
-        # A source's own, of a batch of 1: kept, since queued work may use them after `prepare_source` has returned.
-        self._source_tensors = self._tensors(1, ("source_encoder", "keypoint_detector"), without=("source_features",))
+
+    @cached_property
+    def _source_tensors(self) -> dict[str, Any]:
+        """A source's own, of a batch of 1: kept, since queued work may use them after `prepare_source` has returned."""
+        return self._tensors(1, ("source_encoder", "keypoint_detector"), without=("source_features",))
 
     @cached_property
     def source_slot(self) -> SplitSource:
@@ -152,8 +156,8 @@ class SplitFrame:
     def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SplitSource:
         """Runs what depends on the source alone.
 
-        Allocates the three arrays of the source and nothing else. They have to live until what is queued with them is
-        done.
+        Allocates the three arrays of the source and, the first time, what is on the way to them. They have to live
+        until what is queued with them is done.
 
         Args:
             picture: (1, H, W, 3) uint8.

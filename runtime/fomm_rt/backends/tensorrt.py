@@ -113,7 +113,7 @@ def open_engines(
     device = CudaDevice()
     try:
         with device.current():
-            trunks = EngineTrunks(library, folder, FrameShape.of(model.manifest))
+            trunks = EngineTrunks(library, folder, FrameShape.of(model.manifest), device.allocate)
         spec = folder.manifest.spec
         return SplitBackend(
             model.manifest,
@@ -130,6 +130,7 @@ def open_engines(
 
 
 def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore) -> EngineFolder:
+    """Engines for a frame at a time; those for batches take longer and are for whoever asks for them by command."""
     builders = list(entry_points(group=BUILDERS))
     if not builders:
         raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")

@@ -54,6 +54,14 @@ class TensorRT:
         return hasattr(self.module.IBuilderConfig, "set_compute_capability")
 
     @property
+    def leaves_memory_to_user(self) -> bool:
+        """Whether engines can be built to allocate nothing while they run; contexts are then given their memory.
+
+        With TensorRT-RTX only such engines can always be captured in a CUDA graph; others never allocate then.
+        """
+        return hasattr(getattr(self.module, "BuilderFlag", None), "REQUIRE_USER_ALLOCATION")
+
+    @property
     def has_plugins(self) -> bool:
         """Whether engines can hold kernels of others: plugins with machine code ahead of time, from 10.9 on."""
         return self.flavour == TENSORRT and version_of(self.version) >= (10, 9)

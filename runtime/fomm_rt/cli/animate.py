@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fomm_rt.cli.model import ModelOption, announce, say_bundled
-from fomm_rt.cli.options import AsJson, BackendName, Precision, Quiet, Threads, parse_rectangle
+from fomm_rt.cli.options import AsJson, BackendName, Engines, Precision, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
 from fomm_rt.media.output_formats import OUTPUT_FORMATS
@@ -83,6 +83,7 @@ def animate(
     audio: Annotated[bool, typer.Option(help="Keep the driving video's sound.", rich_help_panel=LOOK)] = True,
     backend: BackendName = "auto",
     precision: Precision = None,
+    engines: Engines = None,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -123,6 +124,7 @@ def animate(
             driving_framing=driving_framing,
             threads=threads,
             precision=precision,
+            engines=engines,
         ) as animator:
             if model is None:
                 say_bundled(terminal, animator)

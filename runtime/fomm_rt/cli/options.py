@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,15 @@ Precision = Annotated[
         metavar="NAME",
         help=f"{', '.join(PRECISIONS)}: fp16 with TensorRT, int8 on a CPU if exported so.",
         show_default="the backend's choice",
+    ),
+]
+Engines = Annotated[
+    Path | None,
+    typer.Option(
+        "--engines",
+        metavar="FOLDER",
+        help="TensorRT engines, as given to build -o.",
+        show_default="fomm-rt/engines in the cache",
     ),
 ]
 Threads = Annotated[

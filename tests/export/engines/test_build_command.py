@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
+import onnx
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -38,7 +40,13 @@ def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
         assert counts in line
     assert parity.split(maxsplit=1) == ["parity", NOT_CHECKED]
     assert "building generator" in result.stderr
-    again = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
+    again = _run(
+        small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines", "--keep-onnx", tmp_path / "graphs"
+    )
+    for name in TRUNKS:
+        graph = onnx.load_model(str(tmp_path / "graphs" / f"{name}.onnx"))
+        onnx.checker.check_model(graph, full_check=True)
+        assert sha256(graph.SerializeToString()).hexdigest() == folder.manifest.engines[name].onnx_sha256
     assert "built before (--rebuild builds it again)" in again.stdout
     assert "building generator" not in again.stderr
 

@@ -13,6 +13,7 @@ import pytest
 
 from fomm_export.engines import builder
 from fomm_export.engines.builder import Device, build_engine
+from fomm_export.engines.half_graph import FLOAT, HALF
 from fomm_export.engines.layers import CASTS, convolutions, stray_casts
 from fomm_export.engines.precision import FLOAT32_TRUNKS, FP16, FP32, trunks_in
 from fomm_export.trunks import cut_trunks
@@ -118,14 +119,18 @@ class _Kind(Enum):
 
 
 class _Layer86:
-    """A layer of TensorRT 8.6, which keeps what it is told."""
+    """A layer of TensorRT 8.6, which keeps what it is told; its tensors claim to be float whatever they are."""
 
-    def __init__(self, kind: _Kind, *types: str) -> None:
+    def __init__(self, kind: _Kind, taken: str, *given: str, dtype: str = "float") -> None:
         self.type = kind
-        self.outputs = [SimpleNamespace(dtype=dtype) for dtype in types]
-        self.num_outputs = len(types)
+        self.inputs = [SimpleNamespace(name=taken, dtype="float")]
+        self.outputs = [SimpleNamespace(name=name, dtype=dtype) for name in given]
+        self.num_inputs, self.num_outputs = 1, len(given)
         self.precision: str | None = None
         self.output_types: dict[int, str] = {}
+
+    def get_input(self, index: int) -> Any:
+        return self.inputs[index]
 
     def get_output(self, index: int) -> Any:
         return self.outputs[index]
@@ -134,7 +139,7 @@ class _Layer86:
         self.output_types[index] = dtype
 
 
-def test_types_are_laid_down_where_tensorrt_chooses_them() -> None:
+def test_types_are_those_of_the_graph_where_tensorrt_chooses_them() -> None:
     flags: list[str] = []
     trt = SimpleNamespace(
         BuilderFlag=SimpleNamespace(FP16="fp16", OBEY_PRECISION_CONSTRAINTS="obey"),
@@ -143,14 +148,30 @@ def test_types_are_laid_down_where_tensorrt_chooses_them() -> None:
         float32="float",
     )
     layers = [
-        _Layer86(_Kind.CONVOLUTION, "half"),
-        _Layer86(_Kind.CONVOLUTION, "float", "float"),
-        _Layer86(_Kind.CAST, "half"),
-        _Layer86(_Kind.CONSTANT, "half"),
-        _Layer86(_Kind.CONVOLUTION, "int32"),
+        _Layer86(_Kind.CONVOLUTION, "x", "half 1"),
+        _Layer86(_Kind.CONVOLUTION, "half 1", "float 1", "float 2"),
+        _Layer86(_Kind.CAST, "float 1", "half 2"),
+        _Layer86(_Kind.CONSTANT, "x", "weights"),
+        _Layer86(_Kind.CONVOLUTION, "x", "shape", dtype="int32"),
+        _Layer86(_Kind.CONVOLUTION, "half 2", "added by the parser"),
+        _Layer86(_Kind.CONVOLUTION, "added by the parser", "and another"),
+        _Layer86(_Kind.CONVOLUTION, "nobody's", "unknown"),
     ]
+    types = {"half 1": HALF, "half 2": HALF, "float 1": FLOAT, "float 2": FLOAT, "x": FLOAT, "weights": HALF}
     network = SimpleNamespace(num_layers=len(layers), get_layer=layers.__getitem__)
-    builder._constrain_types(trt, network, SimpleNamespace(set_flag=flags.append))
+    builder._constrain_types(trt, network, SimpleNamespace(set_flag=flags.append), types)
     assert flags == ["fp16", "obey"]
-    assert [layer.precision for layer in layers] == ["half", "float", None, None, None]
-    assert [layer.output_types for layer in layers] == [{0: "half"}, {0: "float", 1: "float"}, {0: "half"}, {}, {}]
+    assert [layer.precision for layer in layers] == ["half", "float", None, None, None, "half", "half", None]
+    assert [layer.output_types for layer in layers] == [
+        {0: "half"},
+        {0: "float", 1: "float"},
+        {0: "half"},
+        {},
+        {},
+        {0: "half"},
+        {0: "half"},
+        {},
+    ]
+    flags.clear()
+    builder._constrain_types(trt, network, SimpleNamespace(set_flag=flags.append), {"x": FLOAT})
+    assert flags == ["obey"], "nothing is half in it"
