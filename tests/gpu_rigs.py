@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.backends.device import Device
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder
 

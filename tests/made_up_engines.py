@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fomm_rt.engine_folder import EngineFolder
-from fomm_rt.engine_manifest import EngineManifest, EngineSpec, EngineTensor
-from fomm_rt.engine_staging import EngineStaging
-from fomm_rt.engine_store import EngineStore, Wanted
+from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.manifest import EngineManifest, EngineSpec, EngineTensor
+from fomm_rt.engines.staging import EngineStaging
+from fomm_rt.engines.store import EngineStore, Wanted
 
 MODEL, KERNELS, ONNX = "a" * 64, "b" * 64, "c" * 64
 SPEC = EngineSpec(MODEL, "tensorrt", "11.4.0.106", ("sm_90",), "NVIDIA H200", "fp16", "split", 8, KERNELS)

@@ -24,8 +24,8 @@ from fomm_export.engines.build import BuildOptions, build_engines
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.bundled import open_model
-from fomm_rt.engine_manifest import ENGINE_PRECISIONS, LAYOUTS, EngineManifest
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, EngineManifest
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.model_folder import ModelFolder
 

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.bundled import open_model
-from fomm_rt.engine_manifest import ENGINE_PRECISIONS
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder

@@ -8,8 +8,8 @@ from fomm_kernels import driver_problem
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt_library import FLAVOURS
-from fomm_rt.engine_folder import EngineFolder
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
 
 
@@ -56,7 +56,7 @@ class EngineSet:
         model: Name of the model.
         flavour: Of TensorRT, with its version.
         built_for: The card that it was built on; else compute capabilities.
-        precision, layout, max_batch: See `engine_manifest.EngineSpec`.
+        precision, layout, max_batch: See `engines.manifest.EngineSpec`.
         size_bytes: Of all its engines.
         built: When, ISO 8601 in UTC.
     """

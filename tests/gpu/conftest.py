@@ -21,7 +21,7 @@ import pytest
 
 from fomm_kernels import driver_problem
 from fomm_rt.backends.device import Device
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.model_folder import ModelFolder, open_model_folder
 from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
 

@@ -470,7 +470,7 @@ import numpy as np
 
 from fomm_kernels import Array, KernelError, grid_sample
 from fomm_rt import Animator
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
 from fomm_rt.model_folder import open_model_folder
 from gpu_rigs import OnGpu, frames_of, source_of

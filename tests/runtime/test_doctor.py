@@ -12,7 +12,7 @@ from fomm_rt import doctor, doctor_gpu, nvidia_driver
 from fomm_rt.backends import onnx_runtime, tensorrt_library
 from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.cli import doctor as command
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
 from made_up_engines import CONTENTS, SPEC, build
 from played_tensorrt import played_module

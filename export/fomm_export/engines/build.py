@@ -26,8 +26,8 @@ from fomm_kernels.sources import source_hash
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engine_manifest import ENGINE_PRECISIONS, LAYOUTS, EngineFile, EngineManifest, EngineSpec, model_hash
-from fomm_rt.engine_store import EngineFolder, EngineStaging, EngineStore
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, EngineFile, EngineManifest, EngineSpec, model_hash
+from fomm_rt.engines.store import EngineFolder, EngineStaging, EngineStore
 from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.model_folder import ModelFolder
 from fomm_rt.nvidia_driver import Gpu
@@ -49,7 +49,7 @@ class BuildOptions:
 
     Attributes:
         flavour: One of `tensorrt_library.FLAVOURS`.
-        precision: One of `engine_manifest.ENGINE_PRECISIONS`; see `fomm_export.engines.precision`.
+        precision: One of `engines.manifest.ENGINE_PRECISIONS`; see `fomm_export.engines.precision`.
         layout: "split", trunks for this project's runtime; "whole", graphs for any other program.
         max_batch: The largest batch, from 1.
         targets: Compute capabilities, ("sm_89",), with TensorRT-RTX; that of the GPU at hand by default.

@@ -22,7 +22,7 @@ from fomm_export.engines.targets import set_targets
 from fomm_export.engines.timing_cache import timing_cache
 from fomm_rt.backends.engine_layout import HWC8, LINEAR
 from fomm_rt.backends.tensorrt_library import TensorRT
-from fomm_rt.engine_manifest import EngineTensor
+from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
 
 TACTIC_SOURCES = ("EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")

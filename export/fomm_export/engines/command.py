@@ -15,13 +15,13 @@ from fomm_rt.backends.tensorrt_library import FLAVOURS, TENSORRT, TENSORRT_RTX
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
-from fomm_rt.engine_manifest import ENGINE_PRECISIONS, LAYOUTS
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS
 from fomm_rt.errors import BackendError
 
 if TYPE_CHECKING:
     from fomm_export.engines.build import Report
     from fomm_export.engines.builder import BuiltEngine
-    from fomm_rt.engine_store import EngineFolder
+    from fomm_rt.engines.store import EngineFolder
 
 NOT_CHECKED = "not compared with the model: that takes a GPU they run on; to have it done, build them there"
 
@@ -102,7 +102,7 @@ def build(
                 'pip install "fomm-rt[rtx]", or "fomm-rt[tensorrt]"'
             ) from error
         from fomm_rt.bundled import open_model
-        from fomm_rt.engine_store import EngineStore
+        from fomm_rt.engines.store import EngineStore
 
         options = BuildOptions(
             _chosen(bool(targets)) if backend is None else backend,

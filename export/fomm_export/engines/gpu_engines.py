@@ -17,8 +17,8 @@ from fomm_rt.backends import engine_layout, tensorrt_library
 from fomm_rt.backends.cuda_device import CudaDevice, c_strides
 from fomm_rt.backends.tensorrt import open_engines
 from fomm_rt.backends.tensorrt_library import TensorRT
-from fomm_rt.engine_folder import EngineFolder
-from fomm_rt.engine_manifest import LAYOUTS, EngineManifest, EngineTensor
+from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.manifest import LAYOUTS, EngineManifest, EngineTensor
 from fomm_rt.errors import EngineError
 from fomm_rt.model_folder import ModelFolder
 from fomm_rt.nvidia_driver import Gpu

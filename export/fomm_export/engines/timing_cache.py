@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fomm_rt.backends.tensorrt_library import TENSORRT, TensorRT
-from fomm_rt.engine_folder import check_private
-from fomm_rt.engine_lock import reporting_failures, take
+from fomm_rt.engines.folder import check_private
+from fomm_rt.engines.lock import reporting_failures, take
 from fomm_rt.errors import EngineError
 
 _DIGEST_BYTES = 32

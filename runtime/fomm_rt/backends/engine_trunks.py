@@ -17,7 +17,7 @@ from fomm_rt.backends import engine_layout, tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.backends.split_frame import FLOAT32, Buffers
 from fomm_rt.backends.tensorrt_library import TensorRT
-from fomm_rt.engine_store import EngineFolder
+from fomm_rt.engines.store import EngineFolder
 from fomm_rt.errors import EngineError
 
 Allocate = Callable[[tuple[int, ...], DTypeLike], Any]

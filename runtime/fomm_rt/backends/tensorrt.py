@@ -17,8 +17,8 @@ from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engine_manifest import model_hash
-from fomm_rt.engine_store import EngineFolder, EngineStore, Wanted
+from fomm_rt.engines.manifest import model_hash
+from fomm_rt.engines.store import EngineFolder, EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import ModelFolder
 from fomm_rt.nvidia_driver import Gpu

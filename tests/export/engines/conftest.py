@@ -9,7 +9,7 @@ import pytest
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 
 
 @pytest.fixture(scope="session")

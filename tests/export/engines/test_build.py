@@ -23,8 +23,8 @@ from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS
 from fomm_rt.backends.tensorrt_library import TENSORRT, TENSORRT_RTX, TensorRT
-from fomm_rt.engine_manifest import model_hash
-from fomm_rt.engine_store import EngineStore, Wanted
+from fomm_rt.engines.manifest import model_hash
+from fomm_rt.engines.store import EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import NETWORKS, ModelFolder, open_model_folder
 from fomm_rt.nvidia_driver import Gpu
@@ -227,7 +227,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from fomm_export.engines.build import BuildOptions, build_engines
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.model_folder import open_model_folder
 
 told = False

@@ -16,7 +16,7 @@ from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS
 from fomm_rt.cli.terminal import Terminal
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
 from fomm_rt.nvidia_driver import Gpu
 

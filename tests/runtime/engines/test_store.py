@@ -21,15 +21,15 @@ from typing import Any
 
 import pytest
 
-from fomm_rt import engine_fit, engine_staging
 from fomm_rt.backends.tensorrt_library import TENSORRT, TENSORRT_RTX
-from fomm_rt.engine_folder import open_engine_folder
-from fomm_rt.engine_manifest import MANIFEST_NAME, EngineSpec
-from fomm_rt.engine_store import EngineFolder, EngineStore, default_folder
+from fomm_rt.engines import fit, staging
+from fomm_rt.engines.folder import open_engine_folder
+from fomm_rt.engines.manifest import MANIFEST_NAME, EngineSpec
+from fomm_rt.engines.store import EngineFolder, EngineStore, default_folder
 from fomm_rt.errors import EngineError, StateError
 from made_up_engines import CONTENTS, ONNX, SPEC, WANTED, build, fill, manifest_of
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_rtx_engines_fit_every_card_of_their_capabilities(store: EngineStore) ->
 
 
 def test_flavours_are_called_as_their_library_does() -> None:
-    assert engine_fit._BOUND_TO_CARD == TENSORRT
-    assert set(engine_fit._TITLES) == {TENSORRT, TENSORRT_RTX}
+    assert fit._BOUND_TO_CARD == TENSORRT
+    assert set(fit._TITLES) == {TENSORRT, TENSORRT_RTX}
 
 
 def test_the_smallest_batch_that_suffices_is_taken(store: EngineStore) -> None:
@@ -553,7 +553,7 @@ def test_building_into_a_store_that_others_may_write(store: EngineStore) -> None
 def test_a_file_system_without_modes_is_noticed_before_building(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_staging, "_FOLDER_MODE", 0o777)
+    monkeypatch.setattr(staging, "_FOLDER_MODE", 0o777)
     store.folder.mkdir(parents=True)
     umask = os.umask(0)
     try:
@@ -653,14 +653,14 @@ def test_a_set_that_vanishes_while_looked_at_is_looked_for_again(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(store)
-    opened = engine_staging.open_set
+    opened = staging.open_set
 
     def replace_first(*args: Any, **options: Any) -> EngineFolder:
-        monkeypatch.setattr(engine_staging, "open_set", opened)
+        monkeypatch.setattr(staging, "open_set", opened)
         build(store, contents={"generator": b"new"})
         return opened(*args, **options)
 
-    monkeypatch.setattr(engine_staging, "open_set", replace_first)
+    monkeypatch.setattr(staging, "open_set", replace_first)
     assert contents(store.find(WANTED)) == {"generator": b"new"}
 
 
@@ -670,11 +670,11 @@ def test_a_set_that_vanishes_once_chosen_is_looked_for_again(
     build(store)
 
     def replace_first(path: Path) -> EngineFolder:
-        monkeypatch.setattr("fomm_rt.engine_store.open_engine_folder", open_engine_folder)
+        monkeypatch.setattr("fomm_rt.engines.store.open_engine_folder", open_engine_folder)
         build(store, contents={"generator": b"new"})
         return open_engine_folder(path)
 
-    monkeypatch.setattr("fomm_rt.engine_store.open_engine_folder", replace_first)
+    monkeypatch.setattr("fomm_rt.engines.store.open_engine_folder", replace_first)
     assert contents(store.find(WANTED)) == {"generator": b"new"}
 
 
@@ -682,8 +682,8 @@ PRELUDE = """
 import os, resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from fomm_rt import engine_staging
-from fomm_rt.engine_store import EngineStore
+from fomm_rt.engines import staging
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
 from made_up_engines import SPEC, build, fill
 store = EngineStore(Path(sys.argv[1]))
@@ -821,8 +821,8 @@ def test_a_builder_that_waits_goes_on_when_the_other_is_killed(store: EngineStor
     [
         ("os.fsync = die", CONTENTS),
         ("Path.rename = die", CONTENTS),
-        ("engine_staging.discard = die", {"generator": b"new"}),
-        ("engine_staging.shutil.rmtree = die", {"generator": b"new"}),
+        ("staging.discard = die", {"generator": b"new"}),
+        ("staging.shutil.rmtree = die", {"generator": b"new"}),
     ],
 )
 def test_killed_in_the_middle_of_replacing(store: EngineStore, moment: str, found: dict[str, bytes]) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fomm_rt.engine_manifest import MANIFEST_NAME, EngineFile, EngineManifest, parse_manifest
+from fomm_rt.engines.manifest import MANIFEST_NAME, EngineFile, EngineManifest, parse_manifest
 from fomm_rt.errors import EngineError
 
 LARGEST_MANIFEST_BYTES = 1 << 24

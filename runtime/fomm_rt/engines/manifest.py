@@ -1,7 +1,7 @@
 """engines.json: what a set of built TensorRT engines is, and what decides whether it fits.
 
 A set is one model's engines for one flavour and version of TensorRT. `EngineSpec` holds what decides what the engines
-are, `EngineManifest` adds what became of building them. `engine_store` keeps the sets.
+are, `EngineManifest` adds what became of building them. `store` keeps the sets.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fomm_rt.engine_folder import EngineFolder, check_private, open_engine_folder
-from fomm_rt.engine_lock import reporting_failures, take
-from fomm_rt.engine_manifest import (
+from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
+from fomm_rt.engines.lock import reporting_failures, take
+from fomm_rt.engines.manifest import (
     MANIFEST_NAME,
     PLAIN_NAME,
     EngineFile,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fomm_rt.engine_manifest import EngineFile, EngineManifest, build_command, model_hash, parse_manifest
+from fomm_rt.engines.manifest import EngineFile, EngineManifest, build_command, model_hash, parse_manifest
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import CPU, NETWORKS, Manifest, NetworkFile, Weights
 from made_up_engines import FRAME, ONNX, PREDICTION, SPEC

@@ -1,7 +1,7 @@
 """The engine store: built TensorRT engines on disk, found by what they have to fit.
 
-Which engines fit: `engine_fit`. How they are read: `engine_folder`. How they are written, and what lies in the store's
-folder: `engine_staging`.
+Which engines fit: `fit`. How they are read: `folder`. How they are written, and what lies in the store's
+folder: `staging`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fomm_rt import engine_staging
-from fomm_rt.engine_fit import Wanted, best_of
-from fomm_rt.engine_folder import EngineFolder, check_private, open_engine_folder
-from fomm_rt.engine_manifest import EngineSpec
-from fomm_rt.engine_staging import EngineStaging
+from fomm_rt.engines import staging
+from fomm_rt.engines.fit import Wanted, best_of
+from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
+from fomm_rt.engines.manifest import EngineSpec
+from fomm_rt.engines.staging import EngineStaging
 from fomm_rt.errors import EngineError
 
 __all__ = ["EngineFolder", "EngineStaging", "EngineStore", "Wanted", "default_folder"]
@@ -93,7 +93,7 @@ class EngineStore:
             EngineError: The store cannot be written, locked or trusted.
         """
         tell = on_wait or _log.warning
-        with engine_staging.staging(
+        with staging.staging(
             self.folder, spec, lambda: tell("waiting for another builder of the same engines")
         ) as staged:
             yield staged
@@ -108,7 +108,7 @@ class EngineStore:
         if folder.path.parent != self.folder:
             raise ValueError(f"{folder.path} is not in {self.folder}")
         try:
-            engine_staging.discard(folder.path)
+            staging.discard(folder.path)
         except OSError as error:
             raise EngineError(
                 f"{folder.path}: cannot be removed ({error.strerror}); change the permissions of {self.folder}"
@@ -131,7 +131,7 @@ class EngineStore:
         raise EngineError(f"{self.folder}: its engines keep being replaced; wait until they are built")
 
     def _look_once(self) -> tuple[list[EngineFolder], Damaged]:
-        found = engine_staging.sets(self.folder)
+        found = staging.sets(self.folder)
         if found:
             # Its ownership tells of the folders above as well: who may change those can put only their own here.
             check_private(self.folder.stat(), self.folder)
@@ -141,7 +141,7 @@ class EngineStore:
             for number in numbers:
                 path = self.folder / f"{key}.{number}"
                 try:
-                    folders.append(engine_staging.open_set(self.folder, key, number, hold=False))
+                    folders.append(staging.open_set(self.folder, key, number, hold=False))
                     break
                 except EngineError as error:
                     if not os.path.lexists(path):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fomm_rt.engine_folder import EngineFolder
-from fomm_rt.engine_manifest import EngineManifest, build_command
+from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.manifest import EngineManifest, build_command
 
 NEAREST = 3
 """Misses that a message names at most."""
