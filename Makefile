@@ -4,7 +4,7 @@
 #   make test          run all tests
 #   make check         format, lint and types
 #   make gpu           tests on an NVIDIA GPU; make gpu-sanitize: the same under compute-sanitizer
-#   make bench         speed against PyTorch and rivals; make bench-smoke: the same in a minute, to keep it alive;
+#   make bench         speed against PyTorch and rivals; make bench-smoke: the same in two minutes, to keep it alive;
 #                      make bench-memory: memory over the length of a clip
 #   make checkpoint    train the bundled checkpoint again (hours), or go on where that stopped, and publish it
 #   make wheel         build the wheel into dist/
@@ -70,7 +70,8 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 # Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
-# installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages: make gpu PYTHON_GPU=python3
+# installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages, for engines TensorRT, onnx and ONNX Runtime as
+# well: make gpu PYTHON_GPU=python3, see benchmarks/gpu.md
 gpu: $(if $(PYTHON_GPU),,$(READY))
 	$(ON_PATH) $(ON_GPU) tests/gpu
 

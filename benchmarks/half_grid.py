@@ -18,7 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from fomm_export.parity import parity_frames
+from fomm_export.parity_picture import parity_frames
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder, open_model_folder

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fomm_bench.command_line import script_command
 from fomm_export.host_chain import host_chain
-from fomm_export.parity import parity_frames
+from fomm_export.parity_picture import parity_frames
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks, transfer_rows
 from fomm_rt.bundled import open_bundled_model

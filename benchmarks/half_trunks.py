@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 from fomm_export.engines.half_graph import to_half
 from fomm_export.engines.simulation import simulated
 from fomm_export.host_chain import host_chain
-from fomm_export.parity import parity_frames
+from fomm_export.parity_picture import parity_frames
 from fomm_export.trunks import cut_trunks
 from fomm_rt.backends.split_frame import FLOAT32, transfer_rows
 from fomm_rt.bundled import open_bundled_model

@@ -145,6 +145,10 @@ class Context:
         self.profile = (index, stream)
         return self._machine.allows("set_optimization_profile_async")
 
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        """See `tensorrt.IExecutionContext`."""
+        return self._machine.shape.tensor_shapes(self._batch)[name]
+
     def update_device_memory_size_for_shapes(self) -> int:
         """See `tensorrt_rtx.IExecutionContext`."""
         assert self._batch, "its shapes come first"

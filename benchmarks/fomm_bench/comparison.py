@@ -140,8 +140,6 @@ class Comparison:
                 self._progress(f"opening {entry.name}", 0, None)
                 self._open(entry, stack, self._reference_predictions(entry.device_type))
             for number in range(self._plan.rounds):
-                if not any(entry.name in self._sessions for entry in self._entries):
-                    break  # a reference alone is of no interest
                 self._progress("measuring", number, self._plan.rounds)
                 self._other_load.start()
                 self._round(number)

@@ -20,7 +20,7 @@ PACKAGES = (
     "openvino",
     "torch",
     "tensorrt",
-    "tensorrt-rtx",
+    "tensorrt-rtx-cu13",
     "opencv-python-headless",
     "av",
     "onnx",

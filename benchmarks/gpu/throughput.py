@@ -27,12 +27,13 @@ from numpy.typing import NDArray
 
 from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
+from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.manifest import ENGINE_PRECISIONS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model_folder import Manifest, ModelFolder
 from fomm_rt.nvidia_driver import Gpu
 
 P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000
@@ -230,6 +231,11 @@ def verdict(document: Measured) -> dict[str, bool]:
     }
 
 
+def _is_vox_256(manifest: Manifest) -> bool:
+    """Whether a model has the architecture that the targets are for, whatever its weights."""
+    return (manifest.size, manifest.num_kp, FrameShape.of(manifest).feature_channels) == (256, 10, 256)
+
+
 def main() -> None:
     """Measures, prints and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -258,7 +264,7 @@ def main() -> None:
         "frames": options.frames,
         "rounds": options.rounds,
         **document,
-        "targets": verdict(document),
+        "targets": verdict(document) if _is_vox_256(model.manifest) else {},
     }
     for target, met in document["targets"].items():
         print(f"  {target}: {'met' if met else 'NOT met'}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fomm_export.parity import parity_frames
+from fomm_export.parity_picture import parity_frames
 from fomm_export.quantization import CalibrationFrames, FramePair
 from fomm_rt.framing import Image, centred_square
 from fomm_rt.media.video_reader import VideoReader

@@ -1,18 +1,15 @@
 """Parity: the exported files on ONNX Runtime against the PyTorch networks, on a real picture.
 
-The driving frames are the picture itself, moved, turned and scaled by known amounts. Every frame goes
-through the whole chain on both sides, each side with its own keypoints and deformation.
+Every frame goes through the whole chain on both sides, each side with its own keypoints and deformation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnxruntime
 import torch
@@ -20,15 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fomm_export.networks import Networks
+from fomm_export.parity_picture import parity_frames
 from fomm_rt.errors import ParityError
 from fomm_rt.framing import Image
-from fomm_rt.media.pictures import read_picture
-
-PICTURE = "parity_picture.jpg"
-"""Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
-
-MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.04))
-"""Degrees, scale and shift (fractions of the side) of the driving frames."""
 
 TOLERANCES = {
     "mask": 1e-3,
@@ -65,20 +56,6 @@ class Parity:
     def as_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
         return asdict(self)
-
-
-def parity_frames(size: int) -> list[Image]:
-    """The real picture at (size, size, 3) uint8, moved as MOVES says; the first is unmoved."""
-    with as_file(files("fomm_export") / PICTURE) as path:
-        picture = read_picture(path)
-    picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
-    frames = []
-    for degrees, scale, x, y in MOVES:
-        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, scale)
-        matrix[:, 2] += np.array([x * size, y * size])
-        moved = cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
-        frames.append(np.asarray(moved, np.uint8))
-    return frames
 
 
 def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]]) -> Parity:

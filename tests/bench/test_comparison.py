@@ -210,12 +210,6 @@ def test_the_cpus_reference_takes_batches_beside_a_gpus_contestants(pictures: Pi
     assert set(run.comparison.results["ref"].batches_ms) == {1, 2}
 
 
-def test_nothing_is_measured_once_nobody_chosen_is_left(pictures: Pictures) -> None:
-    run = Run(pictures, {**ok("ref"), **ok("gpu-rough", fails_at="open unavailable")}, chosen=["gpu-rough"])
-    assert run.state("gpu-rough")[0] == "skipped"
-    assert not run.comparison.results["ref"].rounds_ms
-
-
 def test_a_gpu_alone_needs_no_cpu_reference(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("gpu-ref"), **ok("gpu-built")})
     assert run.comparison.references == {"cuda": "gpu-ref"}

@@ -192,6 +192,17 @@ def test_engines_are_built_and_opened_again(tiny_spec: ModelSpec, monkeypatch: p
     assert runtime.open_runtime(tiny_spec, "tensorrt", "fp16").build_s is None
 
 
+def test_engines_that_do_not_reproduce_the_model_are_no_reason_to_skip(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_arguments: Any, **_options: Any) -> Any:
+        raise EngineError("the engines do not reproduce vox")
+
+    monkeypatch.setattr(Animator, "load", load)
+    with pytest.raises(EngineError, match="do not reproduce"):
+        runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
+
+
 def test_where_engines_cannot_be_built_a_contestant_is_skipped(
     tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

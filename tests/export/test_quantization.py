@@ -18,7 +18,7 @@ from clips import write_clip
 from fomm_export import quantization
 from fomm_export.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames, split_in_blocks
 from fomm_export.export_model import export_networks
-from fomm_export.parity import MOVES
+from fomm_export.parity_picture import MOVES
 from fomm_export.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
 from fomm_rt.animator import Animator
 from fomm_rt.backends import onnx_runtime

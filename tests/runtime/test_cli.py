@@ -251,7 +251,7 @@ def test_wrong_usage(work: Path, arguments: list[str]) -> None:
         ({"extra": ["--source-crop", "60,0,20,20"]}, ["60,0,20,20", "64×64"]),
         ({"extra": ["--best-frame", "5"]}, ["5 frames"]),
         ({"extra": ["--backend", "tensorflow"]}, ["onnxruntime-cpu"]),
-        ({"extra": ["--precision", "int4"]}, ["fp32, int8", "int4"]),
+        ({"extra": ["--precision", "int4"]}, ["fp32, fp16, int8", "int4"]),
         ({"extra": ["--precision", "int8"]}, ["has no int8 graphs", "--int8"]),
         ({"extra": ["--save-motion", "motion"]}, [".npz"]),
     ],

@@ -119,7 +119,10 @@ def _runtime(backend: BackendEntry, precision: str) -> Entry:
         precision,
         on_gpu,
         OF_PRECISION[precision],
-        ("fomm-rt", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx", "opencv-python-headless", "numpy"),
+        (
+            *("fomm-rt", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13"),
+            *("cuda-core", "cuda-bindings", "opencv-python-headless", "numpy"),
+        ),
         first_problem(partial(_backend_problem, backend), partial(_without_precision, precision)),
         partial(_open, "runtime", "open_runtime", backend=backend.name, precision=precision),
     )

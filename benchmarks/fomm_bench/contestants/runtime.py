@@ -25,6 +25,8 @@ def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeConte
         start = perf_counter()
         try:
             _load(model, backend, precision, auto_build=True).close()
+        except EngineError:
+            raise  # built, but not good enough: that is no reason to skip
         except BackendError as error:
             raise UnavailableError(str(error)) from error
         build_s = perf_counter() - start

@@ -122,7 +122,9 @@ def build_engines(
         for name, graph in graphs.items():
             tell = partial(report, f"building {name}")
             tell(0.0)
-            engines[name] = build_engine(library, name, graph.model, spec.max_batch, device, tell)
+            engines[name] = build_engine(
+                library, name, graph.model, spec.max_batch, device, tell, for_runtime=options.layout == SPLIT
+            )
             files[name] = _add(staged, name, engines[name])
             built(name, engines[name])
         manifest = EngineManifest(

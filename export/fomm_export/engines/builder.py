@@ -70,7 +70,14 @@ class BuiltEngine:
 
 
 def build_engine(
-    library: TensorRT, name: str, model: onnx.ModelProto, max_batch: int, device: Device, report: Fraction
+    library: TensorRT,
+    name: str,
+    model: onnx.ModelProto,
+    max_batch: int,
+    device: Device,
+    report: Fraction,
+    *,
+    for_runtime: bool = True,
 ) -> BuiltEngine:
     """Builds an engine whose precision is that of the graph's types, everywhere.
 
@@ -85,6 +92,8 @@ def build_engine(
             second is optimized for the largest batch. With 1 the batch is no longer free.
         device: What to build for.
         report: Told how much is done.
+        for_runtime: Whether the project's runtime is to run it, which gives it memory and captures it, see
+            `engine_contexts`; other programs need not know of either.
 
     Raises:
         EngineError: TensorRT does not take the graph, or cannot build the engine.
@@ -110,8 +119,7 @@ def build_engine(
     config.set_tactic_sources(sum(1 << int(getattr(trt.TacticSource, source)) for source in TACTIC_SOURCES))
     if library.builds_without_gpu:
         set_targets(library, config, device.targets)
-    # Without it an engine may allocate while it runs, which the capture of a CUDA graph does not allow (TensorRT-RTX).
-    if library.leaves_memory_to_user:
+    if for_runtime and library.leaves_memory_to_user:
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if not library.strongly_typed:
         _constrain_types(trt, network, config, float_types(model))

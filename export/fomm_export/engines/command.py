@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.tensorrt import NOT_RTX
 from fomm_rt.backends.tensorrt_library import FLAVOURS, TENSORRT, TENSORRT_RTX
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
@@ -123,8 +125,10 @@ def build(
 
 
 def _chosen(for_targets: bool) -> str:
-    here = not for_targets and nvidia_driver.gpu() is not None and tensorrt_library.problem(TENSORRT) is None
-    return TENSORRT if here else TENSORRT_RTX
+    gpu = None if for_targets else nvidia_driver.gpu()
+    if gpu is None:
+        return TENSORRT_RTX
+    return TENSORRT if gpu.capability in NOT_RTX or tensorrt_library.problem(TENSORRT) is None else TENSORRT_RTX
 
 
 def _described(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> str:
@@ -151,10 +155,9 @@ def _described(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> str:
 def _parity(parity: dict[str, Any] | None) -> str:
     if parity is None:
         return NOT_CHECKED
-    return (
-        f"keypoints within {parity['keypoints_pixels']:.3f} pixel, prediction {parity['prediction_psnr_db']:.1f} dB "
-        "from the model"
-    )
+    psnr = parity["prediction_psnr_db"]  # infinite, or null as JSON has it, where nothing differs
+    prediction = "identical to" if psnr is None or not isfinite(psnr) else f"{psnr:.1f} dB from"
+    return f"keypoints within {parity['keypoints_pixels']:.3f} pixel, prediction {prediction} the model's"
 
 
 def _document(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> dict[str, Any]:

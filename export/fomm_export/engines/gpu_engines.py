@@ -13,8 +13,12 @@ from fomm_export.engines.builder import BuiltEngine
 from fomm_export.engines.gate import animate_by_backend, animate_by_graphs, check_engines
 from fomm_export.engines.half_graph import HalfGraph
 from fomm_export.engines.reference import Tensors, marked_outputs
+from fomm_kernels.arrays import view
+from fomm_kernels.device import stream_handle
 from fomm_rt.backends import engine_layout, tensorrt_library
-from fomm_rt.backends.cuda_device import CudaDevice, c_strides
+from fomm_rt.backends.cuda_device import CudaDevice, c_strides, span
+from fomm_rt.backends.device import Device
+from fomm_rt.backends.engine_contexts import give_memory, new_context
 from fomm_rt.backends.tensorrt import open_engines
 from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.engines.folder import EngineFolder
@@ -75,11 +79,12 @@ class GpuEngines:
     def __init__(
         self,
         library: TensorRT,
-        device: CudaDevice,
+        device: Device,
         engines: Mapping[str, BuiltEngine],
         graphs: Mapping[str, HalfGraph],
         rebuild: Rebuild,
     ) -> None:
+        self._library = library
         self._trt = library.module
         self._logger = tensorrt_library.logger(library)
         self._device = device
@@ -100,7 +105,7 @@ class GpuEngines:
         with device.current():
             runtime = self._trt.Runtime(self._logger)
             engine = runtime.deserialize_cuda_engine(built.content)
-            context = None if engine is None else engine.create_execution_context()
+            context = None if engine is None else new_context(self._library, engine)
             if context is None:
                 raise EngineError(f"the {name} engine cannot be loaded: {self._logger.last_error}")
             stream = device.stream()
@@ -112,12 +117,14 @@ class GpuEngines:
                 if tensor in built.inputs:
                     _seen(host[tensor.name], tensor, inputs[tensor.name].shape)[...] = inputs[tensor.name]
                     device.copy(host[tensor.name], on_device[tensor.name], stream)
-                context.set_tensor_address(tensor.name, on_device[tensor.name].address)
-            if not context.execute_async_v3(int(stream.handle)):
+                context.set_tensor_address(tensor.name, view(on_device[tensor.name], tensor.name).address)
+            memory = give_memory(self._library, context, device.allocate)
+            if not context.execute_async_v3(stream_handle(stream)):
                 raise EngineError(f"the {name} engine cannot be run: {self._logger.last_error}")
             for tensor in built.outputs:
                 device.copy(on_device[tensor.name], host[tensor.name], stream)
             device.synchronize(stream)
+            del memory  # lived as long as it was worked in
             return {
                 tensor.name: _seen(host[tensor.name], tensor, tuple(context.get_tensor_shape(tensor.name))).copy()
                 for tensor in built.outputs
@@ -126,8 +133,9 @@ class GpuEngines:
     def _arrays(self, tensor: EngineTensor, context: Any) -> tuple[NDArray[Any], Any]:
         """Memory for a tensor on the host, flat, and on the device."""
         shape = tuple(context.get_tensor_shape(tensor.name))
-        array = self._device.allocate(shape, tensor.dtype, _strides(tensor, shape))
-        return self._device.pinned((array.nbytes // np.dtype(tensor.dtype).itemsize,), tensor.dtype), array
+        strides = _strides(tensor, shape)
+        array = self._device.allocate(shape, tensor.dtype, strides)
+        return self._device.pinned((span(shape, strides),), tensor.dtype), array
 
 
 class _Unpublished(EngineFolder):

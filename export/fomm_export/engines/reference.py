@@ -1,4 +1,4 @@
-"""What engines are compared with: the model's portable graphs on ONNX Runtime, in float32, on real pictures."""
+"""What engines are compared with: the model's portable graphs on ONNX Runtime, in float32."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from fomm_export.engines.whole_graphs import portable_graphs
-from fomm_rt.framing import Image, centred_square
+from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder
 
 Tensors = Mapping[str, NDArray[np.float32]]
 """Name to array, of a batch of 1."""
-
-DRIVING_FRAMES = 3
 
 
 class Reference:
@@ -84,24 +82,6 @@ def run(session: onnxruntime.InferenceSession, values: Tensors) -> dict[str, NDA
 def frame_tensor(frame: Image) -> NDArray[np.float32]:
     """(S, S, 3) uint8 -> (1, 3, S, S) float32 in [0, 1]."""
     return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-
-
-def bundled_pictures(size: int) -> tuple[Image, list[Image]]:
-    """A source and frames that drive it, each (size, size, 3) uint8: a bundled face and moments of the performance.
-
-    Raises:
-        MediaError: They are missing from this installation.
-    """
-    from fomm_rt.bundled import bundled_avatars, bundled_performance
-    from fomm_rt.media.pictures import read_picture
-    from fomm_rt.media.video_reader import VideoReader
-
-    with VideoReader(bundled_performance()) as video:
-        frames = [frame.pixels for frame in video]
-    moments = np.linspace(0, len(frames) - 1, DRIVING_FRAMES).round().astype(int)
-    return centred_square(read_picture(bundled_avatars()[0]), size), [
-        centred_square(frames[index], size) for index in moments
-    ]
 
 
 def _keypoints(name: str, values: Tensors) -> dict[str, NDArray[np.float32]]:

@@ -5,22 +5,18 @@ Every input buffer has its own execution context: what a graph captured of a con
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-
-import numpy as np
-from numpy.typing import DTypeLike
 
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends import engine_layout, tensorrt_library
+from fomm_rt.backends.engine_contexts import Allocate, give_memory, new_context
 from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.backends.split_frame import FLOAT32, Buffers
 from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.engines.store import EngineFolder
 from fomm_rt.errors import EngineError
 
-Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
 _Tensor = tuple[str, str, tuple[int, ...]]
 """Direction and type as TensorRT calls them, and the shape without the batch."""
 
@@ -112,8 +108,7 @@ class EngineTrunks:
 
     def _context(self, trunk: str, inputs: dict[str, Array], stream: int) -> tuple[Any, Any]:
         engine = self._engines[trunk]
-        is_given_memory = self._library.leaves_memory_to_user
-        context = self._context_without_memory(engine) if is_given_memory else engine.create_execution_context()
+        context = new_context(self._library, engine)
         if context is None:
             raise self._failed(f"making room for the {trunk} engine")
         if engine.num_optimization_profiles > 1:
@@ -122,21 +117,7 @@ class EngineTrunks:
         for name, array in inputs.items():
             if not context.set_input_shape(name, array.shape):
                 raise self._failed(f"giving the {trunk} engine {name} of shape {array.shape}")
-        if not is_given_memory:
-            return context, None
-        size = int(context.update_device_memory_size_for_shapes())
-        memory = self._allocate((max(size, 1),), np.uint8)
-        context.set_device_memory(view(memory, "memory").address, size)
-        return context, memory
-
-    def _context_without_memory(self, engine: Any) -> Any:
-        """Of TensorRT-RTX, whose engines are built to allocate nothing while they run, see `builder`."""
-        trt = self._trt
-        config = engine.create_runtime_config()
-        config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
-        # Else the first runs, of which one is captured, are those of slower kernels that serve all shapes.
-        config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
-        return engine.create_execution_context(config)
+        return context, give_memory(self._library, context, self._allocate)
 
     def _choose_profile(self, trunk: str, context: Any, name: str, batch: int, stream: int) -> None:
         """The first profile that was made for batches of this size."""

@@ -82,6 +82,8 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
         raise BackendError("the NVIDIA driver finds no GPU")
     store = EngineStore(options.engines)
     wanted = wanted_engines(library, gpu, model, precision)
+    if options.engines is not None:
+        wanted = replace(wanted, store=str(options.engines))
     try:
         return open_engines(library, gpu, model, _find(store, wanted), reason)
     except EngineError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Wanted:
         gpu: Name of the GPU here.
         batch: The smallest `max_batch` that suffices.
         model_name: For messages.
+        store: Folder of the store as `fomm-rt build -o` would be given it, for messages; the default one by default.
         model_path: The model folder as `fomm-rt build` would be given it, for messages; by default `model_name`.
     """
 
@@ -40,12 +42,14 @@ class Wanted:
     kernels_sha256: str
     model_name: str
     model_path: str | None = None
+    store: str | None = None
 
     @property
     def build_command(self) -> str:
         """What to run to have these engines."""
         model = self.model_path or self.model_name
-        return build_command(model, self.flavour, self.precision, self.layout, self.batch)
+        command = build_command(model, self.flavour, self.precision, self.layout, self.batch)
+        return command if self.store is None else f"{command} -o {shlex.quote(self.store)}"
 
     def misfits(self, manifest: EngineManifest) -> list[tuple[str, str]]:
         """What keeps engines from fitting, as pairs of what they have and what is needed; empty if they fit.

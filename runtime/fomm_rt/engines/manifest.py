@@ -133,9 +133,11 @@ class EngineManifest:
 
     @property
     def rebuild_command(self) -> str:
-        """What to run to have these engines afresh."""
+        """What to run to have these engines afresh; which folder the model is in nobody knows here."""
         spec = self.spec
-        return build_command(self.model_name, spec.flavour, spec.precision, spec.layout, spec.max_batch) + " --rebuild"
+        command = build_command("MODEL", spec.flavour, spec.precision, spec.layout, spec.max_batch)
+        targets = f" --target {','.join(spec.capabilities)}" if spec.gpu is None else ""
+        return f"{command}{targets} --rebuild"
 
     @property
     def built_at(self) -> datetime:

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fomm_export.engines.command import NOT_CHECKED, _progress, build
+from fomm_export.engines.command import NOT_CHECKED, _chosen, _parity, _progress, build
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS
@@ -128,3 +128,36 @@ def test_a_line_for_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     with _progress(Terminal(quiet=True, as_json=False)) as report:
         report("building generator", 0.0)
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("psnr", "words"), [(61.25, "61.2 dB from"), (float("inf"), "identical to"), (None, "identical to")]
+)
+def test_parity_in_words(psnr: float | None, words: str) -> None:
+    """Infinity is null once it has been in a manifest."""
+    found = _parity({"keypoints_pixels": 0.0123, "prediction_psnr_db": psnr})
+    assert found == f"keypoints within 0.012 pixel, prediction {words} the model's"
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_tensorrt", "for_targets", "flavour"),
+    [
+        ((9, 0), False, False, "tensorrt"),  # to be told to install that
+        ((9, 0), True, False, "tensorrt"),
+        ((8, 9), True, False, "tensorrt"),
+        ((8, 9), False, False, "tensorrt-rtx"),
+        ((9, 0), True, True, "tensorrt-rtx"),
+        (None, True, False, "tensorrt-rtx"),
+    ],
+)
+def test_flavour_by_default(
+    monkeypatch: pytest.MonkeyPatch,
+    capability: tuple[int, int] | None,
+    has_tensorrt: bool,
+    for_targets: bool,
+    flavour: str,
+) -> None:
+    gpu = None if capability is None else Gpu("NVIDIA", capability, "580.1")
+    monkeypatch.setattr(nvidia_driver, "gpu", lambda: gpu)
+    monkeypatch.setattr(tensorrt_library, "problem", lambda _: None if has_tensorrt else "not installed")
+    assert _chosen(for_targets) == flavour

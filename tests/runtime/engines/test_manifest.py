@@ -80,7 +80,9 @@ def test_the_model_hash_is_of_the_portable_networks() -> None:
 
 def test_commands_name_what_is_not_the_default() -> None:
     assert build_command("vox", "tensorrt", "fp16", "split", 1) == "fomm-rt build vox --backend tensorrt"
-    assert MANIFEST.rebuild_command == "fomm-rt build vox --backend tensorrt --max-batch 8 --rebuild"
+    assert MANIFEST.rebuild_command == "fomm-rt build MODEL --backend tensorrt --max-batch 8 --rebuild"
+    ahead = replace(MANIFEST, spec=replace(MANIFEST.spec, gpu=None, capabilities=("sm_89", "sm_120")))
+    assert "--max-batch 8 --target sm_89,sm_120 --rebuild" in ahead.rebuild_command
     assert build_command("my models/vox", "tensorrt-rtx", "fp32", "whole", 2) == (
         "fomm-rt build 'my models/vox' --backend tensorrt-rtx --precision fp32 --layout whole --max-batch 2"
     )

@@ -458,7 +458,7 @@ def test_an_altered_engine_is_not_handed_over(store: EngineStore, hold: bool) ->
     with file.open("r+b") as opened:
         opened.write(b"G")
     for altered in (folder, store.find(WANTED)):
-        with pytest.raises(EngineError, match=r"its SHA-256 is not .* Rebuild: fomm-rt build vox .*--rebuild"):
+        with pytest.raises(EngineError, match=r"its SHA-256 is not .* Rebuild: fomm-rt build MODEL .*--rebuild"):
             altered.read("generator")
         assert altered.read("dense_motion") == CONTENTS["dense_motion"]
     with store.building(SPEC) as staged:

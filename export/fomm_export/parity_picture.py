@@ -1,0 +1,34 @@
+"""The real picture that exports and engines are checked on, and driving frames made of it.
+
+They are the picture itself, moved, turned and scaled by known amounts.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import cv2
+import numpy as np
+
+from fomm_rt.framing import Image
+from fomm_rt.media.pictures import read_picture
+
+PICTURE = "parity_picture.jpg"
+"""Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
+
+MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.04))
+"""Degrees, scale and shift (fractions of the side) of the driving frames."""
+
+
+def parity_frames(size: int) -> list[Image]:
+    """The real picture at (size, size, 3) uint8, moved as MOVES says; the first is unmoved."""
+    with as_file(files("fomm_export") / PICTURE) as path:
+        picture = read_picture(path)
+    picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+    frames = []
+    for degrees, scale, x, y in MOVES:
+        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, scale)
+        matrix[:, 2] += np.array([x * size, y * size])
+        moved = cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+        frames.append(np.asarray(moved, np.uint8))
+    return frames

@@ -1,0 +1,99 @@
+"""Freshly built engines as the gate runs them, on a TensorRT and a device that are played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fomm_export.engines.builder import BuiltEngine
+from fomm_export.engines.gpu_engines import GpuEngines
+from fomm_export.engines.half_graph import HalfGraph
+from fomm_export.host_chain import OnnxTrunks
+from fomm_export.trunks import cut_trunks
+from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
+from fomm_rt.backends.split_frame import FLOAT32
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import EngineTensor
+from fomm_rt.errors import EngineError
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+from host_device import HostDevice
+from played_tensorrt import Machine, TensorFormat, played_module
+
+
+class Freshly:
+    """Built engines of a model's trunks."""
+
+    def __init__(self, model: ModelFolder, half: bool, needs_memory: bool) -> None:
+        self.shape = FrameShape.of(model.manifest)
+        self.trunks = cut_trunks(model)
+        self.machine = Machine(self.shape, self.trunks)
+        self.machine.half, self.machine.needs_memory = half, needs_memory
+        self.machine.format = TensorFormat.HWC8 if half else TensorFormat.LINEAR
+        self.machine.device = device = HostDevice()
+        library = TensorRT("tensorrt", "11.4", played_module(self.machine))
+        tensorrt_library.logger.cache_clear()
+        built = {}
+        for name in TRUNKS:
+            inputs, outputs = map(self._tensors, self.shape.trunk_tensors(name))
+            built[name] = BuiltEngine(name.encode(), "", 0.0, inputs, outputs, (), ())
+        graphs = {name: HalfGraph(graph, {}) for name, graph in self.trunks.items()}
+
+        def rebuild(_name: str, _graph: object) -> BuiltEngine:
+            raise AssertionError("no layer is asked for")
+
+        self.engines = GpuEngines(library, device, built, graphs, rebuild)
+
+    def _tensors(self, names: tuple[str, ...]) -> tuple[EngineTensor, ...]:
+        return tuple(
+            EngineTensor(
+                name,
+                "float16" if self.machine.is_half(name) else "float32",
+                self.shape.tensor_shapes(1)[name],
+                self.machine.format.name.lower() if self.machine.is_half(name) else "linear",
+            )
+            for name in names
+        )
+
+
+@pytest.mark.parametrize("needs_memory", [False, True])
+@pytest.mark.parametrize("half", [False, True])
+def test_engines_are_run(small_model: Path, half: bool, needs_memory: bool) -> None:
+    freshly = Freshly(open_model_folder(small_model), half, needs_memory)
+    rng = np.random.default_rng(0)
+    sizes = freshly.shape.tensor_shapes(1)
+    for name in TRUNKS:
+        inputs, outputs = freshly.shape.trunk_tensors(name)
+        given = {tensor: rng.normal(0, 1, sizes[tensor]).astype(np.float32) for tensor in inputs}
+        rounded = {
+            tensor: array.astype(np.float16) if half and tensor not in FLOAT32 else array
+            for tensor, array in given.items()
+        }
+        expected = {tensor: np.empty(sizes[tensor], np.float32) for tensor in outputs}
+        OnnxTrunks(freshly.trunks).run(name, rounded, expected)
+        found = freshly.engines.run(name, given)
+        assert set(found) == set(outputs)
+        for tensor, array in found.items():
+            assert np.allclose(array, expected[tensor], rtol=2e-3 if half else 0, atol=2e-3 if half else 0), tensor
+    memories = [context.memory is not None for context in freshly.machine.contexts]
+    assert memories == [needs_memory] * len(TRUNKS)
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        ("deserialize_cuda_engine", "cannot be loaded: .*deserialize_cuda_engine is refused"),
+        ("create_execution_context", "cannot be loaded: .*create_execution_context is refused"),
+        ("set_input_shape", "does not take .*: .*set_input_shape is refused"),
+        ("execute_async_v3", "cannot be run: .*execute_async_v3 is refused"),
+    ],
+)
+def test_what_tensorrt_refuses(small_model: Path, refused: str, words: str) -> None:
+    freshly = Freshly(open_model_folder(small_model), half=False, needs_memory=False)
+    freshly.machine.refuses.add(refused)
+    inputs, _ = freshly.shape.trunk_tensors("generator")
+    given = {name: np.zeros(freshly.shape.tensor_shapes(1)[name], np.float32) for name in inputs}
+    with pytest.raises(EngineError, match=words):
+        freshly.engines.run("generator", given)
