@@ -253,8 +253,7 @@ def _render_batches(animator: Animator, ahead: ReadAhead[DrivingFrame], clock: S
                 return
             yield prediction, times.popleft()
     finally:
-        if isinstance(predictions, Generator):
-            predictions.close()
+        predictions.close()
 
 
 def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
