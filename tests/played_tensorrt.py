@@ -114,13 +114,13 @@ class Machine:
 
     def array(self, name: str, address: int, batch: int) -> NDArray[Any]:
         """What lies at an address of the device, which is this process's."""
-        n, c, h, w = self.shape.tensor_shapes(batch)[name]
+        size: tuple[int, ...] = self.shape.tensor_shapes(batch)[name]
         layout = self.format.name.lower() if self.is_half(name) else engine_layout.LINEAR
         dtype = np.dtype(np.float16 if self.is_half(name) else np.float32)
-        strides = engine_layout.strides(layout, (n, c, h, w)) or c_strides((n, c, h, w))
-        memory = (ctypes.c_ubyte * (n * strides[0] * dtype.itemsize)).from_address(address)
+        strides = (engine_layout.strides(layout, size) if len(size) == 4 else None) or c_strides(size)
+        memory = (ctypes.c_ubyte * (size[0] * strides[0] * dtype.itemsize)).from_address(address)
         values = np.ctypeslib.as_array(memory).view(dtype)
-        return as_strided(values, (n, c, h, w), tuple(stride * dtype.itemsize for stride in strides))
+        return as_strided(values, size, tuple(stride * dtype.itemsize for stride in strides))
 
 
 class Context:

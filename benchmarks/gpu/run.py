@@ -174,7 +174,10 @@ def throughput(setting: Setting) -> list[Command]:
 
 def bench(setting: Setting) -> list[Command]:
     """See the module."""
-    of_torch, of_tensorrt = ("pytorch-cuda", "pytorch-compile-cuda"), ("fomm-rt:tensorrt", "fomm-rt:tensorrt:fp32")
+    of_torch, of_tensorrt = (
+        ("pytorch-cuda", "pytorch-compile-cuda"),
+        ("fomm-rt:tensorrt", "fomm-rt:tensorrt:fp32", "tensorrt-whole"),
+    )
     contestants = [argument for name in (*of_torch, *of_tensorrt) for argument in ("-c", name)]
     if setting.torch != setting.tensorrt:
         program = setting.tensorrt.as_program(setting.output / "python-tensorrt")

@@ -20,7 +20,8 @@ from fomm_bench.contestants.availability import (
 )
 from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model_spec import ModelSpec
-from fomm_rt.backends import REGISTRY, BackendEntry
+from fomm_rt.backends import REGISTRY, BackendEntry, tensorrt
+from fomm_rt.backends.tensorrt_library import FLAVOURS
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.model_folder import read_manifest
 
@@ -54,6 +55,7 @@ def entries() -> tuple[Entry, ...]:
             needs_package("openvino"),
             partial(_open, "openvino_cpu", "open_openvino"),
         ),
+        *map(_whole_engines, FLAVOURS),
         *(_runtime(backend, precision) for backend in REGISTRY for precision in backend.precisions),
     )
 
@@ -107,6 +109,22 @@ def _onnx_runtime(name: str, provider: str) -> Entry:
         ("onnxruntime-gpu" if on_gpu else "onnxruntime", "numpy"),
         first_problem(*([needs_gpu] if on_gpu else []), needs_package("onnxruntime")),
         partial(_open, "onnx_runtime", "open_onnx_runtime", provider=provider),
+    )
+
+
+def _whole_engines(flavour: str) -> Entry:
+    def problem(_model: ModelSpec) -> str | None:
+        return tensorrt.problem(flavour)
+
+    return Entry(
+        f"{flavour}-whole",
+        f"whole graphs as {flavour} engines, half precision",
+        "fp16",
+        True,
+        OF_PRECISION["fp16"],
+        ("tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-core", "cuda-bindings", "numpy"),
+        first_problem(needs_gpu, problem),
+        partial(_open, "whole_engines", "open_whole_engines", flavour=flavour),
     )
 
 

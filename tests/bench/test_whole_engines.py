@@ -1,0 +1,104 @@
+"""Whole engines as a contestant, on a TensorRT and a device that are played, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from fomm_bench.contestants.graph_chain import GraphChain
+from fomm_bench.contestants.registry import entries
+from fomm_bench.contestants.whole_engines import WholeEngines
+from fomm_export.engines.whole_graphs import portable_graphs
+from fomm_rt import Animator, nvidia_driver
+from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import EngineFile, EngineTensor
+from fomm_rt.errors import EngineError
+from fomm_rt.model_folder import NETWORKS, Manifest, NetworkFile, TensorSpec, open_model_folder
+from golden_files import Golden
+from host_device import HostDevice
+from played_tensorrt import Machine, played_module
+
+GOLDEN = Golden("small_aligned")
+
+
+class WholeShape:
+    """What whole engines take and give, as the played TensorRT asks for it."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._networks = manifest.networks
+
+    def trunk_tensors(self, network: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        file = self._networks[network]
+        return tuple(spec.name for spec in file.inputs), tuple(spec.name for spec in file.outputs)
+
+    def tensor_shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
+        specs = [spec for file in self._networks.values() for spec in (*file.inputs, *file.outputs)]
+        return {spec.name: (batch, *(int(size) for size in spec.shape[1:])) for spec in specs}
+
+
+class Folder:
+    """Whole engines of a model, in memory."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        engines = {name: self._file(manifest.networks[name]) for name in NETWORKS}
+        self.manifest = type("Engines", (), {"engines": engines})
+
+    def read(self, name: str) -> bytes:
+        return name.encode()
+
+    def _file(self, network: NetworkFile) -> EngineFile:
+        return EngineFile(network.file, "", 0, "", 0.0, self._tensors(network.inputs), self._tensors(network.outputs))
+
+    def _tensors(self, specs: tuple[TensorSpec, ...]) -> tuple[EngineTensor, ...]:
+        return tuple(EngineTensor(spec.name, spec.dtype, (1, *spec.shape[1:]), "linear") for spec in specs)
+
+
+def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphChain, Machine]:
+    model = open_model_folder(small_model)
+    machine = Machine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
+    machine.device, machine.needs_memory = HostDevice(), needs_memory
+    tensorrt_library.logger.cache_clear()
+    library = TensorRT("tensorrt", "11.4", played_module(machine))
+    with machine.device.current():
+        engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))
+    return GraphChain(engines, "played", relative=True), machine
+
+
+@pytest.mark.parametrize("needs_memory", [False, True])
+def test_as_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
+    chain, machine = open_played(small_model, needs_memory)
+    chain.set_source(GOLDEN.source)
+    assert machine.device is not None
+    with Animator.load(small_model, "onnxruntime-cpu", adapt_scale=False) as animator:
+        animator.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            assert np.abs(chain.animate(frame).astype(int) - animator.animate(frame)).max() <= 1
+        allocations = machine.device.allocations
+        chain.animate(GOLDEN.driving[0])
+    assert machine.device.allocations == allocations, "all buffers are there from the start"
+
+
+@pytest.mark.parametrize("refused", ["deserialize_cuda_engine", "set_input_shape", "set_tensor_address"])
+def test_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    made = Machine.__init__
+
+    def refusing(self: Machine, *arguments: Any) -> None:
+        made(self, *arguments)
+        self.refuses.add(refused)
+
+    monkeypatch.setattr(Machine, "__init__", refusing)
+    with pytest.raises(EngineError, match=rf"the keypoint_detector engine cannot be .*{refused} is refused"):
+        open_played(small_model)
+
+
+def test_contestants_are_skipped_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
+    found = {entry.name: entry for entry in entries()}
+    for name in ("tensorrt-whole", "tensorrt-rtx-whole"):
+        assert "no NVIDIA driver" in str(found[name].problem(cast(Any, None)))
+        assert found[name].on_gpu
