@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 
 LIBRARY = "libcuda.so.1"
+NO_DRIVER = "this machine has no NVIDIA driver"
+"""What backends say where `is_installed` is not."""
+
 RELEASE_FILE = Path("/proc/driver/nvidia/version")
 """Where the kernel module says its release; not there under Windows' Linux."""
 

@@ -14,8 +14,6 @@ INSTALL = {
     "onnxruntime": "pip install onnxruntime",
     "openvino": 'pip install "fomm-rt[bench]"',
 }
-NO_DRIVER = "this machine has no NVIDIA driver"
-"""As the runtime's backends say it."""
 DRIVER = "it needs an NVIDIA GPU, and the driver from https://www.nvidia.com/drivers"
 COMPILERS = ("g++", "clang++", "c++")
 
@@ -49,7 +47,7 @@ def needs_networks(model: ModelSpec) -> str | None:
 
 def needs_gpu(_model: ModelSpec) -> str | None:
     """An NVIDIA driver has to be there."""
-    return None if nvidia_driver.is_installed() else f"{NO_DRIVER}; {DRIVER}"
+    return None if nvidia_driver.is_installed() else f"{nvidia_driver.NO_DRIVER}; {DRIVER}"
 
 
 def needs_compiler(_model: ModelSpec) -> str | None:

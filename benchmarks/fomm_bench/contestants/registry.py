@@ -10,7 +10,6 @@ from pathlib import Path
 from fomm_bench.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_bench.contestants.availability import (
     DRIVER,
-    NO_DRIVER,
     Problem,
     first_problem,
     needs_compiler,
@@ -20,6 +19,7 @@ from fomm_bench.contestants.availability import (
 )
 from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model_spec import ModelSpec
+from fomm_rt import nvidia_driver
 from fomm_rt.backends import REGISTRY, BackendEntry, tensorrt
 from fomm_rt.backends.tensorrt_library import FLAVOURS
 from fomm_rt.errors import BenchmarkError
@@ -148,7 +148,7 @@ def _runtime(backend: BackendEntry, precision: str) -> Entry:
 
 def _backend_problem(backend: BackendEntry, _model: ModelSpec) -> str | None:
     problem = backend.problem()
-    return f"{problem}; {DRIVER}" if problem == NO_DRIVER else problem
+    return f"{problem}; {DRIVER}" if problem == nvidia_driver.NO_DRIVER else problem
 
 
 def _without_precision(precision: str, model: ModelSpec) -> str | None:

@@ -11,6 +11,7 @@ from fomm_rt.backends import onnx_runtime, tensorrt
 from fomm_rt.backends.options import DEFAULTS, PRECISIONS, Options
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.backends.tensorrt_library import FLAVOURS
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model_folder import ModelFolder
 
@@ -38,7 +39,7 @@ class BackendEntry:
 
 def _tensorrt(flavour: str) -> BackendEntry:
     return BackendEntry(
-        flavour, partial(tensorrt.problem, flavour), tensorrt.PRECISIONS, partial(tensorrt.open_tensorrt, flavour), None
+        flavour, partial(tensorrt.problem, flavour), ENGINE_PRECISIONS, partial(tensorrt.open_tensorrt, flavour), None
     )
 
 

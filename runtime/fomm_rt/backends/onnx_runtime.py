@@ -55,7 +55,7 @@ def problem(name: str) -> str | None:
     except ImportError as error:
         return f"onnxruntime cannot be imported ({error}); install it with: pip install onnxruntime"
     if name == ONNXRUNTIME_CUDA and not nvidia_driver.is_installed():
-        return "this machine has no NVIDIA driver"
+        return nvidia_driver.NO_DRIVER
     if PROVIDERS[name] not in onnxruntime.get_available_providers():
         return (
             f"the installed onnxruntime {onnxruntime.__version__} is built without CUDA; "

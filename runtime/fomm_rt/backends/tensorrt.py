@@ -17,7 +17,7 @@ from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engines.manifest import model_hash
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import ModelFolder
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("fomm_rt")
 
-PRECISIONS = ("fp16", "fp32")
 BUILDERS = "fomm_rt.engine_builder"
 """Entry points of this group build engines; `fomm_export` has the one there is."""
 
@@ -39,7 +38,7 @@ NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
 def problem(flavour: str) -> str | None:
     """Why this flavour cannot run here, as far as can be told without a model; None if it can."""
     if not nvidia_driver.is_installed():
-        return "this machine has no NVIDIA driver"
+        return nvidia_driver.NO_DRIVER
     found = tensorrt_library.problem(flavour) or driver_problem()
     if found is not None:
         return found
@@ -62,7 +61,7 @@ def wanted_engines(library: TensorRT, gpu: Gpu, model: ModelFolder, precision: s
         capability=gpu.architecture,
         gpu=gpu.name,
         precision=precision,
-        layout="split",
+        layout=LAYOUTS[0],
         batch=batch,
         kernels_sha256=source_hash(KERNELS),
     )
@@ -75,7 +74,7 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
         EngineError: There are none that fit, or they were altered.
         BackendError: The GPU cannot be used.
     """
-    precision = options.precision or PRECISIONS[0]
+    precision = options.precision or ENGINE_PRECISIONS[0]
     library = tensorrt_library.load(flavour)
     gpu = nvidia_driver.gpu()
     if gpu is None:
@@ -85,18 +84,13 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
     if options.engines is not None:
         wanted = replace(wanted, store=str(options.engines))
     try:
-        return open_engines(library, gpu, model, _find(store, wanted), reason)
+        # The largest batch, since a single frame has a profile of its own in it.
+        return open_engines(library, gpu, model, store.find(wanted, largest=True), reason)
     except EngineError as error:
         if not options.auto_build:
             raise
         _log.warning("building engines of %s for this GPU, once; this takes minutes: %s", model.manifest.name, error)
     return open_engines(library, gpu, model, _build(model, flavour, precision, store), reason)
-
-
-def _find(store: EngineStore, wanted: Wanted) -> EngineFolder:
-    """Of engines that fit those with the largest batch: a single frame has a profile of its own in them."""
-    batches = [one.manifest.spec.max_batch for one in store.look()[0] if not wanted.misfits(one.manifest)]
-    return store.find(replace(wanted, batch=max(batches, default=wanted.batch)))
 
 
 def open_engines(
@@ -137,7 +131,7 @@ def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore)
     if not builders:
         raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")
     try:
-        folder = builders[0].load()(model, flavour, precision, "split", 1, store)
+        folder = builders[0].load()(model, flavour, precision, LAYOUTS[0], 1, store)
     except ImportError as error:  # what building takes beyond running, when it is loaded or when it is first needed
         raise BackendError(
             f"engines cannot be built here ({error}); run: {tensorrt_library.INSTALL[flavour]}"

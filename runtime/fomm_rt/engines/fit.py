@@ -100,9 +100,10 @@ class Wanted:
         return f"{folder.path.name} was built for {', '.join(has)}; needed: {', '.join(needs)}"
 
 
-def best_of(folders: Sequence[EngineFolder]) -> EngineFolder:
-    """Of sets that fit, the one with the smallest batch, as engines are tuned for theirs; of equals the newest."""
-    return min(folders, key=lambda folder: (folder.manifest.spec.max_batch, -_age_rank(folder)))
+def best_of(folders: Sequence[EngineFolder], largest: bool = False) -> EngineFolder:
+    """Of sets that fit, the one with the smallest batch, or the largest; of equals the newest."""
+    sign = -1 if largest else 1
+    return min(folders, key=lambda folder: (sign * folder.manifest.spec.max_batch, -_age_rank(folder)))
 
 
 def _age_rank(folder: EngineFolder) -> float:

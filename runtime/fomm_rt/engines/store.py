@@ -47,8 +47,8 @@ class EngineStore:
         """
         self.folder = default_folder() if folder is None else folder
 
-    def find(self, wanted: Wanted) -> EngineFolder:
-        """The set that fits best: with the smallest batch that suffices, and of equals the newest.
+    def find(self, wanted: Wanted, largest: bool = False) -> EngineFolder:
+        """The set that fits best: with the smallest batch that suffices, or the largest, and of equals the newest.
 
         It can be read even if it is replaced or removed afterwards.
 
@@ -61,7 +61,7 @@ class EngineStore:
             if not fitting:
                 break
             try:
-                return open_engine_folder(best_of(fitting).path)
+                return open_engine_folder(best_of(fitting, largest).path)
             except EngineError:
                 if look == _LOOKS:
                     raise

@@ -450,6 +450,13 @@ def test_damaged_sets_are_passed_over_and_replaced(
     assert names(store) == sorted([good.path.name, again.path.name])
 
 
+def test_the_largest_batch_where_asked_for(store: EngineStore) -> None:
+    for batch in (2, 8, 4):
+        build(store, replace(SPEC, max_batch=batch))
+    assert store.find(replace(WANTED, batch=1)).manifest.spec.max_batch == 2
+    assert store.find(replace(WANTED, batch=1), largest=True).manifest.spec.max_batch == 8
+
+
 @pytest.mark.parametrize("hold", [True, False])
 def test_an_altered_engine_is_not_handed_over(store: EngineStore, hold: bool) -> None:
     build(store)

@@ -1,0 +1,93 @@
+"""One engine run by itself, from host memory to host memory. Not executed on a GPU so far; tests play it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_kernels.arrays import view
+from fomm_kernels.device import stream_handle
+from fomm_rt.backends import engine_layout, tensorrt_library
+from fomm_rt.backends.cuda_device import c_strides, span
+from fomm_rt.backends.device import Device
+from fomm_rt.backends.engine_contexts import give_memory, new_context
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import EngineTensor
+from fomm_rt.errors import EngineError
+
+
+class LoadedEngine:
+    """An engine for a batch of 1, its context, and a buffer on either side for every tensor.
+
+    Args:
+        library: What built it.
+        device: Where it runs; entered around every call.
+        name: For messages.
+        content: The serialized engine.
+        inputs, outputs: As the builder recorded them.
+
+    Raises:
+        EngineError: Of any call: TensorRT refuses.
+    """
+
+    def __init__(
+        self,
+        library: TensorRT,
+        device: Device,
+        name: str,
+        content: bytes,
+        inputs: Sequence[EngineTensor],
+        outputs: Sequence[EngineTensor],
+    ) -> None:
+        self._name, self._device = name, device
+        self._logger = tensorrt_library.logger(library)
+        # TensorRT does not say so, but an engine must not outlive what it came from.
+        self._runtime = library.module.Runtime(self._logger)
+        self._engine = self._runtime.deserialize_cuda_engine(content)
+        context = None if self._engine is None else new_context(library, self._engine)
+        if context is None:
+            raise self._failed("loaded")
+        self._context = context
+        for tensor in inputs:
+            if not context.set_input_shape(tensor.name, (1, *tensor.shape[1:])):
+                raise self._failed(f"run: it does not take {tensor.name}")
+        self._inputs, self._outputs = (
+            {tensor.name: _Buffer(device, tensor, tuple(context.get_tensor_shape(tensor.name))) for tensor in tensors}
+            for tensors in (inputs, outputs)
+        )
+        for tensor_name, buffer in (self._inputs | self._outputs).items():
+            if not context.set_tensor_address(tensor_name, view(buffer.on_device, tensor_name).address):
+                raise self._failed("given its arrays")
+        self._memory = give_memory(library, context, device.allocate)
+        self._stream = device.stream()
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """All outputs, by name, as arrays of their own."""
+        for name, buffer in self._inputs.items():
+            buffer.values[...] = inputs[name]
+            self._device.copy(buffer.on_host, buffer.on_device, self._stream)
+        if not self._context.execute_async_v3(stream_handle(self._stream)):
+            raise self._failed("run")
+        for buffer in self._outputs.values():
+            self._device.copy(buffer.on_device, buffer.on_host, self._stream)
+        self._device.synchronize(self._stream)
+        return {name: buffer.values.copy() for name, buffer in self._outputs.items()}
+
+    def _failed(self, doing: str) -> EngineError:
+        reason = self._logger.last_error or "TensorRT does not say why"
+        return EngineError(f"the {self._name} engine cannot be {doing}: {reason}")
+
+
+class _Buffer:
+    """A tensor as its engine wants it to lie, pinned (`on_host`, flat; `values`, by its shape) and on the device."""
+
+    def __init__(self, device: Device, tensor: EngineTensor, shape: tuple[int, ...]) -> None:
+        laid_out = engine_layout.strides(tensor.format, shape) if len(shape) == 4 else None
+        strides = laid_out or c_strides(shape)
+        self.on_device = device.allocate(shape, tensor.dtype, strides)
+        self.on_host = device.pinned((span(shape, strides),), tensor.dtype)
+        steps = tuple(step * self.on_host.itemsize for step in strides)
+        self.values = np.lib.stride_tricks.as_strided(self.on_host, shape, steps)
