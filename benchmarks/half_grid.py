@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from fomm_export.graph_chain import GraphChain, Tensors, run_session
 from fomm_export.parity_picture import parity_frames
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder, open_model_folder
 
 GRID = "sampled_grid"
-Tensors = dict[str, NDArray[np.float32]]
 
 
 def sampling_along(generator: onnx.ModelProto, half: bool) -> onnx.ModelProto:
@@ -45,8 +44,8 @@ def sampling_along(generator: onnx.ModelProto, half: bool) -> onnx.ModelProto:
     return model
 
 
-class Chain:
-    """The graphs of a model one after another, by the names of their inputs and outputs."""
+class BothGrids:
+    """The graphs of a model one after another, the generator twice: along float32 and along half."""
 
     def __init__(self, model: ModelFolder) -> None:
         names = ("keypoint_detector", "source_encoder", "dense_motion")
@@ -59,41 +58,27 @@ class Chain:
             for name, graph in graphs.items()
         }
 
-    def run(self, name: str, given: Tensors) -> Tensors:
+    def run(self, name: str, values: Tensors) -> Tensors:
         """What a graph makes of those tensors that it takes."""
-        session = self.sessions[name]
-        outputs = [output.name for output in session.get_outputs()]
-        inputs = {spec.name: given[spec.name] for spec in session.get_inputs()}
-        return dict(zip(outputs, session.run(outputs, inputs), strict=True))
-
-    def keypoints(self, frame: NDArray[np.float32], side: str) -> Tensors:
-        """Keypoints and jacobians of a frame, named as those of a side."""
-        found = self.run("keypoint_detector", {"frame": frame})
-        names = {"keypoints": f"kp_{side}", "jacobians": f"kp_{side}_jacobian"}
-        return {names[name]: tensor for name, tensor in found.items()}
+        return run_session(self.sessions[name], values)
 
     def predictions(self, pictures: list[Image]) -> list[tuple[Tensors, Tensors]]:
         """Grid and prediction of every picture, the first being the source as well: along float32 and along half."""
-        frames = [picture.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255) for picture in pictures]
-        source = self.run("source_encoder", {"source_image": frames[0]}) | self.keypoints(frames[0], "source")
-        results = []
-        for frame in frames:
-            motion = source | self.keypoints(frame, "driving")
-            motion |= self.run("dense_motion", motion)
-            exact, rounded = (self.run(generator_name(half), motion) for half in (False, True))
-            results.append((exact, rounded))
-        return results
+        chain = GraphChain(self.run)
+        source = chain.encode(pictures[0])
+        moved = [chain.move(source, picture) for picture in pictures]
+        return [(self.run(generator_name(False), values), self.run(generator_name(True), values)) for values in moved]
 
 
 def generator_name(half: bool) -> str:
-    """Of the generator in a chain."""
+    """Of the generator among the sessions."""
     return f"generator, {'half' if half else 'float32'} grid"
 
 
 def cost(model: ModelFolder) -> dict[str, Any]:
     """How far half grids are from float32 ones, over all positions within the picture, and their predictions."""
     manifest = model.manifest
-    pairs = Chain(model).predictions(parity_frames(manifest.size))
+    pairs = BothGrids(model).predictions(parity_frames(manifest.size))
     side = pairs[0][0][GRID].shape[1]
     moved = np.concatenate(
         [

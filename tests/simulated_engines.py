@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.engines.reference import Tensors, marked_outputs, run, with_outputs
+from fomm_export.engines.reference import marked_outputs, with_outputs
 from fomm_export.engines.simulation import simulated
+from fomm_export.graph_chain import Tensors, run_session
 
 
 class SimulatedEngines:
@@ -22,10 +23,10 @@ class SimulatedEngines:
         self._models = {name: graph.model for name, graph in graphs.items()}
 
     def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
-        return run(with_outputs(simulated(self._models[engine]), ()), inputs)
+        return run_session(with_outputs(simulated(self._models[engine]), ()), inputs)
 
     def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
-        return run(with_outputs(simulated(marked_outputs(self._models[engine], names)), ()), inputs)
+        return run_session(with_outputs(simulated(marked_outputs(self._models[engine], names)), ()), inputs)
 
 
 def spoilt(graph: HalfGraph, weight: str, factor: float) -> HalfGraph:

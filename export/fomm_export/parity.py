@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from fomm_export.graph_chain import GraphChain, run_session
 from fomm_export.networks import Networks
 from fomm_export.parity_picture import parity_frames
 from fomm_rt.errors import ParityError
@@ -68,18 +68,17 @@ def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]])
     Raises:
         ParityError: A difference exceeds its tolerance or a value is not finite.
     """
-    chains = [_OnnxChain(files_) for files_ in arrangements]
+    chains = [_chain(files_) for files_ in arrangements]
     frames = parity_frames(networks.size)
     worst: dict[str, float] = {}
     levels = 0
     with torch.inference_mode():
         source = frame_tensor(frames[0])
-        for chain in chains:
-            chain.set_source(source.numpy())
+        encoded = [chain.encode(frames[0]) for chain in chains]
         for frame in frames:
             expected = _reference(networks, source, frame_tensor(frame))
-            for chain in chains:
-                given = chain.animate(frame_tensor(frame).numpy())
+            for chain, own_source in zip(chains, encoded, strict=True):
+                given = chain.animate(own_source, frame)
                 for name, tensor in expected.items():
                     difference = float(np.abs(given[name].astype(np.float64) - tensor.numpy()).max())
                     worst[name] = max(worst.get(name, 0.0), difference if np.isfinite(difference) else np.inf)
@@ -119,39 +118,12 @@ def _reference(networks: Networks, source: Tensor, frame: Tensor) -> dict[str, T
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
-class _OnnxChain:
-    """The four exported graphs, one after another, by the names of their inputs and outputs."""
-
-    def __init__(self, files_: Mapping[str, Path]) -> None:
-        self._sessions = {
-            name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            for name, path in files_.items()
-        }
-        self._values: dict[str, NDArray[np.float32]] = {}
-
-    def set_source(self, source: NDArray[np.float32]) -> None:
-        self._values = {"source_image": source, "frame": source}
-        self._run("source_encoder")
-        self._run("keypoint_detector")
-        self._values["kp_source"] = self._values["keypoints"]
-        if "jacobians" in self._values:
-            self._values["kp_source_jacobian"] = self._values["jacobians"]
-
-    def animate(self, frame: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        self._values["frame"] = frame
-        self._run("keypoint_detector")
-        self._values["kp_driving"] = self._values["keypoints"]
-        if "jacobians" in self._values:
-            self._values["kp_driving_jacobian"] = self._values["jacobians"]
-        self._run("dense_motion")
-        self._run("generator")
-        return self._values
-
-    def _run(self, name: str) -> None:
-        session = self._sessions[name]
-        outputs = [output.name for output in session.get_outputs()]
-        inputs = {spec.name: self._values[spec.name] for spec in session.get_inputs()}
-        self._values.update(zip(outputs, session.run(outputs, inputs), strict=True))
+def _chain(files_: Mapping[str, Path]) -> GraphChain:
+    sessions = {
+        name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        for name, path in files_.items()
+    }
+    return GraphChain(lambda name, values: run_session(sessions[name], values))
 
 
 def frame_tensor(frame: Image) -> Tensor:

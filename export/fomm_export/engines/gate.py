@@ -15,13 +15,8 @@ from numpy.typing import NDArray
 
 from fomm_export.engines.half_graph import ROUNDING, float_types
 from fomm_export.engines.precision import FP16, FP32
-from fomm_export.engines.reference import (
-    Reference,
-    Tensors,
-    frame_tensor,
-    run,
-    with_outputs,
-)
+from fomm_export.engines.reference import Reference, with_outputs
+from fomm_export.graph_chain import GraphChain, Tensors, run_session
 from fomm_export.parity_picture import PICTURE, parity_frames
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.protocol import Backend
@@ -109,8 +104,7 @@ def check_engines(
     shape, bounds = FrameShape.of(model.manifest), BOUNDS[precision]
     driving = parity_frames(shape.size)
     source = driving[0]
-    reference = Reference(model)
-    expected = [reference.animate(source, frame) for frame in driving]
+    expected = Reference(model).animate(source, driving)
     losses: dict[str, dict[str, Loss]] = {name: {} for name in graphs}
     for name, graph in graphs.items():
         for values in expected:
@@ -158,7 +152,7 @@ def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, input
     floats = float_types(graph)
     known = {value.name for value in (*graph.graph.value_info, *graph.graph.output)}
     names = [name for node in graph.graph.node for name in node.output if name in floats and name in known]
-    expected = run(with_outputs(graph, names), inputs)
+    expected = run_session(with_outputs(graph, names), inputs)
     found = candidate.inner(engine, names, inputs)
     lost: dict[str, float] = {}
     worst, where = -1.0, "no layer stands out"
@@ -197,24 +191,16 @@ def animate_by_backend(backend: Backend, size: int) -> Animate:
 def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto]) -> Animate:
     """Whole frames by engines that hold everything, one after another."""
 
-    def step(engine: str, values: dict[str, NDArray[Any]]) -> None:
-        inputs = {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input}
-        values |= {name: np.asarray(array, np.float32) for name, array in candidate.run(engine, inputs).items()}
+    def run(engine: str, values: Tensors) -> Tensors:
+        outputs = candidate.run(engine, {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input})
+        return {name: np.asarray(array, np.float32) for name, array in outputs.items()}
+
+    chain = GraphChain(run)
 
     def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
-        values: dict[str, NDArray[Any]] = {"source_image": frame_tensor(source), "frame": frame_tensor(source)}
-        step("source_encoder", values)
-        step("keypoint_detector", values)
-        values |= {"kp_source": values["keypoints"], "kp_source_jacobian": values.get("jacobians", np.empty(0))}
-        frames = []
-        for frame in driving:
-            values["frame"] = frame_tensor(frame)
-            step("keypoint_detector", values)
-            values |= {"kp_driving": values["keypoints"], "kp_driving_jacobian": values.get("jacobians", np.empty(0))}
-            step("dense_motion", values)
-            step("generator", values)
-            frames.append((values["keypoints"][0], 255 * values["prediction"][0].transpose(1, 2, 0)))
-        return frames
+        encoded = chain.encode(source)
+        frames = (chain.animate(encoded, frame) for frame in driving)
+        return [(values["keypoints"][0], 255 * values["prediction"][0].transpose(1, 2, 0)) for values in frames]
 
     return animate
 

@@ -12,7 +12,8 @@ from fomm_export.engines.builder import BuiltEngine
 from fomm_export.engines.gate import animate_by_backend, animate_by_graphs, check_engines
 from fomm_export.engines.half_graph import HalfGraph
 from fomm_export.engines.loaded_engine import LoadedEngine
-from fomm_export.engines.reference import Tensors, marked_outputs
+from fomm_export.engines.reference import marked_outputs
+from fomm_export.graph_chain import Tensors
 from fomm_rt.backends.cuda_device import CudaDevice
 from fomm_rt.backends.device import Device
 from fomm_rt.backends.tensorrt import open_engines
