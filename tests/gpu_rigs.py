@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.backends.device import Device
+from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.framing import Image
 from fomm_rt.model_folder import ModelFolder
@@ -53,7 +54,7 @@ class OnGpu:
     """See `Rig`: TensorRT engines on the first GPU, built when they are first asked for.
 
     Args:
-        flavour: One of `tensorrt_library.FLAVOURS`, without a problem.
+        flavour: One of FLAVOURS, without a problem.
         store: Where engines are kept.
     """
 
@@ -93,7 +94,7 @@ class OnGpu:
 
 def flavour_problem() -> tuple[str, str | None]:
     """The flavour of TensorRT that is here, or the first one with what stands against it."""
-    problems = {flavour: tensorrt.problem(flavour) for flavour in tensorrt_library.FLAVOURS}
+    problems = {flavour: tensorrt.problem(flavour) for flavour in FLAVOURS}
     usable = [flavour for flavour, problem in problems.items() if problem is None]
     flavour = (usable or list(problems))[0]
     return flavour, problems[flavour]

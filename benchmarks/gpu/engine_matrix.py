@@ -24,7 +24,7 @@ from fomm_export.engines.build import BuildOptions, build_engines
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, EngineManifest
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, EngineManifest
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.model_folder import ModelFolder
@@ -72,7 +72,7 @@ def main() -> None:
     """Builds, prints a line for every set and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--model", action="append", help="a model folder, or bundled (the default)")
-    parser.add_argument("--backend", choices=tensorrt_library.FLAVOURS, default=tensorrt_library.TENSORRT)
+    parser.add_argument("--backend", choices=FLAVOURS, default=TENSORRT)
     parser.add_argument("--precision", nargs="+", choices=ENGINE_PRECISIONS, default=ENGINE_PRECISIONS)
     parser.add_argument("--layout", nargs="+", choices=LAYOUTS, default=LAYOUTS)
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of sets")

@@ -29,7 +29,7 @@ from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import tensorrt, tensorrt_library
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, TENSORRT
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
@@ -74,7 +74,7 @@ class Bench:
     def __init__(self, model: ModelFolder, precision: str, gpu: Gpu, frames: int, rounds: int) -> None:
         self._model, self._precision, self._gpu = model, precision, gpu
         self._frames, self._rounds = frames, rounds
-        self._library = tensorrt_library.load(tensorrt_library.TENSORRT)
+        self._library = tensorrt_library.load(TENSORRT)
         self._pictures = clip(model.manifest.size)
 
     def open(self, batch: int, captures: bool = True) -> Animator:
@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of engines")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := tensorrt.problem(tensorrt_library.TENSORRT):
+    if problem := tensorrt.problem(TENSORRT):
         raise SystemExit(f"nothing to measure: {problem}")
     gpu = nvidia_driver.gpu()
     assert gpu is not None

@@ -336,7 +336,7 @@ class Animator:
         called.
 
         Args:
-            frames: (H, W, 3) uint8 RGB of any size.
+            frames: (H, W, 3) uint8 RGB of any size, in host memory.
 
         Yields:
             As `animate`.

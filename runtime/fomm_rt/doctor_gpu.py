@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fomm_kernels import driver_problem
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import FLAVOURS
 from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
 

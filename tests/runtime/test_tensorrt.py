@@ -20,7 +20,7 @@ from fomm_rt import Animator, nvidia_driver
 from fomm_rt.backends import cuda_device, tensorrt, tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.backends.split_backend import BATCH_LANES
-from fomm_rt.engines.manifest import EngineSpec, model_hash
+from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import ModelFolder, open_model_folder
@@ -31,7 +31,6 @@ from played_tensorrt import Machine, PlayedDriver, Severity, TensorFormat, playe
 
 GOLDEN = Golden("small_aligned")
 VERSION = "11.4.0.106"
-FLAVOURS = tensorrt_library.FLAVOURS
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model_spec import ModelSpec
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import REGISTRY, BackendEntry, tensorrt
-from fomm_rt.backends.tensorrt_library import FLAVOURS
+from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.model_folder import read_manifest
 

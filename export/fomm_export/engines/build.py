@@ -25,8 +25,17 @@ from fomm_kernels.launching import PLUGIN_KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, EngineFile, EngineManifest, EngineSpec, model_hash
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import (
+    ENGINE_PRECISIONS,
+    FLAVOURS,
+    LAYOUTS,
+    TENSORRT_RTX,
+    EngineFile,
+    EngineManifest,
+    EngineSpec,
+    model_hash,
+)
 from fomm_rt.engines.store import EngineFolder, EngineStaging, EngineStore
 from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.model_folder import ModelFolder
@@ -48,7 +57,7 @@ class BuildOptions:
     """What to build.
 
     Attributes:
-        flavour: One of `tensorrt_library.FLAVOURS`.
+        flavour: One of `FLAVOURS`.
         precision: One of `engines.manifest.ENGINE_PRECISIONS`; see `fomm_export.engines.precision`.
         layout: "split", trunks for this project's runtime; "whole", graphs for any other program.
         max_batch: The largest batch, from 1.
@@ -71,7 +80,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         for value, choices in (
-            (self.flavour, tensorrt_library.FLAVOURS),
+            (self.flavour, FLAVOURS),
             (self.precision, ENGINE_PRECISIONS),
             (self.layout, LAYOUTS),
         ):

@@ -13,11 +13,10 @@ import typer
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt import NOT_RTX
-from fomm_rt.backends.tensorrt_library import FLAVOURS, TENSORRT, TENSORRT_RTX
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import BackendError
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fomm_rt.backends.tensorrt_library import TENSORRT, TensorRT
+from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.engines.folder import check_private
 from fomm_rt.engines.lock import reporting_failures, take
+from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.errors import EngineError
 
 _DIGEST_BYTES = 32

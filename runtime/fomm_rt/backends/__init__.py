@@ -10,8 +10,7 @@ from functools import partial
 from fomm_rt.backends import onnx_runtime, tensorrt
 from fomm_rt.backends.options import DEFAULTS, PRECISIONS, Options
 from fomm_rt.backends.protocol import Backend
-from fomm_rt.backends.tensorrt_library import FLAVOURS
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model_folder import ModelFolder
 

@@ -16,8 +16,8 @@ from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, model_hash
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, TENSORRT_RTX, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import ModelFolder

@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import BackendError
 
 _log = logging.getLogger("fomm_rt.tensorrt")
-
-TENSORRT, TENSORRT_RTX = "tensorrt", "tensorrt-rtx"
-FLAVOURS = (TENSORRT, TENSORRT_RTX)
-"""Names of backends as well."""
 
 _MODULES = {TENSORRT: "tensorrt", TENSORRT_RTX: "tensorrt_rtx"}
 INSTALL = {TENSORRT: "pip install 'fomm-rt[tensorrt]'", TENSORRT_RTX: "pip install 'fomm-rt[rtx]'"}
@@ -68,7 +65,7 @@ class TensorRT:
 
     def describe(self) -> str:
         """One phrase for people."""
-        return f"{'TensorRT' if self.flavour == TENSORRT else 'TensorRT-RTX'} {self.version}"
+        return f"{FLAVOUR_TITLES[self.flavour]} {self.version}"
 
 
 def problem(flavour: str) -> str | None:

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fomm_rt.engines.folder import EngineFolder
-from fomm_rt.engines.manifest import EngineManifest, build_command
+from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, EngineManifest, build_command
 
 NEAREST = 3
 """Misses that a message names at most."""
-
-# Not taken from backends.tensorrt_library: backends import this module.
-_BOUND_TO_CARD = "tensorrt"
-_TITLES = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Wanted:
         model of card. No engine is bound to a version of the driver.
         """
         spec = manifest.spec
-        card = self.gpu if self.flavour == _BOUND_TO_CARD else spec.gpu
+        card = self.gpu if self.flavour == TENSORRT else spec.gpu
         comparisons = [
             (spec.model_sha256 == self.model_sha256, "networks of another export", "those of this model"),
             (
@@ -111,4 +107,4 @@ def _age_rank(folder: EngineFolder) -> float:
 
 
 def _title(flavour: str) -> str:
-    return _TITLES.get(flavour, flavour)
+    return FLAVOUR_TITLES.get(flavour, flavour)

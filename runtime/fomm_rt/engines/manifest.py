@@ -22,6 +22,10 @@ from fomm_rt.model_folder import Manifest
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "engines.json"
+TENSORRT, TENSORRT_RTX = "tensorrt", "tensorrt-rtx"
+FLAVOURS = (TENSORRT, TENSORRT_RTX)
+"""Of TensorRT; names of backends as well."""
+FLAVOUR_TITLES = {TENSORRT: "TensorRT", TENSORRT_RTX: "TensorRT-RTX"}
 LAYOUTS = ("split", "whole")
 ENGINE_PRECISIONS = ("fp16", "fp32")
 DTYPES = ("float16", "float32")

@@ -8,7 +8,8 @@ import pytest
 
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TENSORRT_RTX, TensorRT
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import TENSORRT_RTX
 from fomm_rt.engines.store import EngineStore
 
 

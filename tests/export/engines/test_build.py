@@ -22,8 +22,8 @@ from fomm_kernels.sources import source_hash
 from fomm_rt import nvidia_driver
 from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.frame_shape import TRUNKS
-from fomm_rt.backends.tensorrt_library import TENSORRT, TENSORRT_RTX, TensorRT
-from fomm_rt.engines.manifest import model_hash
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, model_hash
 from fomm_rt.engines.store import EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model_folder import NETWORKS, ModelFolder, open_model_folder

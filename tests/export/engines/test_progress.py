@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from fomm_export.engines.progress import Phases, cancellable, monitor
-from fomm_rt.backends.tensorrt_library import TENSORRT, TensorRT
+from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.engines.manifest import TENSORRT
 
 
 def test_phases_are_steps_of_others() -> None:

@@ -21,8 +21,7 @@ from typing import Any
 
 import pytest
 
-from fomm_rt.backends.tensorrt_library import TENSORRT, TENSORRT_RTX
-from fomm_rt.engines import fit, staging
+from fomm_rt.engines import staging
 from fomm_rt.engines.folder import open_engine_folder
 from fomm_rt.engines.manifest import MANIFEST_NAME, EngineSpec
 from fomm_rt.engines.store import EngineFolder, EngineStore, default_folder
@@ -144,11 +143,6 @@ def test_rtx_engines_fit_every_card_of_their_capabilities(store: EngineStore) ->
     for capability in ("sm_89", "sm_120"):
         store.find(replace(wanted, capability=capability))
     assert "sm_89 and sm_120; needed: sm_86" in why(store, flavour="tensorrt-rtx", gpu="any", capability="sm_86")
-
-
-def test_flavours_are_called_as_their_library_does() -> None:
-    assert fit._BOUND_TO_CARD == TENSORRT
-    assert set(fit._TITLES) == {TENSORRT, TENSORRT_RTX}
 
 
 def test_the_smallest_batch_that_suffices_is_taken(store: EngineStore) -> None:
