@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, DrawnGroup
+from fomm_export.training.drawn_groups import IDENTITIES, POSES
 
 CONTRAST = 0.15
 BRIGHTNESS = 0.08
+Index = NDArray[np.int64]
 NOISE = 0.02
 """Largest standard deviation of the sensor noise that detectors are to be steady under."""
 
@@ -53,13 +54,21 @@ class Batch(NamedTuple):
 
 
 class Groups(Protocol):
-    """Anything with a length and groups by number."""
+    """Drawn groups, numbered from 0."""
 
     def __len__(self) -> int:
         """How many."""
 
-    def __getitem__(self, index: int, /) -> DrawnGroup:
-        """Group `index`, from 0."""
+    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
+        """Every field of `DrawnGroup` by its name, of I identities in P poses of each of B groups.
+
+        Args:
+            groups: (B,).
+            identities, poses: (B, I) and (B, P), within the groups.
+
+        Returns:
+            Tensors of B · I · P records, the pose changing fastest.
+        """
 
 
 def draw_batch(
@@ -84,31 +93,25 @@ def draw_batch(
         still: Share of pairs whose driving frame is their reference, between 0 and 1.
     """
     rng = np.random.default_rng((seed, step))
-    names = [field.name for field in fields(DrawnGroup)]
-    drawn: dict[str, list[Any]] = {name: [] for name in names}
-    chosen = []
-    for slot, index in enumerate(rng.choice(len(groups), per_batch, replace=len(groups) < per_batch)):
-        group = groups[int(index)]
-        identities = np.sort(rng.choice(IDENTITIES, 2, replace=False))
-        poses = np.sort(rng.choice(POSES, 2, replace=False))
-        corner = np.ix_(identities, poses)
-        for name in names:
-            array = getattr(group, name)
-            drawn[name].append(array[corner].reshape(4, *array.shape[2:]))
-        chosen.append(4 * slot + _draw_pairs(rng, pairs, other_identity, still))
-    arrays = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in drawn.items()}
-    pictures = arrays.pop("frames").permute(0, 3, 1, 2).float().div_(255)
+    chosen = rng.choice(len(groups), per_batch, replace=len(groups) < per_batch)
+    identities, poses, rows = [], [], []
+    for slot in range(per_batch):
+        identities.append(np.sort(rng.choice(IDENTITIES, 2, replace=False)))
+        poses.append(np.sort(rng.choice(POSES, 2, replace=False)))
+        rows.append(4 * slot + _draw_pairs(rng, pairs, other_identity, still))
+    picked = groups.pick(chosen, np.stack(identities), np.stack(poses))
+    pictures = picked.pop("frames").permute(0, 3, 1, 2).float().div_(255)
     if pictures.shape[-1] != size:
         pictures = F.interpolate(pictures, (size, size), mode="area")
     return Batch(
         frames=pictures,
-        detector_frames=_camera(pictures, rng),
-        pairs=torch.from_numpy(np.concatenate(chosen)),
-        **{name: array if array.dtype == torch.uint8 else array.float() for name, array in arrays.items()},
+        detector_frames=_camera(pictures, int(rng.integers(2**63))),
+        pairs=torch.from_numpy(np.concatenate(rows)).to(pictures.device),
+        **{name: tensor if tensor.dtype == torch.uint8 else tensor.float() for name, tensor in picked.items()},
     )
 
 
-def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float, still: float) -> np.ndarray:
+def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float, still: float) -> Index:
     """(pairs, 4) among frames numbered identity · 2 + pose."""
     everything = [(a, b, i) for a in (0, 1) for b in (0, 1) for i in (0, 1)]
     probabilities = np.array([other_identity if a != b else 1 - other_identity for a, b, _ in everything])
@@ -120,13 +123,13 @@ def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float, sti
     return np.array(rows, np.int64)
 
 
-def _camera(frames: Tensor, rng: np.random.Generator) -> Tensor:
+def _camera(frames: Tensor, seed: int) -> Tensor:
     """Frames with the contrast, brightness and noise of a camera, each frame its own."""
+    random = torch.Generator(frames.device).manual_seed(seed)
 
     def uniform(bound: float) -> Tensor:
-        return torch.from_numpy(rng.uniform(-bound, bound, (len(frames), 1, 1, 1)).astype(np.float32))
+        return (torch.rand(len(frames), 1, 1, 1, generator=random, device=frames.device) * 2 - 1) * bound
 
-    noise = torch.from_numpy(rng.standard_normal(frames.shape, np.float32))
-    level = uniform(NOISE).abs()
     lit = (frames - 0.5) * (1 + uniform(CONTRAST)) + 0.5 + uniform(BRIGHTNESS)
-    return (lit + level * noise).clamp(0, 1)
+    noise = torch.randn(frames.shape, generator=random, device=frames.device)
+    return (lit + uniform(NOISE).abs() * noise).clamp(0, 1)

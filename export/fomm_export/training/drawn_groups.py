@@ -41,7 +41,7 @@ IDENTITIES = 4
 POSES = 4
 SURFACE_SIZE = 64
 DRAWING_VERSION = 1
-"""To be raised whenever the same seed gives another picture: files of earlier versions are then drawn anew."""
+"""To be raised whenever the same seed gives another picture or landmark: files of earlier versions are drawn anew."""
 REGIONS = ("eye_left", "eye_right", "mouth")
 SOURCE_STRENGTH = 0.5
 """Strength of a group's first pose: people give pictures that look about straight ahead."""
@@ -159,6 +159,24 @@ class GroupFolder:
                 f"found {'×'.join(map(str, group.frames.shape))}. Delete the folder and start again"
             )
         return group
+
+    def pick(
+        self, groups: npt.NDArray[np.int64], identities: npt.NDArray[np.int64], poses: npt.NDArray[np.int64]
+    ) -> dict[str, torch.Tensor]:
+        """See `fomm_export.training.batches.Groups`.
+
+        Raises:
+            TrainingError: As reading a group.
+        """
+        read = [self[int(index)] for index in groups]
+        picked = {}
+        for field in fields(DrawnGroup):
+            corners = [
+                getattr(group, field.name)[np.ix_(who, what)]
+                for group, who, what in zip(read, identities, poses, strict=True)
+            ]
+            picked[field.name] = torch.from_numpy(np.stack(corners)).flatten(0, 2)
+        return picked
 
     def draw_missing(self, device: torch.device, workers: int, progress: Progress) -> None:
         """Draws what is not there yet; on a CPU in several processes. Drawing on a GPU has not been executed so far.

@@ -22,6 +22,7 @@ from fomm_export.training.discriminator import (
     feature_matching_loss,
 )
 from fomm_export.training.equivariance import RandomTransform, equivariance_loss
+from fomm_export.training.fast_layers import compute_fast
 from fomm_export.training.initialization import measure_statistics, pass_colours, start_at_identity
 from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
 from fomm_export.training.muon import Muon
@@ -88,27 +89,26 @@ class Trainer:
             losses["adversarial"] = adversarial_loss(judged)
             losses["feature_matching"] = feature_matching_loss(real, judged)
         total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
-        if not math.isfinite(total.item()):
-            raise TrainingError(
-                f"the loss of step {self.step} is not finite: expected a falling one; the last state is kept. "
-                "Lower the recipe's learning rate and train into another folder (-o)"
-            )
         self.hidden_optimizer.zero_grad(set_to_none=True)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
-        if not math.isfinite(norm.item()):
+        # One tensor, so that a device is waited for once a step.
+        *values, loss, gradient = torch.stack([*losses.values(), total, norm]).tolist()
+        if not (math.isfinite(loss) and math.isfinite(gradient)):
+            what = "gradient" if math.isfinite(loss) else "loss"
             raise TrainingError(
-                f"the gradient of step {self.step} is not finite; the last state is kept. "
+                f"the {what} of step {self.step} is not finite: expected a falling one; the last state is kept. "
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
+        told = dict(zip(losses, values, strict=True))
         self.hidden_optimizer.step()
         self.optimizer.step()
         if weights.use_discriminator:
-            losses["discriminator"] = self._train_discriminator(prediction.detach(), truth)
+            told["discriminator"] = self._train_discriminator(prediction.detach(), truth).item()
         self._update_mean()
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()}
+        return told
 
     def _losses(self, batch: Batch, stage: Stage) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         keypoints = self.detector(batch.detector_frames)
@@ -178,6 +178,7 @@ class Trainer:
         # Channels last: convolutions of these widths train faster so, on a CPU and on a GPU.
         for module in (detector, generator):
             module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        compute_fast(detector, generator)
         return detector, generator
 
     def _parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

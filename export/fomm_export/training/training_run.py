@@ -21,8 +21,9 @@ import torch
 
 from fomm_export.configuration import Configuration
 from fomm_export.own_checkpoint import save_own_checkpoint
-from fomm_export.training.batches import Batch, draw_batch
+from fomm_export.training.batches import Batch, Groups, draw_batch
 from fomm_export.training.drawn_groups import GroupFolder
+from fomm_export.training.group_tensors import GroupTensors
 from fomm_export.training.interruption import uninterrupted
 from fomm_export.training.preview import write_preview
 from fomm_export.training.recipe import Recipe
@@ -133,14 +134,17 @@ class TrainingRun:
         self.close()
 
     def _train(self, reporter: Reporter) -> None:
+        # A CPU reads a batch's files while it computes; a GPU would wait for them.
+        on_cpu = self.device.type == "cpu"
+        groups = self.frames if on_cpu else GroupTensors(self.frames, self.device, reporter.progress)
         if self.trainer.step == 0:
             stage = self.recipe.stages[0]
             self.trainer.measure_statistics(
-                draw_batch(self.frames, self.recipe.seed, step, stage.size, stage.groups_per_batch, 1)
+                draw_batch(groups, self.recipe.seed, step, stage.size, stage.groups_per_batch, 1)
                 for step in range(STATISTICS_BATCHES)
             )
         log = TrainingLog(self.folder / "log.csv", self.trainer.step)
-        with self._batches() as batches:
+        with self._batches(groups) as batches:
             for batch in batches:
                 name = self.recipe.stage_at(self.trainer.step)[0].name
                 with uninterrupted():
@@ -155,7 +159,7 @@ class TrainingRun:
                     write_preview(self.folder / "preview.png", self.trainer)
 
     @contextmanager
-    def _batches(self) -> Iterator[Iterator[Batch]]:
+    def _batches(self, groups: Groups) -> Iterator[Iterator[Batch]]:
         """The batches of all steps that are left, each read while the one before is trained on."""
         with ThreadPoolExecutor(1) as pool:
 
@@ -163,7 +167,7 @@ class TrainingRun:
                 stage, _ = self.recipe.stage_at(step)
                 return pool.submit(
                     draw_batch,
-                    self.frames,
+                    groups,
                     self.recipe.seed,
                     step,
                     stage.size,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from fomm_export.training.batches import Batch, draw_batch
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, DrawnGroup
+from fomm_export.training.drawn_groups import IDENTITIES, POSES, DrawnGroup, GroupFolder
+from fomm_export.training.group_tensors import GroupTensors
 
 SIZE = 32
 
@@ -28,7 +31,12 @@ def _labelled_group(number: int) -> DrawnGroup:
     )
 
 
-GROUPS = [_labelled_group(n) for n in range(6)]
+class _Labelled(GroupFolder):
+    def __getitem__(self, index: int) -> DrawnGroup:
+        return _labelled_group(index)
+
+
+GROUPS = _Labelled(Path(), first_seed=0, groups=6, size=SIZE)
 
 
 def _draw(step: int, size: int = SIZE, pairs: int = 8) -> Batch:
@@ -65,6 +73,15 @@ def test_same_seed_and_step_same_batch() -> None:
     for a, b in zip(_draw(4), _draw(4), strict=True):
         assert torch.equal(a, b)
     assert not torch.equal(_draw(4).detector_frames, _draw(5).detector_frames)
+
+
+def test_groups_in_memory_give_the_batches_of_those_in_files() -> None:
+    told: list[tuple[str, int, int]] = []
+    tensors = GroupTensors(GROUPS, torch.device("cpu"), lambda *progress: told.append(progress))
+    assert len(tensors) == len(GROUPS)
+    assert told[-1] == ("reading faces", 6, 6)
+    for a, b in zip(draw_batch(tensors, 5, 3, SIZE, 3, 8), draw_batch(GROUPS, 5, 3, SIZE, 3, 8), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_frames_are_averaged_down_and_the_camera_is_mild() -> None:

@@ -56,7 +56,7 @@ def test_statistics_are_measured_and_then_left_alone() -> None:
     before = _running_mean(generator)
     measure_statistics(generator, [_pictures(1)])
     norms = [m for m in image_modules(generator) if isinstance(m, nn.BatchNorm2d)]
-    assert len(norms) == 1 + 2 + 6 * 2 + 2
+    assert len(norms) == 1 + 2 * CONFIGURATION.num_down_blocks + 2 * CONFIGURATION.num_bottleneck_blocks
     assert not any(norm.training for norm in norms)
     assert not torch.equal(_running_mean(generator), before)
     convolved = generator.first.conv(_pictures(1))
@@ -72,4 +72,6 @@ def test_jacobians_begin_as_the_identity() -> None:
     with torch.no_grad():
         keypoints = detector.eval()(torch.rand(1, 3, 256, 256))
     assert keypoints.jacobian is not None
-    torch.testing.assert_close(keypoints.jacobian, torch.eye(2).expand(1, 10, 2, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        keypoints.jacobian, torch.eye(2).expand(1, CONFIGURATION.num_kp, 2, 2), atol=1e-5, rtol=0
+    )

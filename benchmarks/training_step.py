@@ -1,0 +1,118 @@
+"""What the faster layers and the kept memory are worth to a training step on a CPU.
+
+    python benchmarks/training_step.py [--rounds 5] [-o FILE]
+
+Each way of taking steps has processes of its own, which take turns; a step is of the recipe's widest stage, on noise in
+place of faces. Reported are the medians of all steps and their ratio to the step as published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from fomm_bench.command_line import script_command
+from fomm_bench.environment import describe_environment
+from fomm_export.configuration import load_configuration
+from fomm_export.training import trainer as trainer_module
+from fomm_export.training.allocator import keep_freed_memory
+from fomm_export.training.batches import Batch, Index, draw_batch
+from fomm_export.training.drawn_faces import DRAWN_FACES
+from fomm_export.training.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE
+from fomm_export.training.trainer import Trainer
+
+WAYS = {"as published": (False, False), "fast layers": (True, False), "fast layers, memory kept": (True, True)}
+"""Name -> faster layers, kept memory."""
+WARM_UP, STEPS = 2, 4
+
+
+class Noise:
+    """Groups with nothing on them; see `fomm_export.training.batches.Groups`."""
+
+    def __init__(self, size: int, keypoints: int) -> None:
+        records = (IDENTITIES, POSES)
+        random = torch.Generator().manual_seed(1)
+        self._shapes = {
+            "landmarks": (*records, keypoints, 2),
+            "jacobians": (*records, keypoints, 2, 2),
+            "boxes": (*records, len(REGIONS), 4),
+            "points": (*records, 3, SURFACE_SIZE, SURFACE_SIZE),
+            "views": (*records, 2, 2, 4),
+        }
+        self._tensors = {name: torch.rand(shape, generator=random) for name, shape in self._shapes.items()}
+        whole = {"frames": (*records, size, size, 3), "bodies": (*records, SURFACE_SIZE, SURFACE_SIZE)}
+        for name, shape in whole.items():
+            highest = 256 if name == "frames" else 3
+            self._tensors[name] = torch.randint(highest, shape, generator=random, dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return 64
+
+    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, torch.Tensor]:  # noqa: ARG002
+        """The same records for every group."""
+        who, what = torch.from_numpy(identities)[:, :, None], torch.from_numpy(poses)[:, None, :]
+        return {name: tensor[who, what].flatten(0, 2) for name, tensor in self._tensors.items()}
+
+
+def batch_of(size: int, keypoints: int, step: int) -> Batch:
+    """A batch of the widest stage."""
+    stage = DRAWN_FACES.stages[-1]
+    return draw_batch(Noise(size, keypoints), 1, step, size, stage.groups_per_batch, stage.pairs_per_group)
+
+
+def seconds_of_steps(way: str) -> list[float]:
+    """Takes steps in this process."""
+    fast, keep = WAYS[way]
+    if not fast:
+        trainer_module.compute_fast = lambda *_: None  # type: ignore[attr-defined]
+    if keep and not keep_freed_memory():
+        raise SystemExit("the C library is not glibc")
+    configuration = load_configuration(DRAWN_FACES.name)
+    recipe = replace(DRAWN_FACES, stages=DRAWN_FACES.stages[-1:])
+    trainer = Trainer(configuration, recipe, torch.device("cpu"))
+    seconds = []
+    for step in range(WARM_UP + STEPS):
+        batch = batch_of(recipe.frame_size, configuration.num_kp, step)
+        start = perf_counter()
+        trainer.train_step(batch)
+        seconds.append(perf_counter() - start)
+    return seconds[WARM_UP:]
+
+
+def main() -> None:
+    """Prints a line for every way."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each way (5)")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(seconds_of_steps(options.way)))
+        return
+    rounds: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(options.rounds):
+        for way, medians in rounds.items():
+            command = [sys.executable, __file__, "--way", way]
+            told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            medians.append(median(json.loads(told)))
+    results = {}
+    first = rounds[next(iter(WAYS))]
+    for way, medians in rounds.items():
+        ratios = [own / published for own, published in zip(medians, first, strict=True)]
+        results[way] = {"step_s": median(medians), "ratio": median(ratios), "ratio_range": [min(ratios), max(ratios)]}
+        print(f"{way:26} {median(medians):6.2f} s  {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    if options.output:
+        record = {"environment": describe_environment(), "command": script_command(), "rounds": options.rounds}
+        options.output.write_text(json.dumps({**record, "ways": results}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
