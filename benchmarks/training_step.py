@@ -2,8 +2,9 @@
 
     python benchmarks/training_step.py [--rounds 5] [-o FILE]
 
-Each way of taking steps has processes of its own, which take turns; a step is of the recipe's widest stage, on noise in
-place of faces. Reported are the medians of all steps and their ratio to the step as published.
+Each way of taking steps has processes of its own, which take turns; a step is of the recipe's last stage, on noise in
+place of faces. Reported are medians over processes of the median step, and of its ratio in the same round to the step
+of the layers as published.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ class Noise:
     def __init__(self, size: int, keypoints: int) -> None:
         records = (IDENTITIES, POSES)
         random = torch.Generator().manual_seed(1)
-        self._shapes = {
+        shapes = {
             "landmarks": (*records, keypoints, 2),
             "jacobians": (*records, keypoints, 2, 2),
             "boxes": (*records, len(REGIONS), 4),
             "points": (*records, 3, SURFACE_SIZE, SURFACE_SIZE),
             "views": (*records, 2, 2, 4),
         }
-        self._tensors = {name: torch.rand(shape, generator=random) for name, shape in self._shapes.items()}
+        self._tensors = {name: torch.rand(shape, generator=random) for name, shape in shapes.items()}
         whole = {"frames": (*records, size, size, 3), "bodies": (*records, SURFACE_SIZE, SURFACE_SIZE)}
         for name, shape in whole.items():
             highest = 256 if name == "frames" else 3
@@ -63,9 +64,10 @@ class Noise:
 
 
 def batch_of(size: int, keypoints: int, step: int) -> Batch:
-    """A batch of the widest stage."""
+    """A batch of the last stage."""
     stage = DRAWN_FACES.stages[-1]
-    return draw_batch(Noise(size, keypoints), 1, step, size, stage.groups_per_batch, stage.pairs_per_group)
+    sizes = (size, stage.groups_per_batch, stage.pairs_per_group)
+    return draw_batch(Noise(size, keypoints), 1, step, *sizes, stage.other_identity, stage.still)
 
 
 def seconds_of_steps(way: str) -> list[float]:
@@ -90,7 +92,9 @@ def seconds_of_steps(way: str) -> list[float]:
 def main() -> None:
     """Prints a line for every way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="processes of each way (5)")
+    parser.add_argument(
+        "--rounds", type=int, choices=range(1, 100), metavar="N", default=5, help="processes of each way (5)"
+    )
     parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,4 +1,7 @@
-"""The four exported networks, one after another, in absolute motion; whatever runs them."""
+"""The four exported networks, one after another, in absolute motion; whatever runs them.
+
+Contestants of the benchmark chain them by themselves: in relative motion, in batches, with a clock.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 Run = Callable[[str, Tensors], Tensors]
 """A network's name and at least its inputs -> its outputs, all float32."""
 Values = dict[str, NDArray[np.float32]]
+"""The same, to be added to."""
 
 
 class GraphChain:

@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from fomm_export.graph_chain import GraphChain, run_session
+from fomm_export.graph_chain import GraphChain, frame_tensor, run_session
 from fomm_export.networks import Networks
 from fomm_export.parity_picture import parity_frames
 from fomm_rt.errors import ParityError
@@ -73,10 +73,10 @@ def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]])
     worst: dict[str, float] = {}
     levels = 0
     with torch.inference_mode():
-        source = frame_tensor(frames[0])
+        source = torch_frame(frames[0])
         encoded = [chain.encode(frames[0]) for chain in chains]
         for frame in frames:
-            expected = _reference(networks, source, frame_tensor(frame))
+            expected = _reference(networks, source, torch_frame(frame))
             for chain, own_source in zip(chains, encoded, strict=True):
                 given = chain.animate(own_source, frame)
                 for name, tensor in expected.items():
@@ -126,6 +126,6 @@ def _chain(files_: Mapping[str, Path]) -> GraphChain:
     return GraphChain(lambda name, values: run_session(sessions[name], values))
 
 
-def frame_tensor(frame: Image) -> Tensor:
+def torch_frame(frame: Image) -> Tensor:
     """(S, S, 3) uint8 -> (1, 3, S, S) float32 in [0, 1]."""
-    return (torch.from_numpy(frame).permute(2, 0, 1)[None] / 255).contiguous()
+    return torch.from_numpy(frame_tensor(frame))

@@ -28,7 +28,7 @@ from fomm_export.cpu_generator import CpuGenerator
 from fomm_export.networks import Networks
 from fomm_export.onnx_export import export_onnx
 from fomm_export.onnx_graphs import cpu_generator_graph
-from fomm_export.parity import frame_tensor
+from fomm_export.parity import torch_frame
 from fomm_export.rewrites import fold_norms
 from fomm_rt.errors import OutputError, ParityError
 from fomm_rt.framing import Image
@@ -128,7 +128,7 @@ def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequen
     """What the generator is given for each pair, absolute motion, by its input names."""
     with torch.inference_mode():
         for pair in pairs:
-            source, driving = frame_tensor(pair.source), frame_tensor(pair.driving)
+            source, driving = torch_frame(pair.source), torch_frame(pair.driving)
             kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(driving)
             motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
             tensors = {

@@ -7,15 +7,15 @@ import sys
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
-"""Parameters of mallopt(3), glibc."""
-NEVER = 2**31 - 1
+"""Parameters of mallopt(3), glibc; a threshold of -1 is never reached."""
+NEVER = -1
 
 
 def keep_freed_memory() -> bool:
     """Lets this process keep what it frees; returns whether the C library knows how (glibc on Linux does).
 
-    glibc maps every tensor of some megabytes anew, and the system fills its pages with zeros at the first touch: on
-    two cores that took a quarter of a training step. The process then holds as much memory as its largest step needed.
+    glibc maps every tensor of some megabytes anew, and the system fills its pages with zeros at the first touch;
+    `benchmarks/training_step.py` measures what that costs. The process holds as much as its largest step needed.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,4 +1,4 @@
-"""Training batches: which frames, and which pairs among them; the same for the same seed and step."""
+"""Training batches: which frames, and which pairs among them; the same for the same seed, step and kind of device."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ class Groups(Protocol):
             identities, poses: (B, I) and (B, P), within the groups.
 
         Returns:
-            Tensors of B · I · P records, the pose changing fastest.
+            Tensors of B · I · P records, the pose changing fastest; dtypes of `DrawnGroup`, on the groups' device.
+
+        Raises:
+            TrainingError: A group's file is missing or damaged.
         """
 
 
@@ -85,7 +88,7 @@ def draw_batch(
 
     Args:
         groups: To draw from.
-        seed, step: Fix every choice.
+        seed, step: Fix every choice; what the camera adds differs between a CPU and a GPU.
         size: Side of the frames in pixels; drawn frames are averaged down to it.
         per_batch: Groups in the batch; each gives 4 frames.
         pairs: From each group, at most 8.

@@ -22,7 +22,7 @@ def train(
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda", help="Where to train; auto takes a GPU if torch finds one.")
     ] = "auto",
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that draw faces, on a CPU.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that draw faces, on the CPU.")] = 2,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

@@ -178,8 +178,8 @@ class GroupFolder:
             picked[field.name] = torch.from_numpy(np.stack(corners)).flatten(0, 2)
         return picked
 
-    def draw_missing(self, device: torch.device, workers: int, progress: Progress) -> None:
-        """Draws what is not there yet; on a CPU in several processes. Drawing on a GPU has not been executed so far.
+    def draw_missing(self, workers: int, progress: Progress) -> None:
+        """Draws what is not there yet, on the CPU, in several processes.
 
         Raises:
             OutputError: The disk is too small, or the folder cannot be written.
@@ -192,21 +192,16 @@ class GroupFolder:
             missing = [g for g in range(self.groups) if not self._file(g).is_file()]
             check_disk(self.path, len(missing) * IDENTITIES * POSES * self.size**2 * 3)
         done = self.groups - len(missing)
-        with closing(self._drawn(missing, device, workers)) as drawn:
+        with closing(self._drawn(missing, workers)) as drawn:
             for _ in drawn:
                 done += 1
                 progress("drawing faces", done, self.groups)
 
-    def _drawn(self, missing: list[int], device: torch.device, workers: int) -> Generator[int, None, None]:
+    def _drawn(self, missing: list[int], workers: int) -> Generator[int, None, None]:
         """Draws groups and yields each when it is there."""
-        if device.type != "cpu":
-            for index in missing:
-                self._draw(index, str(device))
-                yield index
-            return
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
         try:
-            futures = {pool.submit(self._draw, index, "cpu"): index for index in missing}
+            futures = {pool.submit(self._draw, index): index for index in missing}
             for future in as_completed(futures):
                 future.result()
                 yield futures[future]
@@ -221,8 +216,8 @@ class GroupFolder:
     def _file(self, index: int) -> Path:
         return self.path / f"{self.first_seed + index}-{self.size}-v{DRAWING_VERSION}.npz"
 
-    def _draw(self, index: int, device: str) -> None:
-        group = draw_group(self.first_seed + index, self.size, device)
+    def _draw(self, index: int) -> None:
+        group = draw_group(self.first_seed + index, self.size)
         path = self._file(index)
         with StagedOutput(path) as staged:
             with reporting_failures(path), staged.path.open("wb") as file:

@@ -1,6 +1,6 @@
-"""The networks' layers computed with less work while they are trained: same weights, same names, same results.
+"""The networks' layers computed with less work while they are trained; weights, names and results stay.
 
-`benchmarks/training_step.py` measures what they are worth on a CPU:
+Results are the same up to rounding. `benchmarks/training_step.py` measures what they are worth on a CPU:
 
 - A norm with fixed statistics is part of the convolution before it.
 - Nearest ×2 and a 3×3 convolution are one transposed convolution, 4×4 with stride 2: 4/9 of the multiplications and no
@@ -24,16 +24,12 @@ from fomm_export.generator import Generator
 from fomm_export.keypoint_detector import KeypointDetector, Keypoints
 from fomm_export.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
 
-NEAREST = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
-"""(4, 3): which entries of a 3×3 kernel's side fall on the same pixel before nearest ×2, by offset of the output."""
-
 
 def compute_fast(detector: KeypointDetector, generator: Generator) -> None:
     """Gives every layer of both networks its faster forward; training mode and weights are read at each call."""
     for module in (*detector.modules(), *generator.modules()):
-        for kind, forward in _FORWARDS.items():
-            if type(module) is kind:
-                module.forward = partial(forward, module)
+        if forward := _FORWARDS.get(type(module)):
+            module.forward = partial(forward, module)
     generator.warp_features = partial(_warp_features, generator)  # type: ignore[method-assign]
 
 
@@ -47,11 +43,16 @@ def _down_block(block: DownBlock, x: Tensor) -> Tensor:
 
 def _up_block(block: UpBlock, x: Tensor) -> Tensor:
     weight, bias = _convolution(block.conv, block.norm)
-    spread = NEAREST.to(weight)
-    # (out, in, 3, 3) -> (in, out, 4, 4): a transposed convolution spreads each pixel by the flipped kernel.
-    kernel = torch.einsum("ai,oxij,bj->xoab", spread, weight.flip(2, 3), spread)
+    # A transposed convolution spreads each pixel by the flipped kernel: (out, in, 3, 3) -> (in, out, 4, 4).
+    kernel = _for_nearest(_for_nearest(weight.flip(2, 3), 2), 3).transpose(0, 1)
     out = F.conv_transpose2d(x, kernel.contiguous(memory_format=torch.channels_last), bias, stride=2, padding=1)
     return torch.relu_(block.norm(out) if block.norm.training else out)
+
+
+def _for_nearest(kernel: Tensor, side: int) -> Tensor:
+    """One side of a kernel, 3 -> 4: entries that fall on the same pixel before nearest ×2 are added."""
+    first, middle, last = kernel.unbind(side)
+    return torch.stack([first, first + middle, middle + last, last], side)
 
 
 def _residual_block(block: ResidualBlock, x: Tensor) -> Tensor:

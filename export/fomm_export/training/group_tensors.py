@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fomm_export.training.drawn_groups import DrawnGroup, GroupFolder, Progress
+from fomm_rt.errors import TrainingError
 
 
 class GroupTensors:
@@ -21,7 +22,7 @@ class GroupTensors:
         progress: Told how far reading is.
 
     Raises:
-        TrainingError: A group is missing or damaged.
+        TrainingError: A group is missing or damaged, or the device has too little memory.
     """
 
     def __init__(self, folder: GroupFolder, device: torch.device, progress: Progress) -> None:
@@ -32,9 +33,7 @@ class GroupTensors:
             for field in fields(DrawnGroup):
                 array = torch.from_numpy(getattr(group, field.name))
                 if index == 0:
-                    self._tensors[field.name] = torch.empty(
-                        (self._groups, *array.shape), dtype=array.dtype, device=device
-                    )
+                    self._tensors[field.name] = _empty((self._groups, *array.shape), array.dtype, device)
                 self._tensors[field.name][index] = array
             progress("reading faces", index + 1, self._groups)
 
@@ -52,3 +51,14 @@ class GroupTensors:
             torch.from_numpy(poses).to(device)[:, None, :],
         )
         return {name: tensor[place].flatten(0, 2) for name, tensor in self._tensors.items()}
+
+
+def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    try:
+        return torch.empty(shape, dtype=dtype, device=device)
+    except torch.OutOfMemoryError as error:
+        needed = torch.Size(shape).numel() * dtype.itemsize
+        raise TrainingError(
+            f"{device}: {needed / 1e9:.1f} GB of free memory are needed for the drawn faces; free some, "
+            "or train with --device cpu"
+        ) from error

@@ -47,7 +47,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     """
 
     def mean(x: Tensor) -> Tensor:
-        lines = F.avg_pool2d(x, (SSIM_WINDOW, 1), stride=(2, 1))  # one side after the other: 14 sums instead of 49
+        lines = F.avg_pool2d(x, (SSIM_WINDOW, 1), stride=(2, 1))  # one side after the other: fewer sums
         return F.avg_pool2d(lines, (1, SSIM_WINDOW), stride=(1, 2))
 
     mean_a, mean_b = mean(a), mean(b)

@@ -71,7 +71,7 @@ relatively. Eyes and mouth count more than other pixels.
 Of a step's pairs some are driven by another identity, in some nothing moves. Seed {recipe.seed}; Muon for the
 weights of convolutions, Adam for the rest; the generator begins as a copy of its input
 (`fomm_export.training.initialization`); running mean of the weights with decay {recipe.ema_decay}.
-`fomm-rt train` repeats the run, `python -m fomm_export.training.publish training` writes this card.
+`fomm-rt train` repeats the recipe, `python -m fomm_export.training.publish training` writes this card.
 {_last_losses(folder)}
 ## Measures
 

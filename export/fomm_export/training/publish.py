@@ -21,8 +21,6 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-import torch
-
 from fomm_export.configuration import OWN_CHECKPOINTS, Configuration, load_configuration
 from fomm_export.export_model import export_checkpoint
 from fomm_export.faces import draw_identity, draw_performance, render_picture
@@ -126,7 +124,7 @@ def _check_finished(folder: Path, configuration: Configuration, recipe: Recipe) 
         raise TrainingError(
             f"{folder}: its run followed another recipe than {recipe.name}'s; train into another folder"
         )
-    step = load_training_state(folder / "training.state", torch.device("cpu")).get("step")
+    step = load_training_state(folder / "training.state").get("step")
     if step != recipe.steps:
         raise TrainingError(
             f"{folder}: its run stands at step {step} of {recipe.steps}; finish it with: fomm-rt train -o {folder}"

@@ -93,12 +93,12 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
-        # One tensor, so that a device is waited for once a step.
+        # One tensor, so that a device is waited for once for all of them.
         *values, loss, gradient = torch.stack([*losses.values(), total, norm]).tolist()
         if not (math.isfinite(loss) and math.isfinite(gradient)):
             what = "gradient" if math.isfinite(loss) else "loss"
             raise TrainingError(
-                f"the {what} of step {self.step} is not finite: expected a falling one; the last state is kept. "
+                f"the {what} of step {self.step} is not finite; the last state is kept. "
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
         told = dict(zip(losses, values, strict=True))

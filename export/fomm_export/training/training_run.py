@@ -64,7 +64,7 @@ class TrainingRun:
         configuration: Architecture.
         recipe: What to do.
         device: "cpu", "cuda", ...
-        workers: Processes that draw, on a CPU.
+        workers: Processes that draw, on the CPU.
 
     Raises:
         OutputError: The folder cannot be written or its disk is too small.
@@ -109,11 +109,12 @@ class TrainingRun:
             OutputError: Something cannot be written.
             TrainingError: A drawn group is damaged, or the loss is no longer finite; the last state is kept.
         """
-        self.frames.draw_missing(self.device, self.workers, reporter.progress)
+        self.frames.draw_missing(self.workers, reporter.progress)
         if self.trainer.step:
             reporter.say(f"{self.folder}: going on at step {self.trainer.step} of {self.recipe.steps}")
         try:
-            self._train(reporter)
+            if self.trainer.step < self.recipe.steps:
+                self._train(reporter)
         except (KeyboardInterrupt, SystemExit):
             self._save()
             raise
@@ -134,9 +135,7 @@ class TrainingRun:
         self.close()
 
     def _train(self, reporter: Reporter) -> None:
-        # A CPU reads a batch's files while it computes; a GPU would wait for them.
-        on_cpu = self.device.type == "cpu"
-        groups = self.frames if on_cpu else GroupTensors(self.frames, self.device, reporter.progress)
+        groups = self._groups(reporter)
         if self.trainer.step == 0:
             stage = self.recipe.stages[0]
             self.trainer.measure_statistics(
@@ -157,6 +156,12 @@ class TrainingRun:
                     self._save()
                 if step % PREVIEW_STEPS == 0:
                     write_preview(self.folder / "preview.png", self.trainer)
+
+    def _groups(self, reporter: Reporter) -> Groups:
+        """Where batches come from: a CPU reads files while it computes, a GPU would wait for them."""
+        if self.device.type == "cpu":
+            return self.frames
+        return GroupTensors(self.frames, self.device, reporter.progress)
 
     @contextmanager
     def _batches(self, groups: Groups) -> Iterator[Iterator[Batch]]:
@@ -194,7 +199,7 @@ class TrainingRun:
         save_own_checkpoint(self.checkpoint_path, *self.trainer.mean_weights(), name=self.recipe.name)
 
     def _restore(self) -> None:
-        state = load_training_state(self.state_path, self.device)
+        state = load_training_state(self.state_path)
         try:
             self.trainer.restore(state)
         except TrainingError as error:

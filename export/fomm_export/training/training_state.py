@@ -35,8 +35,8 @@ def save_training_state(path: Path, state: Mapping[str, Any]) -> None:
         staged.commit()
 
 
-def load_training_state(path: Path, device: torch.device) -> dict[str, Any]:
-    """Reads a state back; nothing in it is executed.
+def load_training_state(path: Path) -> dict[str, Any]:
+    """Reads a state back, to the CPU; nothing in it is executed.
 
     Raises:
         TrainingError: Not a training state, or a damaged one.
@@ -58,7 +58,7 @@ def load_training_state(path: Path, device: torch.device) -> dict[str, Any]:
             "delete it to train from the start"
         )
     try:
-        state = torch.load(io.BytesIO(content[start:]), map_location=device, weights_only=True)
+        state = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         raise TrainingError(f"{path}: the training state cannot be read ({error}); delete it to train anew") from error
     if not isinstance(state, dict):

@@ -84,7 +84,7 @@ class EngineSpec:
 
     Attributes:
         model_sha256: See `model_hash`.
-        flavour: One of `backends.tensorrt_library.FLAVOURS`.
+        flavour: One of FLAVOURS.
         library_version: Of that flavour, "11.4.0.106".
         capabilities: Compute capabilities that the engines are for, ("sm_90",).
         gpu: Name of the GPU that they were built on; None where they were built without one.

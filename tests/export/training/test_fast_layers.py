@@ -1,27 +1,29 @@
-"""The faster layers give the results and the gradients of the published ones."""
+"""The faster layers give the results, gradients and statistics of the published ones."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration, load_configuration
+from fomm_export.configuration import Configuration
 from fomm_export.generator import Generator
 from fomm_export.keypoint_detector import KeypointDetector, Keypoints
 from fomm_export.training.fast_layers import compute_fast
+from tiny_training import CONFIGURATION, FRAME_SIZE
 
-SIDE = 128
-
-
-@pytest.fixture(scope="module")
-def configuration() -> Configuration:
-    return load_configuration("drawn-faces-256")
+CONFIGURATIONS = {
+    "all heads": CONFIGURATION,
+    "one jacobian map": replace(CONFIGURATION, single_jacobian_map=True),
+    "no jacobians, no occlusion": replace(CONFIGURATION, estimate_jacobian=False, estimate_occlusion_map=False),
+}
 
 
 def _networks(configuration: Configuration, training: bool) -> tuple[KeypointDetector, Generator]:
     torch.manual_seed(3)
-    downsample = SIDE // configuration.motion_size
+    downsample = FRAME_SIZE // configuration.motion_size
     detector = KeypointDetector(configuration, downsample)
     generator = Generator(configuration, downsample, align_corners=True)
     for module in (*detector.modules(), *generator.modules()):
@@ -38,20 +40,21 @@ def _networks(configuration: Configuration, training: bool) -> tuple[KeypointDet
 
 
 def _run(detector: KeypointDetector, generator: Generator) -> tuple[Tensor, dict[str, Tensor]]:
-    frames = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    keypoints = detector(frames)
-    half = (
-        Keypoints(keypoints.value[:2], keypoints.jacobian[:2]),
-        Keypoints(keypoints.value[2:], keypoints.jacobian[2:]),
+    """A prediction and the gradients of its loss."""
+    frames = torch.rand(4, 3, FRAME_SIZE, FRAME_SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    value, jacobian = detector(frames)
+    source, driving = (
+        Keypoints(value[part], None if jacobian is None else jacobian[part]) for part in (slice(2), slice(2, 4))
     )
-    prediction = generator(frames[:2], *half)
+    prediction = generator(frames[:2], source, driving)
     (prediction - frames[2:]).square().sum().backward()
     parameters = [*detector.named_parameters(prefix="d"), *generator.named_parameters(prefix="g")]
     return prediction.detach(), {name: p.grad for name, p in parameters if p.grad is not None}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "fixed statistics"])
-def test_results_and_gradients_are_those_of_the_published_layers(configuration: Configuration, training: bool) -> None:
+@pytest.mark.parametrize("configuration", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_everything_is_as_with_the_published_layers(configuration: Configuration, training: bool) -> None:
     plain, fast = _networks(configuration, training), _networks(configuration, training)
     compute_fast(*fast)
     expected, expected_gradients = _run(*plain)
@@ -61,10 +64,25 @@ def test_results_and_gradients_are_those_of_the_published_layers(configuration: 
     for name, gradient in gradients.items():
         largest = expected_gradients[name].abs().max().item()
         torch.testing.assert_close(gradient, expected_gradients[name], rtol=1e-6, atol=1e-9 + 1e-7 * largest, msg=name)
+    for published, own in zip(plain, fast, strict=True):  # the same names, and statistics of the same tensors
+        torch.testing.assert_close(own.state_dict(), published.state_dict(), rtol=1e-9, atol=1e-9)
 
 
-def test_names_of_the_weights_stay(configuration: Configuration) -> None:
-    plain, fast = _networks(configuration, False), _networks(configuration, False)
-    compute_fast(*fast)
-    for before, after in zip(plain, fast, strict=True):
-        assert before.state_dict().keys() == after.state_dict().keys()
+def test_channels_stay_last_across_the_warp() -> None:
+    detector, generator = _networks(CONFIGURATION, False)
+    for network in (detector, generator):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    compute_fast(detector, generator)
+    last: dict[str, bool] = {}
+
+    def look(name: str, tensor: Tensor) -> None:
+        last[name] = tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+
+    generator.bottleneck.register_forward_pre_hook(lambda _, inputs: look("warped features", inputs[0]))
+
+    def watch(_encoder: nn.Module, _inputs: object, encoded: Tensor) -> None:
+        encoded.register_hook(lambda gradient: look("their gradient", gradient))  # type: ignore[no-untyped-call]
+
+    generator.down_blocks[-1].register_forward_hook(watch)
+    _run(detector, generator)
+    assert last == {"warped features": True, "their gradient": True}

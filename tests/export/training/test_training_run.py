@@ -16,6 +16,7 @@ import torch
 from fomm_export.training import run_folder, training_run
 from fomm_export.training.batches import draw_batch
 from fomm_export.training.drawn_groups import GroupFolder, draw_group
+from fomm_export.training.group_tensors import GroupTensors
 from fomm_export.training.recipe import Recipe
 from fomm_export.training.run_folder import check_memory
 from fomm_export.training.trainer import Trainer
@@ -63,7 +64,7 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.mkdir()
     # In this process: starting others takes longer than drawing.
     for index in range(recipe.groups):
-        GroupFolder(path, recipe.first_group_seed, recipe.groups, FRAME_SIZE)._draw(index, "cpu")
+        GroupFolder(path, recipe.first_group_seed, recipe.groups, FRAME_SIZE)._draw(index)
     return path
 
 
@@ -131,6 +132,35 @@ def test_a_loss_that_is_not_finite_keeps_the_last_state(folder: Path) -> None:
         with pytest.raises(TrainingError, match="step 2 is not finite"):
             run.run(_Silent())
     assert run.state_path.read_bytes() == before
+
+
+def test_a_gradient_that_is_not_finite_keeps_the_weights(groups: Path) -> None:
+    recipe = tiny_recipe()
+    trainer = Trainer(CONFIGURATION, recipe, CPU)
+    weight = trainer.generator.final.weight
+    weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[no-untyped-call]
+    before = weight.detach().clone()
+    batch = draw_batch(GroupFolder(groups, recipe.first_group_seed, recipe.groups, FRAME_SIZE), 1, 0, 16, 2, 2)
+    with pytest.raises(TrainingError, match="the gradient of step 0 is not finite"):
+        trainer.train_step(batch)
+    assert torch.equal(weight, before)
+
+
+def test_groups_in_memory_train_as_those_in_files_do(
+    folder: Path, tmp_path: Path, groups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _run(folder) as from_files:
+        from_files.run(_Silent())
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "frames").symlink_to(groups)
+    monkeypatch.setattr(
+        TrainingRun, "_groups", lambda run, reporter: GroupTensors(run.frames, run.device, reporter.progress)
+    )
+    with _run(other) as in_memory:
+        in_memory.run(_Silent())
+    for name, tensor in from_files.trainer.mean.items():
+        torch.testing.assert_close(in_memory.trainer.mean[name], tensor, atol=1e-6, rtol=1e-5)
 
 
 def test_a_run_leaves_preview_log_and_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,14 +259,14 @@ def test_too_little_memory_is_said_before_the_start() -> None:
 def test_groups_are_drawn_in_other_processes_and_repeatably(tmp_path: Path) -> None:
     folder = GroupFolder(tmp_path / "frames", 77, 1, FRAME_SIZE)
     seen: list[tuple[str, int, int]] = []
-    folder.draw_missing(CPU, 1, lambda *progress: seen.append(progress))
+    folder.draw_missing(1, lambda *progress: seen.append(progress))
     assert seen == [("drawing faces", 1, 1)]
     group = draw_group(77, FRAME_SIZE)
     # The last bit of a float may depend on the number of threads.
     assert np.abs(folder[0].frames.astype(int) - group.frames).max() <= 1
     assert np.allclose(folder[0].landmarks, group.landmarks, atol=1e-5)
     assert 0 <= group.boxes.min() < group.boxes.max() <= 1
-    folder.draw_missing(CPU, 1, lambda *progress: seen.append(progress))
+    folder.draw_missing(1, lambda *progress: seen.append(progress))
     assert len(seen) == 1  # nothing was missing
 
 
@@ -247,5 +277,5 @@ def test_an_interrupt_while_faces_are_drawn_stops_at_once(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        folder.draw_missing(CPU, 1, interrupt)
+        folder.draw_missing(1, interrupt)
     assert len(list(folder.path.glob("*.npz"))) < 10

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "training.state"
     save_training_state(path, {"step": 3, "mean": {"a": torch.arange(4.0)}})
-    state = load_training_state(path, CPU)
+    state = load_training_state(path)
     assert state["step"] == 3
     assert torch.equal(state["mean"]["a"], torch.arange(4.0))
     assert [p.name for p in tmp_path.iterdir()] == ["training.state"]
@@ -30,7 +30,7 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path, position: int) -> No
     content[position] ^= 0x41
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=r"training\.state: .*damaged"):
-        load_training_state(path, CPU)
+        load_training_state(path)
 
 
 def test_a_truncated_state_is_refused(tmp_path: Path) -> None:
@@ -38,14 +38,14 @@ def test_a_truncated_state_is_refused(tmp_path: Path) -> None:
     save_training_state(path, {"step": 3})
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(TrainingError, match="damaged"):
-        load_training_state(path, CPU)
+        load_training_state(path)
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "training.state"
     torch.save({"step": 3}, path)
     with pytest.raises(TrainingError, match="expected a training state"):
-        load_training_state(path, CPU)
+        load_training_state(path)
 
 
 def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,5 +58,5 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, mo
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match="no space left"):
         save_training_state(path, {"step": 4})
-    assert load_training_state(path, CPU)["step"] == 3
+    assert load_training_state(path)["step"] == 3
     assert [p.name for p in tmp_path.iterdir()] == ["training.state"]
