@@ -23,20 +23,8 @@ DRAWN_FACES = Recipe(
         Stage("pictures of 256×256", 2000, 256, 2, 4, 8e-4, 8e-4, False, False, 0.25, still=0.1, weights=FACES),
         Stage("ever smaller steps", 600, 256, 2, 4, 8e-4, 1e-5, False, False, 0.25, weights=FACES),
         Stage("eyes and mouths", 1650, 256, 2, 4, 8e-4, 8e-4, False, False, 0.25, still=0.1, weights=EXPRESSIONS),
-        Stage(
-            "ever smaller steps, once more",
-            450,
-            256,
-            2,
-            4,
-            8e-4,
-            1e-5,
-            False,
-            False,
-            0.25,
-            still=0.05,
-            weights=EXPRESSIONS,
-        ),
+        Stage("ever smaller steps, again", 450, 256, 2, 4, 8e-4, 1e-5, False, False, 0.25, 0.05, weights=EXPRESSIONS),
+        Stage("and once more", 300, 256, 2, 4, 4e-4, 1e-5, False, False, 0.25, 0.05, weights=EXPRESSIONS),
     ),
 )
 """What came of it is in the model card beside the checkpoint."""

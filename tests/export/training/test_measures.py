@@ -111,10 +111,10 @@ def test_rows_say_what_is_met() -> None:
 def test_the_bundled_model_on_a_small_fixed_sample() -> None:
     found = measure(bundled_model(), pairs=12)
     # What the card reports, with some room: twelve pairs say less than two hundred.
-    assert found.same_identity < 0.55
-    assert found.other_identity < 0.55
-    assert found.mouth_correlation > 0.3
-    assert found.eye_correlation > 0.5
+    assert found.same_identity < 0.52
+    assert found.other_identity < 0.53
+    assert found.mouth_correlation > 0.6
+    assert found.eye_correlation > 0.6
     assert found.jitter_pixels < 0.2
 
 
