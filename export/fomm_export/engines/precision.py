@@ -4,9 +4,9 @@ fp16   convolutions in half precision, but for the keypoint detector, which is f
 fp32   float32 throughout
 
 The detector's softmax magnifies what half precision loses of its logits, above all in the first convolution, to a
-quarter to two fifths of a pixel. None of the smaller parts of it that were tried in float32 keeps keypoints within 0.05 pixel
-on both models measured (`benchmarks/half_trunks.py`). TF32, whose mantissa is half's, loses as much, so engines are
-built without it. The detector is 3 % of a frame's multiply-accumulates; everything else loses nothing that matters.
+quarter or two fifths of a pixel. None of the smaller parts of it that were tried in float32 keeps keypoints within 0.05
+pixel on both models measured (`benchmarks/half_trunks.py`). TF32, whose mantissa is half's, loses as much, so engines
+are built without it. The detector is 3 % of a frame's multiply-accumulates; all else loses nothing that matters.
 """
 
 from __future__ import annotations
