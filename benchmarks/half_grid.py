@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from fomm_bench.command_line import script_command
 from fomm_export.graph_chain import GraphChain, Tensors, run_session
 from fomm_export.parity_picture import parity_frames
 from fomm_rt.bundled import open_bundled_model
@@ -125,7 +126,9 @@ def main() -> None:
             f"{row['prediction_levels_max']:19.2f} {row['prediction_psnr_db'] or np.inf:6.1f}"
         )
     if arguments.output:
-        arguments.output.write_text(json.dumps({"half_grid": rows}, indent=2) + "\n", encoding="utf-8")
+        arguments.output.write_text(
+            json.dumps({"command": script_command(), "half_grid": rows}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

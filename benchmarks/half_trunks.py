@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from numpy.typing import DTypeLike, NDArray
 
+from fomm_bench.command_line import script_command
 from fomm_export.engines.half_graph import to_half
 from fomm_export.engines.simulation import simulated
 from fomm_export.host_chain import host_chain
@@ -110,6 +111,7 @@ def main() -> None:
         print(f"{what:56} {pixels:18.4f} {psnr:15.1f}", flush=True)
     if arguments.output:
         result = {
+            "command": script_command(),
             "model": model.manifest.name,
             "size": size,
             "mode": "absolute",
