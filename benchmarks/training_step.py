@@ -18,56 +18,55 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fomm_bench.command_line import script_command
 from fomm_bench.environment import describe_environment
 from fomm_export.configuration import load_configuration
 from fomm_export.training import trainer as trainer_module
 from fomm_export.training.allocator import keep_freed_memory
-from fomm_export.training.batches import Batch, Index, draw_batch
+from fomm_export.training.batches import Batch, draw_batch
 from fomm_export.training.drawn_faces import DRAWN_FACES
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE
+from fomm_export.training.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE, DrawnGroup, GroupFolder
 from fomm_export.training.trainer import Trainer
 
 WAYS = {"as published": (False, False), "fast layers": (True, False), "fast layers, memory kept": (True, True)}
 """Name -> faster layers, kept memory."""
+STAGE = DRAWN_FACES.stages[-1]
 WARM_UP, STEPS = 2, 4
 
 
-class Noise:
-    """Groups with nothing on them; see `fomm_export.training.batches.Groups`."""
+class Noise(GroupFolder):
+    """As many groups as a batch takes, all the same, with nothing on them."""
 
     def __init__(self, size: int, keypoints: int) -> None:
-        records = (IDENTITIES, POSES)
-        random = torch.Generator().manual_seed(1)
-        shapes = {
-            "landmarks": (*records, keypoints, 2),
-            "jacobians": (*records, keypoints, 2, 2),
-            "boxes": (*records, len(REGIONS), 4),
-            "points": (*records, 3, SURFACE_SIZE, SURFACE_SIZE),
-            "views": (*records, 2, 2, 4),
-        }
-        self._tensors = {name: torch.rand(shape, generator=random) for name, shape in shapes.items()}
-        whole = {"frames": (*records, size, size, 3), "bodies": (*records, SURFACE_SIZE, SURFACE_SIZE)}
-        for name, shape in whole.items():
-            highest = 256 if name == "frames" else 3
-            self._tensors[name] = torch.randint(highest, shape, generator=random, dtype=torch.uint8)
+        super().__init__(Path(), 0, STAGE.groups_per_batch, size)
+        random, records = np.random.default_rng(1), (IDENTITIES, POSES)
 
-    def __len__(self) -> int:
-        return 64
+        def uniform(*shape: int) -> NDArray[np.float32]:
+            return random.random((*records, *shape), np.float32)
 
-    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, torch.Tensor]:  # noqa: ARG002
-        """The same records for every group."""
-        who, what = torch.from_numpy(identities)[:, :, None], torch.from_numpy(poses)[:, None, :]
-        return {name: tensor[who, what].flatten(0, 2) for name, tensor in self._tensors.items()}
+        self._group = DrawnGroup(
+            frames=random.integers(256, size=(*records, size, size, 3), dtype=np.uint8),
+            landmarks=uniform(keypoints, 2),
+            jacobians=uniform(keypoints, 2, 2),
+            boxes=uniform(len(REGIONS), 4),
+            bodies=random.integers(3, size=(*records, SURFACE_SIZE, SURFACE_SIZE), dtype=np.uint8),
+            points=uniform(3, SURFACE_SIZE, SURFACE_SIZE).astype(np.float16),
+            views=uniform(2, 2, 4),
+        )
+
+    def __getitem__(self, index: int) -> DrawnGroup:
+        """The same for every index."""
+        return self._group
 
 
-def batch_of(size: int, keypoints: int, step: int) -> Batch:
+def batch_of(noise: Noise, step: int) -> Batch:
     """A batch of the last stage."""
-    stage = DRAWN_FACES.stages[-1]
-    sizes = (size, stage.groups_per_batch, stage.pairs_per_group)
-    return draw_batch(Noise(size, keypoints), 1, step, *sizes, stage.other_identity, stage.still)
+    sizes = (noise.size, STAGE.groups_per_batch, STAGE.pairs_per_group)
+    return draw_batch(noise, 1, step, *sizes, STAGE.other_identity, STAGE.still)
 
 
 def seconds_of_steps(way: str) -> list[float]:
@@ -78,11 +77,12 @@ def seconds_of_steps(way: str) -> list[float]:
     if keep and not keep_freed_memory():
         raise SystemExit("the C library is not glibc")
     configuration = load_configuration(DRAWN_FACES.name)
-    recipe = replace(DRAWN_FACES, stages=DRAWN_FACES.stages[-1:])
+    recipe = replace(DRAWN_FACES, stages=(STAGE,))
     trainer = Trainer(configuration, recipe, torch.device("cpu"))
+    noise = Noise(recipe.frame_size, configuration.num_kp)
     seconds = []
     for step in range(WARM_UP + STEPS):
-        batch = batch_of(recipe.frame_size, configuration.num_kp, step)
+        batch = batch_of(noise, step)
         start = perf_counter()
         trainer.train_step(batch)
         seconds.append(perf_counter() - start)

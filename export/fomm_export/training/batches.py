@@ -7,14 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from fomm_export.training.drawn_groups import IDENTITIES, POSES
+from fomm_export.training.drawn_groups import IDENTITIES, POSES, Index
 
 CONTRAST = 0.15
 BRIGHTNESS = 0.08
-Index = NDArray[np.int64]
 NOISE = 0.02
 """Largest standard deviation of the sensor noise that detectors are to be steady under."""
 

@@ -45,6 +45,7 @@ DRAWING_VERSION = 1
 REGIONS = ("eye_left", "eye_right", "mouth")
 SOURCE_STRENGTH = 0.5
 """Strength of a group's first pose: people give pictures that look about straight ahead."""
+Index = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how many are done and of how many."""
 
@@ -72,14 +73,14 @@ class DrawnGroup:
     views: npt.NDArray[np.float32]
 
 
-def draw_group(seed: int, size: int, device: str = "cpu") -> DrawnGroup:
+def draw_group(seed: int, size: int) -> DrawnGroup:
     """Draws the group of a seed."""
     identities, poses = cast(seed)
     frames = np.empty((IDENTITIES, POSES, size, size, 3), np.uint8)
     values, jacobians, boxes = [], [], []
     for i, identity in enumerate(identities):
         for j, pose in enumerate(poses):
-            frames[i, j] = render_picture(identity, pose, size, device)
+            frames[i, j] = render_picture(identity, pose, size)
             found = landmarks(identity, pose)
             values.append(found.value.numpy())
             jacobians.append(found.jacobian.numpy())
@@ -91,7 +92,7 @@ def draw_group(seed: int, size: int, device: str = "cpu") -> DrawnGroup:
         np.stack(values).reshape(*shape, -1, 2).astype(np.float32),
         np.stack(jacobians).reshape(*shape, -1, 2, 2).astype(np.float32),
         np.asarray(boxes, np.float32).reshape(*shape, len(REGIONS), 4),
-        *draw_surfaces(identities, poses, device),
+        *draw_surfaces(identities, poses),
     )
 
 
@@ -104,10 +105,10 @@ def cast(seed: int) -> tuple[list[Identity], list[Pose]]:
 
 
 def draw_surfaces(
-    identities: list[Identity], poses: list[Pose], device: str
+    identities: list[Identity], poses: list[Pose]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16], npt.NDArray[np.float32]]:
     """Bodies, points and views of a group, see `DrawnGroup`."""
-    records = [surface_map(identity, pose, SURFACE_SIZE, device) for identity in identities for pose in poses]
+    records = [surface_map(identity, pose, SURFACE_SIZE) for identity in identities for pose in poses]
     views = [np.stack([head_view(pose).affine(), torso_view(pose).affine()]) for pose in poses]
     grid = (len(identities), len(poses))
     return (
@@ -160,9 +161,7 @@ class GroupFolder:
             )
         return group
 
-    def pick(
-        self, groups: npt.NDArray[np.int64], identities: npt.NDArray[np.int64], poses: npt.NDArray[np.int64]
-    ) -> dict[str, torch.Tensor]:
+    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, torch.Tensor]:
         """See `fomm_export.training.batches.Groups`.
 
         Raises:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from fomm_export.training.drawn_groups import DrawnGroup, GroupFolder, Progress
+from fomm_export.training.drawn_groups import DrawnGroup, GroupFolder, Index, Progress
 from fomm_rt.errors import TrainingError
 
 
@@ -40,9 +38,7 @@ class GroupTensors:
     def __len__(self) -> int:
         return self._groups
 
-    def pick(
-        self, groups: NDArray[np.int64], identities: NDArray[np.int64], poses: NDArray[np.int64]
-    ) -> dict[str, Tensor]:
+    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
         """See `fomm_export.training.batches.Groups`."""
         device = self._tensors["frames"].device
         place = (
