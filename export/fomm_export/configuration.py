@@ -50,6 +50,9 @@ class Configuration:
         block_expansion, max_features, num_down_blocks, num_bottleneck_blocks: Of the generator.
         estimate_occlusion_map: Whether the warped features are multiplied by an occlusion map.
         frame_size: Side in pixels of the frames the weights were trained on.
+        resize_align_corners: Whether a deformation of other size than the features is resized corner to corner, so
+            that no motion stays none. Published models match pixel borders instead, which magnifies by a pixel or so;
+            at the size they were trained at nothing is resized.
     """
 
     num_kp: int
@@ -67,6 +70,7 @@ class Configuration:
     num_bottleneck_blocks: int
     estimate_occlusion_map: bool
     frame_size: int
+    resize_align_corners: bool = False
 
     @property
     def motion_size(self) -> int:
@@ -130,6 +134,7 @@ class Configuration:
             num_bottleneck_blocks=int(generator["num_bottleneck_blocks"]),
             estimate_occlusion_map=bool(generator.get("estimate_occlusion_map", False)),
             frame_size=frame_size,
+            resize_align_corners=bool(generator.get("resize_align_corners", False)),
         )
         configuration.check_fields()
         deepest = 2 ** max(configuration.detector.num_blocks, configuration.dense_motion.num_blocks)

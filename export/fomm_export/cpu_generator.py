@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from fomm_export.generator import Generator, resize
+from fomm_export.generator import Generator, resize, resize_deformation
 from fomm_export.layers import ResidualBlock, UpBlock
 from fomm_export.phases import PhaseFinal, PhaseUpBlock
 from fomm_export.row_warp import RowWarp, as_rows
@@ -34,6 +34,7 @@ class CpuGenerator(nn.Module):
         super().__init__()
         self.encode: Callable[[Tensor], Tensor] = generator.encode
         self.encoder = nn.ModuleList([generator.first, *generator.down_blocks])
+        self.resize_align_corners = generator.resize_align_corners
         self.side = size >> len(generator.down_blocks)
         blocks = [block for block in generator.bottleneck if isinstance(block, ResidualBlock)]
         fits = self.side % TILE == 0
@@ -71,10 +72,9 @@ class CpuGenerator(nn.Module):
         """
         n = rows.shape[0]
         size = (self.side, self.side)
-        if deformation.shape[1:3] != size:
-            deformation = resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
-        if occlusion_map is not None and occlusion_map.shape[2:4] != size:
-            occlusion_map = resize(occlusion_map, size)
+        deformation = resize_deformation(deformation, size, self.resize_align_corners)
+        if occlusion_map is not None:
+            occlusion_map = resize(occlusion_map, size, self.resize_align_corners)
         points = deformation.flatten(1, 2)  # (N, H·W, 2)
         factor = None if occlusion_map is None else occlusion_map.flatten(1)  # (N, H·W)
         if self.tile_order is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class Generator(nn.Module):
         super().__init__()
         c = configuration
         self.align_corners = align_corners
+        self.resize_align_corners = c.resize_align_corners
         widths = [min(c.max_features, c.block_expansion * 2**i) for i in range(c.num_down_blocks + 1)]
         self.dense_motion_network = DenseMotionNetwork(c, downsample, align_corners)
         self.first = SameBlock(c.num_channels, c.block_expansion, kernel_size=7)
@@ -48,10 +50,7 @@ class Generator(nn.Module):
 
     def predict(self, source_image: Tensor, motion: DenseMotion) -> Tensor:
         """The source (N, 3, S, S) in [0, 1], encoded, moved and decoded -> prediction (N, 3, S, S) in [0, 1]."""
-        features = self.warp_features(self.encode(source_image), motion.deformation)
-        if motion.occlusion_map is not None:
-            features = self.mask_features(features, motion.occlusion_map)
-        return self.decode(features)
+        return self.decode(self.move(self.encode(source_image), motion))
 
     def encode(self, source_image: Tensor) -> Tensor:
         """(N, 3, S, S) in [0, 1] -> features (N, C, S / 2^down, S / 2^down)."""
@@ -60,20 +59,19 @@ class Generator(nn.Module):
             out = block(out)
         return out
 
+    def move(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        """(N, C, H, W) features, sampled along the deformation and masked by the occlusion map."""
+        features = self.warp_features(features, motion.deformation)
+        return features if motion.occlusion_map is None else self.mask_features(features, motion.occlusion_map)
+
     def warp_features(self, features: Tensor, deformation: Tensor) -> Tensor:
         """Samples (N, C, H, W) features along the (N, h, w, 2) deformation, resized to H×W when sizes differ."""
-        size = (features.shape[2], features.shape[3])
-        if (deformation.shape[1], deformation.shape[2]) != size:
-            deformation = resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        deformation = resize_deformation(deformation, features.shape[2:], self.resize_align_corners)
         return warp(features, deformation, self.align_corners)
 
-    @staticmethod
-    def mask_features(features: Tensor, occlusion_map: Tensor) -> Tensor:
+    def mask_features(self, features: Tensor, occlusion_map: Tensor) -> Tensor:
         """(N, C, H, W) features times the (N, 1, h, w) occlusion map, resized to H×W when sizes differ."""
-        size = (features.shape[2], features.shape[3])
-        if (occlusion_map.shape[2], occlusion_map.shape[3]) != size:
-            occlusion_map = resize(occlusion_map, size)
-        return features * occlusion_map
+        return features * resize(occlusion_map, features.shape[2:], self.resize_align_corners)
 
     def decode(self, features: Tensor) -> Tensor:
         """Warped and masked (N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
@@ -83,6 +81,15 @@ class Generator(nn.Module):
         return F.sigmoid(self.final(out))
 
 
-def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, h, w) -> (N, C, *size), bilinear as published."""
-    return F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
+def resize(picture: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """(N, C, h, w) -> (N, C, *size), bilinear; the same when it has that size."""
+    if tuple(picture.shape[2:]) == tuple(size):
+        return picture
+    return F.interpolate(picture, size=tuple(size), mode="bilinear", align_corners=align_corners)
+
+
+def resize_deformation(deformation: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """(N, h, w, 2) -> (N, *size, 2), as `resize`."""
+    if tuple(deformation.shape[1:3]) == tuple(size):
+        return deformation
+    return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)

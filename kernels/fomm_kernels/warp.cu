@@ -9,7 +9,8 @@
 //                    NaN, infinity and what lies further off give 0
 //
 // Source: Siarohin et al. 2019, eq. 8. Features may be finer than the motion (frames of more than 256 pixels): then D
-// and o are read bilinearly at the pixel centres of the features, edges extended.
+// and o are read bilinearly at the pixel centres of the features, edges extended; or, with resize_align_corners, the
+// centres of the corner pixels of both lie on each other.
 //
 // Layout      mask_logits (N, K + 1, h, w), occlusion_logits (N, 1, h, w), features (N or 1, C, H, W) and
 //             warped (N, C, H, W): any strides, fastest when channels lie together;  sparse_motion (N, K, 8) as
@@ -33,7 +34,7 @@ struct Warp {
     float* deformation;
     float* mask;
     float* occlusion_map;
-    int align_corners, pixels, in_pieces;
+    int align_corners, resize_align_corners, pixels, in_pieces;
 };
 
 struct Moved {
@@ -75,16 +76,17 @@ struct Neighbours {
     int first, second;
     float share;
 };
-FOMM_FUNCTION Neighbours neighbours(int i, int motion, int features) {
-    const float place = fmaxf((i + 0.5f) * (static_cast<float>(motion) / features) - 0.5f, 0.0f);
+FOMM_FUNCTION Neighbours neighbours(int i, int motion, int features, bool align_corners) {
+    const float place = align_corners ? i * (static_cast<float>(motion - 1) / larger(features - 1, 1))
+                                      : fmaxf((i + 0.5f) * (static_cast<float>(motion) / features) - 0.5f, 0.0f);
     const int first = smaller(static_cast<int>(place), motion - 1);
     return {first, smaller(first + 1, motion - 1), fminf(place - first, 1.0f)};
 }
 
 // Deformation and occlusion at pixel (x, y) of the features.
 FOMM_FUNCTION Moved interpolated(const Warp& a, int n, int x, int y) {
-    const Neighbours across = neighbours(x, a.mask_logits.width, a.warped.width);
-    const Neighbours along = neighbours(y, a.mask_logits.height, a.warped.height);
+    const Neighbours across = neighbours(x, a.mask_logits.width, a.warped.width, a.resize_align_corners);
+    const Neighbours along = neighbours(y, a.mask_logits.height, a.warped.height, a.resize_align_corners);
     Moved sum = {};
     FOMM_ROLLED for (int corner = 0; corner < 4; ++corner) {
         const float weight = (corner & 1 ? across.share : 1 - across.share) * (corner >> 1 ? along.share : 1 - along.share);

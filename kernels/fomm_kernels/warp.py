@@ -18,7 +18,7 @@ class _Warp(ctypes.Structure):
         *((name, Tensor) for name in ("mask_logits", "occlusion_logits", "features", "warped")),
         ("sparse_motion", Rows),
         *((name, ctypes.c_void_p) for name in ("deformation", "mask", "occlusion_map")),
-        *((name, ctypes.c_int) for name in ("align_corners", "pixels", "in_pieces")),
+        *((name, ctypes.c_int) for name in ("align_corners", "resize_align_corners", "pixels", "in_pieces")),
     )
 
 
@@ -31,6 +31,7 @@ def warp(
     warped: Any,
     *,
     align_corners: bool,
+    resize_align_corners: bool = False,
     deformation: Any = None,
     mask: Any = None,
     occlusion_map: Any = None,
@@ -46,6 +47,7 @@ def warp(
         features: (N or 1, C, H, W), fastest with channels last, a multiple of 16 bytes of them.
         warped: (N, C, H, W); written.
         align_corners: Convention of the sampling.
+        resize_align_corners: Convention of the motion's resizing to H×W, where sizes differ.
         deformation: (N, h, w, 2) float32, for people; written when given. Likewise
         mask: (N, K + 1, h, w) float32, and
         occlusion_map: (N, 1, h, w) float32.
@@ -81,6 +83,7 @@ def warp(
             )
         ),
         align_corners,
+        resize_align_corners,
         pixels,
         pieces,
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 from fomm_export.cpu_generator import WIDE, CpuGenerator
 from fomm_export.dense_motion import DenseMotion
 from fomm_export.generator import Generator
+from fomm_export.geometry import coordinate_grid
 from fomm_export.layers import ResidualBlock
 from fomm_export.networks import Networks, build_networks
 from fomm_export.onnx_export import export_onnx
@@ -84,14 +85,29 @@ def test_sizes(size: int, batch: int, winograd: bool, occludes: bool) -> None:
 
 @pytest.mark.parametrize("down_blocks", [1, 3])
 @pytest.mark.parametrize("winograd", [True, False])
-def test_depths(down_blocks: int, winograd: bool) -> None:
+@pytest.mark.parametrize("resize_align_corners", [True, False])
+def test_depths(down_blocks: int, winograd: bool, resize_align_corners: bool) -> None:
     torch.manual_seed(0)
-    configuration = replace(GOLDEN.configuration, num_down_blocks=down_blocks, num_bottleneck_blocks=1)
+    configuration = replace(
+        GOLDEN.configuration,
+        num_down_blocks=down_blocks,
+        num_bottleneck_blocks=1,
+        resize_align_corners=resize_align_corners,
+    )
     published = Generator(configuration, 4, align_corners=True).double().eval().requires_grad_(False)
     arranged = CpuGenerator(fold_norms(published), 64, winograd)
     source, motion = torch.rand(1, 3, 64, 64, dtype=torch.float64), draw_motion(1, 16)
     expected = published.predict(source, motion)
     torch.testing.assert_close(predict(arranged, source, motion), expected, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("resize_align_corners", [True, False])
+def test_no_motion_stays_none_where_corners_are_aligned(resize_align_corners: bool) -> None:
+    configuration = replace(GOLDEN.configuration, resize_align_corners=resize_align_corners)
+    generator = Generator(configuration, 4, align_corners=True)
+    features = torch.rand(1, 8, 32, 32, generator=torch.Generator().manual_seed(0))
+    moved = generator.warp_features(features, coordinate_grid(16, 16)[None])
+    assert torch.allclose(moved, features, atol=1e-5) == resize_align_corners
 
 
 @pytest.mark.parametrize("winograd", [True, False])

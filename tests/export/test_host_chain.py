@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fomm_export import host_chain as host_chain_module
+from fomm_export.export_model import export_networks
+from fomm_export.generator import Generator
 from fomm_export.host_chain import host_chain
+from fomm_export.keypoint_detector import KeypointDetector
+from fomm_export.networks import build_networks
 from fomm_kernels import CompileError, HostKernels, keypoint_head
 from fomm_rt import Animator
 from fomm_rt.backends.split_frame import SplitFrame, SplitSource, keypoints_of, transfer_rows
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Framing, Image, Region
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model_folder import ModelFolder, Weights
 from fomm_rt.transfer import ABSOLUTE, Transfer, relative_transfer
 from golden_files import MODES, SMALL, VOX, Golden, max_abs
 
@@ -120,6 +127,27 @@ def test_pictures_of_any_size(
     difference = np.abs(chain.pictures[0].astype(int) - expected)
     assert difference.max() <= levels[0]
     assert difference.mean() <= levels[1]
+
+
+@LAYOUTS
+@pytest.mark.parametrize("resize_align_corners", [True, False])
+def test_features_finer_than_the_motion(tmp_path: Path, resize_align_corners: bool, channels_last: bool) -> None:
+    golden = Golden("small_aligned")
+    configuration = replace(golden.configuration, num_down_blocks=1, resize_align_corners=resize_align_corners)
+    torch.manual_seed(0)
+    detector, generator = KeypointDetector(configuration, 4), Generator(configuration, 4, align_corners=True)
+    networks = build_networks(configuration, detector.state_dict(), generator.state_dict())
+    model = export_networks(networks, Weights("stand-in", "finer", None, None), tmp_path / "finer", lambda _: None)
+    with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
+        animator.set_source(golden.source)
+        expected = animator.animate(golden.driving[1])
+    chain = host_chain(model, channels_last=channels_last)
+    assert (chain.shape.feature_size, chain.shape.motion_size) == (32, 16)
+    assert chain.shape.resize_align_corners == resize_align_corners
+    source = chain.prepare_source(golden.source[None], _square(golden))
+    chain.detect(golden.driving[1:2], _square(golden))
+    chain.animate(source, transfer_rows(ABSOLUTE, chain.shape.num_kp))
+    assert max_abs(chain.pictures[0].astype(int), expected) <= 1
 
 
 @LAYOUTS

@@ -80,12 +80,14 @@ def dense_motion(motion: Motion) -> DenseMotion:
     return DenseMotion(torch.einsum("nkhw,nkhwi->nhwi", mask, sparse), mask, occlusion_map)
 
 
-def reference(motion: Motion, features: Memory, align_corners: bool) -> torch.Tensor:
+def reference(
+    motion: Motion, features: Memory, align_corners: bool, resize_align_corners: bool = False
+) -> torch.Tensor:
     deformation, _, occlusion_map = dense_motion(motion)
     size = features.array.shape[2:]
     both = torch.cat([deformation.permute(0, 3, 1, 2), occlusion_map], dim=1)
     if both.shape[2:] != size:
-        both = F.interpolate(both, size=size, mode="bilinear", align_corners=False)
+        both = F.interpolate(both, size=size, mode="bilinear", align_corners=resize_align_corners)
     sources, grid = features.double().expand(len(both), -1, -1, -1), both[:, :2].permute(0, 2, 3, 1)
     return both[:, 2:] * F.grid_sample(sources, grid, padding_mode="zeros", align_corners=align_corners)
 
@@ -114,6 +116,17 @@ def test_sizes(
 ) -> None:
     motion = random_motion(2, 4, size, storage, layout)
     check(executor, motion, stored(random(2, 8, *finer), storage, layout), align_corners, layout)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(("size", "finer"), [*FINER, ((4, 5), (1, 1))])
+def test_motion_resized_corner_to_corner(
+    executor: Executor, size: tuple[int, int], finer: tuple[int, int], align_corners: bool
+) -> None:
+    motion, features = random_motion(2, 4, size), stored(random(2, 8, *finer))
+    warped = unwritten(features.array.shape)
+    run(warp, executor, *motion, features, warped, align_corners=align_corners, resize_align_corners=True)
+    assert_close(warped.array, reference(motion, features, align_corners, resize_align_corners=True), ERROR)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

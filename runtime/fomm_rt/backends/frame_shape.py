@@ -24,6 +24,7 @@ class FrameShape:
         feature_channels, feature_size: Of the source's features.
         temperature: Of the detector's softmax.
         align_corners: Convention of the warps.
+        resize_align_corners: Convention of the motion's resizing to the features, where sizes differ.
     """
 
     size: int
@@ -36,6 +37,7 @@ class FrameShape:
     feature_size: int
     temperature: float
     align_corners: bool
+    resize_align_corners: bool
 
     @classmethod
     def of(cls, manifest: Manifest) -> FrameShape:
@@ -55,6 +57,7 @@ class FrameShape:
             feature_size=int(outputs["source_features"][2]),
             temperature=float(configuration["temperature"]),
             align_corners=manifest.align_corners,
+            resize_align_corners=bool(configuration.get("resize_align_corners", False)),
         )
 
     def trunk_tensors(self, trunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -236,6 +236,7 @@ class SplitFrame:
             source.features,
             tensors[features],
             align_corners=align_corners,
+            resize_align_corners=self.shape.resize_align_corners,
             deformation=deformation,
             mask=mask,
             occlusion_map=occlusion_map,
