@@ -34,12 +34,14 @@ def train(
         try:
             from fomm_export.configuration import load_configuration
             from fomm_export.training.allocator import keep_freed_memory
+            from fomm_export.training.denormals import flush_denormal_numbers
             from fomm_export.training.drawn_faces import DRAWN_FACES
             from fomm_export.training.training_run import TrainingRun
         except ImportError as error:
             raise _missing_packages(error) from error
         configuration = load_configuration(DRAWN_FACES.name)
         keep_freed_memory()
+        flush_denormal_numbers()
         with (
             TrainingRun(output, configuration, DRAWN_FACES, _device(device), workers) as run,
             terminal.frames("steps") as progress,

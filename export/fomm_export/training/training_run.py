@@ -166,7 +166,8 @@ class TrainingRun:
     @contextmanager
     def _batches(self, groups: Groups) -> Iterator[Iterator[Batch]]:
         """The batches of all steps that are left, each read while the one before is trained on."""
-        with ThreadPoolExecutor(1) as pool:
+        # A second team of threads would take turns with the one that trains, and make it wait at every operation.
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
 
             def submit(step: int) -> Future[Batch]:
                 stage, _ = self.recipe.stage_at(step)
