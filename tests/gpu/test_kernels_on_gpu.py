@@ -185,6 +185,7 @@ def test_warp(
         "occlusion_map": unwritten((n, 1, *motion_size)),
     }
     gpu.compare(warp, *arguments, align_corners=align_corners, error=SAMPLED, **for_people)
+    gpu.compare(warp, *arguments, align_corners=align_corners, error=SAMPLED)
     gpu.compare(warp, *arguments, align_corners=align_corners, resize_align_corners=True, error=SAMPLED)
 
 
