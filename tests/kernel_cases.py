@@ -62,14 +62,24 @@ def motion_case(executor: Executor, last: bool) -> list[NDArray[Any]]:
     return [hourglass_input, sparse_motion]
 
 
-def warp_case(executor: Executor, last: bool, c: int, finer: int) -> list[NDArray[Any]]:
+def warp_case(executor: Executor, last: bool, c: int, finer: int, corners: bool) -> list[NDArray[Any]]:
     h, w = 5, 7
     warped = tensor(last, N, c, finer * h, finer * w)
-    kept = {"deformation": random(N, h, w, 2), "mask": random(N, K + 1, h, w), "occlusion_map": random(N, 1, h, w)}
-    logits, occlusion = tensor(last, N, K + 1, h, w), tensor(last, N, 1, h, w)
+    inputs = tensor(last, N, K + 1, h, w), tensor(last, N, 1, h, w), random(N, K, 8)
     features = tensor(last, 1, c, finer * h, finer * w)
-    warp(executor, logits, occlusion, random(N, K, 8), features, warped, align_corners=False, **kept)
-    return [warped, *kept.values()]
+    deformation, mask, occlusion_map = random(N, h, w, 2), random(N, K + 1, h, w), random(N, 1, h, w)
+    warp(
+        executor,
+        *inputs,
+        features,
+        warped,
+        align_corners=False,
+        resize_align_corners=corners,
+        deformation=deformation,
+        mask=mask,
+        occlusion_map=occlusion_map,
+    )
+    return [warped, deformation, mask, occlusion_map]
 
 
 def grid_sample_case(executor: Executor, last: bool, c: int) -> list[NDArray[Any]]:
@@ -96,7 +106,10 @@ CASES: dict[str, list[Case]] = {
     "keypoint_head": [partial(keypoint_head_case, last=last, maps=maps) for last, maps in product(LAST, (0, 4, 4 * K))],
     "motion": [partial(motion_case, last=last) for last in LAST],
     # channels in pieces, and not; features like the motion, and finer
-    "warp": [partial(warp_case, last=last, c=c, finer=finer) for last, c, finer in product(LAST, (8, 5), (1, 2))],
+    "warp": [
+        partial(warp_case, last=last, c=c, finer=finer, corners=corners)
+        for last, c, (finer, corners) in product(LAST, (8, 5), ((1, False), (2, False), (2, True)))
+    ],
     "grid_sample": [partial(grid_sample_case, last=last, c=c) for last, c in product(LAST, (8, 5))],
     "prediction_output": [partial(prediction_output_case, last=last) for last in LAST],
 }
