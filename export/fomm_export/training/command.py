@@ -71,10 +71,7 @@ def measure(
             raise _missing_packages(error) from error
         with terminal.frames("pairs") as progress:
             measures = run_measures(model, pairs, lambda done, total: progress("measuring", done, total))
-        lines = [f"{'':24}{'value':>8}  target"]
-        for name, value, target, met in measures.rows():
-            lines.append(f"{name.replace('_', ' '):24}{value:8.3f}  {target}{'' if met else '  not met'}")
-        terminal.result("\n".join(lines), asdict(measures))
+        terminal.result(measures.table(), asdict(measures))
 
 
 class _Reporter:

@@ -72,6 +72,13 @@ class Measures:
             rows.append((name, value, "" if bound is None else f"{sign} {bound:.2f}", met))
         return rows
 
+    def table(self) -> str:
+        """The rows for a terminal."""
+        lines = [f"{'':24}{'value':>8}  target"]
+        for name, value, target, met in self.rows():
+            lines.append(f"{name.replace('_', ' '):24}{value:8.3f}  {target}{'' if met else '  not met'}")
+        return "\n".join(lines)
+
 
 class Engine(Protocol):
     """The part of `Animator` that is measured."""

@@ -94,8 +94,7 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
             shutil.copyfile(made / "performance.mp4", bundled.FOLDER / "performance.mp4")
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be written ({error.strerror}); publish again") from error
-    for name, value, target, met in measures.rows():
-        print(f"{name:24}{value:8.3f}  {target}{'' if met else '  not met'}")
+    print(measures.table())
 
 
 def draw_avatars(folder: Path, size: int) -> None:
