@@ -7,24 +7,18 @@ what the prediction loses, in absolute motion, against float32 throughout.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_bench.command_line import script_command
 from fomm_export.host_chain import host_chain
 from fomm_export.parity_picture import parity_frames
-from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks, transfer_rows
-from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
-from fomm_rt.model_folder import open_model_folder
 from fomm_rt.transfer import ABSOLUTE
+from half_frames import Frame, parse_request, report
 
 DETECTOR_INPUT = ("kp_hourglass_input",)
 SOURCE = ("source_image",)
@@ -79,8 +73,8 @@ def round_to_half(tensors: Mapping[str, NDArray[np.float32]], names: Collection[
             tensor[...] = tensor.astype(np.float16)
 
 
-def animate(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[tuple[Any, Any]]:
-    """Keypoints and prediction of every picture, the first being the source as well, with some tensors rounded."""
+def animate(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
+    """Every picture, the first being the source as well, with some tensors rounded."""
     square = Region.square(frame.shape.size)
     frame.trunks = RoundingTrunks(trunks, frame.sparse_motion, names)
     source = frame.prepare_source(pictures[0][None], square)
@@ -91,46 +85,18 @@ def animate(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures:
         frame.detect(picture[None], square)
         round_to_half({"keypoints": frame.keypoints}, names)
         frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
-        results.append((frame.keypoints[0].copy(), frame.tensors["prediction"][0].copy()))
+        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].copy()))
     return results
 
 
 def main() -> None:
     """Prints one row a kind of tensor."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model", type=Path, nargs="?", help="model folder; the bundled model by default")
-    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
-    arguments = parser.parse_args()
-    model = open_model_folder(arguments.model) if arguments.model else open_bundled_model()
-    shape = FrameShape.of(model.manifest)
-    frame = host_chain(model)
+    request = parse_request(__doc__.split("\n")[0])
+    frame = host_chain(request.model)
     plain = frame.trunks
-    pictures = parity_frames(shape.size)
-    expected = animate(frame, plain, (), pictures)
-    print(
-        f"{model.manifest.name}, {shape.size}×{shape.size}, absolute motion of {len(pictures)} frames of a moved "
-        "picture, against float32"
-    )
-    print(f"{'rounded to half':44} {'keypoints, pixels':>18} {'prediction, dB':>15}")
-    rows = {}
-    for kind, names in ROUNDED.items():
-        found = animate(frame, plain, names, pictures)
-        pixels = max(np.abs(a[:, :2] - b[:, :2]).max() for (a, _), (b, _) in zip(found, expected, strict=True))
-        pixels *= (shape.size - 1) / 2
-        error = np.mean([np.square(a - b).mean() for (_, a), (_, b) in zip(found, expected, strict=True)])
-        psnr = 10 * np.log10(1 / error) if error else np.inf
-        rows[kind] = {"keypoints_pixels": float(pixels), "prediction_psnr_db": float(psnr)}
-        print(f"{kind:44} {pixels:18.4f} {psnr:15.1f}")
-    if arguments.output:
-        result = {
-            "command": script_command(),
-            "model": model.manifest.name,
-            "size": shape.size,
-            "mode": "absolute",
-            "frames": len(pictures),
-            "rounded_to_half": rows,
-        }
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    pictures = parity_frames(frame.shape.size)
+    ways = ((kind, animate(frame, plain, names, pictures)) for kind, names in ROUNDED.items())
+    report(request, "rounded to half", animate(frame, plain, (), pictures), ways)
 
 
 if __name__ == "__main__":

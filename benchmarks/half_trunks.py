@@ -8,29 +8,24 @@ against float32 throughout.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from fomm_bench.command_line import script_command
 from fomm_export.engines.half_graph import to_half
 from fomm_export.engines.simulation import simulated
 from fomm_export.host_chain import host_chain
 from fomm_export.parity_picture import parity_frames
 from fomm_export.trunks import cut_trunks
 from fomm_rt.backends.split_frame import FLOAT32, transfer_rows
-from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
-from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.model_folder import ModelFolder
 from fomm_rt.transfer import ABSOLUTE
+from half_frames import Frame, parse_request, report
 
 Trunks = Mapping[str, onnx.ModelProto]
-Results = list[tuple[NDArray[np.float32], NDArray[np.float64]]]
 
 DETECTOR = "keypoint_detector"
 CONVOLUTIONS = 11
@@ -71,8 +66,8 @@ def arrangements(trunks: Trunks) -> dict[str, Callable[[], Trunks]]:
     }
 
 
-def animate(model: ModelFolder, trunks: Trunks, storage: DTypeLike, pictures: list[Image]) -> Results:
-    """Keypoints (K, 6) and prediction (3, size, size) of every picture, the first being the source as well."""
+def animate(model: ModelFolder, trunks: Trunks, storage: DTypeLike, pictures: list[Image]) -> list[Frame]:
+    """Every picture, the first being the source as well."""
     frame = host_chain(model, storage, trunks=trunks)
     square = Region.square(frame.shape.size)
     source = frame.prepare_source(pictures[0][None], square)
@@ -80,45 +75,20 @@ def animate(model: ModelFolder, trunks: Trunks, storage: DTypeLike, pictures: li
     for picture in pictures:
         frame.detect(picture[None], square)
         frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
-        results.append((frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float64)))
+        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float32)))
     return results
 
 
 def main() -> None:
     """Prints one row an arrangement."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model", type=Path, nargs="?", help="model folder; the bundled model by default")
-    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
-    arguments = parser.parse_args()
-    model = open_model_folder(arguments.model) if arguments.model else open_bundled_model()
-    size = model.manifest.size
-    trunks = cut_trunks(model)
-    pictures = parity_frames(size)
-    expected = animate(model, trunks, np.float32, pictures)
-    print(
-        f"{model.manifest.name}, {size}×{size}, absolute motion of {len(pictures)} frames of a moved picture, against "
-        "float32"
+    request = parse_request(__doc__.split("\n")[0])
+    trunks = cut_trunks(request.model)
+    pictures = parity_frames(request.model.manifest.size)
+    ways = (
+        (what, animate(request.model, {**trunks, **changed()}, np.float16, pictures))
+        for what, changed in arrangements(trunks).items()
     )
-    print(f"{'in half precision':56} {'keypoints, pixels':>18} {'prediction, dB':>15}")
-    rows = {}
-    for what, changed in arrangements(trunks).items():
-        found = animate(model, {**trunks, **changed()}, np.float16, pictures)
-        pairs = list(zip(found, expected, strict=True))
-        moved = [np.linalg.norm(a[:, :2] - b[:, :2], axis=1).max() for (a, _), (b, _) in pairs]
-        pixels = float(max(moved)) * (size - 1) / 2
-        psnr = min(10 * np.log10(1 / np.square(a - b).mean()) for (_, a), (_, b) in pairs)
-        rows[what] = {"keypoints_pixels": pixels, "prediction_psnr_db": float(psnr)}
-        print(f"{what:56} {pixels:18.4f} {psnr:15.1f}", flush=True)
-    if arguments.output:
-        result = {
-            "command": script_command(),
-            "model": model.manifest.name,
-            "size": size,
-            "mode": "absolute",
-            "frames": len(pictures),
-            "in_half_precision": rows,
-        }
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    report(request, "in half precision", animate(request.model, trunks, np.float32, pictures), ways)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""What half precision costs whole frames, one way of using it after the other: the table of the `half_*` programs.
+
+Frames are in absolute motion, of a moved picture; each way is compared with float32 throughout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_bench.command_line import script_command
+from fomm_rt.bundled import open_bundled_model
+from fomm_rt.model_folder import ModelFolder, open_model_folder
+
+
+class Frame(NamedTuple):
+    """keypoints (K, 6) float32, values before jacobians; prediction (3, size, size) in [0, 1]."""
+
+    keypoints: NDArray[np.float32]
+    prediction: NDArray[np.float32]
+
+
+class Request(NamedTuple):
+    """What the command line asks for: a model, and where to write the figures."""
+
+    model: ModelFolder
+    output: Path | None
+
+
+def parse_request(description: str) -> Request:
+    """Reads the command line: `[MODEL] [-o FILE]`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("model", type=Path, nargs="?", help="model folder; the bundled model by default")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
+    arguments = parser.parse_args()
+    return Request(open_model_folder(arguments.model) if arguments.model else open_bundled_model(), arguments.output)
+
+
+def report(request: Request, heading: str, expected: list[Frame], ways: Iterable[tuple[str, list[Frame]]]) -> None:
+    """Prints a row a way of using half precision, and writes what was asked for.
+
+    Args:
+        request: The command line's.
+        heading: What is in half precision, in words.
+        expected: Frames in float32.
+        ways: Name and frames of each, computed as they are asked for.
+    """
+    name, size = request.model.manifest.name, request.model.manifest.size
+    print(f"{name}, {size}×{size}, absolute motion of {len(expected)} frames of a moved picture, against float32")
+    print(f"{heading:56} {'keypoints, pixels':>18} {'prediction, dB':>15}")
+    rows = {}
+    for what, found in ways:
+        pixels, psnr = cost(found, expected, size)
+        rows[what] = {"keypoints_pixels": pixels, "prediction_psnr_db": psnr}
+        print(f"{what:56} {pixels:18.4f} {psnr:15.1f}", flush=True)
+    if request.output:
+        result = {
+            "command": script_command(),
+            "model": name,
+            "size": size,
+            "mode": "absolute",
+            "frames": len(expected),
+            heading.replace(" ", "_"): rows,
+        }
+        request.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def cost(found: list[Frame], expected: list[Frame], size: int) -> tuple[float, float]:
+    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in dB."""
+    pairs = list(zip(found, expected, strict=True))
+    moved = [np.linalg.norm(a.keypoints[:, :2] - b.keypoints[:, :2], axis=1).max() for a, b in pairs]
+    errors = [np.square(a.prediction.astype(np.float64) - b.prediction).mean() for a, b in pairs]
+    return float(max(moved)) * (size - 1) / 2, float(10 * np.log10(1 / max(errors))) if max(errors) else np.inf
