@@ -88,8 +88,8 @@ def bench(
         from fomm_bench.benchmark import run_benchmark
         from fomm_bench.comparison import Plan, first_references
         from fomm_bench.contestants.registry import choose
-        from fomm_bench.environment import allowed_cores
         from fomm_bench.pythons import Pythons
+        from fomm_rt.processor import allowed_cores
 
         plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)
         chosen = choose(contestant or [])

@@ -6,11 +6,9 @@ import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from fomm_rt import nvidia_driver
-from fomm_rt.backends.onnx_runtime import _allowed_cores
+from fomm_rt import nvidia_driver, processor
 
 PACKAGES = (
     "fomm-rt",
@@ -39,8 +37,8 @@ def describe_environment() -> dict[str, Any]:
     """
     cuda = nvidia_driver.cuda_version()
     return {
-        "cpu": cpu_model(),
-        "cores": allowed_cores(),
+        "cpu": processor.name(),
+        "cores": processor.allowed_cores(),
         "cores_of_machine": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),  # processes that ran or waited for a core, mean of the last minute
         "memory_gb": round(memory_bytes() / 2**30),
@@ -63,22 +61,6 @@ def describe_machine(environment: dict[str, Any]) -> str:
     cores = environment["cores"]
     parts = [f"{environment['cpu']}, {cores} core{'s' * (cores != 1)}", *environment["gpus"]]
     return "; ".join(parts)
-
-
-def cpu_model() -> str:
-    """The processor in words."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.split(":", 1)[1].split())
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
-def allowed_cores() -> int:
-    """How many cores this process may use, by its affinity and by the quota of a container: as fomm-rt counts them."""
-    return _allowed_cores() or os.cpu_count() or 1
 
 
 def memory_bytes() -> int:

@@ -5,7 +5,6 @@ What there is of NVIDIA: `doctor_gpu`.
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import tempfile
@@ -19,8 +18,9 @@ from time import perf_counter
 
 import numpy as np
 
+from fomm_rt import processor
 from fomm_rt.animator import Animator
-from fomm_rt.backends import REGISTRY, onnx_runtime
+from fomm_rt.backends import REGISTRY
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
@@ -49,18 +49,6 @@ ENCODERS = {
     "libopus": "writes sound in .webm",
 }
 DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg", "aac")
-VECTOR_INSTRUCTIONS = {
-    "avx2": "AVX2",
-    "avx512f": "AVX-512",
-    "avx_vnni": "AVX-VNNI",
-    "avx512_vnni": "AVX-512 VNNI",
-    "asimddp": "dot products",
-}
-"""What Linux calls the instructions that decide how fast networks run, and what people call them."""
-
-INT8_INSTRUCTIONS = {"avx_vnni", "avx512_vnni", "asimddp"}
-"""Of those, the ones that make int8 fast."""
-
 MEDIA_FRAMES = 60
 TIMED_FRAMES = 12
 WARMUP_FRAMES = 2
@@ -133,28 +121,20 @@ def _system() -> str:
     return " ".join(part for part in (platform.system(), platform.machine(), library, number) if part)
 
 
-def processor() -> str:
+def describe_processor() -> str:
     """The CPU in words and the number of cores this process may use."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass  # not Linux: the short name has to do
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return f"{processor.name()}, {processor.allowed_cores()} cores"
 
 
 def vector_instructions() -> str:
-    """Which VECTOR_INSTRUCTIONS the CPU has, and what that means for int8; one phrase for people."""
-    try:
-        words = set(onnx_runtime.CPU_INFO.read_text(encoding="ascii", errors="replace").split())
-    except OSError:
+    """Which instructions that matter the CPU has, and what that means for int8; one phrase for people."""
+    had = processor.vector_instructions()
+    if had is None:
         return "not told by this system"
-    found = ", ".join(name for word, name in VECTOR_INSTRUCTIONS.items() if word in words) or "none known"
-    if onnx_runtime.lacks_int8_instructions():
+    found = ", ".join(word for key, word in processor.VECTOR_INSTRUCTIONS.items() if key in had) or "none known"
+    if processor.lacks_int8_instructions():
         return f"{found}; no VNNI, so int8 is hardly faster than fp32"
-    return f"{found}; int8 is {'fast' if words & INT8_INSTRUCTIONS else 'probably not fast'}"
+    return f"{found}; int8 is {'fast' if had & processor.INT8_INSTRUCTIONS else 'probably not fast'}"
 
 
 def backends() -> list[BackendHealth]:

@@ -13,6 +13,7 @@ from fomm_bench import environment
 from fomm_bench.ceiling import measure_ceiling
 from fomm_bench.environment import describe_environment, describe_machine, same_machine
 from fomm_bench.process_memory import device_bytes, peak_host_bytes
+from fomm_rt import processor
 
 
 def test_this_machine() -> None:
@@ -32,8 +33,8 @@ def test_another_machine() -> None:
 
 def test_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "gpus", lambda: ["NVIDIA H200, 580.1, 143771 MiB"])
-    monkeypatch.setattr(environment, "cpu_model", lambda: "Some CPU")
-    monkeypatch.setattr(environment, "allowed_cores", lambda: 1)
+    monkeypatch.setattr(processor, "name", lambda: "Some CPU")
+    monkeypatch.setattr(processor, "allowed_cores", lambda: 1)
     assert describe_machine(describe_environment()) == "Some CPU, 1 core; NVIDIA H200, 580.1, 143771 MiB"
 
 
@@ -77,5 +78,5 @@ def test_without_onnx_the_int8_ceiling_is_left_out(monkeypatch: pytest.MonkeyPat
 def test_a_containers_quota_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     quota = tmp_path / "cpu.max"
     quota.write_text("100000 100000\n", encoding="ascii")
-    monkeypatch.setattr("fomm_rt.backends.onnx_runtime.CPU_QUOTA", quota)
-    assert environment.allowed_cores() == describe_environment()["cores"] == 1
+    monkeypatch.setattr("fomm_rt.processor.CPU_QUOTA", quota)
+    assert processor.allowed_cores() == describe_environment()["cores"] == 1

@@ -20,8 +20,8 @@ from fomm_export.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames
 from fomm_export.export_model import export_networks
 from fomm_export.parity_picture import MOVES
 from fomm_export.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
+from fomm_rt import processor
 from fomm_rt.animator import Animator
-from fomm_rt.backends import onnx_runtime
 from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
 from fomm_rt.framing import Image
 from fomm_rt.media.video_reader import VideoReader
@@ -89,7 +89,7 @@ def test_a_processor_without_the_instructions(
 ) -> None:
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(onnx_runtime, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     Animator.load(model.path, precision="int8").close()
     assert ("no VNNI" in caplog.text) is warned

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fomm_rt import doctor, doctor_gpu, nvidia_driver
-from fomm_rt.backends import onnx_runtime, tensorrt_library
+from fomm_rt import doctor, doctor_gpu, nvidia_driver, processor
+from fomm_rt.backends import tensorrt_library
 from fomm_rt.backends.tensorrt_library import TensorRT
 from fomm_rt.cli import doctor as command
 from fomm_rt.engines.store import EngineStore
@@ -33,13 +33,13 @@ def test_vector_instructions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, expected: str
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(onnx_runtime, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr("platform.machine", lambda: machine)
     assert doctor.vector_instructions() == expected
 
 
 def test_vector_instructions_that_the_system_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_runtime, "CPU_INFO", tmp_path / "absent")
+    monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "absent")
     assert doctor.vector_instructions() == "not told by this system"
 
 

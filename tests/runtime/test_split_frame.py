@@ -16,6 +16,7 @@ from fomm_rt.backends.split_frame import (
     Buffers,
     SplitFrame,
     SplitSource,
+    keypoint_rows,
     keypoints_of,
     transfer_rows,
 )
@@ -76,7 +77,10 @@ def test_keypoints_come_back() -> None:
     assert np.array_equal(keypoints.value, [[0, 1], [6, 7]])
     assert keypoints.jacobian is not None
     assert np.array_equal(keypoints.jacobian[1], [[8, 9], [10, 11]])
-    assert keypoints_of(rows, has_jacobians=False).jacobian is None
+    without = keypoints_of(rows, has_jacobians=False)
+    assert without.jacobian is None
+    assert np.array_equal(keypoint_rows(keypoints), rows)
+    assert np.array_equal(keypoint_rows(without)[1], [6, 7, 1, 0, 0, 1])
 
 
 class Stage:

@@ -17,16 +17,16 @@ import onnx
 
 from fomm_export.engines.half_graph import HalfGraph, to_half
 from fomm_rt.backends.split_frame import FLOAT32
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS
 
-FP16, FP32 = "fp16", "fp32"
-PRECISIONS = (FP16, FP32)
+FP16, FP32 = ENGINE_PRECISIONS
 
 FLOAT32_TRUNKS = frozenset({"keypoint_detector"})
 """Trunks that compute in float32 whatever the precision."""
 
 
 def trunks_in(precision: str, trunks: Mapping[str, onnx.ModelProto]) -> dict[str, HalfGraph]:
-    """The trunks of `fomm_export.trunks.cut_trunks` in one of PRECISIONS.
+    """The trunks of `fomm_export.trunks.cut_trunks` in one of ENGINE_PRECISIONS.
 
     What they take and give is float16 at fp16, but for the tensors of `split_frame.FLOAT32`.
     """

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -30,17 +28,13 @@ from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedR
 from fomm_rt.framing import Image, Region, resample
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.model_folder import ModelFolder
+from fomm_rt.processor import allowed_cores, lacks_int8_instructions
 from fomm_rt.transfer import Transfer
 
 OpenNetworks = Callable[[str, ModelFolder, str, "int | None"], Networks]
 """(backend, model, precision, threads) -> the model's networks."""
 
 _log = logging.getLogger("fomm_rt")
-
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of CPU time per period that a container's processes may use (Linux control groups, version 2)."""
-
-CPU_INFO = Path("/proc/cpuinfo")
 
 PROBE = "probe.onnx"
 """A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.probe_network` makes it."""
@@ -71,7 +65,7 @@ def probe(name: str) -> float:
         BackendError: The backend does not really run here.
     """
     with as_file(files("fomm_rt.backends") / PROBE) as path:
-        session = open_session(name, path, _allowed_cores())
+        session = open_session(name, path, _default_threads())
     picture = np.zeros((1, 64, 64, 64), np.float32)
     latencies = []
     for _ in range(PROBE_RUNS):
@@ -81,27 +75,10 @@ def probe(name: str) -> float:
     return median(latencies)
 
 
-def lacks_int8_instructions() -> bool:
-    """Whether this is an x86 processor without VNNI, as far as Linux tells."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return False
-    try:
-        flags = CPU_INFO.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "flags" in flags and "avx512_vnni" not in flags and "avx_vnni" not in flags
-
-
-def _allowed_cores() -> int | None:
-    """How many cores this process may use where that is fewer than the machine has; ONNX Runtime sees them all."""
-    cores = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    try:
-        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
-        allowed = min(allowed, max(1, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        pass  # not in a container, or one without a limit ("max")
-    return allowed if allowed < cores else None
+def _default_threads() -> int | None:
+    """As many as cores may be used where those are fewer than the machine has; ONNX Runtime sees them all."""
+    cores = allowed_cores()
+    return cores if cores < (os.cpu_count() or 1) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +121,7 @@ class OnnxRuntimeBackend:
                 "saturate, which spoils pictures; compare with --precision fp32"
             )
         open_networks = networks or (DeviceNetworks if name == ONNXRUNTIME_CUDA else HostNetworks)
-        self._networks = open_networks(name, model, precision, options.threads or _allowed_cores())
+        self._networks = open_networks(name, model, precision, options.threads or _default_threads())
         self.stage_ms: dict[str, float] = {}
         size = model.manifest.size
         self._size = size

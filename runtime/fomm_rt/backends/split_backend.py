@@ -18,7 +18,7 @@ from fomm_rt.backends.device_arrays import batch_of_one, device_picture, is_on_d
 from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.lane import Lane
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
-from fomm_rt.backends.split_frame import LayoutTrunks, SplitSource, keypoints_of
+from fomm_rt.backends.split_frame import LayoutTrunks, SplitSource, keypoint_rows, keypoints_of
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region, resample
 from fomm_rt.keypoints import Keypoints
@@ -127,7 +127,7 @@ class SplitBackend:
         """See `Backend.animate_keypoints`; out may lie on the device."""
         with self._device.current():
             self._use(self._lane, reference)
-            self._lane.start_keypoints(_rows(keypoints))
+            self._lane.start_keypoints(keypoint_rows(keypoints))
             self._finish(out)
 
     def animate_all(
@@ -159,7 +159,7 @@ class SplitBackend:
         """See `Backend.explain`."""
         with self._device.current():
             self._use(self._lane, reference)
-            prediction, maps = self._lane.explain(_rows(keypoints))
+            prediction, maps = self._lane.explain(keypoint_rows(keypoints))
         occlusion_map = maps.get("occlusion_map")
         return Explanation(
             prediction,
@@ -221,14 +221,6 @@ def _close_all(lanes: list[Lane]) -> None:
             errors.append(error)
     if errors:
         raise errors[0]
-
-
-def _rows(keypoints: Keypoints) -> NDArray[np.float32]:
-    """Keypoints as the motion kernel takes them, (K, 6)."""
-    rows = np.empty((len(keypoints.value), 6), np.float32)
-    rows[:, :2] = keypoints.value
-    rows[:, 2:] = (1, 0, 0, 1) if keypoints.jacobian is None else keypoints.jacobian.reshape(-1, 4)
-    return rows
 
 
 def _batches(frames: Iterable[tuple[Image, Region]], size: int) -> Iterator[tuple[list[Image], Region]]:

@@ -303,6 +303,14 @@ def transfer_rows(transfer: Transfer, num_kp: int) -> NDArray[np.float32]:
     return rows
 
 
+def keypoint_rows(keypoints: Keypoints) -> NDArray[np.float32]:
+    """Keypoints as the motion kernel takes them: (K, 6) float32 of value and jacobian."""
+    rows = np.empty((len(keypoints.value), 6), np.float32)
+    rows[:, :2] = keypoints.value
+    rows[:, 2:] = (1, 0, 0, 1) if keypoints.jacobian is None else keypoints.jacobian.reshape(-1, 4)
+    return rows
+
+
 def keypoints_of(rows: NDArray[np.float32], has_jacobians: bool) -> Keypoints:
     """(K, 6) rows as the keypoint head writes them -> keypoints."""
     return Keypoints(rows[:, :2].copy(), rows[:, 2:].reshape(-1, 2, 2).copy() if has_jacobians else None)

@@ -35,7 +35,7 @@ def doctor(
             "machine",
             "machine",
             lambda: {
-                "processor": examination.processor(),
+                "processor": examination.describe_processor(),
                 "vector instructions": examination.vector_instructions(),
             },
             _pairs,
