@@ -31,7 +31,8 @@ CONFIGURATION = Configuration.from_model_params(
 
 
 def tiny_recipe(steps: int = 4) -> Recipe:
-    """Half of the steps at half size, half at full size with a discriminator."""
+    """Everything at half size, then a step each of motion alone, of pictures alone, and with a discriminator."""
+    supervised = LossWeights(flow=1.0, occlusion=1.0)
     adversarial = LossWeights(adversarial=0.1, feature_matching=1.0)
     return Recipe(
         name="tiny",
@@ -41,7 +42,9 @@ def tiny_recipe(steps: int = 4) -> Recipe:
         frame_size=FRAME_SIZE,
         ema_decay=0.9,
         stages=(
-            Stage("small", steps // 2, FRAME_SIZE // 2, 2, 2, 1e-3, 1e-3, true_keypoints=True),
-            Stage("large", steps - steps // 2, FRAME_SIZE, 1, 4, 1e-3, 1e-4, weights=adversarial),
+            Stage("small", max(1, steps - 3), FRAME_SIZE // 2, 2, 2, 1e-3, 1e-3, true_keypoints=True),
+            Stage("motion", 1, FRAME_SIZE, 1, 4, 1e-3, 1e-3, trains="motion", weights=supervised),
+            Stage("pictures", 1, FRAME_SIZE, 1, 4, 1e-3, 1e-3, trains="pictures"),
+            Stage("large", 1, FRAME_SIZE, 1, 4, 1e-3, 1e-4, weights=adversarial),
         ),
     )

@@ -12,6 +12,9 @@ from fomm_export.faces.performance import Pose
 
 WIDEST_GAP = 0.29  # opening of the mouth between the lips, head units; the head is 2 high
 ANIMAL_NOSE_Y = 0.36
+SKULL_CENTRE = (0.0, -0.20, -0.08)  # X, Y, Z
+SKULL_RADIUS = 0.80  # its width is the identity's
+CROWN = (SKULL_CENTRE[0], SKULL_CENTRE[1] - SKULL_RADIUS, SKULL_CENTRE[2])  # the top of the skull, under the hair
 UPPER_SHARE = 0.16  # how much of the opening the upper lip makes
 
 
@@ -126,11 +129,6 @@ def brow_x(identity: Identity, side: float) -> float:
 def nose_tip_y(identity: Identity) -> float:
     """Y of the tip of the nose, or of an animal's nose pad."""
     return identity.nose_length if identity.species == "human" else ANIMAL_NOSE_Y
-
-
-def crown_point() -> tuple[float, float]:
-    """X and Y of the crown landmark: as high as the surface still faces the viewer."""
-    return 0.0, -0.74
 
 
 def chest_point() -> tuple[float, float]:

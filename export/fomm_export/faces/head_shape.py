@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fomm_export.faces.anatomy import ANIMAL_NOSE_Y, jaw_drop
+from fomm_export.faces.anatomy import ANIMAL_NOSE_Y, SKULL_CENTRE, SKULL_RADIUS, jaw_drop
 from fomm_export.faces.camera import Matrix, View
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.performance import Pose
@@ -24,7 +24,7 @@ SNOUTS = {
 
 def skull_top(identity: Identity) -> Vector:
     """Radii of the cranium, which the hair's shell follows."""
-    return identity.head_width, 0.80, 0.80
+    return identity.head_width, SKULL_RADIUS, SKULL_RADIUS
 
 
 def head_solid(identity: Identity, pose: Pose) -> Solid:
@@ -34,7 +34,7 @@ def head_solid(identity: Identity, pose: Pose) -> Solid:
     raised = 0.035 * smile
     jaw = i.jaw_width
     parts: Parts = [
-        ((0, -0.20, -0.08), skull_top(i)),
+        (SKULL_CENTRE, skull_top(i)),
         ((0, 0.24 + 0.42 * drop, 0.08), (jaw + 0.05, 0.70 + 0.5 * drop, 0.62)),
         ((0, 0.74 + drop + i.chin_drop, 0.34), (i.chin_width + 0.06, 0.24, 0.27)),
         ((0, 0.57 + 0.5 * drop, 0.31), (0.34, 0.30 + 0.2 * drop, 0.335)),

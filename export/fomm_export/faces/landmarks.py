@@ -1,4 +1,12 @@
-"""Landmarks: where ten points of a head lie in the picture, and how their neighbourhood is bent."""
+"""Landmarks: where ten points of a head lie in the picture, and how a plane through each of them is bent.
+
+The plane of a landmark stands upright in its body, facing whoever the body faces, whatever the surface there does. Seen
+from afar, a turn of the head bends all such planes alike; they only move apart by their depth. So motion at any depth
+between two landmarks is a blend of theirs, which is just what the dense-motion network can make. The nose is the
+nearest landmark and the crown, at the depth of the ears, the farthest; more than nine places of ten that are seen of a
+head lie between. Planes that follow the surface move their own neighbourhood well, and the rest of the head by pixels
+amiss, whatever the blend.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +19,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.faces import anatomy
-from fomm_export.faces.camera import Matrix, head_view, torso_view
+from fomm_export.faces.camera import HEAD_UNIT, Matrix, View, head_view, torso_view
 from fomm_export.faces.head_shape import head_solid, torso_solid
 from fomm_export.faces.identity import Identity
 from fomm_export.faces.performance import Pose
@@ -21,8 +29,6 @@ LANDMARKS = (
     *("upper_lid_left", "upper_lid_right", "brow_left", "brow_right", "nose_tip"),
     *("mouth_left", "mouth_right", "lower_lip", "crown", "chest"),
 )
-STEP = 0.02  # head units; half the base of the central differences
-STENCIL = np.array([[0, 0], [STEP, 0], [-STEP, 0], [0, STEP], [0, -STEP]])
 
 
 class Landmarks(NamedTuple):
@@ -30,8 +36,8 @@ class Landmarks(NamedTuple):
 
     Attributes:
         value: (10, 2) float32, (x, y) in [-1, 1], -1 and 1 at the centres of the corner pixels.
-        jacobian: (10, 2, 2) float32, change of picture position by change of position on the surface,
-            in units of the identity's own frontal neutral picture: the identity there.
+        jacobian: (10, 2, 2) float32, change of picture position by change of position on the upright plane through
+            the landmark, in units of the frontal neutral picture: the identity there.
     """
 
     value: Tensor
@@ -40,44 +46,27 @@ class Landmarks(NamedTuple):
 
 def landmarks(identity: Identity, pose: Pose) -> Landmarks:
     """The landmarks of an identity at a pose; finite also where a landmark has turned away."""
-    places = _project(identity, pose)  # (10, 5, 2)
-    neutral = _project_neutral(identity)
-    jacobian = _differences(places) @ np.linalg.inv(_differences(neutral))
-    return Landmarks(torch.from_numpy(places[:, 0].astype(np.float32)), torch.from_numpy(jacobian.astype(np.float32)))
-
-
-def _differences(places: Matrix) -> Matrix:
-    """(10, 5, 2) positions over the stencil -> (10, 2, 2) derivatives; rows are picture x, y."""
-    columns = [places[:, 1] - places[:, 2], places[:, 3] - places[:, 4]]
-    return np.stack(columns, axis=-1) / (2 * STEP)
-
-
-@lru_cache(maxsize=1024)
-def _project_neutral(identity: Identity) -> Matrix:
-    return _project(identity, Pose())
-
-
-def _project(identity: Identity, pose: Pose) -> Matrix:
-    """(10, 5, 2): picture positions of each landmark and its four neighbours."""
+    head, torso = head_view(pose), torso_view(pose)
     flat = face_points(identity, pose)
-    around = flat[:, None, :] + STENCIL
-    depth = surface_depth(identity, pose, around.reshape(-1, 2)).reshape(*around.shape[:2], 1)
-    on_head = head_view(pose).project(np.concatenate([around, depth], axis=-1))
-    chest_x, chest_y = anatomy.chest_point()
-    chest = np.array([chest_x, chest_y]) + STENCIL
-    chest_depth = _depth_of_torso(identity)
-    on_torso = torso_view(pose).project(np.concatenate([chest, chest_depth], axis=-1))
-    return np.concatenate([on_head, on_torso[None]])
+    face = np.column_stack([flat, surface_depth(identity, pose, flat)])
+    on_head = head.project(np.vstack([face, anatomy.CROWN]))
+    on_torso = torso.project(_chest(identity))
+    value = np.concatenate([on_head, on_torso[None]])
+    jacobian = np.stack([_upright_plane(head)] * len(on_head) + [_upright_plane(torso)])
+    return Landmarks(torch.from_numpy(value.astype(np.float32)), torch.from_numpy(jacobian.astype(np.float32)))
+
+
+def _upright_plane(view: View) -> Matrix:
+    """(2, 2): change of picture position along the body's X and Y; the identity in the neutral picture."""
+    return view.affine()[:, :2] / HEAD_UNIT
 
 
 @lru_cache(maxsize=1024)
-def _depth_of_torso(identity: Identity) -> Matrix:
-    """(5, 1): Z of the chest over the stencil."""
-    chest_x, chest_y = anatomy.chest_point()
-    points = np.array([chest_x, chest_y]) + STENCIL
-    u, v = (torch.from_numpy(points[:, axis].astype(np.float32)) for axis in range(2))
-    depth = trace(torso_solid(identity), np.eye(3), u, v).depth
-    return depth.diagonal().numpy().astype(np.float64)[:, None]
+def _chest(identity: Identity) -> Matrix:
+    """(3,), coordinates of the torso."""
+    x, y = anatomy.chest_point()
+    depth = trace(torso_solid(identity), np.eye(3), torch.tensor([x]), torch.tensor([y])).depth
+    return np.array([x, y, float(depth)])
 
 
 def surface_depth(identity: Identity, pose: Pose, points: Matrix) -> Matrix:
@@ -88,7 +77,7 @@ def surface_depth(identity: Identity, pose: Pose, points: Matrix) -> Matrix:
 
 
 def face_points(identity: Identity, pose: Pose) -> Matrix:
-    """(9, 2): frontal head coordinates of all landmarks but the chest, moved by expression."""
+    """(8, 2): frontal head coordinates of the landmarks on the face, moved by expression."""
     centre = torch.zeros(1)
     points: list[tuple[float, float]] = []
     for side in (-1.0, 1.0):
@@ -102,7 +91,6 @@ def face_points(identity: Identity, pose: Pose) -> Matrix:
     corner_y = lips.y + lips.lift
     points += [(-lips.half_width, corner_y), (lips.half_width, corner_y)]
     points.append((0.0, lips.y + float(anatomy.lip_curves(lips, centre).lower_outer)))
-    points.append(anatomy.crown_point())
     return np.array(points)
 
 

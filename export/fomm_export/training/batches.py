@@ -34,6 +34,8 @@ class Batch(NamedTuple):
         points: (F, 3, s, s).
         views: (F, 2, 2, 4).
         pairs: (P, 4) int64: source, reference, driving, truth.
+        sources: (U,) int64, the frames among them that are sources, each once.
+        source_of_pair: (P,) int64, which of `sources` is a pair's.
     """
 
     frames: Tensor
@@ -45,6 +47,8 @@ class Batch(NamedTuple):
     points: Tensor
     views: Tensor
     pairs: Tensor
+    sources: Tensor
+    source_of_pair: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
@@ -104,10 +108,16 @@ def draw_batch(
     pictures = picked.pop("frames").permute(0, 3, 1, 2).float().div_(255)
     if pictures.shape[-1] != size:
         pictures = F.interpolate(pictures, (size, size), mode="area")
+    pairs_drawn = np.concatenate(rows)
+    # Found here, where a device need not be waited for: several pairs may have one source, which is encoded once.
+    sources, source_of_pair = np.unique(pairs_drawn[:, 0], return_inverse=True)
+    device = pictures.device
     return Batch(
         frames=pictures,
         detector_frames=_camera(pictures, int(rng.integers(2**63))),
-        pairs=torch.from_numpy(np.concatenate(rows)).to(pictures.device),
+        pairs=torch.from_numpy(pairs_drawn).to(device),
+        sources=torch.from_numpy(sources).to(device),
+        source_of_pair=torch.from_numpy(source_of_pair).to(device),
         **{name: tensor if tensor.dtype == torch.uint8 else tensor.float() for name, tensor in picked.items()},
     )
 

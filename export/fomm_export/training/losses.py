@@ -67,44 +67,24 @@ def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tupl
     return difference, (keypoints.jacobian - jacobian).abs().mean()
 
 
-def flow_loss(deformation: Tensor, bodies: Tensor, points: Tensor, views: Tensor, boxes: Tensor) -> Tensor:
-    """Mean absolute difference of a deformation from the renderer's own, over pixels of head and torso.
-
-    Left out are eyes and mouth, whose surfaces expression deforms, and what lay outside of the source; the background
-    is free to be filled from anywhere.
-
-    Args:
-        deformation: (N, s, s, 2), (x, y) in [-1, 1].
-        bodies: (N, s, s) uint8 of the truth: 0 background, 1 head, 2 torso.
-        points: (N, 3, s, s) of the truth: where on that body.
-        views: (N, 2, 2, 4) of the source: head's and torso's coordinates to picture positions.
-        boxes: (N, R, 4) of the truth: eyes and mouth, as fractions of the side.
-    """
-    solid = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)  # (N, 4, s, s)
-    flows = torch.einsum("nbij,njhw->nbhwi", views, solid)  # (N, 2, s, s, 2)
-    flow = torch.where((bodies == 2)[..., None], flows[:, 1], flows[:, 0])
-    counts = (bodies > 0) & (flow.abs() < 1).all(dim=-1)
-    counts &= ~_inside(boxes, bodies.shape[-1])[:, 0]
-    difference = (deformation - flow).abs().mean(dim=-1)
-    return (difference * counts).sum() / counts.sum().clamp_min(1)
-
-
-def region_weight(boxes: Tensor, size: int, factor: float) -> Tensor:
+def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -> Tensor:
     """A weight map of mean 1 in which pixels of eyes and mouth count `factor` times as much.
 
     Args:
-        boxes: (N, R, 4) x0, y0, x1, y1 as fractions of the picture's side.
+        boxes: (N, R, 4) x0, y0, x1, y1 as fractions of the picture's side; the mouth's is the last.
         size: Side of the map in pixels.
         factor: From 1.
+        mouth: From 1; pixels of the mouth count so many times as much as those of the eyes.
 
     Returns:
         (N, 1, size, size).
     """
-    weight = 1 + (factor - 1) * _inside(boxes, size).float()
+    weight = 1 + (factor - 1) * inside_boxes(boxes, size).float()
+    weight = torch.where(inside_boxes(boxes[:, -1:], size), factor * mouth, weight)
     return weight / weight.mean(dim=(2, 3), keepdim=True)
 
 
-def _inside(boxes: Tensor, size: int) -> Tensor:
+def inside_boxes(boxes: Tensor, size: int) -> Tensor:
     """(N, R, 4) boxes as fractions -> (N, 1, size, size): whether a pixel's centre lies in any of them."""
     centre = (torch.arange(size, device=boxes.device) + 0.5) / size
     x0, y0, x1, y1 = (boxes[..., i, None] for i in range(4))  # (N, R, 1)

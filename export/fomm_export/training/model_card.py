@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from fomm_export.configuration import Configuration
@@ -60,18 +59,19 @@ which gives the true result of transfer between identities. No picture of a pers
 Of the paper: equivariance of keypoint values and jacobians under random thin-plate splines, reconstruction over a
 pyramid of resolutions{", a multi-scale discriminator with feature matching" if _adversarial(recipe) else ""}. In place
 of the paper's pretrained perceptual network: gradients over the same pyramid and structural similarity. Added, because
-the renderer knows the truth: the keypoints of ten parts of the head with their jacobians, the deformation of head and
-torso, the warped source at the motion's resolution, and pairs with a driver of another identity, moved
-relatively. Eyes and mouth count more than other pixels.
+the renderer knows the truth: the keypoints of ten parts of the head with their jacobians, the deformation of head,
+torso and background where the source shows them, the occlusion map by whether it does, the warped source at the
+motion's resolution, and pairs with a driver of another identity, moved relatively. Eyes and mouth count more than other
+pixels.
 
-| stage | steps | size | pairs a step | another identity | still | learning rate | weights of the losses |
-|---|---|---|---|---|---|---|---|
+| stage | trains | steps | size | pairs a step | another identity | still | learning rate | weights of the losses |
+|---|---|---|---|---|---|---|---|---|
 {chr(10).join(_stage_row(stage) for stage in recipe.stages)}
 
 Of a step's pairs some are driven by another identity, in some nothing moves. Seed {recipe.seed}; Muon for the
 weights of convolutions, Adam for the rest; the generator begins as a copy of its input
 (`fomm_export.training.initialization`); running mean of the weights with decay {recipe.ema_decay}.
-`fomm-rt train` repeats the recipe, `python -m fomm_export.training.publish training` writes this card.
+`fomm-rt train` follows the recipe from the start, `python -m fomm_export.training.publish training` writes this card.
 {_last_losses(folder)}
 ## Measures
 
@@ -99,12 +99,12 @@ def _adversarial(recipe: Recipe) -> bool:
 
 
 def _stage_row(stage: Stage) -> str:
-    weights = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in asdict(stage.weights).items() if value)
+    weights = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in stage.loss_weights().items())
     pairs = stage.groups_per_batch * stage.pairs_per_group
     rates = f"{stage.learning_rate:g} to {stage.last_learning_rate:g}"
     return (
-        f"| {stage.name} | {stage.steps} | {stage.size} | {pairs} | {stage.other_identity:.0%} | {stage.still:.0%} "
-        f"| {rates} | {weights} |"
+        f"| {stage.name} | {stage.trains} | {stage.steps} | {stage.size} | {pairs} | {stage.other_identity:.0%} "
+        f"| {stage.still:.0%} | {rates} | {weights} |"
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+Trains = Literal["everything", "motion", "pictures"]
+PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching", "region", "mouth")
+"""Fields of `LossWeights` that count where pictures are predicted; the others count where motion is trained."""
 
 
 @dataclass(frozen=True)
@@ -13,11 +17,13 @@ class LossWeights:
     Attributes:
         value, gradient, ssim: Between prediction and truth.
         warp: Between the source warped at the motion size and the truth at that size.
-        flow: Between the deformation and the renderer's own, where head or torso are seen; 0 needs no renderer.
+        flow: Between the deformation and the true one, where the source shows what is there.
+        occlusion: Between the occlusion map and what the source shows of the truth.
         landmark, jacobian: Between found keypoints and those of the renderer.
         equivariance_value, equivariance_jacobian: Of keypoints under random deformations.
         adversarial, feature_matching: From the discriminator; 0 trains none.
         region: How much a pixel of eyes or mouth counts against another.
+        mouth: How much a pixel of the mouth counts against one of the eyes.
     """
 
     value: float = 20.0
@@ -25,6 +31,7 @@ class LossWeights:
     ssim: float = 1.0
     warp: float = 5.0
     flow: float = 0.0
+    occlusion: float = 0.0
     landmark: float = 20.0
     jacobian: float = 1.0
     equivariance_value: float = 5.0
@@ -32,6 +39,7 @@ class LossWeights:
     adversarial: float = 0.0
     feature_matching: float = 0.0
     region: float = 3.0
+    mouth: float = 1.0
 
     @property
     def use_discriminator(self) -> bool:
@@ -57,7 +65,9 @@ class Stage:
             them learn fast at first, or by the running ones, as at inference.
         other_identity: Share of pairs whose driving frame shows another identity than the source.
         still: Share of pairs in which nothing moves, so that the generator learns to copy what it is given.
-        weights: Of the losses.
+        trains: "everything"; "motion": detector and dense motion, without predicting pictures; or "pictures": encoder
+            and decoder, by motion networks that stay as they are.
+        weights: Of the losses; those of what the stage does not train are not computed.
     """
 
     name: str
@@ -67,11 +77,35 @@ class Stage:
     pairs_per_group: int
     learning_rate: float
     last_learning_rate: float
+    _: KW_ONLY
     true_keypoints: bool = False
     batch_statistics: bool = True
     other_identity: float = 0.5
     still: float = 0.0
+    trains: Trains = "everything"
     weights: LossWeights = field(default_factory=LossWeights)
+
+    def __post_init__(self) -> None:
+        if self.trains not in get_args(Trains):
+            raise ValueError(f"stage {self.name}: trains is {self.trains!r}; expected one of {get_args(Trains)}")
+
+    @property
+    def trains_motion(self) -> bool:
+        """Whether detector and dense motion are trained."""
+        return self.trains != "pictures"
+
+    @property
+    def trains_pictures(self) -> bool:
+        """Whether encoder and decoder are trained, so that pictures are predicted."""
+        return self.trains != "motion"
+
+    def loss_weights(self) -> dict[str, float]:
+        """The weights that count in this stage by the names of losses, those of 0 left out; and `region`."""
+        return {
+            name: value
+            for name, value in asdict(self.weights).items()
+            if value and (self.trains_pictures if name in PICTURE_WEIGHTS else self.trains_motion)
+        }
 
 
 @dataclass(frozen=True)

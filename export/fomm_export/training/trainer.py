@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fomm_export.configuration import Configuration
+from fomm_export.dense_motion import DenseMotion
 from fomm_export.generator import Generator
 from fomm_export.geometry import inverse_2x2, warp
 from fomm_export.keypoint_detector import KeypointDetector, Keypoints
@@ -24,7 +25,8 @@ from fomm_export.training.discriminator import (
 from fomm_export.training.equivariance import RandomTransform, equivariance_loss
 from fomm_export.training.fast_layers import compute_fast
 from fomm_export.training.initialization import measure_statistics, pass_colours, start_at_identity
-from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_export.training.losses import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_export.training.motion_losses import flow_loss, occlusion_loss, true_motion
 from fomm_export.training.muon import Muon
 from fomm_export.training.recipe import Recipe, Stage
 from fomm_rt.errors import TrainingError
@@ -68,7 +70,7 @@ class Trainer:
         self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Takes the step on a batch and returns every loss by name, unweighted.
+        """Takes the step on a batch and returns its stage's losses by name, unweighted.
 
         Raises:
             TrainingError: A loss is no longer finite.
@@ -76,13 +78,16 @@ class Trainer:
         stage, number = self.recipe.stage_at(self.step)
         self._resize(stage.size)
         self._set_learning_rate(stage, number)
-        self.detector.train(stage.batch_statistics)
+        by_batch = stage.batch_statistics and stage.trains_motion
+        self.detector.train(by_batch)
         self.generator.eval()
-        self.generator.dense_motion_network.train(stage.batch_statistics)
+        self.generator.dense_motion_network.train(by_batch)
         batch = batch.to(self.device)
-        losses, prediction, truth = self._losses(batch, stage)
+        losses, pictures = self._losses(batch, stage)
         weights = stage.weights
-        if weights.use_discriminator:
+        judged_pictures = pictures if weights.use_discriminator else None
+        if judged_pictures:
+            prediction, truth = judged_pictures
             judged = self.discriminator(prediction)
             with torch.no_grad():
                 real = self.discriminator(truth)
@@ -104,42 +109,62 @@ class Trainer:
         told = dict(zip(losses, values, strict=True))
         self.hidden_optimizer.step()
         self.optimizer.step()
-        if weights.use_discriminator:
-            told["discriminator"] = self._train_discriminator(prediction.detach(), truth).item()
+        if judged_pictures:
+            told["discriminator"] = self._train_discriminator(*judged_pictures).item()
         self._update_mean()
         self.step += 1
         return told
 
-    def _losses(self, batch: Batch, stage: Stage) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        keypoints = self.detector(batch.detector_frames)
+    def _losses(self, batch: Batch, stage: Stage) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor] | None]:
+        """Losses by name; and prediction and truth, where pictures are trained."""
+        with torch.set_grad_enabled(stage.trains_motion):
+            keypoints = self.detector(batch.detector_frames)
+            motion = self._dense_motion(batch, stage, keypoints)
+        losses: dict[str, Tensor] = {}
+        if stage.trains_motion:
+            losses |= self._motion_losses(batch, keypoints, motion)
+        if not stage.trains_pictures:
+            return losses, None
+
+        features = self.generator.encode(batch.frames[batch.sources])[batch.source_of_pair]
+        prediction = self.generator.decode(self.generator.move(features, motion))
+        truth = batch.frames[batch.pairs[:, 3]]
+        weights = stage.weights
+        weight = region_weight(batch.boxes[batch.pairs[:, 3]], stage.size, weights.region, weights.mouth)
+        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
+        losses["ssim"] = 1 - ssim(prediction, truth)
+        return losses, (prediction, truth)
+
+    def _dense_motion(self, batch: Batch, stage: Stage, keypoints: Keypoints) -> DenseMotion:
+        if stage.true_keypoints:
+            keypoints = Keypoints(batch.landmarks, batch.jacobians if self.configuration.estimate_jacobian else None)
+        source_index, reference_index, driving_index, _ = batch.pairs.unbind(dim=1)
+        kp_source = _take(keypoints, source_index)
+        kp_driving = relative_motion(kp_source, _take(keypoints, reference_index), _take(keypoints, driving_index))
+        motion: DenseMotion = self.generator.dense_motion_network(batch.frames[source_index], kp_source, kp_driving)
+        return motion
+
+    def _motion_losses(self, batch: Batch, keypoints: Keypoints, motion: DenseMotion) -> dict[str, Tensor]:
+        source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
         losses: dict[str, Tensor] = {}
         losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
         losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints)
-
-        if stage.true_keypoints:
-            keypoints = Keypoints(batch.landmarks, batch.jacobians if self.configuration.estimate_jacobian else None)
-        source_index, reference_index, driving_index, truth_index = batch.pairs.unbind(dim=1)
-        source, truth = batch.frames[source_index], batch.frames[truth_index]
-        kp_source = _take(keypoints, source_index)
-        kp_driving = relative_motion(kp_source, _take(keypoints, reference_index), _take(keypoints, driving_index))
-        motion_network = self.generator.dense_motion_network
-        motion = motion_network(source, kp_source, kp_driving)
-        prediction = self.generator.predict(source, motion)
-
-        weight = region_weight(batch.boxes[truth_index], stage.size, stage.weights.region)
-        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
-        losses["ssim"] = 1 - ssim(prediction, truth)
-        warped = warp(motion_network.down(source), motion.deformation, motion_network.align_corners)
-        if stage.weights.flow:
-            losses["flow"] = flow_loss(
-                motion.deformation,
-                batch.bodies[truth_index],
-                batch.points[truth_index],
-                batch.views[source_index],
-                batch.boxes[truth_index],
-            )
-        losses["warp"] = (warped - motion_network.down(truth)).abs().mean()
-        return losses, prediction, truth
+        network = self.generator.dense_motion_network
+        small = network.down(batch.frames)
+        warped = warp(small[source_index], motion.deformation, network.align_corners)
+        losses["warp"] = (warped - small[truth_index]).abs().mean()
+        true = true_motion(
+            batch.bodies[truth_index],
+            batch.points[truth_index],
+            batch.bodies[source_index],
+            batch.points[source_index],
+            batch.views[source_index],
+            batch.boxes[truth_index],
+        )
+        losses["flow"] = flow_loss(motion.deformation, true)
+        if motion.occlusion_map is not None:
+            losses["occlusion"] = occlusion_loss(motion.occlusion_map, true)
+        return losses
 
     def _equivariance(self, batch: Batch, keypoints: Keypoints) -> tuple[Tensor, Tensor]:
         chosen = torch.arange(self.step % 4, len(batch.frames), 4, device=self.device)  # one frame of each group
@@ -149,7 +174,7 @@ class Trainer:
         return equivariance_loss(_take(keypoints, chosen), moved, transform)
 
     def _train_discriminator(self, prediction: Tensor, truth: Tensor) -> Tensor:
-        loss = discriminator_loss(self.discriminator(truth), self.discriminator(prediction))
+        loss = discriminator_loss(self.discriminator(truth), self.discriminator(prediction.detach()))
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.discriminator_optimizer.step()

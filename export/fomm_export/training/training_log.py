@@ -1,10 +1,11 @@
-"""The log of a run: mean losses over the steps since the last row, as CSV."""
+"""The log of a run: every loss's mean over the steps since the last row that had it, as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
 from pathlib import Path
+from statistics import fmean
 
 from fomm_rt.media.staging import StagedOutput, reporting_failures
 
@@ -20,14 +21,12 @@ class TrainingLog:
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
         self.rows = [row for row in read_log(path) if int(row["step"]) <= step]
-        self._sums: dict[str, float] = {}
-        self._steps = 0
+        self._since: dict[str, list[float]] = {}
 
     def add(self, losses: dict[str, float]) -> None:
         """Takes the losses of one step."""
         for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._steps += 1
+            self._since.setdefault(name, []).append(value)
 
     def write(self, step: int) -> None:
         """Writes the means since the last row as the row of a step.
@@ -35,9 +34,9 @@ class TrainingLog:
         Raises:
             OutputError: The file cannot be written; the old one is kept.
         """
-        means = {name: f"{value / self._steps:.5f}" for name, value in self._sums.items()}
+        means = {name: f"{fmean(values):.5f}" for name, values in self._since.items()}
         self.rows.append({"step": str(step), **means})
-        self._sums, self._steps = {}, 0
+        self._since = {}
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")

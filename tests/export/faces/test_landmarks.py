@@ -1,10 +1,12 @@
-"""Landmarks follow the drawn features, and their Jacobians are derivatives of the same projection."""
+"""Landmarks follow the drawn features; blends of their planes reach every depth of a head."""
 
 import numpy as np
 import pytest
 import torch
 
-from fomm_export.faces import LANDMARKS, Pose, draw_identity, draw_pose, feature_boxes, landmarks
+from fomm_export.faces import LANDMARKS, Pose, anatomy, draw_identity, draw_pose, feature_boxes, landmarks, surface_map
+from fomm_export.faces.camera import head_view, torso_view
+from fomm_export.faces.landmarks import face_points, surface_depth
 
 INDEX = {name: index for index, name in enumerate(LANDMARKS)}
 
@@ -42,6 +44,50 @@ def test_roll_and_scale_are_in_the_jacobian() -> None:
     found = landmarks(draw_identity(3), Pose(roll=0.3, scale=1.1)).jacobian[INDEX["nose_tip"]].numpy()
     c, s = np.cos(0.3), np.sin(0.3)
     np.testing.assert_allclose(found, 1.1 * np.array([[c, -s], [s, c]]), atol=1e-3)
+
+
+def test_a_blend_of_near_and_far_landmarks_moves_any_place_between_them() -> None:
+    identity, here, there = draw_identity(3), Pose(yaw=0.5, pitch=-0.2, scale=1.1), Pose(yaw=-0.3, roll=0.2, x=0.1)
+    place = np.array([0.3, 0.1, 0.35])
+    target, expected = (head_view(pose).project(place) for pose in (here, there))
+    moved = []
+    for name in ("nose_tip", "crown"):
+        a, b = (landmarks(identity, pose) for pose in (here, there))
+        index = INDEX[name]
+        jacobian = b.jacobian[index].numpy() @ np.linalg.inv(a.jacobian[index].numpy())
+        moved.append(b.value[index].numpy() + jacobian @ (target - a.value[index].numpy()))
+    near, far = moved
+    share = (expected - far) @ (near - far) / ((near - far) @ (near - far))
+    assert 0.2 < share < 0.8
+    np.testing.assert_allclose(share * near + (1 - share) * far, expected, atol=1e-3)
+
+
+def test_nine_places_of_ten_lie_between_crown_and_nose() -> None:
+    shares = []
+    for seed in range(12):
+        identity, pose = draw_identity(seed), draw_pose(np.random.default_rng(seed), 1.0)
+        record = surface_map(identity, pose, 64)
+        depth = record.point[2][record.body == 1]
+        nearest = float(surface_depth(identity, pose, face_points(identity, pose)).max())
+        shares.append(float(((depth > anatomy.CROWN[2]) & (depth < nearest)).float().mean()))
+    assert np.mean(shares) > 0.9
+
+
+def test_the_crown_is_the_top_of_the_skull() -> None:
+    identity = draw_identity(3, "human")
+    x, y, z = anatomy.CROWN
+    for height, inside in ((y + 0.02, True), (y - 0.08, False)):
+        points = np.array([[x, height]])
+        near = surface_depth(identity, Pose(), points)[0]
+        assert (near > z - 0.05) == inside
+
+
+def test_the_plane_of_the_chest_turns_as_the_torso_does() -> None:
+    pose = Pose(yaw=0.5, roll=0.4, scale=1.2)
+    found = landmarks(draw_identity(3), pose).jacobian
+    chest = torso_view(pose).rotation[:2, :2] * 1.2
+    np.testing.assert_allclose(found[INDEX["chest"]].numpy(), chest, atol=1e-6)
+    assert float((found[INDEX["chest"]] - found[INDEX["crown"]]).abs().max()) > 0.1
 
 
 def test_values_are_finite_for_any_pose() -> None:

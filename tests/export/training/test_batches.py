@@ -61,6 +61,12 @@ def test_pairs_are_what_they_say() -> None:
     assert len({tuple(row) for row in batch.pairs.tolist()}) == 24
 
 
+def test_every_source_is_named_once() -> None:
+    batch = _draw(0)
+    assert len(set(batch.sources.tolist())) == len(batch.sources) < len(batch.pairs)
+    assert torch.equal(batch.sources[batch.source_of_pair], batch.pairs[:, 0])
+
+
 def test_in_still_pairs_nothing_moves() -> None:
     batch = draw_batch(GROUPS, seed=5, step=0, size=SIZE, per_batch=3, pairs=8, still=1.0)
     assert torch.equal(batch.pairs[:, 0], batch.pairs[:, 3])

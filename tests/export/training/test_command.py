@@ -62,4 +62,7 @@ def test_the_card_says_what_was_done_and_what_was_measured(small_model: Path, tm
     assert "| other identity | 0.620 | ≤ 0.50 | not met |" in card
     assert "step 50): value 0.25" in card
     for stage in DRAWN_FACES.stages:
-        assert f"| {stage.name} | {stage.steps} |" in card
+        assert f"| {stage.name} | {stage.trains} | {stage.steps} |" in card
+        row = next(line for line in card.splitlines() if line.startswith(f"| {stage.name} |"))
+        assert ("value" in row.split("|")[-2].replace("equivariance value", "")) == stage.trains_pictures
+        assert ("landmark" in row) == stage.trains_motion

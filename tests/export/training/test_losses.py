@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fomm_export.geometry import coordinate_grid
 from fomm_export.keypoint_detector import Keypoints
 from fomm_export.training.discriminator import (
     MultiScaleDiscriminator,
@@ -13,7 +12,7 @@ from fomm_export.training.discriminator import (
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_export.training.losses import flow_loss, landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_export.training.losses import landmark_loss, reconstruction_loss, region_weight, ssim
 
 BOXES = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]])
 
@@ -62,37 +61,12 @@ def test_landmark_loss_is_the_mean_difference() -> None:
     assert landmark_loss(Keypoints(value, None), value, jacobian)[1].item() == 0
 
 
-def _moved_body() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A head that fills the left half of the picture and lay 0.25 further right in the source."""
-    grid = coordinate_grid(16, 16)
-    bodies = torch.zeros(1, 16, 16, dtype=torch.uint8)
-    bodies[:, :, :8] = 1
-    points = torch.cat([grid.permute(2, 0, 1), torch.ones(1, 16, 16)])[None]
-    head = torch.tensor([[1.0, 0, 0, 0.25], [0, 1, 0, 0]])
-    return bodies, points, torch.stack([head, torch.zeros(2, 4)])[None]
-
-
-def test_flow_loss_counts_what_is_seen_outside_of_eyes_and_mouth() -> None:
-    bodies, points, views = _moved_body()
-    nowhere = torch.zeros(1, 1, 4) - 1
-    grid = coordinate_grid(16, 16)[None]
-    true = grid + torch.tensor([0.25, 0.0])
-    assert flow_loss(true, bodies, points, views, nowhere).item() == pytest.approx(0, abs=1e-6)
-    assert flow_loss(grid, bodies, points, views, nowhere).item() == pytest.approx(0.125, abs=1e-6)
-    # Wrong in the background, and wrong inside a box of eyes or mouth: neither counts.
-    wrong = true.clone()
-    wrong[:, :, 8:] += 0.5
-    wrong[:, 4:8, 2:6] += 0.5
-    assert flow_loss(wrong, bodies, points, views, nowhere).item() > 0
-    box = torch.tensor([[[2 / 16, 4 / 16, 6 / 16, 8 / 16]]])
-    assert flow_loss(wrong, bodies, points, views, box).item() == pytest.approx(0, abs=1e-6)
-
-
-def test_flow_loss_leaves_out_what_lay_outside_of_the_source() -> None:
-    bodies, points, views = _moved_body()
-    views[:, 0, 0, 3] = 5.0
-    nowhere = torch.zeros(1, 1, 4) - 1
-    assert flow_loss(coordinate_grid(16, 16)[None], bodies, points, views, nowhere).item() == 0
+def test_the_mouth_counts_more_than_the_eyes() -> None:
+    boxes = torch.tensor([[[0, 0, 0.25, 0.25], [0.5, 0.5, 0.75, 0.75]]])
+    weight = region_weight(boxes, 16, 4.0, 2.0)[0, 0]
+    assert weight.mean().item() == pytest.approx(1, abs=1e-6)
+    assert (weight[2, 2] / weight[2, 14]).item() == pytest.approx(4)
+    assert (weight[10, 10] / weight[2, 14]).item() == pytest.approx(8)
 
 
 def test_discriminator_learns_to_tell_two_pictures_apart() -> None:

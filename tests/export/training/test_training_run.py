@@ -17,7 +17,7 @@ from fomm_export.training import run_folder, training_run
 from fomm_export.training.batches import draw_batch
 from fomm_export.training.drawn_groups import GroupFolder, draw_group
 from fomm_export.training.group_tensors import GroupTensors
-from fomm_export.training.recipe import Recipe
+from fomm_export.training.recipe import Recipe, Stage
 from fomm_export.training.run_folder import check_memory
 from fomm_export.training.trainer import Trainer
 from fomm_export.training.training_log import TrainingLog, read_log
@@ -173,7 +173,7 @@ def test_a_run_leaves_preview_log_and_checkpoint(folder: Path, monkeypatch: pyte
     rows = read_log(folder / "log.csv")
     assert [row["step"] for row in rows] == ["2", "4"]
     assert float(rows[0]["value"]) > 0
-    assert rows[0]["adversarial"] == ""  # only the second stage has a discriminator
+    assert rows[0]["adversarial"] == ""  # only the last stage has a discriminator
     assert float(rows[1]["adversarial"]) > 0
 
 
@@ -181,15 +181,15 @@ def test_the_log_of_a_resumed_run_counts_only_its_own_steps(tmp_path: Path) -> N
     path = tmp_path / "log.csv"
     log = TrainingLog(path, 0)
     for step in range(1, 5):
-        log.add({"value": float(step)})
+        log.add({"value": float(step)} | ({"motion": 0.5} if step == 1 else {}))
         if step % 2 == 0:
             log.write(step)
     resumed = TrainingLog(path, 3)  # the row of step 4 is of steps to be taken again
     resumed.add({"value": 10.0, "flow": 1.0})
     resumed.write(4)
     assert read_log(path) == [
-        {"step": "2", "value": "1.50000", "flow": ""},
-        {"step": "4", "value": "10.00000", "flow": "1.00000"},
+        {"step": "2", "value": "1.50000", "motion": "0.50000", "flow": ""},  # the mean of the steps that had it
+        {"step": "4", "value": "10.00000", "motion": "", "flow": "1.00000"},
     ]
     path.write_text(path.read_text() + "\nrubb")
     assert len(TrainingLog(path, 9).rows) == 2
@@ -230,6 +230,45 @@ def test_a_state_of_another_architecture_is_refused_by_name(folder: Path) -> Non
         save_training_state(run.state_path, state)
     with pytest.raises(TrainingError, match=r"training\.state: .*another architecture"):
         _run(folder)
+
+
+def _train_one(groups: Path, stage: str, steps: int = 1) -> tuple[set[str], list[dict[str, float]]]:
+    """Takes steps of a stage on one batch; the names of the weights that they changed, and the losses of each."""
+    recipe = tiny_recipe()
+    chosen = next(s for s in recipe.stages if s.name == stage)
+    recipe = replace(recipe, stages=(replace(chosen, steps=steps),))
+    trainer = Trainer(CONFIGURATION, recipe, CPU)
+    before = {name: tensor.clone() for name, tensor in trainer._weights().items()}
+    drawn = GroupFolder(groups, recipe.first_group_seed, recipe.groups, FRAME_SIZE)
+    batch = draw_batch(drawn, 1, 0, FRAME_SIZE, 1, 4)
+    losses = [trainer.train_step(batch) for _ in range(steps)]
+    return {name for name, tensor in trainer._weights().items() if not torch.equal(tensor, before[name])}, losses
+
+
+MOTION_PARTS = ("kp_detector.", "generator.dense_motion_network.")
+
+
+def test_a_stage_of_motion_leaves_pictures_as_they_are(groups: Path) -> None:
+    changed, losses = _train_one(groups, "motion", 15)
+    assert "value" not in losses[0]
+    assert all(name.startswith(MOTION_PARTS) for name in changed)
+    for name in ("kp_detector.kp", "kp_detector.jacobian", "generator.dense_motion_network.mask"):
+        assert f"{name}.weight" in changed
+    assert "generator.dense_motion_network.occlusion.weight" in changed
+    for loss in ("flow", "occlusion"):
+        assert losses[-1][loss] < losses[0][loss]
+
+
+def test_a_stage_of_pictures_leaves_motion_as_it_is(groups: Path) -> None:
+    changed, losses = _train_one(groups, "pictures")
+    assert set(losses[0]) == {"value", "gradient", "ssim"}
+    assert "generator.final.weight" in changed
+    assert not any(name.startswith(MOTION_PARTS) for name in changed)
+
+
+def test_a_stage_that_trains_something_unknown_is_refused() -> None:
+    with pytest.raises(ValueError, match="stage tiny: trains is 'picture'; expected one of"):
+        Stage("tiny", 1, FRAME_SIZE, 1, 4, 1e-3, 1e-3, trains="picture")  # type: ignore[arg-type]
 
 
 def test_a_damaged_group_is_refused_by_name(folder: Path) -> None:

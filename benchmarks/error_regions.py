@@ -1,0 +1,137 @@
+"""Where a checkpoint of drawn faces errs, and how much of it is motion.
+
+    python benchmarks/error_regions.py [CHECKPOINT] [--pairs 24] [-o FILE]
+
+Same identity, absolute motion, as `fomm-rt measure` has it, on pairs that it does not measure: what one chooses by may
+not be what one is judged by. All errors are shares of the error of showing the source, so that those of all regions add
+up. `moved` and `truly moved` are those of the source's own pixels, sampled along the network's deformation and along
+the renderer's: a perfect copy by either. The flow is compared in pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fomm_bench.command_line import script_command
+from fomm_bench.environment import describe_environment
+from fomm_export.checkpoint import load_checkpoint
+from fomm_export.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.faces import Identity, Pose, feature_boxes, head_view, render, surface_map, torso_view
+from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
+from fomm_export.generator import resize_deformation
+from fomm_export.networks import Networks, build_networks
+from fomm_export.training.drawn_groups import REGIONS
+from fomm_export.training.held_out import held_out_pair
+from fomm_export.training.losses import inside_boxes
+from fomm_export.training.measures import PAIRS
+from fomm_export.training.motion_losses import TrueMotion, true_motion
+
+BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
+
+
+def boxes_of(identity: Identity, pose: Pose, size: int) -> Tensor:
+    """(1, R, 4), as fractions of the side."""
+    regions = feature_boxes(identity, pose, size)
+    return torch.tensor([[[edge / size for edge in regions[name]] for name in REGIONS]])
+
+
+def motion_of(identity: Identity, before: Pose, after: Pose, size: int) -> tuple[Tensor, TrueMotion]:
+    """(size, size) bodies at `after`, and the motion from `before`, at the picture's own size."""
+    source, truth = (surface_map(identity, pose, size) for pose in (before, after))
+    views = torch.from_numpy(np.stack([head_view(before).affine(), torso_view(before).affine()])).float()[None]
+    surfaces = (truth.body[None], truth.point[None], source.body[None], source.point[None])
+    return truth.body, true_motion(*surfaces, views, boxes_of(identity, after, size))
+
+
+def regions_of(bodies: Tensor, shown: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+    """Masks (size, size) that share out the picture: eyes, mouth, and what is left of every body, shown or hidden."""
+    size = bodies.shape[-1]
+    mouth = inside_boxes(boxes[:, -1:], size)[0, 0]
+    eyes = inside_boxes(boxes[:, :-1], size)[0, 0] & ~mouth
+    rest = ~(eyes | mouth)
+    masks = {"eyes": eyes, "mouth": mouth}
+    for name, body in BODIES.items():
+        masks[f"{name}, shown"] = rest & (bodies == body) & shown
+        masks[f"{name}, hidden"] = rest & (bodies == body) & ~shown
+    return masks
+
+
+@torch.inference_mode()
+def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float]]:
+    """Region -> share of pixels, of the error of showing the source, of each error; and the flow's error in pixels."""
+    size = networks.size
+    sums: dict[str, defaultdict[str, float]] = {}
+    total = 0.0
+    for number in range(PAIRS, PAIRS + pairs):
+        pair = held_out_pair(number)
+        source, truth = (render(pair.identity, pose, size)[None] for pose in (pair.reference, pair.driving))
+        keypoints = networks.kp_detector(torch.cat([source, truth]))
+        before, after = (type(keypoints)(*(part[i : i + 1] for part in keypoints)) for i in (0, 1))
+        motion = networks.generator.dense_motion_network(source, before, after)
+        deformation = resize_deformation(motion.deformation, (size, size), align_corners=True)
+        bodies, true = motion_of(pair.identity, pair.reference, pair.driving, size)
+        maps = {
+            "source": _error(source, truth),
+            "prediction": _error(networks.generator.predict(source, motion), truth),
+            "moved": _error(_sample(source, deformation), truth),
+            "truly moved": _error(_sample(source, true.flow), truth),
+            "pixels": torch.ones(size, size),
+            "flow": (deformation - true.flow)[0].norm(dim=-1) * (size - 1) / 2,
+        }
+        total += float(maps["source"].sum())
+        for region, mask in regions_of(bodies, true.shown[0], boxes_of(pair.identity, pair.driving, size)).items():
+            for name, values in maps.items():
+                sums.setdefault(region, defaultdict(float))[name] += float(values[mask].sum())
+    return {
+        region: {name: _share(name, value, of["pixels"], total, pairs * size**2) for name, value in of.items()}
+        for region, of in sums.items()
+    }
+
+
+def _share(name: str, value: float, region_pixels: float, source_error: float, all_pixels: int) -> float:
+    if name == "pixels":
+        return value / all_pixels
+    return value / max(1.0, region_pixels) if name == "flow" else value / source_error
+
+
+def _error(a: Tensor, b: Tensor) -> Tensor:
+    """(1, 3, S, S) twice -> (S, S)."""
+    return (a - b).abs().mean(dim=1)[0]
+
+
+def _sample(source: Tensor, flow: Tensor) -> Tensor:
+    return F.grid_sample(source, flow, padding_mode="border", align_corners=True)
+
+
+def main() -> None:
+    """Prints a line for every region."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    published = OWN_CHECKPOINTS / f"{OWN_NAMES[0]}.safetensors"
+    parser.add_argument("checkpoint", type=Path, nargs="?", default=published, help="the published one by default")
+    parser.add_argument("--pairs", type=int, choices=range(1, 1001), metavar="N", default=24, help="to measure (24)")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
+    options = parser.parse_args()
+    checkpoint = load_checkpoint(options.checkpoint)
+    networks = build_networks(load_configuration(OWN_NAMES[0]), checkpoint.kp_detector, checkpoint.generator)
+    regions = measure_regions(networks, options.pairs)
+    columns = ("pixels", "source", "prediction", "moved", "truly moved", "flow")
+    print(f"{'':20}" + "".join(f"{name:>13}" for name in columns))
+    for region, figures in regions.items():
+        print(f"{region:20}" + "".join(f"{figures[name]:13.3f}" for name in columns))
+    sums = {name: sum(figures[name] for figures in regions.values()) for name in columns[:-1]}
+    print(f"{'all':20}" + "".join(f"{value:13.3f}" for value in sums.values()))
+    if options.output:
+        record = {"environment": describe_environment(), "command": script_command(), "pairs": options.pairs}
+        options.output.write_text(json.dumps({**record, "regions": regions}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
