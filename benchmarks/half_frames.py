@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_bench.agreement import psnr
 from fomm_bench.command_line import script_command
+from fomm_rt.backends.split_frame import SplitFrame, transfer_rows
 from fomm_rt.bundled import open_bundled_model
+from fomm_rt.framing import Image, Region
 from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.transfer import ABSOLUTE
+
+Touch = Callable[[Mapping[str, NDArray[Any]]], None]
+"""Changes tensors in place between the steps of a frame; takes them by name."""
 
 
 class Frame(NamedTuple):
@@ -42,6 +49,29 @@ def parse_request(description: str) -> Request:
     return Request(open_model_folder(arguments.model) if arguments.model else open_bundled_model(), arguments.output)
 
 
+def animate(frame: SplitFrame, pictures: list[Image], touch: Touch | None = None) -> list[Frame]:
+    """Every (size, size, 3) uint8 picture, the first being the source as well.
+
+    Args:
+        frame: What computes them.
+        pictures: In order.
+        touch: Called with "keypoints" and "source_image" (its quarter, which goes with it) once the source is
+            prepared, and with "keypoints" whenever they are detected.
+    """
+    square = Region.square(frame.shape.size)
+    source = frame.prepare_source(pictures[0][None], square)
+    if touch:
+        touch({"keypoints": source.keypoints, "source_image": source.quarter})
+    results = []
+    for picture in pictures:
+        frame.detect(picture[None], square)
+        if touch:
+            touch({"keypoints": frame.keypoints})
+        frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
+        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float32)))
+    return results
+
+
 def report(request: Request, heading: str, expected: list[Frame], ways: Iterable[tuple[str, list[Frame]]]) -> None:
     """Prints a row a way of using half precision, and writes what was asked for.
 
@@ -56,9 +86,9 @@ def report(request: Request, heading: str, expected: list[Frame], ways: Iterable
     print(f"{heading:56} {'keypoints, pixels':>18} {'prediction, dB':>15}")
     rows = {}
     for what, found in ways:
-        pixels, psnr = cost(found, expected, size)
-        rows[what] = {"keypoints_pixels": pixels, "prediction_psnr_db": psnr}
-        print(f"{what:56} {pixels:18.4f} {psnr:15.1f}", flush=True)
+        pixels, psnr_db = cost(found, expected, size)
+        rows[what] = {"keypoints_pixels": pixels, "prediction_psnr_db": psnr_db}
+        print(f"{what:56} {pixels:18.4f} {'identical' if psnr_db is None else f'{psnr_db:.1f}':>15}", flush=True)
     if request.output:
         result = {
             "command": script_command(),
@@ -71,9 +101,9 @@ def report(request: Request, heading: str, expected: list[Frame], ways: Iterable
         request.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def cost(found: list[Frame], expected: list[Frame], size: int) -> tuple[float, float]:
-    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in dB."""
+def cost(found: list[Frame], expected: list[Frame], size: int) -> tuple[float, float | None]:
+    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in dB; None without errors."""
     pairs = list(zip(found, expected, strict=True))
     moved = [np.linalg.norm(a.keypoints[:, :2] - b.keypoints[:, :2], axis=1).max() for a, b in pairs]
-    errors = [np.square(a.prediction.astype(np.float64) - b.prediction).mean() for a, b in pairs]
-    return float(max(moved)) * (size - 1) / 2, float(10 * np.log10(1 / max(errors))) if max(errors) else np.inf
+    errors = [np.square(255 * (a.prediction.astype(np.float64) - b.prediction)).mean() for a, b in pairs]
+    return float(max(moved)) * (size - 1) / 2, psnr(float(max(errors)))

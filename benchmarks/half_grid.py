@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from fomm_bench.agreement import psnr
 from fomm_bench.command_line import script_command
 from fomm_export.graph_chain import GraphChain, Tensors, run_session
 from fomm_export.parity_picture import parity_frames
@@ -103,7 +104,7 @@ def cost(model: ModelFolder) -> dict[str, Any]:
         "position_frame_pixels": pixels(manifest.size),
         "position_feature_pixels": pixels(side),
         "prediction_levels_max": float(255 * np.abs(differences).max()),
-        "prediction_psnr_db": float(10 * np.log10(1 / error)) if error else None,
+        "prediction_psnr_db": psnr(255**2 * error),
     }
 
 

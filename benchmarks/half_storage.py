@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from fomm_export.host_chain import host_chain
 from fomm_export.parity_picture import parity_frames
-from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks, transfer_rows
-from fomm_rt.framing import Image, Region
-from fomm_rt.transfer import ABSOLUTE
-from half_frames import Frame, parse_request, report
+from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks
+from fomm_rt.framing import Image
+from half_frames import Frame, animate, parse_request, report
 
 DETECTOR_INPUT = ("kp_hourglass_input",)
 SOURCE = ("source_image",)
@@ -73,20 +72,10 @@ def round_to_half(tensors: Mapping[str, NDArray[np.float32]], names: Collection[
             tensor[...] = tensor.astype(np.float16)
 
 
-def animate(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
+def frames_rounded(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
     """Every picture, the first being the source as well, with some tensors rounded."""
-    square = Region.square(frame.shape.size)
     frame.trunks = RoundingTrunks(trunks, frame.sparse_motion, names)
-    source = frame.prepare_source(pictures[0][None], square)
-    # The quarter goes with the source's picture.
-    round_to_half({"keypoints": source.keypoints, "source_image": source.quarter}, names)
-    results = []
-    for picture in pictures:
-        frame.detect(picture[None], square)
-        round_to_half({"keypoints": frame.keypoints}, names)
-        frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
-        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].copy()))
-    return results
+    return animate(frame, pictures, lambda tensors: round_to_half(tensors, names))
 
 
 def main() -> None:
@@ -95,8 +84,8 @@ def main() -> None:
     frame = host_chain(request.model)
     plain = frame.trunks
     pictures = parity_frames(frame.shape.size)
-    ways = ((kind, animate(frame, plain, names, pictures)) for kind, names in ROUNDED.items())
-    report(request, "rounded to half", animate(frame, plain, (), pictures), ways)
+    ways = ((kind, frames_rounded(frame, plain, names, pictures)) for kind, names in ROUNDED.items())
+    report(request, "rounded to half", frames_rounded(frame, plain, (), pictures), ways)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
-from numpy.typing import DTypeLike
 
 from fomm_export.engines.half_graph import to_half
 from fomm_export.engines.simulation import simulated
 from fomm_export.host_chain import host_chain
 from fomm_export.parity_picture import parity_frames
 from fomm_export.trunks import cut_trunks
-from fomm_rt.backends.split_frame import FLOAT32, transfer_rows
-from fomm_rt.framing import Image, Region
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.transfer import ABSOLUTE
-from half_frames import Frame, parse_request, report
+from fomm_rt.backends.split_frame import FLOAT32
+from half_frames import animate, parse_request, report
 
 Trunks = Mapping[str, onnx.ModelProto]
 
@@ -66,29 +62,16 @@ def arrangements(trunks: Trunks) -> dict[str, Callable[[], Trunks]]:
     }
 
 
-def animate(model: ModelFolder, trunks: Trunks, storage: DTypeLike, pictures: list[Image]) -> list[Frame]:
-    """Every picture, the first being the source as well."""
-    frame = host_chain(model, storage, trunks=trunks)
-    square = Region.square(frame.shape.size)
-    source = frame.prepare_source(pictures[0][None], square)
-    results = []
-    for picture in pictures:
-        frame.detect(picture[None], square)
-        frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
-        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float32)))
-    return results
-
-
 def main() -> None:
     """Prints one row an arrangement."""
     request = parse_request(__doc__.split("\n")[0])
     trunks = cut_trunks(request.model)
     pictures = parity_frames(request.model.manifest.size)
     ways = (
-        (what, animate(request.model, {**trunks, **changed()}, np.float16, pictures))
+        (what, animate(host_chain(request.model, np.float16, trunks={**trunks, **changed()}), pictures))
         for what, changed in arrangements(trunks).items()
     )
-    report(request, "in half precision", animate(request.model, trunks, np.float32, pictures), ways)
+    report(request, "in half precision", animate(host_chain(request.model, trunks=trunks), pictures), ways)
 
 
 if __name__ == "__main__":
