@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec, EngineTensor
 from fomm_rt.engines.staging import EngineStaging
 from fomm_rt.engines.store import EngineStore, Wanted
+from fomm_rt.errors import EngineError
 
 MODEL, KERNELS, ONNX = "a" * 64, "b" * 64, "c" * 64
 SPEC = EngineSpec(MODEL, "tensorrt", "11.4.0.106", ("sm_90",), "NVIDIA H200", "fp16", "split", 8, KERNELS)
@@ -48,3 +51,20 @@ def build(
     """Publishes a set; `changes` are fields of its manifest."""
     with store.building(spec) as staged:
         return staged.publish(fill(staged, contents, **changes))
+
+
+def contents_of(folder: EngineFolder) -> dict[str, bytes]:
+    """Every engine of a set by its name."""
+    return {name: folder.read(name) for name in folder.manifest.engines}
+
+
+def kept_names(store: EngineStore) -> list[str]:
+    """Everything in the store's folder but locks."""
+    return sorted(path.name for path in store.folder.iterdir() if path.suffix != ".lock")
+
+
+def why_not_found(store: EngineStore, **wanted: Any) -> str:
+    """What is said of `WANTED` with some changes, of which there are no engines."""
+    with pytest.raises(EngineError) as caught:
+        store.find(replace(WANTED, **wanted))
+    return str(caught.value)

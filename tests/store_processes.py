@@ -1,0 +1,53 @@
+"""Other processes at an engine store, for tests of what happens when two meet or one dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from fomm_rt.engines.store import EngineStore
+
+PRELUDE = """
+import os, resource, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from fomm_rt.engines import staging
+from fomm_rt.engines.store import EngineStore
+from fomm_rt.errors import EngineError
+from made_up_engines import SPEC, build, fill
+store = EngineStore(Path(sys.argv[1]))
+def say(*words): print(*words, flush=True)
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def start(store: EngineStore, *lines: str) -> subprocess.Popen[str]:
+    """A Python process that runs those lines, with the same store at hand."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PRELUDE + "\n".join(lines), store.folder],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
+
+
+def run(store: EngineStore, *lines: str, fails: str | None = None) -> int:
+    """The exit status of such a process; it says nothing on standard error, or what it is to say."""
+    with start(store, *lines) as process:
+        _, errors = process.communicate()
+    assert (fails in errors) if fails else not errors, errors
+    return process.returncode
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """The next line that the process says."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Lets a process go on that waits for a line."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
