@@ -22,6 +22,16 @@ def numbered_frame(index: int, width: int = 64, height: int = 48) -> NDArray[np.
     return pixels
 
 
+def corners(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """Four quadrants of known colours: red, green / blue, white."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2] = (255, 0, 0)
+    pixels[: height // 2, width // 2 :] = (0, 255, 0)
+    pixels[height // 2 :, : width // 2] = (0, 0, 255)
+    pixels[height // 2 :, width // 2 :] = (255, 255, 255)
+    return pixels
+
+
 def beep(samples: int, rate: int, channels: int, at: float | None) -> NDArray[np.float32]:
     """Silence with a short loud click at `at` seconds, (channels, samples)."""
     sound = np.zeros((channels, samples), np.float32)

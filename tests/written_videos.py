@@ -1,0 +1,52 @@
+"""Videos written and read back, for tests of the writer."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.video_writer import open_writer
+
+
+def timing_of(path: Path) -> Timing:
+    """As the reader finds it."""
+    with VideoReader(path) as reader:
+        return reader.timing
+
+
+def frame_pixels(index: int, height: int = 64, width: int = 64) -> NDArray[np.uint8]:
+    """A grey picture whose brightness tells its index."""
+    return np.full((height, width, 3), 20 + (index * 11) % 200, np.uint8)
+
+
+def write_constant(path: Path, rate: Fraction, count: int, audio_from: Path | None = None) -> None:
+    """Writes so many numbered frames."""
+    with open_writer(path, Timing.constant(rate, count), audio_from) as writer:
+        for index in range(count):
+            writer.write(frame_pixels(index), index / rate)
+        writer.commit()
+
+
+def convert(source: Path, target: Path, with_audio: bool = True) -> None:
+    """Writes what is read."""
+    with (
+        VideoReader(source) as reader,
+        open_writer(target, reader.timing, source if with_audio else None) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame.pixels, frame.time)
+        writer.commit()
+
+
+PATCHES = [
+    (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255),
+    (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 120, 90),
+]  # fmt: skip
+
+
+def patches(height: int) -> NDArray[np.uint8]:
+    """`PATCHES` beside one another, 64 pixels wide each."""
+    return np.concatenate([np.full((height, 64, 3), colour, np.uint8) for colour in PATCHES], axis=1)
