@@ -102,8 +102,8 @@ def cases() -> Iterator[Case]:
     yield heads("mask and occlusion", 60, (11, 1), 3)
     yield heads("keypoints and jacobians", 35, (10, 40), 0)
     yield heads("keypoints and jacobians", 19, (10, 40), 0)
-    for width in (256, 48):
-        yield warped(width, 64)
+    for width, side in ((256, 64), (48, 64), (32, 128)):
+        yield warped(width, side)
     yield denormals(44, 128)
 
 

@@ -5,7 +5,8 @@
 Same identity, absolute motion, as `fomm-rt measure` has it, on pairs that it does not measure: what one chooses by may
 not be what one is judged by. All errors are shares of the error of showing the source, so that those of all regions add
 up. `moved` and `truly moved` are those of the source's own pixels, sampled along the network's deformation and along
-the renderer's: a perfect copy by either. The flow is compared in pixels.
+the renderer's: a perfect copy by either. `copied` is that of the truth predicted from itself, where nothing moves: what
+encoder and decoder lose. The flow is compared in pixels.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
         keypoints = networks.kp_detector(torch.cat([source, truth]))
         before, after = (type(keypoints)(*(part[i : i + 1] for part in keypoints)) for i in (0, 1))
         motion = networks.generator.dense_motion_network(source, before, after)
+        at_rest = networks.generator.dense_motion_network(truth, after, after)
         deformation = resize_deformation(motion.deformation, (size, size), align_corners=True)
         bodies, true = motion_of(pair.identity, pair.reference, pair.driving, size)
         maps = {
@@ -83,6 +85,7 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
             "prediction": _error(networks.generator.predict(source, motion), truth),
             "moved": _error(_sample(source, deformation), truth),
             "truly moved": _error(_sample(source, true.flow), truth),
+            "copied": _error(networks.generator.predict(truth, at_rest), truth),
             "pixels": torch.ones(size, size),
             "flow": (deformation - true.flow)[0].norm(dim=-1) * (size - 1) / 2,
         }
@@ -122,7 +125,7 @@ def main() -> None:
     checkpoint = load_checkpoint(options.checkpoint)
     networks = build_networks(load_configuration(OWN_NAMES[0]), checkpoint.kp_detector, checkpoint.generator)
     regions = measure_regions(networks, options.pairs)
-    columns = ("pixels", "source", "prediction", "moved", "truly moved", "flow")
+    columns = ("pixels", "source", "prediction", "moved", "truly moved", "copied", "flow")
     print(f"{'':20}" + "".join(f"{name:>13}" for name in columns))
     for region, figures in regions.items():
         print(f"{region:20}" + "".join(f"{figures[name]:13.3f}" for name in columns))

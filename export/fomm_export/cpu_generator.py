@@ -56,14 +56,14 @@ class CpuGenerator(nn.Module):
         self.final = PhaseFinal(generator.final)
 
     def encode_rows(self, source_image: Tensor) -> Tensor:
-        """(N, 3, S, S) in [0, 1] -> features (N, H·W + 1, C), a row a pixel and one of zeros."""
+        """(N, 3, S, S) in [0, 1] -> features (N, R, C), a row a pixel, see `row_warp.as_rows`."""
         return as_rows(self.encode(source_image))
 
     def forward(self, rows: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
         """Warps, masks and decodes.
 
         Args:
-            rows: (N, H·W + 1, C).
+            rows: (N, R, C).
             deformation: (N, h, w, 2), resized to H×W when sizes differ.
             occlusion_map: (N, 1, h, w), resized to H×W when sizes differ, or None.
 

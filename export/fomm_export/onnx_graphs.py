@@ -185,7 +185,7 @@ class _GeneratorGraph(nn.Module):
 def cpu_graphs(networks: Networks) -> list[Graph]:
     """Source encoder and generator arranged for a CPU, in place of the graphs of the same names.
 
-    The first gives `source_features` as the second takes them, (N, H·W + 1, C): see `row_warp.as_rows`.
+    The first gives `source_features` as the second takes them, (N, R, C): see `row_warp.as_rows`.
 
     Args:
         networks: With folded norms, up blocks as published.

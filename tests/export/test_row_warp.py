@@ -54,11 +54,13 @@ def expectation(features: Tensor, points: Tensor, align_corners: bool) -> Tensor
 
 
 def test_rows() -> None:
-    features = torch.arange(2 * 3 * HEIGHT * WIDTH).reshape(2, 3, HEIGHT, WIDTH)
+    features = 1 + torch.arange(2 * 3 * HEIGHT * WIDTH).reshape(2, 3, HEIGHT, WIDTH)
     rows = as_rows(features)
-    assert rows.shape == (2, HEIGHT * WIDTH + 1, 3)
-    assert torch.equal(rows[1, 2 * WIDTH + 4], features[1, :, 2, 4])
-    assert not rows[:, -1].any()
+    assert rows.shape == (2, (HEIGHT + 3) * (WIDTH + 2) + 1, 3)
+    assert torch.equal(rows[1, 3 * (WIDTH + 2) + 5], features[1, :, 2, 4])
+    picture = rows[:, :-1].unflatten(1, (HEIGHT + 3, WIDTH + 2))
+    assert picture[:, 1:-2, 1:-1].all()
+    assert rows.count_nonzero() == features.numel(), "all around is zero"
 
 
 @pytest.mark.parametrize("batch", [1, 3])
