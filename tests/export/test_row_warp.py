@@ -58,7 +58,7 @@ def test_rows() -> None:
     rows = as_rows(features)
     assert rows.shape == (2, (HEIGHT + 3) * (WIDTH + 2) + 1, 3)
     assert torch.equal(rows[1, 3 * (WIDTH + 2) + 5], features[1, :, 2, 4])
-    picture = rows[:, :-1].unflatten(1, (HEIGHT + 3, WIDTH + 2))
+    picture = rows[:, :-1].reshape(2, HEIGHT + 3, WIDTH + 2, 3)
     assert picture[:, 1:-2, 1:-1].all()
     assert rows.count_nonzero() == features.numel(), "all around is zero"
 
