@@ -16,7 +16,6 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,11 +24,11 @@ from fomm_bench.command_line import script_command
 from fomm_bench.environment import describe_environment
 from fomm_export.checkpoint import load_checkpoint
 from fomm_export.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
-from fomm_export.faces import Identity, Pose, feature_boxes, head_view, render, surface_map, torso_view
+from fomm_export.faces import Identity, Pose, render, surface_map
 from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
 from fomm_export.generator import resize_deformation
 from fomm_export.networks import Networks, build_networks
-from fomm_export.training.drawn_groups import REGIONS
+from fomm_export.training.drawn_groups import body_views, region_boxes
 from fomm_export.training.held_out import held_out_pair
 from fomm_export.training.losses import inside_boxes
 from fomm_export.training.measures import PAIRS
@@ -38,18 +37,11 @@ from fomm_export.training.motion_losses import TrueMotion, true_motion
 BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
 
 
-def boxes_of(identity: Identity, pose: Pose, size: int) -> Tensor:
-    """(1, R, 4), as fractions of the side."""
-    regions = feature_boxes(identity, pose, size)
-    return torch.tensor([[[edge / size for edge in regions[name]] for name in REGIONS]])
-
-
-def motion_of(identity: Identity, before: Pose, after: Pose, size: int) -> tuple[Tensor, TrueMotion]:
-    """(size, size) bodies at `after`, and the motion from `before`, at the picture's own size."""
+def motion_of(identity: Identity, before: Pose, after: Pose, boxes: Tensor, size: int) -> tuple[Tensor, TrueMotion]:
+    """(size, size) bodies at `after`, whose boxes these are (1, R, 4), and the motion from `before`."""
     source, truth = (surface_map(identity, pose, size) for pose in (before, after))
-    views = torch.from_numpy(np.stack([head_view(before).affine(), torso_view(before).affine()])).float()[None]
     surfaces = (truth.body[None], truth.point[None], source.body[None], source.point[None])
-    return truth.body, true_motion(*surfaces, views, boxes_of(identity, after, size))
+    return truth.body, true_motion(*surfaces, torch.from_numpy(body_views(before))[None], boxes)
 
 
 def regions_of(bodies: Tensor, shown: Tensor, boxes: Tensor) -> dict[str, Tensor]:
@@ -79,7 +71,8 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
         motion = networks.generator.dense_motion_network(source, before, after)
         at_rest = networks.generator.dense_motion_network(truth, after, after)
         deformation = resize_deformation(motion.deformation, (size, size), align_corners=True)
-        bodies, true = motion_of(pair.identity, pair.reference, pair.driving, size)
+        boxes = torch.from_numpy(region_boxes(pair.identity, pair.driving, size))[None]
+        bodies, true = motion_of(pair.identity, pair.reference, pair.driving, boxes, size)
         maps = {
             "source": _error(source, truth),
             "prediction": _error(networks.generator.predict(source, motion), truth),
@@ -90,7 +83,7 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
             "flow": (deformation - true.flow)[0].norm(dim=-1) * (size - 1) / 2,
         }
         total += float(maps["source"].sum())
-        for region, mask in regions_of(bodies, true.shown[0], boxes_of(pair.identity, pair.driving, size)).items():
+        for region, mask in regions_of(bodies, true.shown[0], boxes).items():
             for name, values in maps.items():
                 sums.setdefault(region, defaultdict(float))[name] += float(values[mask].sum())
     return {

@@ -9,10 +9,13 @@ from torch import Tensor
 from fomm_rt.transfer import SMALLEST_DETERMINANT
 
 
-def coordinate_grid(height: int, width: int) -> Tensor:
-    """(height, width, 2) float32: the (x, y) of every pixel, from -1 to 1 with the corners included."""
-    y = torch.linspace(-1, 1, height)
-    x = torch.linspace(-1, 1, width)
+def coordinate_grid(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """(height, width, 2) float32: the (x, y) of every pixel, from -1 to 1 with the corners included.
+
+    Made on the device, which need not be waited for then; by default the CPU.
+    """
+    y = torch.linspace(-1, 1, height, device=device)
+    x = torch.linspace(-1, 1, width, device=device)
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
 
 

@@ -84,16 +84,26 @@ def draw_group(seed: int, size: int) -> DrawnGroup:
             found = landmarks(identity, pose)
             values.append(found.value.numpy())
             jacobians.append(found.jacobian.numpy())
-            regions = feature_boxes(identity, pose, size)
-            boxes.append([[side / size for side in regions[name]] for name in REGIONS])
+            boxes.append(region_boxes(identity, pose, size))
     shape = (IDENTITIES, POSES)
     return DrawnGroup(
         frames,
         np.stack(values).reshape(*shape, -1, 2).astype(np.float32),
         np.stack(jacobians).reshape(*shape, -1, 2, 2).astype(np.float32),
-        np.asarray(boxes, np.float32).reshape(*shape, len(REGIONS), 4),
+        np.stack(boxes).reshape(*shape, len(REGIONS), 4),
         *draw_surfaces(identities, poses),
     )
+
+
+def region_boxes(identity: Identity, pose: Pose, size: int) -> npt.NDArray[np.float32]:
+    """(R, 4): x0, y0, x1, y1 of REGIONS as fractions of the side, in a picture of that side in pixels."""
+    regions = feature_boxes(identity, pose, size)
+    return np.array([[side / size for side in regions[name]] for name in REGIONS], np.float32)
+
+
+def body_views(pose: Pose) -> npt.NDArray[np.float32]:
+    """(2, 2, 4): head's and torso's coordinates (x, y, z, 1) to picture positions."""
+    return np.stack([head_view(pose).affine(), torso_view(pose).affine()]).astype(np.float32)
 
 
 def cast(seed: int) -> tuple[list[Identity], list[Pose]]:
@@ -109,14 +119,14 @@ def draw_surfaces(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float16], npt.NDArray[np.float32]]:
     """Bodies, points and views of a group, see `DrawnGroup`."""
     records = [surface_map(identity, pose, SURFACE_SIZE) for identity in identities for pose in poses]
-    views = [np.stack([head_view(pose).affine(), torso_view(pose).affine()]) for pose in poses]
+    views = np.stack([body_views(pose) for pose in poses])
     grid = (len(identities), len(poses))
     return (
         np.stack([record.body.cpu().numpy() for record in records]).reshape(*grid, SURFACE_SIZE, SURFACE_SIZE),
         np.stack([record.point.cpu().numpy() for record in records])
         .astype(np.float16)
         .reshape(*grid, 3, SURFACE_SIZE, SURFACE_SIZE),
-        np.broadcast_to(np.stack(views).astype(np.float32), (*grid, 2, 2, 4)).copy(),
+        np.broadcast_to(views, (*grid, 2, 2, 4)).copy(),
     )
 
 

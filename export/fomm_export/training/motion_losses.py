@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
 from fomm_export.generator import resize, resize_deformation
+from fomm_export.geometry import coordinate_grid
 from fomm_export.training.losses import inside_boxes
 
 SAME_PLACE = 0.2
@@ -58,7 +59,7 @@ def true_motion(
     flows = torch.einsum("nbij,njhw->nbhwi", views, solid)  # (N, 2, s, s, 2)
     body = bodies[..., None]
     flow = torch.where(body == TORSO, flows[:, 1], flows[:, 0])
-    flow = torch.where(body == BACKGROUND, _grid(side, points.device), flow)
+    flow = torch.where(body == BACKGROUND, coordinate_grid(side, side, points.device), flow)
     # Outside of the source all is zero: nobody's place, but background, which never leads there.
     there = torch.cat([source_bodies[:, None].to(points.dtype), source_points], dim=1)
     there = F.grid_sample(there, flow, mode="nearest", align_corners=True)
@@ -89,12 +90,6 @@ def occlusion_loss(occlusion_map: Tensor, true: TrueMotion) -> Tensor:
     found = resize(occlusion_map, true.shown.shape[1:], align_corners=True)[:, 0]
     entropy = F.binary_cross_entropy(found, true.shown.to(found.dtype), reduction="none")
     return (entropy * true.weight).sum() / true.weight.sum().clamp_min(1)
-
-
-def _grid(side: int, device: torch.device) -> Tensor:
-    """(side, side, 2): the (x, y) of every place; made on the device, which need not be waited for then."""
-    line = torch.linspace(-1, 1, side, device=device)
-    return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
 def _moved_by_expression(boxes: Tensor) -> Tensor:

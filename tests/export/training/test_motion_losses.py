@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fomm_export.faces import LANDMARKS, Pose, draw_identity, feature_boxes, head_view, landmarks
+from fomm_export.faces import LANDMARKS, Pose, draw_identity, head_view, landmarks
 from fomm_export.faces.anatomy import jaw_drop
 from fomm_export.geometry import coordinate_grid
-from fomm_export.training.drawn_groups import REGIONS, draw_surfaces
+from fomm_export.training.drawn_groups import draw_surfaces, region_boxes
 from fomm_export.training.motion_losses import TrueMotion, flow_loss, occlusion_loss, true_motion
 
 SIDE = 16
@@ -75,8 +75,7 @@ def test_brows_and_chin_lie_where_nothing_counts(seed: int) -> None:
     identity, pose = draw_identity(seed, "human"), Pose(brow=1.0, mouth_open=1.0, roll=0.1)
     bodies, points, views = (torch.from_numpy(array)[0] for array in draw_surfaces([identity], [pose]))
     side = bodies.shape[-1]
-    regions = feature_boxes(identity, pose, side)
-    boxes = torch.tensor([[[edge / side for edge in regions[name]] for name in REGIONS]])
+    boxes = torch.from_numpy(region_boxes(identity, pose, side))[None]
     weight = true_motion(bodies, points.float(), bodies, points.float(), views, boxes).weight[0]
     found = landmarks(identity, pose).value
     chin, forehead = (0.0, 0.74 + jaw_drop(pose), 0.5), (0.0, -0.85, 0.4)
