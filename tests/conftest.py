@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable
 from functools import cache
@@ -38,6 +39,12 @@ def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
 def small_model(golden_model: ModelOf) -> Path:
     """A 64×64 model folder with jacobians and occlusion map."""
     return golden_model("small_aligned").path
+
+
+@pytest.fixture
+def copied_model(small_model: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be altered."""
+    return Path(shutil.copytree(small_model, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,123 @@
+"""Which backend is taken and which graphs it runs, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from fomm_rt import Animator, nvidia_driver
+from fomm_rt.backends import BACKENDS, REGISTRY, onnx_runtime_cuda
+from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
+from fomm_rt.backends.options import Options
+from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.model_folder import open_model_folder
+from model_copies import add_int8
+
+
+@pytest.fixture
+def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ONNX Runtime without CUDA, whatever is installed."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+
+
+@pytest.mark.usefixtures("cpu_only")
+@pytest.mark.parametrize(("driver", "words"), [(False, "no NVIDIA driver"), (True, "pip install onnxruntime-gpu")])
+def test_auto_says_what_it_took_and_why_nothing_faster(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, words: str
+) -> None:
+    monkeypatch.setattr(nvidia_driver, "is_installed", lambda: driver)
+    with Animator.load(small_model) as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert animator.backend.device.startswith("CPU")
+        assert "onnxruntime-cuda: " in animator.backend.reason
+        assert words in animator.backend.reason
+    with pytest.raises(BackendError, match=words):
+        Animator.load(small_model, backend="onnxruntime-cuda")
+    assert [entry.name for entry in REGISTRY] == list(BACKENDS)
+
+
+def test_unknown_backend(small_model: Path) -> None:
+    with pytest.raises(BackendError, match="expected a backend among auto, tensorrt, tensorrt-rtx, onnx"):
+        Animator.load(small_model, backend="fast")
+
+
+def test_a_provider_that_falls_back_silently_is_noticed(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime asked for CUDA where the driver is missing starts on the CPU and says nothing."""
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path: str, options: object, providers: list[tuple[str, object]]) -> object:
+        assert [name for name, _ in providers] == ["CUDAExecutionProvider"]
+        return session(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
+    with pytest.raises(BackendError, match=r"CUDAExecutionProvider .* would run on CPUExecutionProvider"):
+        OnnxRuntimeBackend("onnxruntime-cuda", open_model_folder(small_model), "test")
+
+
+def test_auto_falls_to_the_next_backend(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path: str, options: object, providers: object) -> object:  # noqa: ARG001
+        return session(path, options, providers=["CPUExecutionProvider"])
+
+    claimed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(nvidia_driver, "is_installed", lambda: True)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: claimed)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
+    with Animator.load(small_model) as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert "driver" in animator.backend.reason
+    assert "onnxruntime-cuda is skipped" in caplog.text
+
+
+def test_precision(copied_model: Path) -> None:
+    for backend in ("auto", "onnxruntime-cpu"):
+        with pytest.raises(ModelError, match=r"copy: has no int8 graphs, only fp32; export it again with --int8"):
+            Animator.load(copied_model, backend=backend, precision="int8")
+    add_int8(copied_model)
+    with pytest.raises(BackendError, match="expected a precision among fp32, fp16, int8; got 'bf16'"):
+        Animator.load(copied_model, precision="bf16")
+    with pytest.raises(BackendError, match="onnxruntime-cpu is not available: it runs fp32, int8, not fp16"):
+        Animator.load(copied_model, backend="onnxruntime-cpu", precision="fp16")
+    with pytest.raises(BackendError, match="onnxruntime-cuda is not available: it runs fp32, not int8"):
+        Animator.load(copied_model, backend="onnxruntime-cuda", precision="int8")
+    with Animator.load(copied_model, precision="int8") as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert "not onnxruntime-cuda: it runs fp32, not int8" in animator.backend.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "generator"),
+    [
+        ("onnxruntime-cpu", "fp32", "generator.cpu.onnx"),
+        ("onnxruntime-cpu", "int8", "generator.cpu-int8.onnx"),
+        ("onnxruntime-cuda", "fp32", "generator.onnx"),
+    ],
+)
+def test_every_backend_runs_the_graphs_meant_for_it(
+    copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: str, generator: str
+) -> None:
+    add_int8(copied_model)
+    session, opened = onnxruntime.InferenceSession, []
+
+    class Session:
+        def __init__(self, path: str, options: object, providers: list[tuple[str, object]]) -> None:
+            opened.append(Path(path).name)
+            self.provider = providers[0][0]
+            self.session = session(path, options, providers=["CPUExecutionProvider"])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.session, name)
+
+        def get_providers(self) -> list[str]:
+            return [self.provider]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setitem(onnx_runtime_cuda.DEVICES, "onnxruntime-cuda", "cpu")
+    OnnxRuntimeBackend(name, open_model_folder(copied_model), "test", Options(precision=precision))
+    encoder = "source_encoder.onnx" if name == "onnxruntime-cuda" else "source_encoder.cpu.onnx"
+    assert opened == ["keypoint_detector.onnx", encoder, "dense_motion.onnx", generator]

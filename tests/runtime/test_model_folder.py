@@ -1,0 +1,176 @@
+"""Model folders: what is missing, altered, of other versions, or not what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fomm_rt import Animator
+from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.model_folder import CPU, CPU_INT8, NETWORKS, open_model_folder, sha256_of
+from golden_files import Golden
+from model_copies import add_int8, edit_manifest
+
+GOLDEN = Golden("small_aligned")
+
+
+def test_missing_and_altered_files(copied_model: Path) -> None:
+    generator = copied_model / "generator.onnx"
+    content = generator.read_bytes()
+    generator.write_bytes(content[:-1])
+    with pytest.raises(ModelError, match=r"generator.onnx: expected \d+ bytes"):
+        Animator.load(copied_model)
+    generator.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match="altered"):
+        Animator.load(copied_model)
+    generator.unlink()
+    with pytest.raises(ModelError, match=r"generator.onnx is missing"):
+        Animator.load(copied_model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ('"format_version": 1', '"format_version": 2', "has model format 2; this fomm-rt reads up to 1"),
+        ('"format_version": 1', '"format_version": "x"', "no format_version"),
+        ('"size": 64', '"size": "wide"', "ValueError"),
+        ('"size": 64', '"height": 64', "KeyError: 'size'"),
+        ('"size": 64', '"size": 1e999', "OverflowError"),
+        ('"file": "generator.onnx"', '"file": "../generator.onnx"', "leaves the folder"),
+        ("{", "", "cannot be read as JSON"),
+    ],
+)
+def test_other_manifests(copied_model: Path, old: str, new: str, word: str) -> None:
+    manifest = copied_model / "model.json"
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, new, 1))
+    with pytest.raises(ModelError, match=word):
+        Animator.load(copied_model)
+
+
+def test_paths_that_are_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model folder"):
+        Animator.load(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"no model.json"):
+        Animator.load(tmp_path)
+    file = tmp_path / "vox-cpk.pth.tar"
+    file.write_bytes(b"x")
+    with pytest.raises(ModelError, match="fomm-rt export"):
+        Animator.load(file)
+
+
+def test_a_network_that_onnx_runtime_cannot_read(copied_model: Path) -> None:
+    detector = copied_model / "keypoint_detector.onnx"
+    detector.write_bytes(bytes(detector.stat().st_size))
+    edit_manifest(
+        copied_model, lambda document: document["networks"]["keypoint_detector"].update(sha256=sha256_of(detector))
+    )
+    with pytest.raises(BackendError, match=r"keypoint_detector.onnx: ONNX Runtime cannot load"):
+        Animator.load(copied_model)
+
+
+def test_variants(copied_model: Path) -> None:
+    folder = open_model_folder(copied_model)
+    manifest = folder.manifest
+    assert manifest.precisions == ("fp32",)
+    add_int8(copied_model)
+    with_int8 = open_model_folder(copied_model).manifest
+    assert with_int8.precisions == ("fp32", "int8")
+    for network in NETWORKS:
+        assert manifest.network(network) is manifest.networks[network]
+        assert manifest.network(network, (CPU_INT8,)) is manifest.networks[network]
+        in_order = (CPU_INT8, CPU)
+        expected = manifest.variants[CPU].get(network, manifest.networks[network])
+        assert manifest.network(network, (CPU,)) is manifest.network(network, in_order) is expected
+        assert folder.network_path(network, in_order) == copied_model / expected.file
+        assert with_int8.network(network, in_order) == with_int8.variants[CPU_INT8].get(network, expected)
+    assert with_int8.network("generator", (CPU, CPU_INT8)).file == "generator.cpu.onnx"
+    names = [file.file for file in with_int8.files]
+    assert len(names) == len(set(names))
+    assert {*names, "model.json"} == {path.name for path in copied_model.iterdir()}
+
+
+def test_a_folder_from_before_there_were_variants(copied_model: Path, small_model: Path) -> None:
+    edit_manifest(copied_model, lambda document: document.pop("variants"))
+    for file in copied_model.glob(f"*.{CPU}.onnx"):
+        file.unlink()
+    folder = open_model_folder(copied_model)
+    assert folder.manifest.variants == {}
+    assert [file.file for file in folder.manifest.files] == [f"{network}.onnx" for network in NETWORKS]
+    with Animator.load(copied_model) as older, Animator.load(small_model) as animator:
+        for either in (older, animator):
+            either.set_source(GOLDEN.source)
+        for frame in GOLDEN.driving:
+            assert np.abs(older.animate(frame).astype(int) - animator.animate(frame)).max() <= 1
+
+
+def test_variants_and_networks_of_later_versions_are_ignored(copied_model: Path) -> None:
+    before = open_model_folder(copied_model)
+
+    def change(document: dict[str, Any]) -> None:
+        document["variants"]["cpu-int4"] = {"generator": {"file": "no such file", "written": "otherwise"}}
+        document["variants"][CPU]["discriminator"] = {"file": "no such file"}
+
+    edit_manifest(copied_model, change)
+    assert open_model_folder(copied_model) == before
+
+
+@pytest.mark.parametrize("variants", [[], {CPU: []}, {CPU: {"generator": None}}, {CPU: {"generator": {}}}])
+def test_variants_that_are_none(copied_model: Path, variants: object) -> None:
+    edit_manifest(copied_model, lambda document: document.update(variants=variants))
+    with pytest.raises(ModelError, match=r"a field is missing or wrong"):
+        open_model_folder(copied_model)
+
+
+def test_missing_and_altered_variants(copied_model: Path) -> None:
+    """Refused by name, whichever backend would run."""
+    encoder = copied_model / "source_encoder.cpu.onnx"
+    content = encoder.read_bytes()
+    encoder.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: its SHA-256"):
+        open_model_folder(copied_model)
+    encoder.write_bytes(content + b"0")
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: expected \d+ bytes"):
+        open_model_folder(copied_model)
+    encoder.unlink()
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx is missing"):
+        open_model_folder(copied_model)
+
+
+def test_a_variant_that_leaves_the_folder(copied_model: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["variants"][CPU]["generator"]["file"] = "../generator.cpu.onnx"
+
+    edit_manifest(copied_model, change)
+    with pytest.raises(ModelError, match=r"'../generator.cpu.onnx' leaves the folder"):
+        open_model_folder(copied_model)
+
+
+def test_the_manifest_has_to_tell_what_a_variant_takes(copied_model: Path) -> None:
+    """The generator for CPUs takes features a row a pixel; with the other encoder's it would be fed nonsense."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["variants"][CPU]["generator"]["inputs"] = document["networks"]["generator"]["inputs"]
+
+    edit_manifest(copied_model, change)
+    with pytest.raises(ModelError, match=r"generator.cpu.onnx: takes or gives other tensors than model.json says"):
+        Animator.load(copied_model, backend="onnxruntime-cpu")
+
+
+def test_features_of_another_shape(copied_model: Path) -> None:
+    """As in a folder of which only the generator is arranged for a CPU."""
+    edit_manifest(copied_model, lambda document: document["variants"][CPU].pop("source_encoder"))
+    with pytest.raises(ModelError, match=r"encoder\.onnx gives source_features of shape .* generator\.cpu\.onnx"):
+        Animator.load(copied_model, "onnxruntime-cpu")
+
+
+def test_a_variant_with_other_tensors(copied_model: Path) -> None:
+    edit_manifest(
+        copied_model, lambda document: document["variants"][CPU]["generator"]["inputs"][0].update(name="features")
+    )
+    with pytest.raises(ModelError, match=r"generator\.cpu\.onnx takes or gives other tensors than generator\.onnx"):
+        Animator.load(copied_model)
