@@ -53,6 +53,15 @@ def test_derived_figures_are_in_the_file(results: Results) -> None:
     assert own["rounds_ms"] == [[5.0, 5.0], [4.0, 4.0]]
 
 
+def test_a_reference_that_failed_later_takes_nobodys_times(tmp_path: Path, results: Results) -> None:
+    results.contestants[0].give_up("failed", "pytorch gave no answer")
+    write_results(tmp_path / "results.json", results)
+    read = read_results(tmp_path / "results.json")
+    assert read.contestants[1].latency == results.contestants[1].latency
+    assert read.speedup(read.contestants[1]) is None
+    assert "pytorch gave no answer" in render(read)
+
+
 def test_without_agreement_no_timing_is_in_the_file(results: Results) -> None:
     wrong = document_of(results)["contestants"][2]
     assert wrong["state"] == "disagrees"
@@ -111,7 +120,7 @@ MALFORMED: list[tuple[Place, Any, str]] = [
     (("environment", "gpus"), "H200", "environment.gpus: expected a list"),
     (("settings", "batches"), [0], r"settings.batches\[0\]: expected a whole number"),
     (("references",), {"tpu": "pytorch"}, "a name in references: expected one of cpu, cuda"),
-    (("references", "cpu"), "openvino", "references: expected contestants that were measured; got 'openvino'"),
+    (("references", "cpu"), "onnxruntime", "references: expected contestants; got 'onnxruntime'"),
     (("busy_cores",), [None], r"busy_cores\[0\]"),
     (("contestants", 0, "rounds_ms", 0, 1), "10", r"contestants\[0\].rounds_ms\[0\]\[1\]: expected a number"),
     (("contestants", 0, "rounds_ms", 0, 1), 0, "expected a number from 1e-06"),
