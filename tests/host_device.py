@@ -6,10 +6,12 @@ Its arrays answer to `__cuda_array_interface__` alone, so that nothing but kerne
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import onnx
@@ -104,10 +106,17 @@ class LateTrunks:
         stream.queue(work)
 
 
+class HostEvent:
+    """A time, once work has come that far."""
+
+    time = math.nan
+
+
 class HostDevice:
     """See `fomm_rt.backends.device.Device`.
 
     Attributes:
+        events: Those that somebody still holds.
         allocations: How many arrays were allocated, on either side.
         captures, replays: How often work was captured and replayed.
         waits: Handles of streams that were waited for.
@@ -122,6 +131,7 @@ class HostDevice:
         self.executor = LateKernels()
         self.streams: list[HostStream] = []
         self.allocations = self.captures = self.replays = 0
+        self.events: WeakSet[HostEvent] = WeakSet()
         self.waits: list[int] = []
         self.foreign: dict[int, Callable[[], None]] = {}
         self.refuses_capture: str | None = None
@@ -198,17 +208,19 @@ class HostDevice:
 
         return replay
 
-    def event(self) -> list[float]:
-        return []
+    def event(self) -> HostEvent:
+        event = HostEvent()
+        self.events.add(event)
+        return event
 
-    def record(self, event: list[float], stream: HostStream) -> None:
+    def record(self, event: HostEvent, stream: HostStream) -> None:
         def work() -> None:
-            event[:] = [perf_counter()]
+            event.time = perf_counter()
 
         stream.queue(work)
 
-    def elapsed_ms(self, start: list[float], end: list[float]) -> float:
-        return (end[0] - start[0]) * 1e3
+    def elapsed_ms(self, start: HostEvent, end: HostEvent) -> float:
+        return (end.time - start.time) * 1e3
 
     def close(self) -> None:
         self.is_closed = True

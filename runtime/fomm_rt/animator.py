@@ -48,8 +48,8 @@ class Source:
 
     @property
     def keypoints(self) -> Keypoints:
-        """Keypoints of the source."""
-        return self._prepared.keypoints
+        """Keypoints of the source; a copy."""
+        return self._prepared.keypoints.copy()
 
 
 class Animator:
@@ -221,7 +221,7 @@ class Animator:
 
     @property
     def kp_source(self) -> Keypoints:
-        """Keypoints of the source.
+        """Keypoints of the source; a copy.
 
         Raises:
             StateError: No source has been set.
@@ -268,7 +268,7 @@ class Animator:
             ImageError: Not an (H, W, 3) uint8 picture.
             MotionError: Keypoints of another model.
         """
-        self._kp_reference = self._as_keypoints(frame)
+        self._kp_reference = self._as_keypoints(frame).copy()
         self._references.clear()
 
     def clear_reference(self) -> None:
@@ -286,6 +286,25 @@ class Animator:
         """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size, for GPU backends also on the GPU."""
         self._check_open()
         return self._backend.detect(frame, self._region(frame))
+
+    def check_keypoints(self, keypoints: Keypoints) -> None:
+        """Makes sure that keypoints are such as this model finds.
+
+        Raises:
+            MotionError: They are not.
+        """
+        k, with_jacobians = self._manifest.num_kp, self._manifest.has_jacobians
+        shapes = [(k, 2), *([(k, 2, 2)] if with_jacobians else [])]
+        arrays = [keypoints.value, *([] if keypoints.jacobian is None else [keypoints.jacobian])]
+        if [np.shape(array) for array in arrays] != shapes:
+            found = f"{np.shape(keypoints.value)[0] if np.ndim(keypoints.value) else 'something else'}"
+            raise MotionError(
+                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got {found} "
+                f"{'without' if keypoints.jacobian is None else 'with'}; use the model that found them"
+            )
+        for array in arrays:
+            if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
+                raise MotionError("expected keypoints as arrays of finite float32; use what a model found")
 
     @overload
     def animate(self, frame: Image | Keypoints | DeviceImage, out: Image | None = None) -> Image: ...
@@ -317,7 +336,7 @@ class Animator:
         out = self._check_out(out)
         self._backend.stage_ms.clear()
         if isinstance(frame, Keypoints):
-            self._check_keypoints(frame)
+            self.check_keypoints(frame)
             self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
             return out
         region = self._region(frame)
@@ -349,12 +368,12 @@ class Animator:
         first = next(ahead, None)
         if first is None:
             return
-        region = self._region(first)
+        region = self._host_region(first)
         keypoints = self._backend.detect(first, region) if self._relative and self._kp_reference is None else None
         reference = self._prepared_reference(source, keypoints)
         self._backend.stage_ms.clear()
         yield from self._backend.animate_all(
-            reference, ((frame, self._region(frame)) for frame in chain([first], ahead))
+            reference, ((frame, self._host_region(frame)) for frame in chain([first], ahead))
         )
 
     def explain(self, frame: Image | Keypoints) -> Explanation:
@@ -393,27 +412,29 @@ class Animator:
             transfer = ABSOLUTE
             if self._relative:
                 if self._kp_reference is None:
-                    self._kp_reference = first
-                assert self._kp_reference is not None
-                transfer = relative_transfer(source.keypoints, self._kp_reference, self._adapt_scale)
+                    assert first is not None
+                    self._kp_reference = first.copy()
+                transfer = relative_transfer(source._prepared.keypoints, self._kp_reference, self._adapt_scale)
             reference = self._references[source] = self._backend.prepare_reference(source._prepared, transfer)
         return reference
 
     def _as_keypoints(self, frame: Image | Keypoints) -> Keypoints:
         if isinstance(frame, Keypoints):
             self._check_open()
-            self._check_keypoints(frame)
+            self.check_keypoints(frame)
             return frame
         return self.keypoints(frame)
+
+    def _host_region(self, frame: Image) -> Region:
+        if is_on_device(frame):
+            raise ImageError("animate_all takes frames in host memory; give those on a GPU to animate, one by one")
+        return self._region(frame)
 
     def _region(self, frame: Any) -> Region:
         """The square of a driving frame, wherever that lies."""
         if is_on_device(frame):
             if not self._backend.takes_device_arrays:
-                raise ImageError(
-                    f"the frame lies on a GPU, but {self.backend.name} takes arrays in host memory; "
-                    "give it as a NumPy array, or load the model with a TensorRT backend"
-                )
+                raise ImageError(f"the frame {self._on_a_gpu()}")
             shape = device_shape(frame)
             if len(shape) != 3 or 0 in shape:
                 raise ImageError(f"frame: expected an (H, W, 3) uint8 RGB array; got {shape} on the GPU")
@@ -425,28 +446,26 @@ class Animator:
         if self._closed:
             raise StateError("this animator is closed; load a new one")
 
-    def _check_keypoints(self, keypoints: Keypoints) -> None:
-        k, with_jacobians = self._manifest.num_kp, self._manifest.has_jacobians
-        shapes = [(k, 2), *([(k, 2, 2)] if with_jacobians else [])]
-        arrays = [keypoints.value, *([] if keypoints.jacobian is None else [keypoints.jacobian])]
-        if [np.shape(array) for array in arrays] != shapes:
-            found = f"{np.shape(keypoints.value)[0] if np.ndim(keypoints.value) else 'something else'}"
-            raise MotionError(
-                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got {found} "
-                f"{'without' if keypoints.jacobian is None else 'with'}; use the model that found them"
-            )
-        for array in arrays:
-            if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
-                raise MotionError("expected keypoints as arrays of finite float32; use what a model found")
-
     def _check_out(self, out: Any) -> Any:
         shape = (self.size, self.size, 3)
         if out is None:
             return np.empty(shape, np.uint8)
-        if is_on_device(out) and self._backend.takes_device_arrays:
-            if device_shape(out) != shape:
-                raise ImageError(f"out: expected a writable {shape} uint8 array; got {device_shape(out)}")
-            return out
-        if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.uint8 or not out.flags.writeable:
-            raise ImageError(f"out: expected a writable {shape} uint8 array; got {getattr(out, 'shape', out)}")
+        if is_on_device(out):
+            if not self._backend.takes_device_arrays:
+                raise ImageError(f"out {self._on_a_gpu()}")
+            found = f"{device_shape(out)} on the GPU"  # its dtype is looked at where it is used
+            fits = device_shape(out) == shape
+        elif isinstance(out, np.ndarray):
+            found = f"{out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}"
+            fits = out.shape == shape and out.dtype == np.uint8 and out.flags.writeable
+        else:
+            found, fits = type(out).__name__, False
+        if not fits:
+            raise ImageError(f"out: expected a writable uint8 array of shape {shape}; got {found}")
         return out
+
+    def _on_a_gpu(self) -> str:
+        return (
+            f"lies on a GPU, but {self.backend.name} takes arrays in host memory; "
+            "give it as a NumPy array, or load the model with a TensorRT backend"
+        )

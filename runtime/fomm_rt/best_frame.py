@@ -45,6 +45,7 @@ def find_reference(
         keypoints = frame.find_keypoints(animator.keypoints)
         if best_frame != "auto":
             return frame.index, keypoints
+        animator.check_keypoints(keypoints)  # recorded ones may be another model's
         distance = pose_distance(animator.kp_source, keypoints)
         if best is None or distance < best[0]:
             best = distance, frame.index, keypoints

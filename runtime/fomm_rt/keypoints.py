@@ -24,6 +24,10 @@ class Keypoints:
     value: NDArray[np.float32]
     jacobian: NDArray[np.float32] | None = None
 
+    def copy(self) -> Keypoints:
+        """The same in arrays of their own."""
+        return Keypoints(self.value.copy(), None if self.jacobian is None else self.jacobian.copy())
+
 
 def hull_area(value: NDArray[np.float32]) -> float:
     """Area of the convex hull of (K, 2) points, in grid units squared."""

@@ -169,8 +169,9 @@ def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path
     with np.load(motion) as arrays:
         content = {**arrays, "value": arrays["value"][:, :3], "jacobian": arrays["jacobian"][:, :3]}
     np.savez(motion, **content)
-    with pytest.raises(MotionError, match="expected 5 keypoints"):
-        animate_file(animator, source, motion, tmp_path / "b.gif")
+    for best_frame in (None, 0, "auto"):
+        with pytest.raises(MotionError, match="expected 5 keypoints"):
+            animate_file(animator, source, motion, tmp_path / "b.gif", best_frame=best_frame)  # type: ignore[arg-type]
     assert not (tmp_path / "b.gif").exists()
 
 

@@ -51,16 +51,23 @@ def test_out_may_be_part_of_a_larger_picture(animator: Animator) -> None:
     assert not canvas[:, 128:].any()
 
 
-@pytest.mark.parametrize("out", [np.zeros((64, 64, 3), np.float32), np.zeros((32, 32, 3), np.uint8), "no array"])
-def test_other_out_is_refused(animator: Animator, out: object) -> None:
-    with pytest.raises(ImageError, match="out: expected"):
+@pytest.mark.parametrize(
+    ("out", "found"),
+    [
+        (np.zeros((64, 64, 3), np.float32), r"float32 \(64, 64, 3\)"),
+        (np.zeros((32, 32, 3), np.uint8), r"uint8 \(32, 32, 3\)"),
+        ("no array", "str"),
+    ],
+)
+def test_other_out_is_refused(animator: Animator, out: object, found: str) -> None:
+    with pytest.raises(ImageError, match=rf"out: expected a writable uint8 array of shape \(64, 64, 3\); got {found}"):
         animator.animate(GOLDEN.driving[0], out=out)  # type: ignore[call-overload]
 
 
 def test_read_only_out_is_refused(animator: Animator) -> None:
     out = np.zeros((64, 64, 3), np.uint8)
     out.flags.writeable = False
-    with pytest.raises(ImageError, match="writable"):
+    with pytest.raises(ImageError, match=r"got uint8 \(64, 64, 3\), read-only"):
         animator.animate(GOLDEN.driving[0], out=out)
 
 

@@ -44,6 +44,24 @@ def test_new_source_keeps_the_reference(small_model: Path) -> None:
         assert np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
 
 
+def test_keypoints_given_and_found_are_not_shared(small_model: Path) -> None:
+    with Animator.load(small_model) as animator:
+        animator.set_source(GOLDEN.source)
+        animator.kp_source.value[...] = 0
+        keypoints = animator.keypoints(GOLDEN.driving[1])
+        animator.set_reference(keypoints)
+        expected = animator.animate(GOLDEN.driving[2])
+        keypoints.value[...] += 0.3
+        animator.set_source(GOLDEN.source)
+        assert np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
+        animator.clear_reference()
+        first = animator.keypoints(GOLDEN.driving[1])
+        animator.animate(first)
+        first.value[...] += 0.3
+        animator.set_source(GOLDEN.source)
+        assert np.array_equal(expected, animator.animate(GOLDEN.driving[2]))
+
+
 def test_absolute_has_no_reference(small_model: Path) -> None:
     with Animator.load(small_model, relative=False) as animator:
         animator.set_source(GOLDEN.source)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,7 @@ def test_wrong_usage(work: Path, arguments: list[str]) -> None:
         ({"extra": ["--precision", "int4"]}, ["fp32, fp16, int8", "int4"]),
         ({"extra": ["--precision", "int8"]}, ["has no int8 graphs", "--int8"]),
         ({"extra": ["--save-motion", "motion"]}, [".npz"]),
+        ({"driving": "take:b:1.mp4"}, ["take:b:1.mp4"]),  # no emoji
     ],
 )
 def test_errors_are_one_sentence(work: Path, changes: dict[str, Any], words: list[str]) -> None:
@@ -300,12 +302,15 @@ def test_error_as_json(work: Path) -> None:
     assert "absent.png" in json.loads(result.stdout)["error"]
 
 
-def _start(work: Path, *arguments: str) -> subprocess.Popen[str]:
+def _start(work: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
     """Starts a run that is long enough to be stopped and waits until it has begun to write."""
     write_clip(work / "long.mp4", frames=3000, size=(64, 64), pixels=lambda i: GOLDEN.driving[i % 3])
     (work / "r.mp4").write_text("old")
     process = subprocess.Popen(
-        [sys.executable, "-m", "fomm_rt", "animate", "source.png", "long.mp4", "-m", "m", "-o", "r.mp4", *arguments],
+        [
+            *(*before, sys.executable, "-m", "fomm_rt"),
+            *("animate", "source.png", "long.mp4", "-m", "m", "-o", "r.mp4", *arguments),
+        ],
         cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
@@ -325,6 +330,14 @@ def test_stopped(work: Path, signal_: signal.Signals, code: int) -> None:
     assert "Traceback" not in errors
     assert (work / "r.mp4").read_text() == "old"
     assert not any(name.startswith(".") for name in names(work))
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(work: Path) -> None:
+    process = _start(work, before=("nohup",))
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
 
 
 def test_two_at_once_onto_one_target(work: Path) -> None:

@@ -97,8 +97,8 @@ def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, played: Played
     for _ in range(2):
         for frame in frames():
             assert np.array_equal(played.animator.animate(frame), eager.animator.animate(frame))
-    assert played.device.captures == 2, "the reference's detector, and the frame"
-    assert played.device.replays == 2 * len(frames()) - 1
+    assert played.device.captures == 1, "the frame; the reference's detector ran but once"
+    assert played.device.replays == 2 * len(frames()) - 2, "captured when it came again"
     assert not eager.device.captures
     assert "without a CUDA graph: asked for" in eager.animator.backend.reason
     eager.close()
@@ -402,8 +402,14 @@ def test_pictures_on_a_gpu_need_its_backend(reference: Animator) -> None:
     reference.set_source(GOLDEN.source)
     with pytest.raises(ImageError, match="lies on a GPU, but onnxruntime-cpu takes arrays in host memory"):
         reference.animate(on_device(GOLDEN.driving[0]))
-    with pytest.raises(ImageError, match="out: expected"):
+    with pytest.raises(ImageError, match="out lies on a GPU, but onnxruntime-cpu takes arrays in host memory"):
         reference.animate(GOLDEN.driving[0], on_device(GOLDEN.source))
+
+
+def test_many_pictures_come_from_host_memory(played: Played) -> None:
+    played.animator.set_source(GOLDEN.source)
+    with pytest.raises(ImageError, match="animate_all takes frames in host memory"):
+        next(played.animator.animate_all([on_device(GOLDEN.driving[0])]))  # type: ignore[list-item]
 
 
 def test_buffers_of_a_few_shapes_are_kept(played: Played) -> None:
@@ -411,11 +417,24 @@ def test_buffers_of_a_few_shapes_are_kept(played: Played) -> None:
     pictures = [rng.integers(0, 255, (50 + i, 50 + i, 3), np.uint8) for i in range(SHAPES_KEPT + 2)]
     played.animator.set_source(GOLDEN.source)
     played.animator.set_reference(GOLDEN.driving[0])
-    first = [played.animator.animate(picture) for picture in pictures]
-    captures = played.device.captures
-    for picture, expected in zip(reversed(pictures), reversed(first), strict=True):
+    first = [[played.animator.animate(picture) for _ in range(2)] for picture in pictures]
+    assert played.device.captures == len(pictures)
+    for picture, (expected, again) in zip(reversed(pictures), reversed(first), strict=True):
+        assert np.array_equal(again, expected)
         assert np.array_equal(played.animator.animate(picture), expected)
-    assert played.device.captures == captures + 2, "those that had to go"
+    assert played.device.captures == len(pictures), "those that had to go are as new"
+    assert played.device.replays == SHAPES_KEPT
+
+
+def test_shapes_that_come_once_leave_nothing(played: Played) -> None:
+    """As of a crop that zooms."""
+    played.animator.set_source(GOLDEN.source)
+    played.animator.set_reference(GOLDEN.driving[0])
+    played.animator.timed = True
+    for side in range(50, 50 + 3 * SHAPES_KEPT):
+        played.animator.animate(np.zeros((side, side, 3), np.uint8))
+    assert played.device.captures == 0
+    assert 0 < len(played.device.events) <= (SHAPES_KEPT + 1) * (len(STAGES) + 1)
 
 
 def test_stages_are_timed_when_asked(played: Played) -> None:

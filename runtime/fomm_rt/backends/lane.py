@@ -1,6 +1,7 @@
 """One lane of work on a device: a stream, and everything a batch of frames needs on its way, allocated once.
 
-A frame's whole path is captured when it first comes by and replayed ever after:
+A frame's whole path is captured when it comes by for the second time and replayed ever after; what comes once, as the
+frames of a crop that zooms, is not worth it:
 
     pinned ─▶ pictures ─▶ keypoints ─▶ predictions ─▶ pinned
               └──────────── one graph ────────────┘
@@ -277,11 +278,7 @@ class Lane:
         given = self._inputs.get(key)
         if given is None:
             while len(self._inputs) >= SHAPES_KEPT:
-                oldest = next(iter(self._inputs))
-                self._replays = {
-                    program: replay for program, replay in self._replays.items() if program.region != oldest
-                }
-                del self._inputs[oldest]  # after the graphs that read it
+                self._forget(next(iter(self._inputs)))
             size = (self.frame.batch, region.height, region.width, 3)
             given = _Input(self._device.pinned(size, np.uint8), self._device.allocate(size, np.uint8), key)
             self._inputs[key] = given
@@ -289,6 +286,13 @@ class Lane:
         for kept, image in zip(given.host, images, strict=False):
             kept[...] = image[region.y : region.y + region.height, region.x : region.x + region.width]
         return given
+
+    def _forget(self, region: Region) -> None:
+        """Lets go of what was made for frames of one shape."""
+        for program in [program for program in self._events if program.region == region]:
+            self._replays.pop(program, None)
+            del self._events[program]
+        del self._inputs[region]  # after the graphs that read it
 
     def _upload(self, given: _Input) -> None:
         self._copy(given.host, given.pictures)
@@ -337,8 +341,9 @@ class Lane:
             self._latest = self._events.get(program, {})
             replay()
             return
+        comes_again = program in self._events
         whole()
-        if self.eager_reason is not None:
+        if self.eager_reason is not None or not comes_again:
             return
         # Captured after a run step by step, in which engines and kernels settled on what they need.
         self._settle()

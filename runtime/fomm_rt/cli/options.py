@@ -35,7 +35,7 @@ Engines = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads", min=1, max=256, help="CPU threads within a network.", show_default="ONNX Runtime's choice"
+        "--threads", min=1, max=256, help="CPU threads within a network.", show_default="the cores this process may use"
     ),
 ]
 

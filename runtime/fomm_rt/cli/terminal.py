@@ -97,7 +97,7 @@ class Terminal:
 
 
 def _console(stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False)
+    console = Console(stderr=stderr, highlight=False, emoji=False)  # ":b:" may be part of a file's name
     console.soft_wrap = not console.is_terminal  # a file or pipe gets whole lines
     return console
 
@@ -234,7 +234,9 @@ def _unwind_on_signals() -> Callable[[], None]:
         raise SystemExit(128 + number)
 
     numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    previous = [(number, signal.signal(number, stop)) for number in numbers]
+    # A signal that is ignored stays so, as nohup wants it.
+    heeded = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    previous = [(number, signal.signal(number, stop)) for number in heeded]
 
     def restore() -> None:
         for number, handler in previous:

@@ -67,17 +67,6 @@ class EngineStore:
                     raise
         raise EngineError(f"{self.folder}: {wanted.explain(folders, damaged)}")
 
-    def folders(self) -> list[EngineFolder]:
-        """All sets that can be read; what is wrong with others is logged as a warning."""
-        folders, damaged = self.look()
-        for _, reason in damaged:
-            _log.warning("engines are skipped: %s", reason)
-        return folders
-
-    def damaged(self) -> Damaged:
-        """Sets that cannot be used, or the store itself, each with the reason, which starts with the path at fault."""
-        return self.look()[1]
-
     @contextmanager
     def building(self, spec: EngineSpec, on_wait: Callable[[str], None] | None = None) -> Iterator[EngineStaging]:
         """Holds the lock of a set of engines and gives a place to write it.
@@ -98,24 +87,8 @@ class EngineStore:
         ) as staged:
             yield staged
 
-    def remove(self, folder: EngineFolder) -> None:
-        """Removes a set; one that is gone already is none of its concern.
-
-        Raises:
-            EngineError: It cannot be removed.
-            ValueError: It is not of this store.
-        """
-        if folder.path.parent != self.folder:
-            raise ValueError(f"{folder.path} is not in {self.folder}")
-        try:
-            staging.discard(folder.path)
-        except OSError as error:
-            raise EngineError(
-                f"{folder.path}: cannot be removed ({error.strerror}); change the permissions of {self.folder}"
-            ) from error
-
     def look(self) -> tuple[list[EngineFolder], Damaged]:
-        """All sets that can be read, and what is wrong with others, see `damaged`."""
+        """All sets that can be read; and what cannot be used, sets or the store itself, each with the reason."""
         try:
             return self._look()
         except EngineError as error:

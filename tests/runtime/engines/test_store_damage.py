@@ -91,17 +91,14 @@ DAMAGE: dict[Callable[[Path], None], str] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
-def test_damaged_sets_are_passed_over_and_replaced(
-    store: EngineStore, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
-) -> None:
+def test_damaged_sets_are_passed_over_and_replaced(store: EngineStore, damage: Callable[[Path], None]) -> None:
     good, bad = build(store, replace(SPEC, max_batch=1)), build(store)
     damage(bad.path)
-    assert [folder.path for folder in store.folders()] == [good.path]
-    ((path, reason),) = store.damaged()
+    assert [folder.path for folder in store.look()[0]] == [good.path]
+    ((path, reason),) = store.look()[1]
     assert path == bad.path
     assert DAMAGE[damage] in reason
     assert reason.startswith(str(bad.path))
-    assert [record.getMessage() for record in caplog.records] == [f"engines are skipped: {reason}"]
     assert store.find(WANTED).path == good.path
     assert f"Unusable: {reason}" in why_not_found(store, batch=2)
 
@@ -115,7 +112,7 @@ def test_damaged_sets_are_passed_over_and_replaced(
 @pytest.mark.parametrize("hold", [True, False])
 def test_an_altered_engine_is_not_handed_over(store: EngineStore, hold: bool) -> None:
     build(store)
-    folder = store.find(WANTED) if hold else store.folders()[0]
+    folder = store.find(WANTED) if hold else store.look()[0][0]
     file = folder.path / "generator.engine"
     with file.open("r+b") as opened:
         opened.write(b"G")
@@ -131,7 +128,7 @@ def test_an_altered_engine_is_not_handed_over(store: EngineStore, hold: bool) ->
 @pytest.mark.parametrize("length", [0, 100, 9001])
 def test_an_engine_cut_after_it_was_found(store: EngineStore, hold: bool, length: int) -> None:
     build(store)
-    folder = store.find(WANTED) if hold else store.folders()[0]
+    folder = store.find(WANTED) if hold else store.look()[0][0]
     os.truncate(folder.path / "generator.engine", length)
     with pytest.raises(EngineError, match=f"expected 9000 bytes, found {length}"):
         folder.read("generator")
@@ -149,8 +146,8 @@ def test_what_is_not_a_set_is_none(store: EngineStore) -> None:
     build(store)
     for name in ("notes.txt", f"{SPEC.key}.0", f"{SPEC.key}.01", SPEC.key, f"{SPEC.key}.x", ".hidden", "lost+found"):
         (store.folder / name).mkdir()
-    assert len(store.folders()) == 1
-    assert store.damaged() == []
+    assert len(store.look()[0]) == 1
+    assert store.look()[1] == []
     build(store)
     assert (store.folder / ".hidden").exists(), "only what builders leave is removed"
 

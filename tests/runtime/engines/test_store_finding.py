@@ -20,9 +20,9 @@ def test_what_is_published_is_found_and_read_again(store: EngineStore) -> None:
     assert found.path == published.path == store.folder / f"{SPEC.key}.1"
     assert found.manifest == published.manifest
     assert contents_of(found) == contents_of(found) == CONTENTS
-    assert [folder.path for folder in store.folders()] == [found.path]
-    assert contents_of(store.folders()[0]) == CONTENTS
-    assert store.damaged() == []
+    assert [folder.path for folder in store.look()[0]] == [found.path]
+    assert contents_of(store.look()[0][0]) == CONTENTS
+    assert store.look()[1] == []
     assert found.manifest.engines["generator"].file == "generator.engine"
 
 
@@ -43,7 +43,7 @@ def test_an_engine_that_is_not_there(store: EngineStore) -> None:
 
 
 def test_a_store_that_is_not_there(store: EngineStore) -> None:
-    assert (store.folders(), store.damaged()) == ([], [])
+    assert store.look() == ([], [])
     assert why_not_found(store) == (
         f"{store.folder}: expected engines of vox; none have been built here. "
         "Build them: fomm-rt build vox --backend tensorrt"

@@ -28,8 +28,8 @@ def test_what_others_may_write_is_not_loaded(store: EngineStore, part: str, bit:
         in message
     )
     assert f"chmod -R go-w {path}" in message
-    assert store.folders() == []
-    assert store.damaged()[0][0] == (store.folder if part == "store" else folder.path)
+    assert store.look()[0] == []
+    assert store.look()[1][0][0] == (store.folder if part == "store" else folder.path)
     subprocess.run(["chmod", "-R", "go-w", path], check=True)
     assert contents_of(store.find(WANTED)) == CONTENTS
 
@@ -37,7 +37,7 @@ def test_what_others_may_write_is_not_loaded(store: EngineStore, part: str, bit:
 @pytest.mark.parametrize("hold", [True, False])
 def test_what_becomes_writable_after_it_was_found(store: EngineStore, hold: bool) -> None:
     build(store)
-    folder = store.find(WANTED) if hold else store.folders()[0]
+    folder = store.find(WANTED) if hold else store.look()[0][0]
     (folder.path / "generator.engine").chmod(0o666)
     with pytest.raises(EngineError, match="writable by its owner alone"):
         folder.read("generator")
@@ -54,7 +54,7 @@ def test_what_belongs_to_others_is_not_loaded(store: EngineStore, part: str, mon
     assert "expected to belong to this user or root, as engines are executed; it belongs to user" in why_not_found(
         store
     )
-    assert store.folders() == []
+    assert store.look()[0] == []
 
 
 def test_building_into_a_store_that_others_may_write(store: EngineStore) -> None:

@@ -82,7 +82,7 @@ def test_builders_of_different_sets_do_not_wait(store: EngineStore) -> None:
             assert len([name for name in kept_names(store) if name.startswith(".")]) == 1, "the other's staging"
         tell(other)
     assert other.returncode == 0
-    assert len(store.folders()) == 2
+    assert len(store.look()[0]) == 2
 
 
 @pytest.mark.parametrize("next_spec", [SPEC, replace(SPEC, max_batch=1)], ids=["the same set", "another set"])
@@ -93,7 +93,7 @@ def test_what_a_killed_builder_left_is_removed_by_the_next(store: EngineStore, n
     assert process.returncode == -signal.SIGKILL
     assert len(kept_names(store)) == 1
     assert kept_names(store)[0].startswith(f".{SPEC.key}.")
-    assert (store.folders(), store.damaged()) == ([], [])
+    assert store.look() == ([], [])
     with store.building(next_spec, pytest.fail) as staged:
         assert not staged.waited
         staged.publish(fill(staged))
@@ -125,8 +125,8 @@ def test_killed_in_the_middle_of_replacing(store: EngineStore, moment: str, foun
     build(store)
     assert run(store, moment, "build(store, contents={'generator': b'new'})") == -signal.SIGKILL
     assert contents_of(store.find(WANTED)) == found
-    assert [contents_of(folder) for folder in store.folders()] == [found]
-    assert store.damaged() == []
+    assert [contents_of(folder) for folder in store.look()[0]] == [found]
+    assert store.look()[1] == []
     with store.building(SPEC) as staged:
         assert staged.existing is not None
         assert contents_of(staged.existing) == found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -34,7 +33,7 @@ def test_a_reader_keeps_what_it_found(store: EngineStore) -> None:
     build(store, contents={"generator": b"new"})
     assert contents_of(old) == CONTENTS
     new = store.find(WANTED)
-    store.remove(new)
+    staging.discard(new.path)
     assert contents_of(old) == CONTENTS
     assert contents_of(new) == {"generator": b"new"}
 
@@ -46,23 +45,13 @@ def test_nothing_stays_open(store: EngineStore) -> None:
     for _ in range(3):
         folder = store.find(WANTED)
         contents_of(folder)
-        store.folders()
+        store.look()[0]
         build(store)
     os.truncate(store.find(WANTED).path / "generator.engine", 100)
-    store.folders()
+    store.look()[0]
     del folder
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
-
-
-def test_removing(store: EngineStore, tmp_path: Path) -> None:
-    folder, other = build(store), build(store, replace(SPEC, max_batch=1))
-    store.remove(folder)
-    assert kept_names(store) == [other.path.name]
-    store.remove(folder)
-    with pytest.raises(ValueError, match="is not in"):
-        EngineStore(tmp_path / "elsewhere").remove(other)
-    assert kept_names(store) == [other.path.name]
 
 
 def test_readers_find_a_whole_set_while_it_is_replaced(store: EngineStore) -> None:
@@ -81,7 +70,7 @@ def test_readers_find_a_whole_set_while_it_is_replaced(store: EngineStore) -> No
     try:
         while builder.is_alive():
             found.append(contents_of(store.find(WANTED)))
-            assert store.damaged() == []
+            assert store.look()[1] == []
     finally:
         builder.join()
     assert all(content in map(number, range(40)) for content in found)
