@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fomm_kernels import Executor
 from fomm_kernels.launching import Launch
+
+if TYPE_CHECKING:
+    import torch  # a Python with TensorRT need not have it
 
 SANITIZED = "FOMM_TEST_SANITIZED" in os.environ
 """Whether this process runs the sanitized host build: see test_sanitizers.py."""
@@ -91,6 +93,8 @@ class Memory:
 
     def double(self) -> torch.Tensor:
         """The values, as a kernel is given them, for a reference in float64."""
+        import torch
+
         return torch.from_numpy(self.array.astype(np.float64))
 
 
@@ -170,5 +174,7 @@ def random(*shape: int, seed: int = 0) -> NDArray[np.float64]:
 
 def coordinate_grid(height: int, width: int) -> torch.Tensor:
     """(height, width, 2) float64: (x, y) of every pixel, corner pixels at -1 and 1."""
+    import torch
+
     y, x = torch.linspace(-1, 1, height, dtype=torch.float64), torch.linspace(-1, 1, width, dtype=torch.float64)
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)

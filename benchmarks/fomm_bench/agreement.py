@@ -36,7 +36,7 @@ FLOAT32 = Requirement(2, 50.0)
 """Float32 with operations fused and reordered by a compiler."""
 HALF = Requirement(None, 40.0)
 INT8 = Requirement(None, 35.0)
-OF_PRECISION = {"fp32": EXACT, "fp16": HALF, "int8": INT8}
+OF_PRECISION = {"fp32": EXACT, "tf32": HALF, "fp16": HALF, "int8": INT8}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Packs what a machine with a GPU but without a network lacks to run benchmarks/gpu/run.py, beside this checkout:
 #
-#   parcel.sh FOLDER MODEL     writes FOLDER/part-00, … (48 MiB each, or $PART) and FOLDER/unpack.sh
+#   parcel.sh FOLDER MODEL     writes FOLDER/part-00, … (30 MiB each, or $PART) and FOLDER/unpack.sh
 #
 # MODEL is a model folder of stand-in weights. Run here with the environment of `make test` in .venv, or $PYTHON. There:
 #
 #   unpack.sh FOLDER           makes of the parts beside it:
 #     packages-3.10  what Python 3.10 with TensorRT 8.6, NumPy and onnx lacks: pytest, ONNX Runtime, OpenCV, PyAV
-#     packages-3.12  what Python 3.12 with PyTorch, OpenCV and onnx lacks: PyAV, PyYAML, safetensors, Typer, Rich
+#     packages-3.12  what Python 3.12 with PyTorch, OpenCV and onnx lacks: PyAV, PyYAML, safetensors, Typer, Rich, this cuda-core
 #     model.zip      MODEL without its weights, see weightless.py
 #     small          a small model, for tests
 #     cache          kernels for sm_90 (or $ARCHITECTURE) as NVRTC 13.0 compiled them: XDG_CACHE_HOME
@@ -30,6 +30,7 @@ packages() {  # VERSION PIP-ARGUMENTS…: wheels for another Python, without Num
 packages 3.10 pytest exceptiongroup tomli
 packages 3.10 --no-deps "onnxruntime<1.24" opencv-python-headless "av<18"
 packages 3.12 -c "$here/constraints.txt" typer rich av PyYAML safetensors
+packages 3.12 -c "$here/constraints.txt" --no-deps cuda-core cuda-pathfinder  # that machine's may be older than 1.0
 rm -rf "$made"/packages-*/{numpy,numpy.libs,numpy-*,bin}
 "$python" -m pip --disable-pip-version-check wheel -q --no-deps -w "$work" "$here"
 for version in 3.10 3.12; do
@@ -53,7 +54,7 @@ for build in (nvrtc.build, lambda: ""):
 PYTHON
 
 rm -f "$out"/part-*
-tar -C "$made" -cf - . | gzip -9 | split -b "${PART:-48M}" -d -a 2 - "$out/part-"
+tar -C "$made" -cf - . | gzip -9 | split -b "${PART:-30M}" -d -a 2 - "$out/part-"
 cat > "$out/unpack.sh" <<'UNPACK'
 #!/bin/sh
 # unpack.sh FOLDER: joins the parts beside this file and unpacks them there.

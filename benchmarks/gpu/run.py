@@ -46,6 +46,10 @@ RUN_TESTS = ("-m", "pytest", "-p", "no:cacheprovider", "-W", "default", f"--conf
 SANITIZE = ("--error-exitcode", "1", "--report-api-errors", "no", "--target-processes", "application-only")
 """As in the Makefile."""
 BUNDLED = "bundled"
+CONTESTANTS = (
+    *("pytorch-cuda", "pytorch-cuda-tf32", "pytorch-compile-cuda"),
+    *("fomm-rt:tensorrt", "fomm-rt:tensorrt:fp32", "tensorrt-whole"),
+)
 SMI_FIELDS = (
     "name,driver_version,memory.total,memory.used,clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,"
     "power.limit,temperature.gpu,persistence_mode,clocks_throttle_reasons.active"
@@ -109,6 +113,7 @@ class Setting:
         output: Folder of the results.
         limit_s: Of a step.
         without: See WITHOUT; empty where there is one Python.
+        contestants: Of `bench`.
     """
 
     torch: Python
@@ -117,6 +122,7 @@ class Setting:
     output: Path
     limit_s: float
     without: str
+    contestants: tuple[str, ...]
 
     def results(self, *names: str) -> str:
         """Path of a result."""
@@ -174,18 +180,15 @@ def throughput(setting: Setting) -> list[Command]:
 
 def bench(setting: Setting) -> list[Command]:
     """See the module."""
-    of_torch, of_tensorrt = (
-        ("pytorch-cuda", "pytorch-compile-cuda"),
-        ("fomm-rt:tensorrt", "fomm-rt:tensorrt:fp32", "tensorrt-whole"),
-    )
-    contestants = [argument for name in (*of_torch, *of_tensorrt) for argument in ("-c", name)]
+    contestants = [argument for name in setting.contestants for argument in ("-c", name)]
     if setting.torch != setting.tensorrt:
         program = setting.tensorrt.as_program(setting.output / "python-tensorrt")
+        of_tensorrt = [name for name in setting.contestants if not name.startswith("pytorch")]
         contestants += [argument for name in of_tensorrt for argument in ("--python", f"{name}={program}")]
     return [
         setting.torch.run(
             *("-m", "fomm_rt", "bench", *contestants, *(("--bundled",) if model == BUNDLED else ("-m", model))),
-            *("--rounds", "20", "--frames", "60", "--batches", "1,8,32", "--timeout", "300"),
+            *("--rounds", "20", "--frames", "60", "--batches", "1,8,32", "--timeout", "150"),
             *("-o", setting.results("bench", model)),
         )
         for model in setting.models
@@ -302,6 +305,7 @@ def main() -> None:
     parser.add_argument("--tensorrt", help="Python with TensorRT; that of PyTorch by default")
     parser.add_argument("--tensorrt-packages", help="folder of packages that it lacks")
     parser.add_argument("--without", default=WITHOUT, help=f"modules that --tensorrt lacks ({WITHOUT})")
+    parser.add_argument("-c", "--contestant", action="append", help="of bench; all of PyTorch's and TensorRT's")
     parser.add_argument("--limit", type=float, default=570, help="seconds that the step may take (570)")
     parser.add_argument("--dry-run", action="store_true", help="print the commands only")
     options = parser.parse_args()
@@ -311,7 +315,8 @@ def main() -> None:
     tensorrt = torch if options.tensorrt is None else _python(options.tensorrt, options.tensorrt_packages)
     models = tuple(name if name == BUNDLED else str(Path(name).absolute()) for name in options.model or [BUNDLED])
     without = options.without if torch != tensorrt else ""
-    setting = Setting(torch, tensorrt, models, output, options.limit, without)
+    contestants = tuple(options.contestant or CONTESTANTS)
+    setting = Setting(torch, tensorrt, models, output, options.limit, without, contestants)
     commands = STEPS[options.step](setting)
     if options.dry_run:
         print(*commands, sep="\n")

@@ -195,10 +195,10 @@ class DeviceKernels:
 def driver_problem() -> str | None:
     """Why no GPU can be used here, in words for people; None if one can. Starts the driver."""
     try:
-        import cuda.core  # noqa: F401
         from cuda.bindings import driver
+        from cuda.core import Device, EventOptions, LegacyPinnedMemoryResource, ObjectCode  # noqa: F401
     except ImportError as error:
-        return f"CUDA's Python packages are missing or do not fit each other ({error}); run: {INSTALL}"
+        return f"CUDA's Python packages are missing, too old or do not fit each other ({error}); run: {INSTALL}"
     try:
         (result,) = driver.cuInit(0)
     except RuntimeError:

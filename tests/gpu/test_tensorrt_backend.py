@@ -418,7 +418,7 @@ class TestCancellation:
             assert all(map(np.array_equal, animated(animator, small), expected))
 
     @pytest.mark.parametrize("delay_ms", [1, 10, 50])
-    def test_a_first_frame(self, rig: Rig, small: ModelFolder, delay_ms: float) -> None:
+    def test_first_frames(self, rig: Rig, small: ModelFolder, delay_ms: float) -> None:
         """Where work is captured."""
         with rig.animator(small) as whole:
             expected = animated(ready(whole, small), small)
@@ -426,8 +426,9 @@ class TestCancellation:
             sizes = iter(range(65, 1000))
 
             def work() -> None:
-                size = next(sizes)
-                animator.animate(np.zeros((size, size, 3), np.uint8))
+                frame = np.zeros((size := next(sizes), size, 3), np.uint8)
+                for _ in range(2):  # captured when it comes again
+                    animator.animate(frame)
 
             ready(animator, small)
             for _ in range(3):

@@ -1,8 +1,9 @@
-"""What `CudaDevice` does around cuda.core's calls, with those played; the calls themselves are for `tests/gpu`."""
+"""What `CudaDevice` does around the driver's calls, with those played; the calls themselves are for `tests/gpu`."""
 
 from __future__ import annotations
 
 import gc
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -11,81 +12,100 @@ from fomm_rt.backends.cuda_device import CudaDevice, c_strides, span
 from fomm_rt.errors import BackendError
 
 
-class Builder:
-    """cuda.core's, which fails at a call and notes all of them."""
+class Result(Enum):
+    CUDA_SUCCESS = 0
+    CUDA_ERROR_STREAM_CAPTURE_INVALIDATED = 901
+
+
+class Mode(Enum):
+    CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1
+
+
+class Driver:
+    """CUDA's, which fails at a call and notes all of them."""
+
+    CUresult = Result
+    CUstreamCaptureMode = Mode
 
     def __init__(self, fails_at: str = "") -> None:
         self.fails_at = fails_at
         self.calls: list[str] = []
 
-    def _call(self, name: str) -> None:
+    def _call(self, name: str, *values: Any) -> tuple[Any, ...]:
         self.calls.append(name)
         if name == self.fails_at:
-            raise RuntimeError("the capture was invalidated")
+            return (Result.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, *(None for _ in values))
+        return (Result.CUDA_SUCCESS, *values)
 
-    def begin_building(self, mode: str) -> None:
-        assert mode == "thread_local"
-        self._call("begin")
+    def cuGetErrorString(self, result: Result) -> tuple[Result, bytes]:  # noqa: N802
+        return result, b"the capture was invalidated"
 
-    def end_building(self) -> Builder:
-        self._call("end")
-        return self
-
-    def complete(self) -> Builder:
-        self._call("complete")
-        return self
-
-    def upload(self, stream: Any) -> None:
-        del stream
-        self._call("upload")
-
-    def launch(self, stream: Any) -> None:
-        del stream
-        self._call("launch")
-
-    def close(self) -> None:
-        self.calls.append("close")
+    def __getattr__(self, name: str) -> Any:
+        values = {"cuStreamEndCapture": ["graph"], "cuGraphInstantiate": ["executable"]}.get(name, [])
+        return lambda *_: self._call(name, *values)
 
 
 class Stream:
-    def __init__(self, builder: Builder) -> None:
-        self.create_graph_builder = lambda: builder
+    handle = 7
 
 
-@pytest.fixture
-def device() -> CudaDevice:
-    return object.__new__(CudaDevice)
+def device(driver: Driver) -> CudaDevice:
+    made = object.__new__(CudaDevice)
+    made._driver = driver
+    return made
 
 
-def test_capture(device: CudaDevice) -> None:
-    builder = Builder()
+MADE = ["cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphDestroy", "cuGraphUpload"]
+
+
+def test_capture() -> None:
+    driver = Driver()
     collecting: list[bool] = []
-    replay = device.capture(Stream(builder), lambda: collecting.append(gc.isenabled()))
+    replay = device(driver).capture(Stream(), lambda: collecting.append(gc.isenabled()))
     replay()
     replay()
-    assert builder.calls == ["begin", "end", "complete", "upload", "launch", "launch"]
+    assert driver.calls == [*MADE, "cuGraphLaunch", "cuGraphLaunch"]
     assert collecting == [False], "what garbage frees, a capture does not allow"
     assert gc.isenabled()
+    del replay
+    assert driver.calls[-1] == "cuGraphExecDestroy"
 
 
-@pytest.mark.parametrize("fails_at", ["begin", "end", "complete"])
-def test_a_capture_that_fails_is_ended(device: CudaDevice, fails_at: str) -> None:
-    builder = Builder(fails_at)
+@pytest.mark.parametrize(
+    ("fails_at", "calls"),
+    [
+        ("cuStreamBeginCapture", MADE[:1]),
+        ("cuStreamEndCapture", MADE[:2]),
+        ("cuGraphInstantiate", MADE[:4]),
+        ("cuGraphUpload", [*MADE, "cuGraphExecDestroy"]),
+    ],
+)
+def test_a_capture_that_fails_leaves_nothing(fails_at: str, calls: list[str]) -> None:
+    driver = Driver(fails_at)
     with pytest.raises(BackendError, match="capturing a graph failed: the capture was invalidated"):
-        device.capture(Stream(builder), lambda: None)
-    assert builder.calls[-1] == "close"
+        device(driver).capture(Stream(), lambda: None)
+    gc.collect()
+    assert driver.calls == calls
     assert gc.isenabled()
 
 
 @pytest.mark.parametrize("error", [BackendError("a kernel refuses"), KeyboardInterrupt()])
-def test_a_capture_that_is_left_is_ended(device: CudaDevice, error: BaseException) -> None:
+@pytest.mark.parametrize("invalid", [False, True])
+def test_a_capture_that_is_left_is_ended(error: BaseException, invalid: bool) -> None:
     def queue() -> None:
         raise error
 
-    builder = Builder()
+    driver = Driver("cuStreamEndCapture" if invalid else "")
     with pytest.raises(type(error)):
-        device.capture(Stream(builder), queue)
-    assert builder.calls == ["begin", "close"]
+        device(driver).capture(Stream(), queue)
+    assert driver.calls == ["cuStreamBeginCapture", "cuStreamEndCapture", *([] if invalid else ["cuGraphDestroy"])]
+
+
+def test_a_replay_that_fails_says_so() -> None:
+    driver = Driver("cuGraphLaunch")
+    replay = device(driver).capture(Stream(), lambda: None)
+    with pytest.raises(BackendError, match="replaying a graph failed: the capture was invalidated"):
+        replay()
 
 
 def test_memory_of_padded_arrays() -> None:

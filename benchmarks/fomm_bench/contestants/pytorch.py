@@ -27,6 +27,11 @@ def open_published(model: ModelSpec, device: str) -> Published:
     return Published(_networks(model, device), device, model.relative)
 
 
+def open_tf32(model: ModelSpec, device: str) -> Published:
+    """As `open_published`, with convolutions in TF32, which is PyTorch's default on a GPU."""
+    return Published(_networks(model, device, tf32=True), device, model.relative)
+
+
 def open_cached(model: ModelSpec, device: str) -> Cached:
     """Eager float32, the source encoded once."""
     return Cached(_networks(model, device), device, model.relative)
@@ -37,7 +42,7 @@ def open_compiled(model: ModelSpec, device: str) -> Compiled:
     return Compiled(_networks(model, device), device, model.relative)
 
 
-def _networks(model: ModelSpec, device: str) -> Networks:
+def _networks(model: ModelSpec, device: str, tf32: bool = False) -> Networks:
     if device == "cuda" and not torch.cuda.is_available():
         raise UnavailableError(
             f"torch {torch.__version__} finds no GPU it can use; install a build for CUDA and a driver "
@@ -47,8 +52,8 @@ def _networks(model: ModelSpec, device: str) -> Networks:
         torch.set_num_threads(model.threads)
     networks = build_reference(model)
     if device == "cuda":
-        # Float32 is to mean float32: TF32 would round the convolutions' inputs to 10 bits.
-        torch.backends.cudnn.allow_tf32 = False
+        # Float32 is to mean float32 unless asked: TF32 rounds the convolutions' inputs to 10 bits.
+        torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cuda.matmul.allow_tf32 = False
         networks.kp_detector.to(device)
         networks.generator.to(device)
@@ -198,7 +203,9 @@ class Compiled(Cached):
                 for module in network.modules():
                     if isinstance(module, nn.Conv2d):
                         module.half()
-        self._compiled = torch.compile(self._whole, mode="reduce-overhead" if self._on_gpu else "default")
+        # On a GPU code for each batch size, as fast as it goes; on a CPU one for all, as compiling takes long there.
+        mode, dynamic = ("reduce-overhead", False) if self._on_gpu else ("default", None)
+        self._compiled = torch.compile(self._whole, mode=mode, dynamic=dynamic)
         self._offset = torch.zeros(1, device=self._torch_device)
         self._matrix: Tensor | None = None
 

@@ -42,6 +42,7 @@ def entries() -> tuple[Entry, ...]:
         _pytorch("pytorch-cached", "PyTorch eager, source encoded once", "open_cached", "cpu"),
         _pytorch("pytorch-compile", "torch.compile, source encoded once", "open_compiled", "cpu"),
         _pytorch("pytorch-cuda", "PyTorch eager as published, GPU", "open_published", "cuda"),
+        _pytorch("pytorch-cuda-tf32", "PyTorch eager as published, GPU, TF32 as by default", "open_tf32", "cuda"),
         _pytorch("pytorch-compile-cuda", "torch.compile, half precision, channels last", "open_compiled", "cuda"),
         _onnx_runtime("onnxruntime", "CPUExecutionProvider"),
         _onnx_runtime("onnxruntime-cuda", "CUDAExecutionProvider"),
@@ -85,7 +86,7 @@ def _pytorch(name: str, description: str, function: str, device: str) -> Entry:
     checks: list[Problem] = [needs_package("torch"), needs_networks]
     checks += [needs_gpu] if on_gpu else []
     checks += [needs_compiler] if compiled else []
-    precision = "fp16" if compiled and on_gpu else "fp32"
+    precision = "tf32" if function == "open_tf32" else "fp16" if compiled and on_gpu else "fp32"
     return Entry(
         name,
         description,

@@ -1,15 +1,16 @@
 """An NVIDIA GPU as the split path sees it. Not executed so far: no GPU was at hand where this was written.
 
-Memory, streams, events and graphs are cuda.core's; copies between any two of them are the driver's `cuMemcpyAsync`, and
-so is the recording of events within graphs. Work runs in the device's primary context, which PyTorch and CuPy use too.
+Memory, streams and events are cuda.core's; copies are the driver's `cuMemcpyAsync`, and so are graphs and the recording
+of events within them: cuda.core 1.2's graph builder ends the process where a capture was invalidated
+(https://github.com/NVIDIA/cuda-python/issues/2834). Work runs in the device's primary context, which PyTorch and CuPy
+use too.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -59,6 +60,17 @@ class _PinnedMemory:
             "typestr": dtype.str,
             "data": (int(buffer.handle), False),
         }
+
+
+class _ExecutableGraph:
+    """Lives as long as what replays it; one that runs while it is let go of is freed by the driver when it is done."""
+
+    def __init__(self, driver: Any, handle: Any) -> None:
+        self._destroy = driver.cuGraphExecDestroy
+        self.handle = handle
+
+    def __del__(self) -> None:
+        self._destroy(self.handle)
 
 
 class CudaDevice:
@@ -153,20 +165,29 @@ class CudaDevice:
 
     def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
         """See `Device.capture`."""
+        driver, handle = self._driver, stream.handle
+        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         with cuda_errors("capturing a graph"), _without_collection():
-            builder = stream.create_graph_builder()
+            self._checked(driver.cuStreamBeginCapture(handle, mode))
             try:
-                builder.begin_building("thread_local")
                 queue()
-                graph = builder.end_building().complete()
             except BaseException:
-                # Ends a capture also where it has become invalid, which `end_building` does not.
-                with suppress(Exception):  # the first error is the one to show
-                    builder.close()
+                result, graph = driver.cuStreamEndCapture(handle)  # of an invalid one nothing but the result is left
+                if result == driver.CUresult.CUDA_SUCCESS:
+                    driver.cuGraphDestroy(graph)
                 raise
-            graph.upload(stream)
-            # The graph, not the builder, has to live as long as what replays it.
-            return partial(graph.launch, stream)
+            graph = self._checked(driver.cuStreamEndCapture(handle))
+            try:
+                executable = _ExecutableGraph(driver, self._checked(driver.cuGraphInstantiate(graph, 0)))
+            finally:
+                driver.cuGraphDestroy(graph)
+            self._checked(driver.cuGraphUpload(executable.handle, handle))
+
+        def replay() -> None:
+            with cuda_errors("replaying a graph"):
+                self._checked(driver.cuGraphLaunch(executable.handle, handle))
+
+        return replay
 
     def event(self) -> Any:
         """See `Device.event`."""
