@@ -93,6 +93,7 @@ def report(request: Request, heading: str, expected: list[Frame], ways: Iterable
         result = {
             "command": script_command(),
             "model": name,
+            "identity": request.model.manifest.weights.identity,
             "size": size,
             "mode": "absolute",
             "frames": len(expected),

@@ -98,6 +98,7 @@ def cost(model: ModelFolder) -> dict[str, Any]:
     return {
         "model": manifest.name,
         "weights": manifest.weights.describe(),
+        "identity": manifest.weights.identity,
         "size": manifest.size,
         "features_size": side,
         "frames": len(pairs),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from logging import getLogger
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from fomm_rt.errors import MediaError
 from fomm_rt.framing import Image, centred_square
 from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.video_reader import VideoReader
+
+_log = getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ def bench_media(drawn: bool) -> BenchMedia:
 
     Args:
         drawn: The model knows drawn faces: the bundled ones. Otherwise a portrait and a filmed talking head of the
-            [demo] extra; without it, the bundled ones all the same, for what is measured does not depend on them.
+            [demo] extra; without it, the bundled ones all the same: speed does not depend on them, quality does.
     """
     if not drawn:
         try:
             return BenchMedia(demo_picture(), demo_clip())
-        except MediaError:
-            pass
+        except MediaError as error:
+            _log.warning("drawn faces are animated instead of filmed ones: %s", error)
     return BenchMedia(bundled_avatars()[0], bundled_performance())
 
 

@@ -21,6 +21,7 @@ from fomm_bench.pythons import Pythons
 from fomm_bench.reference_networks import with_drawn_weights
 from fomm_bench.results import Results
 from fomm_bench.session import WorkerSession
+from fomm_bench.wire import MOST_ARRAY_BYTES
 from fomm_bench.worker_process import worker_command, worker_environment
 from fomm_rt.errors import BenchmarkError, ModelError
 
@@ -56,10 +57,11 @@ def run_benchmark(
         progress: Told of every step.
 
     Raises:
-        BenchmarkError: There is nothing to compare with.
+        BenchmarkError: There is nothing to compare with, or the plan has too many frames at a time.
         MediaError: The pictures cannot be read.
     """
     media, size = bench_media(model.drawn), model.manifest.size
+    _check_plan(plan, size)
     pictures = Pictures(read_square(media.picture, size), read_frames(media.clip, size, CLIP_FRAMES))
     results = Results(
         command=list(command),
@@ -103,6 +105,16 @@ def run_benchmark(
     results.contestants = list(comparison.results.values())
     results.busy_cores = comparison.busy_cores
     return results
+
+
+def _check_plan(plan: Plan, size: int) -> None:
+    most = MOST_ARRAY_BYTES // (size * size * 3)
+    for option, count in (
+        ("--frames", max(plan.cpu_frames, plan.gpu_frames)),
+        ("--batches", max(plan.batches, default=1)),
+    ):
+        if count > most:
+            raise BenchmarkError(f"{option}: expected at most {most} frames of {size}×{size} at a time; got {count}")
 
 
 class Opener:

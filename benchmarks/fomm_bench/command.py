@@ -156,7 +156,9 @@ def quality(
     timeout: options.Timeout = TIMEOUT_S,
     clip: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What is reconstructed.", show_default="the demo clip", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="FILE", help="What is reconstructed.", show_default="what suits the model", rich_help_panel=WHAT
+        ),
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="At most this many.", rich_help_panel=WHAT)] = 300,
     output: Annotated[

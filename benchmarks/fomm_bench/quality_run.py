@@ -82,7 +82,12 @@ def run_quality(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "environment": environment,
-        "model": {"label": model.label, "weights": model.manifest.weights.describe(), "size": model.manifest.size},
+        "model": {
+            "label": model.label,
+            "weights": model.manifest.weights.describe(),
+            "identity": model.manifest.weights.identity,
+            "size": model.manifest.size,
+        },
         "clip": clip.name,
         "frames": frames,
         "exact": EXACT,

@@ -19,7 +19,12 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The model folder to make.", show_default="models/NAME"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The model folder to make; an earlier one there is replaced.",
+            show_default="models/NAME",
+        ),
     ] = None,
     config: Annotated[
         str | None,
@@ -27,7 +32,7 @@ def export(
             metavar="NAME|FILE.yaml",
             help="vox-256, vox-adv-256, taichi-256, taichi-adv-256, bair-256, mgif-256, fashion-256, nemo-256, "
             "drawn-faces-256, or a published YAML.",
-            show_default="by the checkpoint's SHA-256 or name",
+            show_default="by the checkpoint's SHA-256, or by what a file of this project says inside",
         ),
     ] = None,
     size: Annotated[
@@ -71,9 +76,9 @@ def export(
 
     fomm-rt export vox-adv-cpk.pth.tar --config vox-adv-256 -o models/vox-adv
 
-    fomm-rt export vox-cpk.pth.tar --size 512
+    fomm-rt export vox-cpk.pth.tar --size 512 -o models/vox-512
 
-    fomm-rt export vox-cpk.pth.tar --int8 --calibrate talking.mp4
+    fomm-rt export vox-cpk.pth.tar --int8 --calibrate talking.mp4 -o models/vox-int8
 
     fomm-rt export --stand-in -o models/stand-in
     """

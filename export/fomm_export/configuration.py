@@ -83,7 +83,11 @@ class Configuration:
             parts = value.items() if isinstance(value, dict) else [(name, value)]
             for part, number in parts:
                 if not isinstance(number, bool) and not 0 < number <= LIMITS.get(part, math.inf) and part != "pad":
-                    raise ValueError(f"{name}: {part} is {number}; expected 1 to {LIMITS.get(part, 'any')}")
+                    expected = f"1 to {LIMITS[part]}" if part in LIMITS else "more than 0"
+                    raise ValueError(f"{name}: {part} is {number}; expected {expected}")
+            if isinstance(value, dict):
+                _check_widths(name, value["block_expansion"], value["max_features"])
+        _check_widths("generator", self.block_expansion, self.max_features)
         if not 0 <= self.pad <= LIMITS["pad"]:
             raise ValueError(f"pad is {self.pad}; expected 0 to {LIMITS['pad']}")
         if self.scale_factor > 1 or abs(1 / self.scale_factor - round(1 / self.scale_factor)) > 1e-6:
@@ -93,7 +97,7 @@ class Configuration:
 
     def check_size(self, size: int) -> None:
         """Raises ValueError unless frames of (size, size) pixels fit the networks."""
-        step = max(self.motion_size, 2**self.num_down_blocks)
+        step = math.lcm(self.motion_size, 2**self.num_down_blocks)
         if size < step or size % step or size > LIMITS["frame_size"]:
             fitting = ", ".join(str(step * k) for k in (1, 2, 4, 6, 8))
             raise ValueError(
@@ -144,6 +148,14 @@ class Configuration:
                 f"do not divide by {deepest}, the depth of the hourglasses"
             )
         return configuration
+
+
+def _check_widths(name: str, block_expansion: int, max_features: int) -> None:
+    """The first layer's width is not bounded, so the others may not be narrower."""
+    if max_features < block_expansion:
+        raise ValueError(
+            f"{name}: max_features is {max_features}; expected at least block_expansion, {block_expansion}"
+        )
 
 
 def _hourglass(params: Mapping[str, Any]) -> Hourglass:

@@ -76,9 +76,12 @@ def export_checkpoint(
         ParityError: The exported model does not reproduce the networks.
     """
     _check_output(Path(output))
+    named = None if config is None else load_configuration(config)  # what is wrong with it is said before a long read
+    if named is not None:
+        _check_size(named, size)
     progress("reading the checkpoint")
     checkpoint = load_checkpoint(checkpoint_path)
-    configuration = _configuration(checkpoint, config)
+    configuration = named or _configuration_of(checkpoint)
     networks = _build(
         configuration, checkpoint.kp_detector, checkpoint.generator, size, align_corners, str(checkpoint.path)
     )
@@ -276,9 +279,7 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _configuration(checkpoint: Checkpoint, config: str | None) -> Configuration:
-    if config is not None:
-        return load_configuration(config)
+def _configuration_of(checkpoint: Checkpoint) -> Configuration:
     if checkpoint.known is not None:
         return CONFIGURATIONS[checkpoint.known.configuration]
     if checkpoint.own in OWN_NAMES:
@@ -305,11 +306,15 @@ def _build(
     align_corners: bool,
     origin: str,
 ) -> Networks:
+    _check_size(configuration, size)
+    return build_networks(configuration, kp_detector, generator, size=size, align_corners=align_corners, origin=origin)
+
+
+def _check_size(configuration: Configuration, size: int | None) -> None:
     try:
         configuration.check_size(size or configuration.frame_size)
     except ValueError as error:
         raise CheckpointError(f"--size: {error}") from error
-    return build_networks(configuration, kp_detector, generator, size=size, align_corners=align_corners, origin=origin)
 
 
 def _version(distribution: str) -> str:

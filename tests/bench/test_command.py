@@ -101,6 +101,7 @@ def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder
         (["--measures", "colour"], 2, "expected some of latency, batches, ceiling"),
         (["-c", "onnxruntime", "--python", f"openvino={sys.executable}"], 1, "openvino takes no part; add it with -c"),
         (["quality", "--python", f"openvino={sys.executable}"], 1, "openvino takes no part; add it with -c"),
+        (["--bundled", "--frames", "6000"], 1, "--frames: expected at most 5461 frames of 256×256 at a time; got 6000"),
         (["--rounds", "0"], 2, "Invalid value for '--rounds'"),
         (["report"], 2, "Missing argument"),
         (["report", "/nowhere.json"], 1, "/nowhere.json: cannot be read"),

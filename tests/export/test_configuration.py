@@ -1,6 +1,7 @@
 """Configurations: names, published YAML files, sizes, and the published tensor names."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def test_yaml(tmp_path: Path) -> None:
         (YAML.replace("num_blocks: 5", "num_blocks: 99999999999"), "num_blocks is 99999999999"),
         (YAML.replace("[128, 128, 3]", "[0, 0, 3]"), "frame_size is 0"),
         ("[" * 5000, "cannot be read"),
-        (YAML.replace("max_features: 1024", "max_features: -1"), "max_features is -1"),
+        (YAML.replace("max_features: 1024", "max_features: -1"), "max_features is -1; expected 1 to 8192"),
+        (YAML.replace("max_features: 512", "max_features: 32"), "generator: max_features is 32; expected at least"),
+        (YAML.replace("temperature: 0.1", "temperature: 0"), "temperature is 0.0; expected more than 0"),
         (YAML.replace("[128, 128, 3]", "[100, 100, 3]"), "divide"),
         (YAML.replace("[128, 128, 3]", "null"), "frame_shape is None"),
         (YAML.replace("[128, 128, 3]", "[true, true, 3]"), "expected a square"),
@@ -113,3 +116,11 @@ def test_fitting_sizes(size: int) -> None:
 def test_other_sizes_name_fitting_ones(size: int) -> None:
     with pytest.raises(ValueError, match="multiple of 64"):
         CONFIGURATIONS["vox-256"].check_size(size)
+
+
+def test_sizes_divide_by_what_both_networks_halve() -> None:
+    configuration = replace(CONFIGURATIONS["vox-256"], frame_size=160, num_down_blocks=4)
+    assert configuration.motion_size == 40
+    configuration.check_size(240)
+    with pytest.raises(ValueError, match="expected a multiple of 80"):
+        configuration.check_size(200)

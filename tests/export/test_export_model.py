@@ -126,6 +126,14 @@ def test_size_that_does_not_fit(tmp_path: Path, config: str) -> None:
         export_stand_in(tmp_path / "m", config=config, size=100)
 
 
+def test_what_is_asked_is_looked_at_before_the_checkpoint(tmp_path: Path, config: str) -> None:
+    absent = tmp_path / "absent.pth.tar"
+    with pytest.raises(CheckpointError, match="vox-adv: expected one of"):
+        export_checkpoint(absent, tmp_path / "m", config="vox-adv")
+    with pytest.raises(CheckpointError, match="--size: size 100 does not fit"):
+        export_checkpoint(absent, tmp_path / "m", config=config, size=100)
+
+
 def test_unknown_checkpoint_needs_a_configuration(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(CheckpointError, match="--config with one of vox-256"):
         export_checkpoint(checkpoint, tmp_path / "m")

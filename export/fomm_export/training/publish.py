@@ -35,6 +35,7 @@ from fomm_rt.errors import FommError, OutputError, TrainingError
 from fomm_rt.media.pictures import write_picture
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_writer import open_writer
+from fomm_rt.model_folder import sha256_of
 
 SUPERSAMPLE = 3
 FRAME_RATE = 25
@@ -76,15 +77,8 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         draw_avatars(made / "avatars", recipe.frame_size)
         print(f"measuring {pairs} pairs")
         measures = measure(model, pairs)
-        notes = OWN_CHECKPOINTS / f"{recipe.name}.notes.md"
-        card = model_card(
-            folder,
-            recipe,
-            configuration,
-            model,
-            measures,
-            notes.read_text(encoding="utf-8") if notes.is_file() else "",
-        )
+        notes = _notes(OWN_CHECKPOINTS / f"{recipe.name}.notes.md", sha256_of(checkpoint))
+        card = model_card(folder, recipe, configuration, model, measures, notes)
         try:
             shutil.copyfile(checkpoint, OWN_CHECKPOINTS / checkpoint.name)
             (OWN_CHECKPOINTS / f"{recipe.name}.md").write_text(card, encoding="utf-8")
@@ -95,6 +89,16 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be written ({error.strerror}); publish again") from error
     print(measures.table())
+
+
+def _notes(path: Path, checkpoint: str) -> str:
+    """What people wrote about a checkpoint, by SHA-256; a file whose first line names another one is left out."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    head, _, notes = text.partition("\n")
+    if head == f"<!-- of {checkpoint} -->":
+        return notes.lstrip("\n")
+    print(f"{path}: not of these weights, left out of the card; begin it with <!-- of {checkpoint} --> once it is")
+    return ""
 
 
 def draw_avatars(folder: Path, size: int) -> None:
