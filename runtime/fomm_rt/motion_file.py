@@ -79,13 +79,16 @@ class MotionRecording:
     Args:
         weights: Identity of the weights that find the keypoints.
         time_base: Seconds per tick; every time is a whole number of ticks after the first.
+
+    Times are stored as `load_motion` takes them: the first not negative, and a frame whose time does not advance, or is
+    no clip's, one tick after the frame before it.
     """
 
     def __init__(self, weights: str, time_base: Fraction) -> None:
         self._weights = weights
         self._time_base = time_base
         self._num_kp = 0
-        self._first_time = Fraction(0)
+        self._start = self._first_time = Fraction(0)
         self._values = array("f")
         self._jacobians = array("f")
         self._ticks = array("q")
@@ -93,15 +96,28 @@ class MotionRecording:
     def add(self, keypoints: Keypoints, time: Fraction) -> None:
         """Takes the next frame; time is in seconds from the start of the clip."""
         if not self._ticks:
+            self._num_kp, self._start = len(keypoints.value), time
             # A start between two ticks, as sound may give it, would make numbers without bound.
-            self._num_kp, self._first_time = len(keypoints.value), round(time / self._time_base) * self._time_base
+            first = round(time / self._time_base) * self._time_base
+            self._first_time = first if 0 <= first < LONGEST_S else Fraction(0)
         self._values.frombytes(np.ascontiguousarray(keypoints.value, np.float32).tobytes())
         if keypoints.jacobian is not None:
             self._jacobians.frombytes(np.ascontiguousarray(keypoints.jacobian, np.float32).tobytes())
-        self._ticks.append(round((time - self._first_time) / self._time_base))
+        self._ticks.append(self._stamp(time))
+
+    def _stamp(self, time: Fraction) -> int:
+        """Whole ticks after the first frame, strictly increasing."""
+        ticks = round((time - self._start) / self._time_base)
+        if not self._ticks:
+            return 0
+        if ticks <= self._ticks[-1] or self._first_time + ticks * self._time_base >= LONGEST_S:
+            return self._ticks[-1] + 1
+        return ticks
 
     def motion(self, rate: Fraction | None, last_duration: Fraction | None = None) -> Motion:
         """All frames so far, of which there is at least one; for the arguments see `Motion`."""
+        if last_duration is not None and (last_duration >= LONGEST_S or max(last_duration.as_integer_ratio()) >= 2**31):
+            last_duration = min(last_duration, Fraction(LONGEST_S) - 1).limit_denominator(1000)
         value = np.frombuffer(self._values, np.float32).reshape(-1, self._num_kp, 2)
         jacobian = None
         if self._jacobians:

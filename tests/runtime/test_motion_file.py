@@ -54,6 +54,44 @@ def test_a_start_between_two_ticks_can_be_read_again(tmp_path: Path) -> None:
     assert abs(times[0] - Fraction(1001, 44100)) < Fraction(1, 10**7)
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ([0, 40, 40, 80], [0, 40, 41, 80]),
+        ([0, 40, 40, 40, 42], [0, 40, 41, 42, 43]),
+        ([0, 80, 40, 120], [0, 80, 81, 120]),
+        ([-40, 0, 40], [0, 40, 80]),
+        ([-10, -10, 0], [0, 1, 10]),
+        ([0, 40, 2 * 10**12, 80], [0, 40, 41, 80]),
+        ([2 * 10**12, 2 * 10**12 + 40], [0, 40]),
+    ],
+)
+def test_times_that_no_reader_takes_are_repaired(tmp_path: Path, given: list[int], stored: list[int]) -> None:
+    """Equal, decreasing, negative and absurd times, as files hold them."""
+    recording = MotionRecording("abc", Fraction(1, 1000))
+    for time in given:
+        recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(time, 1000))
+    save_motion(tmp_path / "m.npz", recording.motion(None))
+    assert [time * 1000 for time in load_motion(tmp_path / "m.npz").times] == stored
+
+
+def test_a_start_half_a_tick_off_keeps_steps_even(tmp_path: Path) -> None:
+    recording = MotionRecording("abc", Fraction(1, 25))
+    for i in range(6):
+        recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(2 * i + 1, 50))
+    save_motion(tmp_path / "m.npz", recording.motion(Fraction(25)))
+    assert [time * 25 for time in load_motion(tmp_path / "m.npz").times] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("last_duration", [Fraction(3 * 10**9 + 1, 10**7), Fraction(1, 10**10), Fraction(10**7)])
+def test_a_last_duration_of_any_size_can_be_read_again(tmp_path: Path, last_duration: Fraction) -> None:
+    recording = MotionRecording("abc", Fraction(1, 10**7))
+    recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(0))
+    save_motion(tmp_path / "m.npz", recording.motion(None, last_duration))
+    found = load_motion(tmp_path / "m.npz").last_duration or Fraction(0)
+    assert abs(found - min(last_duration, Fraction(10**6 - 1))) < Fraction(1, 1000)
+
+
 def test_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         save_motion(tmp_path / "file" / "m.npz" if (tmp_path / "file").write_text("") else tmp_path, motion())
