@@ -23,6 +23,7 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.driving import Driving, DrivingFrame, open_driving
 from fomm_rt.errors import OutputError
 from fomm_rt.framing import Image
+from fomm_rt.interruption import uninterrupted
 from fomm_rt.keypoints import Keypoints
 from fomm_rt.media.pictures import read_picture, staged_picture
 from fomm_rt.media.staging import check_target
@@ -193,7 +194,7 @@ def _animate(
                 write(scene.canvas.copy(), frame.time)
                 count += 1
                 progress(f"animating {name}", count, total)
-        with staged_picture(results.contact_sheet, sheet.canvas) as staged:
+        with staged_picture(results.contact_sheet, sheet.canvas) as staged, uninterrupted():
             writer.commit()
             staged.commit()
     seconds = perf_counter() - start

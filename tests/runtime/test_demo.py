@@ -271,6 +271,22 @@ def test_interrupt_leaves_nothing(animator: Animator, tmp_path: Path, stopped_in
     assert (tmp_path / "demo.mp4").read_text() == "old"
 
 
+def test_an_interrupt_between_the_two_renames_waits_for_both(
+    animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = StagedOutput.commit
+
+    def interrupting(self: StagedOutput) -> None:
+        rename(self)
+        if self.path.suffix == ".mp4":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(StagedOutput, "commit", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(animator, tmp_path)
+    assert names(tmp_path) == NAMES
+
+
 def test_video_does_not_appear_without_its_contact_sheet(
     animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ from fomm_export.own_checkpoint import save_own_checkpoint
 from fomm_export.training.batches import Batch, Groups, draw_batch
 from fomm_export.training.drawn_groups import GroupFolder
 from fomm_export.training.group_tensors import GroupTensors
-from fomm_export.training.interruption import uninterrupted
 from fomm_export.training.preview import write_preview
 from fomm_export.training.recipe import Recipe
 from fomm_export.training.run_folder import check_disk, check_memory, check_recipe, lock_folder
@@ -32,6 +31,7 @@ from fomm_export.training.trainer import Trainer
 from fomm_export.training.training_log import TrainingLog
 from fomm_export.training.training_state import load_training_state, save_training_state
 from fomm_rt.errors import TrainingError
+from fomm_rt.interruption import uninterrupted
 
 STATISTICS_BATCHES = 16
 """Batches that the generator's norms take their statistics from."""

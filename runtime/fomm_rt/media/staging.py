@@ -1,8 +1,9 @@
 """Writing beside the target and renaming at the end, so that a file under its final name is always complete.
 
-A run that fails, is interrupted or runs out of disk leaves the old file as it was and nothing of its own. The
-temporary name is hidden, unique to the call, in the target's folder (a rename across file systems would copy)
-and ends like the target, because muxers choose their format by the ending.
+A run that fails, is interrupted or runs out of disk leaves the old file as it was and nothing of its own; a signal
+that comes while a folder's files are renamed waits until all are. The temporary name is hidden, unique to the call,
+in the target's folder (a rename across file systems would copy) and ends like the target, because muxers choose
+their format by the ending.
 """
 
 import errno
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fomm_rt.errors import OutputError
+from fomm_rt.interruption import uninterrupted
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -187,7 +189,7 @@ class StagedFolder:
         return self
 
     def commit(self) -> None:
-        """Moves every file to its final folder, replacing old files of the same names.
+        """Moves every file to its final folder, replacing old files of the same names; signals wait meanwhile.
 
         Raises:
             OutputError: If a file cannot be moved, for example onto a folder of its name; the files before it
@@ -198,8 +200,10 @@ class StagedFolder:
             blocked = next((file.name for file in staged if (self._final / file.name).is_dir()), None)
             if blocked is not None:
                 raise OutputError(f"{self._final / blocked} is a folder; remove it or choose another name.")
-            for file in staged:
-                file.replace(self._final / file.name)
+            # Pictures of two runs under one pattern would pass for one clip.
+            with uninterrupted():
+                for file in staged:
+                    file.replace(self._final / file.name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

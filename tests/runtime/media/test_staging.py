@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -170,6 +171,44 @@ def test_a_folder_of_files_moves_as_one(tmp_path: Path, leftovers: Callable[[], 
         with pytest.raises(OutputError, match="is a folder"):
             folder.commit()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["2.bin"]
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_renames_waits_for_the_last(
+    tmp_path: Path, leftovers: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    rename = Path.replace
+    renamed: list[str] = []
+
+    def interrupting(self: Path, target: Path) -> Path:
+        result = rename(self, target)
+        renamed.append(target.name)
+        if len(renamed) == 3:
+            os.kill(os.getpid(), number)
+        return result
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def write() -> None:
+        with StagedFolder(tmp_path / "%d.bin") as folder:
+            for index in range(1, 7):
+                (folder.path / f"{index}.bin").write_text("new")
+            folder.commit()
+
+    for index in range(1, 7):
+        (tmp_path / f"{index}.bin").write_text("old")
+    monkeypatch.setattr(Path, "replace", interrupting)
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"new"}
+    assert len(renamed) == 6
     assert leftovers() == []
 
 

@@ -1,0 +1,45 @@
+"""Lets a step finish before Ctrl-C or a termination takes effect, so that what is saved is never half a step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Holds signals back inside the context and delivers the first after it.
+
+    Contexts may be nested. Does nothing outside the main thread, where no signal interrupts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A signal that is ignored stays so.
+    handlers = {each: signal.getsignal(each) for each in SIGNALS}
+    handlers = {each: handler for each, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    arrived: list[int] = []
+    is_over = False
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        if is_over:  # another signal cut the restoring short
+            signal.signal(number, handlers[number])
+            signal.raise_signal(number)
+        else:
+            arrived.append(number)
+
+    try:
+        for each in handlers:
+            signal.signal(each, hold)
+        yield
+    finally:
+        is_over = True
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
