@@ -120,7 +120,7 @@ class _RecordedDriving:
         self._motion = motion
         self.weights = motion.weights
         if motion.rate is not None:
-            self.timing = Timing.constant(motion.rate, len(motion))
+            self.timing = Timing.constant(motion.rate, len(motion), motion.last_duration)
         else:
             last = motion.last_duration or motion.times[-1] - motion.times[max(0, len(motion) - 2)] or Fraction(1, 25)
             duration = motion.times[-1] - motion.times[0] + last

@@ -6,7 +6,7 @@
     ticks            (F,)         int64     time of each frame in units of time_base
     time_base        (2,)         int64     numerator and denominator, in seconds
     rate             (2,)         int64     frames per second where constant, else 0/1
-    last_duration    (2,)         int64     seconds that the last frame is shown where times vary, else 0/1
+    last_duration    (2,)         int64     seconds that the last frame is shown if times vary or it is held, else 0/1
     weights          ()           str       identity of the weights that found them (`Weights.identity`)
 
 No pickle is written or read.
@@ -47,7 +47,8 @@ class Motion:
         jacobian: (F, K, 2, 2) float32 or None.
         times: Seconds from the start of the clip, one a frame.
         rate: Frames per second where constant.
-        last_duration: Seconds that the last frame is shown where times vary; None where unknown.
+        last_duration: Seconds that the last frame is shown where times vary, or where it is held for longer than one
+            frame; else, and where unknown, None.
         weights: Identity of the weights whose detector found them.
     """
 

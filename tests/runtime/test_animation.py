@@ -25,7 +25,9 @@ from fomm_rt.framing import Framing, Image
 from fomm_rt.keypoints import pose_distance
 from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.staging import StagedOutput
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.video_reader import VideoFrame, VideoReader
+from fomm_rt.media.video_writer import open_writer
 from fomm_rt.motion_file import load_motion
 from golden_files import Golden
 
@@ -149,6 +151,21 @@ def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path
             assert [frame.time * 1000 for frame in result] == times
             durations.append(result.timing.duration)
     assert durations[0] == durations[1]
+
+
+def test_a_held_last_frame_stays_held(animator: Animator, source: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "held.mkv"
+    with open_writer(clip, Timing.constant(Fraction(25), 5, Fraction(3)), None) as writer:
+        for index in range(5):
+            writer.write(driving_pixels(index), Fraction(index, 25))
+        writer.commit()
+    animate_file(animator, source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz")
+    animate_file(animator, source, tmp_path / "m.npz", tmp_path / "b.gif")
+    for name in ("a.mp4", "b.gif"):
+        with VideoReader(tmp_path / name) as result:
+            assert result.timing.rate == 25
+            assert result.timing.frame_count == 5
+            assert result.timing.duration == Fraction(4, 25) + 3
 
 
 def test_motion_of_another_model_is_noted(

@@ -41,7 +41,7 @@ class FrameClock:
             self.time_base = timing.time_base
             self._frame_ticks = 1
             self.typical_rate = _mean_rate(timing)
-        self.is_varying = timing.rate is None
+        self.is_varying = timing.rate is None or timing.last_duration is not None
         self._timing = timing
         self._origin: tuple[Fraction, int] | None = None
         self._previous: int | None = None
@@ -71,10 +71,11 @@ class FrameClock:
 
     def last_duration(self) -> int:
         """Returns how long the latest frame is shown if no other follows, in ticks."""
+        # Of frames that were not all read, the last is not the one that is held.
+        if self._count == self._timing.frame_count and self._timing.last_duration is not None:
+            return max(self._frame_ticks, round(self._timing.last_duration / self.time_base))
         if self._rate is not None:
             return self._frame_ticks
-        if self._count == self._timing.frame_count and self._timing.last_duration is not None:
-            return max(1, round(self._timing.last_duration / self.time_base))
         return self._step or max(1, round(1 / (self.typical_rate * self.time_base)))
 
 

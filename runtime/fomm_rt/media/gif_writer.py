@@ -112,10 +112,10 @@ class GifWriter:
         self._staged.commit()
 
     def _last_duration(self) -> Fraction:
-        if self._timing.rate is not None:
-            return 1 / self._timing.rate
         if self._count == self._timing.frame_count and self._timing.last_duration is not None:
             return self._timing.last_duration
+        if self._timing.rate is not None:
+            return 1 / self._timing.rate
         return self._step or 1 / FALLBACK_RATE
 
     def _open(self, height: int, width: int) -> None:

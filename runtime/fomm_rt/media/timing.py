@@ -2,7 +2,7 @@
 
 Containers round timestamps to their ticks (Matroska to milliseconds: 33, 67, 100), so a rate r is taken for
 constant when the differences t_i - i / r of all frames stay within one tick of each other. Where no rate does
-that, the timestamps themselves are the timing.
+that, the timestamps themselves are the timing. A rate says nothing of how long the last frame is held.
 """
 
 import heapq
@@ -38,6 +38,9 @@ _JOINT_PACKETS = 5
 # Matroska and what is made from it without coding anew keeps times in milliseconds, whatever the tick.
 _MILLISECOND = Fraction(1, 1000)
 
+# Formats whose frames may say how long each is shown; of others FFmpeg tells what it estimates.
+_WITH_DURATIONS = ("matroska", "gif", "apng")
+
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -50,7 +53,8 @@ class Timing:
         time_base: Seconds per tick; every frame time is a whole number of ticks after the first frame's.
         frame_count: Frames that the file holds; damaged ones may yet be skipped. None where unknown.
         duration: Seconds from the start of the first frame to the end of the last; None where unknown.
-        last_duration: Seconds that the last frame is shown where timestamps vary; None where unknown.
+        last_duration: Seconds that the last frame is shown: where timestamps vary, or where it is held for longer
+            than one frame of a constant rate; else, and where unknown, None.
     """
 
     rate: Fraction | None
@@ -60,15 +64,24 @@ class Timing:
     last_duration: Fraction | None = None
 
     @classmethod
-    def constant(cls, rate: Fraction, frame_count: int | None = None) -> "Timing":
+    def constant(
+        cls, rate: Fraction, frame_count: int | None = None, last_duration: Fraction | None = None
+    ) -> "Timing":
         """Returns the timing of frames at a constant rate.
 
         Args:
             rate: Frames per second, positive.
             frame_count: How many frames there are, where known.
+            last_duration: Seconds that the last frame is held, where longer than the others.
         """
-        duration = None if frame_count is None else frame_count / rate
-        return cls(rate, 1 / rate, frame_count, duration)
+        return cls(rate, 1 / rate, frame_count, _length(rate, frame_count, last_duration), last_duration)
+
+
+def _length(rate: Fraction, frame_count: int | None, last_duration: Fraction | None) -> Fraction | None:
+    """Seconds that frames at a constant rate last together."""
+    if frame_count is None:
+        return None
+    return frame_count / rate if last_duration is None else (frame_count - 1) / rate + last_duration
 
 
 @dataclass(frozen=True)
@@ -133,7 +146,8 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
     # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
     # duration is right unless its last frames are missing.
     is_mov = container.format.name.startswith("mov")
-    timing = fit.timing(announced_end if is_mov and not is_damaged else None)
+    trusted_end = announced_end if is_mov and not is_damaged else None
+    timing = fit.timing(trusted_end, 0 if is_damaged else _held_ticks(container, packets, fit, trusted_end))
     rate = timing.rate or (declared[0] if declared else FALLBACK_RATE)
     return ScannedTiming(
         timing,
@@ -167,6 +181,17 @@ def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction |
     return None
 
 
+def _held_ticks(
+    container: InputContainer, packets: "_TimedPackets", fit: "_RateFit", trusted_end: Fraction | None
+) -> int:
+    """Ticks that the last frame of a file without damage is shown by its own word; 0 where it says nothing of that."""
+    if container.format.name.startswith("mov"):
+        # The end alone may be late, where decoding times have gaps or an edit list begins late; no packet is, then.
+        longest = max(fit.last_duration, packets.last_duration)
+        return 0 if trusted_end is None else min(round(trusted_end) - fit.last, longest)
+    return fit.last_duration if container.format.name.startswith(_WITH_DURATIONS) else 0
+
+
 def _declared_rates(stream: VideoStream) -> list[Fraction]:
     """The plausible rates that FFmpeg derived from headers and the first packets, best first."""
     rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
@@ -190,6 +215,7 @@ class _TimedPackets:
     Attributes:
         timed: Packets with a time, so far.
         untimed: Packets without one.
+        last_duration: Duration of the latest packet with a time, in ticks.
         is_damaged: At the end, whether a packet or a place between packets was broken.
         starts_anew: Whether decoding times go back, as where transport streams were joined.
     """
@@ -199,6 +225,7 @@ class _TimedPackets:
         self._stream = stream
         self.timed = 0
         self.untimed = 0
+        self.last_duration = 0
         self.is_damaged = False
         self.starts_anew = False
         self._last_dts: int | None = None
@@ -218,7 +245,8 @@ class _TimedPackets:
             else:
                 self.timed += 1
                 self._note_decoding_time(packet)
-                yield packet.pts, packet.duration or 0
+                self.last_duration = packet.duration or 0
+                yield packet.pts, self.last_duration
 
     def _note_decoding_time(self, packet: "av.Packet[Stream]") -> None:
         if packet.dts is None or packet.is_corrupt:
@@ -301,6 +329,16 @@ class _RateFit:
         return self._first
 
     @property
+    def last(self) -> int:
+        """Time of the last frame in ticks."""
+        return self._last
+
+    @property
+    def last_duration(self) -> int:
+        """Duration of the last frame's packet in ticks."""
+        return self._last_duration
+
+    @property
     def gaps(self) -> int:
         """Frames of the declared rate that are missing between the first and the last; 0 where it does not fit."""
         return max(0, self._steps - (self._count - 1)) if self._is_on_grid else 0
@@ -312,15 +350,18 @@ class _RateFit:
             self._steps = round(steps)
             self._is_on_grid = abs(steps - self._steps) <= self._tolerance * self._candidates[0]
 
-    def timing(self, announced_end: Fraction | None) -> Timing:
+    def timing(self, announced_end: Fraction | None, held: int) -> Timing:
         """Returns the constant timing if any candidate fits all frames, else the varying one.
 
         Args:
             announced_end: End of the last frame in ticks, where the file says it.
+            held: Ticks that the last frame is shown at a constant rate if that is more than one frame; 0 where unknown.
         """
         if self._fitting or self._count == 1:
             rate = self._candidates[self._fitting[0]] if self._fitting else FALLBACK_RATE
-            return Timing(rate, self._tick, self._count, self._count / rate)
+            is_held = held * self._tick > 1 / rate + self._tolerance
+            last_duration = held * self._tick if is_held else None
+            return Timing(rate, self._tick, self._count, _length(rate, self._count, last_duration), last_duration)
         last_ticks = self._last_duration or self._last_step
         if announced_end is not None and announced_end > self._last:
             last_ticks = round(announced_end) - self._last
