@@ -122,7 +122,7 @@ def export(
             terminal.warn(f"{checkpoint} is of unknown origin: its SHA-256 is not that of a published file")
         terminal.result(
             f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, prediction within "
-            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch"
+            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch in float64"
             + (f"; int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact" if int8 else "")
             + (f" on {manifest.parity['int8_checked_on']}" if int8 else ""),
             {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": manifest.parity},

@@ -58,6 +58,32 @@ DRAWN_FACES = Recipe(
         replace(FALL, name="everything, ever smaller steps", steps=1400, weights=EVERYTHING),
         replace(FALL, name="mouths", steps=400, learning_rate=5e-4, weights=MOUTHS),
         replace(FALL, name="and rest", steps=190, learning_rate=4e-4, still=0.3, weights=MOUTHS),
+        replace(
+            PICTURES,
+            name="pictures of finer features",
+            steps=900,
+            learning_rate=1.5e-3,
+            last_learning_rate=8e-4,
+            trains="pictures",
+            weights=MOUTHS,
+        ),
+        replace(PICTURES, name="everything of finer features", steps=291, weights=MOUTHS),
+        replace(
+            PICTURES,
+            name="everything of finer features, mouths like eyes",
+            steps=1900,
+            last_learning_rate=3e-4,
+            weights=EVERYTHING,
+        ),
+        replace(FALL, name="finer mouths", steps=1200, learning_rate=4e-4, still=0.1, weights=MOUTHS),
+        replace(
+            FALL,
+            name="details",
+            steps=5400,
+            learning_rate=6e-4,
+            still=0.1,
+            weights=replace(MOUTHS, gradient=10.0),
+        ),
     ),
 )
 """What came of it, and what was done differently, is in the model card beside the checkpoint."""
