@@ -33,7 +33,7 @@ def test_shape_of_the_bundled_model() -> None:
     shape = FrameShape.of(open_bundled_model().manifest)
     assert (shape.size, shape.motion_size, shape.head_size) == (256, 64, 58)
     assert (shape.num_kp, shape.jacobian_maps, shape.occludes) == (10, 40, True)
-    assert (shape.feature_channels, shape.feature_size) == (48, 64)
+    assert (shape.feature_channels, shape.feature_size) == (32, 128)
     assert shape.align_corners
 
 
