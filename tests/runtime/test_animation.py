@@ -188,7 +188,7 @@ def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path
     np.savez(motion, **content)
     for best_frame in (None, 0, "auto"):
         with pytest.raises(MotionError, match="expected 5 keypoints"):
-            animate_file(animator, source, motion, tmp_path / "b.gif", best_frame=best_frame)  # type: ignore[arg-type]
+            animate_file(animator, source, motion, tmp_path / "b.gif", best_frame=best_frame)
     assert not (tmp_path / "b.gif").exists()
 
 

@@ -80,7 +80,7 @@ def test_built_once(model: ModelFolder, store: EngineStore) -> None:
     )
     assert tuple(built) == TRUNKS
     assert rebuilt.path != first.path
-    assert [folder.path for folder in store.folders()] == [rebuilt.path]
+    assert [folder.path for folder in store.look()[0]] == [rebuilt.path]
 
 
 def test_the_whole_layout(model: ModelFolder, store: EngineStore) -> None:
@@ -197,7 +197,7 @@ def test_interrupted(small_model: Path, store: EngineStore) -> None:
 def test_killed(small_model: Path, model: ModelFolder, store: EngineStore) -> None:
     with _builder(small_model, store) as process:
         process.kill()
-    assert not store.folders()
+    assert not store.look()[0]
     left = [path for path in store.folder.iterdir() if path.is_dir()]
     assert left, "it was in the middle"
     folder = build_engines(model, OPTIONS, store)
@@ -220,7 +220,7 @@ def test_two_at_once(small_model: Path, model: ModelFolder, store: EngineStore) 
         assert process.wait() == 0
     assert said == ["waiting for another builder of the same engines"]
     assert not built
-    assert [found.path for found in store.folders()] == [folder.path]
+    assert [found.path for found in store.look()[0]] == [folder.path]
 
 
 CHILD = """
@@ -266,5 +266,5 @@ def _builder(model: Path, store: EngineStore) -> Iterator[subprocess.Popen[str]]
 
 
 def _assert_nothing_kept(store: EngineStore) -> None:
-    assert not store.folders()
+    assert not store.look()[0]
     assert not [path for path in store.folder.iterdir() if path.is_dir()]

@@ -30,7 +30,7 @@ def _run(*arguments: object) -> Result:
 def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
     result = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
     assert result.exit_code == 0
-    (folder,) = EngineStore(tmp_path / "engines").folders()
+    (folder,) = EngineStore(tmp_path / "engines").look()[0]
     first, *engines, parity = result.stdout.splitlines()
     assert first.startswith(f"{folder.path}: small_aligned, tensorrt-rtx ")
     assert first.endswith("sm_89, sm_120, fp16, split, batch 1")
