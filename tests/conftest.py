@@ -18,6 +18,8 @@ from golden_files import Golden
 torch.set_num_threads(2)
 # A shell has what it starts in the background ignore Ctrl-C, and whatever tests start and stop would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# And nohup, in which tests may run, has it ignore hang-ups.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ModelOf = Callable[[str], ModelFolder]
 
