@@ -1,8 +1,11 @@
-"""A run small enough for a test: a tiny architecture, small frames, few steps."""
+"""A run small enough for a test: a tiny architecture, small frames, few steps, nothing asked of the machine."""
 
 from __future__ import annotations
 
+import pytest
+
 from fomm_export.configuration import Configuration
+from fomm_export.training import run_folder, training_run
 from fomm_export.training.recipe import LossWeights, Recipe, Stage
 
 FRAME_SIZE = 32
@@ -48,3 +51,25 @@ def tiny_recipe(steps: int = 4) -> Recipe:
             Stage("large", 1, FRAME_SIZE, 1, 4, 1e-3, 1e-4, weights=adversarial),
         ),
     )
+
+
+class Silent:
+    """Keeps what a run says; stops it at a step, as Ctrl-C would."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.said: list[str] = []
+
+    def progress(self, stage: str, done: int, _total: int) -> None:
+        if stage.startswith("training") and done == self.stop_at:
+            raise KeyboardInterrupt
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def ask_for_little(patch: pytest.MonkeyPatch) -> None:
+    """These runs need next to nothing, so the tests do not ask for more."""
+    patch.setattr(training_run, "MEMORY_BYTES", 1)
+    patch.setattr(training_run, "STATE_BYTES", 0)
+    patch.setattr(run_folder, "SPARE_BYTES", 0)

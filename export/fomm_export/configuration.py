@@ -85,9 +85,13 @@ class Configuration:
                 if not isinstance(number, bool) and not 0 < number <= LIMITS.get(part, math.inf) and part != "pad":
                     expected = f"1 to {LIMITS[part]}" if part in LIMITS else "more than 0"
                     raise ValueError(f"{name}: {part} is {number}; expected {expected}")
-            if isinstance(value, dict):
-                _check_widths(name, value["block_expansion"], value["max_features"])
-        _check_widths("generator", self.block_expansion, self.max_features)
+        for name, part in (("detector", self.detector), ("dense_motion", self.dense_motion), ("generator", self)):
+            # The first layer's width is not bounded, so the others may not be narrower.
+            if part.max_features < part.block_expansion:
+                raise ValueError(
+                    f"{name}: max_features is {part.max_features}; "
+                    f"expected at least block_expansion, {part.block_expansion}"
+                )
         if not 0 <= self.pad <= LIMITS["pad"]:
             raise ValueError(f"pad is {self.pad}; expected 0 to {LIMITS['pad']}")
         if self.scale_factor > 1 or abs(1 / self.scale_factor - round(1 / self.scale_factor)) > 1e-6:
@@ -148,14 +152,6 @@ class Configuration:
                 f"do not divide by {deepest}, the depth of the hourglasses"
             )
         return configuration
-
-
-def _check_widths(name: str, block_expansion: int, max_features: int) -> None:
-    """The first layer's width is not bounded, so the others may not be narrower."""
-    if max_features < block_expansion:
-        raise ValueError(
-            f"{name}: max_features is {max_features}; expected at least block_expansion, {block_expansion}"
-        )
 
 
 def _hourglass(params: Mapping[str, Any]) -> Hourglass:

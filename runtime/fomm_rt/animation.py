@@ -134,9 +134,7 @@ def animate_file(
         clock.add("encode", write.busy_s)
         clock.add("waiting", ahead.waiting_s + write.waiting_s)
         if recording is not None and motion_output is not None:
-            # Of frames that were not all read, the last is not the one that is held.
-            is_complete = count == frames.timing.frame_count
-            motion = recording.motion(frames.timing.rate, frames.timing.last_duration if is_complete else None)
+            motion = recording.motion(frames.timing.rate, frames.timing.last_duration_after(count))
             try:
                 save_motion(motion_output, motion)
             except OutputError as error:

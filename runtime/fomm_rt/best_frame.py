@@ -37,6 +37,7 @@ def find_reference(
     """
     best: tuple[float, int, Keypoints] | None = None
     count = 0
+    kp_source = animator.kp_source
     for frame in driving:
         count += 1
         if best_frame not in ("auto", frame.index):
@@ -46,7 +47,7 @@ def find_reference(
         if best_frame != "auto":
             return frame.index, keypoints
         animator.check_keypoints(keypoints)  # recorded ones may be another model's
-        distance = pose_distance(animator.kp_source, keypoints)
+        distance = pose_distance(kp_source, keypoints)
         if best is None or distance < best[0]:
             best = distance, frame.index, keypoints
         progress(count)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def heeded(signals: Iterable[int]) -> list[int]:
+    """Those that are not ignored: what is, as hang-ups under nohup, stays so."""
+    return [each for each in signals if signal.getsignal(each) not in (signal.SIG_IGN, None)]
 
 
 @contextmanager
@@ -20,9 +25,7 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # A signal that is ignored stays so.
-    handlers = {each: signal.getsignal(each) for each in SIGNALS}
-    handlers = {each: handler for each, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    handlers = {each: signal.getsignal(each) for each in heeded(SIGNALS)}
     arrived: list[int] = []
     is_over = False
 

@@ -42,8 +42,12 @@ def entries() -> tuple[Entry, ...]:
         _pytorch("pytorch-cached", "PyTorch eager, source encoded once", "open_cached", "cpu"),
         _pytorch("pytorch-compile", "torch.compile, source encoded once", "open_compiled", "cpu"),
         _pytorch("pytorch-cuda", "PyTorch eager as published, GPU", "open_published", "cuda"),
-        _pytorch("pytorch-cuda-tf32", "PyTorch eager as published, GPU, TF32 as by default", "open_tf32", "cuda"),
-        _pytorch("pytorch-compile-cuda", "torch.compile, half precision, channels last", "open_compiled", "cuda"),
+        _pytorch(
+            "pytorch-cuda-tf32", "PyTorch eager as published, GPU, TF32 as by default", "open_tf32", "cuda", "tf32"
+        ),
+        _pytorch(
+            "pytorch-compile-cuda", "torch.compile, half precision, channels last", "open_compiled", "cuda", "fp16"
+        ),
         _onnx_runtime("onnxruntime", "CPUExecutionProvider"),
         _onnx_runtime("onnxruntime-cuda", "CUDAExecutionProvider"),
         Entry(
@@ -81,12 +85,11 @@ def _open(module: str, function: str, model: ModelSpec, **options: str) -> Conte
     return contestant
 
 
-def _pytorch(name: str, description: str, function: str, device: str) -> Entry:
+def _pytorch(name: str, description: str, function: str, device: str, precision: str = "fp32") -> Entry:
     compiled, on_gpu = function == "open_compiled", device == "cuda"
     checks: list[Problem] = [needs_package("torch"), needs_networks]
     checks += [needs_gpu] if on_gpu else []
     checks += [needs_compiler] if compiled else []
-    precision = "tf32" if function == "open_tf32" else "fp16" if compiled and on_gpu else "fp32"
     return Entry(
         name,
         description,

@@ -165,27 +165,29 @@ class CudaDevice:
 
     def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
         """See `Device.capture`."""
-        driver, handle = self._driver, stream.handle
+        driver = self._driver
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         with cuda_errors("capturing a graph"), _without_collection():
-            self._checked(driver.cuStreamBeginCapture(handle, mode))
+            self._checked(driver.cuStreamBeginCapture(stream.handle, mode))
             try:
                 queue()
             except BaseException:
-                result, graph = driver.cuStreamEndCapture(handle)  # of an invalid one nothing but the result is left
+                result, graph = driver.cuStreamEndCapture(
+                    stream.handle
+                )  # of an invalid one nothing but the result is left
                 if result == driver.CUresult.CUDA_SUCCESS:
                     driver.cuGraphDestroy(graph)
                 raise
-            graph = self._checked(driver.cuStreamEndCapture(handle))
+            graph = self._checked(driver.cuStreamEndCapture(stream.handle))
             try:
                 executable = _ExecutableGraph(driver, self._checked(driver.cuGraphInstantiate(graph, 0)))
             finally:
                 driver.cuGraphDestroy(graph)
-            self._checked(driver.cuGraphUpload(executable.handle, handle))
+            self._checked(driver.cuGraphUpload(executable.handle, stream.handle))
 
-        def replay() -> None:
+        def replay() -> None:  # keeps the stream as well
             with cuda_errors("replaying a graph"):
-                self._checked(driver.cuGraphLaunch(executable.handle, handle))
+                self._checked(driver.cuGraphLaunch(executable.handle, stream.handle))
 
         return replay
 

@@ -32,6 +32,7 @@ from rich.progress import (
 )
 
 from fomm_rt.errors import FommError, OutputError
+from fomm_rt.interruption import SIGNALS, heeded
 from fomm_rt.version import __version__
 
 PLAIN_LINE_EVERY_S = 10.0
@@ -233,10 +234,8 @@ def _unwind_on_signals() -> Callable[[], None]:
     def stop(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    # A signal that is ignored stays so, as nohup wants it.
-    heeded = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    previous = [(number, signal.signal(number, stop)) for number in heeded]
+    ending = [number for number in SIGNALS if number != signal.SIGINT]  # which raises by itself
+    previous = [(number, signal.signal(number, stop)) for number in heeded(ending)]
 
     def restore() -> None:
         for number, handler in previous:

@@ -71,9 +71,9 @@ class FrameClock:
 
     def last_duration(self) -> int:
         """Returns how long the latest frame is shown if no other follows, in ticks."""
-        # Of frames that were not all read, the last is not the one that is held.
-        if self._count == self._timing.frame_count and self._timing.last_duration is not None:
-            return max(self._frame_ticks, round(self._timing.last_duration / self.time_base))
+        known = self._timing.last_duration_after(self._count)
+        if known is not None:
+            return max(self._frame_ticks, round(known / self.time_base))
         if self._rate is not None:
             return self._frame_ticks
         return self._step or max(1, round(1 / (self.typical_rate * self.time_base)))

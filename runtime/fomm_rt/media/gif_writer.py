@@ -112,8 +112,9 @@ class GifWriter:
         self._staged.commit()
 
     def _last_duration(self) -> Fraction:
-        if self._count == self._timing.frame_count and self._timing.last_duration is not None:
-            return self._timing.last_duration
+        known = self._timing.last_duration_after(self._count)
+        if known is not None:
+            return known
         if self._timing.rate is not None:
             return 1 / self._timing.rate
         return self._step or 1 / FALLBACK_RATE

@@ -76,6 +76,10 @@ class Timing:
         """
         return cls(rate, 1 / rate, frame_count, _length(rate, frame_count, last_duration), last_duration)
 
+    def last_duration_after(self, count: int) -> Fraction | None:
+        """`last_duration` if so many frames are all; of frames that were not all read, the last is another."""
+        return self.last_duration if count == self.frame_count else None
+
 
 def _length(rate: Fraction, frame_count: int | None, last_duration: Fraction | None) -> Fraction | None:
     """Seconds that frames at a constant rate last together."""

@@ -8,35 +8,25 @@ import pytest
 
 from fomm_export import export_model, own_checkpoint
 from fomm_export.configuration import Configuration
-from fomm_export.training import measures, publish, run_folder, training_run
+from fomm_export.training import measures, publish
 from fomm_export.training.training_run import TrainingRun
 from fomm_rt import bundled
 from fomm_rt.bundled import bundled_avatars, bundled_performance, open_bundled_model
 from fomm_rt.errors import TrainingError
 from fomm_rt.media.video_reader import VideoReader
 from fomm_rt.model_folder import sha256_of
-from tiny_training import CONFIGURATION, tiny_recipe
+from tiny_training import CONFIGURATION, Silent, ask_for_little, tiny_recipe
 
 RECIPE = tiny_recipe()
-
-
-class _Silent:
-    def progress(self, _stage: str, _done: int, _total: int) -> None:
-        pass
-
-    def say(self, _text: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_run, "MEMORY_BYTES", 1)
-        patch.setattr(training_run, "STATE_BYTES", 0)
-        patch.setattr(run_folder, "SPARE_BYTES", 0)
+        ask_for_little(patch)
         with TrainingRun(folder, CONFIGURATION, RECIPE, workers=1) as run:
-            run.run(_Silent())
+            run.run(Silent())
     return folder
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_export.training import run_folder, training_run
+from fomm_export.training import training_run
 from fomm_export.training.batches import draw_batch
 from fomm_export.training.drawn_groups import GroupFolder, draw_group
 from fomm_export.training.group_tensors import GroupTensors
@@ -24,23 +24,10 @@ from fomm_export.training.training_log import TrainingLog, read_log
 from fomm_export.training.training_run import TrainingRun
 from fomm_export.training.training_state import save_training_state
 from fomm_rt.errors import OutputError, TrainingError
-from tiny_training import CONFIGURATION, FRAME_SIZE, tiny_recipe
+from tiny_training import CONFIGURATION, FRAME_SIZE, Silent, ask_for_little, tiny_recipe
 
 CPU = torch.device("cpu")
 Usage = namedtuple("Usage", "total used free")
-
-
-class _Silent:
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at = stop_at
-        self.said: list[str] = []
-
-    def progress(self, stage: str, done: int, _total: int) -> None:
-        if stage.startswith("training") and done == self.stop_at:
-            raise KeyboardInterrupt
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 def _run(folder: Path, recipe: Recipe | None = None) -> TrainingRun:
@@ -49,10 +36,7 @@ def _run(folder: Path, recipe: Recipe | None = None) -> TrainingRun:
 
 @pytest.fixture(autouse=True)
 def _small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These runs need next to nothing, so the tests do not ask for more."""
-    monkeypatch.setattr(training_run, "MEMORY_BYTES", 1)
-    monkeypatch.setattr(training_run, "STATE_BYTES", 0)
-    monkeypatch.setattr(run_folder, "SPARE_BYTES", 0)
+    ask_for_little(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +73,8 @@ def test_steps_lower_the_loss(groups: Path) -> None:
 
 def test_interrupted_and_resumed_equals_uninterrupted(folder: Path, tmp_path: Path, groups: Path) -> None:
     with _run(folder) as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.run(_Silent(stop_at=3))
-    reporter = _Silent()
+        interrupted.run(Silent(stop_at=3))
+    reporter = Silent()
     with _run(folder) as resumed:
         assert resumed.trainer.step == 3
         resumed.run(reporter)
@@ -101,7 +85,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(folder: Path, tmp_path: Pa
     other.mkdir()
     (other / "frames").symlink_to(groups)
     with _run(other) as whole:
-        whole.run(_Silent())
+        whole.run(Silent())
     for name, tensor in whole.trainer.mean.items():
         torch.testing.assert_close(resumed.trainer.mean[name], tensor, atol=1e-6, rtol=1e-5)
 
@@ -117,20 +101,20 @@ def test_a_signal_waits_for_the_end_of_the_step(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(Trainer, "_update_mean", interrupted_step)
     with _run(folder) as run:
         with pytest.raises(KeyboardInterrupt):
-            run.run(_Silent())
+            run.run(Silent())
         assert run.trainer.step == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_state(folder: Path) -> None:
     with _run(folder) as run, pytest.raises(KeyboardInterrupt):
-        run.run(_Silent(stop_at=2))
+        run.run(Silent(stop_at=2))
     before = run.state_path.read_bytes()
     with _run(folder) as run:
         with torch.no_grad():
             run.trainer.generator.final.weight.fill_(float("nan"))
         with pytest.raises(TrainingError, match="step 2 is not finite"):
-            run.run(_Silent())
+            run.run(Silent())
     assert run.state_path.read_bytes() == before
 
 
@@ -150,7 +134,7 @@ def test_groups_in_memory_train_as_those_in_files_do(
     folder: Path, tmp_path: Path, groups: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _run(folder) as from_files:
-        from_files.run(_Silent())
+        from_files.run(Silent())
     other = tmp_path / "other"
     other.mkdir()
     (other / "frames").symlink_to(groups)
@@ -158,7 +142,7 @@ def test_groups_in_memory_train_as_those_in_files_do(
         TrainingRun, "_groups", lambda run, reporter: GroupTensors(run.frames, run.device, reporter.progress)
     )
     with _run(other) as in_memory:
-        in_memory.run(_Silent())
+        in_memory.run(Silent())
     for name, tensor in from_files.trainer.mean.items():
         torch.testing.assert_close(in_memory.trainer.mean[name], tensor, atol=1e-6, rtol=1e-5)
 
@@ -166,7 +150,7 @@ def test_groups_in_memory_train_as_those_in_files_do(
 def test_a_run_leaves_preview_log_and_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "REPORT_STEPS", 2)
     with _run(folder) as run:
-        assert run.run(_Silent()) == folder / "tiny.safetensors"
+        assert run.run(Silent()) == folder / "tiny.safetensors"
     preview = cv2.imread(str(folder / "preview.png"))
     assert preview is not None
     assert preview.shape == (6 * FRAME_SIZE, 5 * FRAME_SIZE, 3)
@@ -197,9 +181,9 @@ def test_the_log_of_a_resumed_run_counts_only_its_own_steps(tmp_path: Path) -> N
 
 def test_a_finished_run_does_nothing_more(folder: Path) -> None:
     with _run(folder) as run:
-        run.run(_Silent())
+        run.run(Silent())
     with _run(folder) as again:
-        again.run(_Silent(stop_at=5))
+        again.run(Silent(stop_at=5))
         assert again.trainer.step == 4
 
 
@@ -217,7 +201,7 @@ def test_two_runs_in_one_folder_are_refused(folder: Path) -> None:
 
 def test_a_damaged_state_is_refused_by_name(folder: Path) -> None:
     with _run(folder) as run:
-        run.run(_Silent())
+        run.run(Silent())
     run.state_path.write_bytes(run.state_path.read_bytes()[:1000])
     with pytest.raises(TrainingError, match=r"training\.state: .*damaged"):
         _run(folder)
@@ -279,7 +263,7 @@ def test_a_damaged_group_is_refused_by_name(folder: Path) -> None:
     for index in range(recipe.groups):
         groups._file(index).write_bytes(b"PK\x03\x04 but no more")
     with _run(folder) as run, pytest.raises(TrainingError, match=r"frames/7[78]-32.*damaged"):
-        run.run(_Silent())
+        run.run(Silent())
 
 
 def test_too_little_disk_is_said_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
