@@ -71,7 +71,7 @@ test: $(READY)
 
 # Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
 # installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages, for engines TensorRT, onnx and ONNX Runtime as
-# well: make gpu PYTHON_GPU=python3, see benchmarks/gpu.md
+# well: make gpu PYTHON_GPU=python3, see docs/gpu.md
 gpu: $(if $(PYTHON_GPU),,$(READY))
 	$(ON_PATH) $(ON_GPU) tests/gpu
 
@@ -107,11 +107,11 @@ bench-smoke: $(READY)
 	$(BIN)/fomm-rt bench report results/bench-smoke/results.json
 
 bench-memory: $(READY)
-	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/studies/memory.py
 
 checkpoint: $(READY)
 	$(BIN)/fomm-rt train -o training
-	$(BIN)/python -m fomm_export.training.publish training
+	$(BIN)/python -m fomm_train.publishing.publish training
 
 wheel: $(READY)
 	rm -rf dist

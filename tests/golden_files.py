@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fomm_export.configuration import Configuration
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.networks import Networks, build_networks
-from fomm_export.stand_in import stand_in_weights
-from fomm_rt import keypoints as runtime
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.checkpoints.stand_in import stand_in_weights
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.networks.model import Networks, build_networks
+from fomm_rt.motion import keypoints as runtime
 
 FOLDER = Path(__file__).parent / "golden"
 SMALL = ("small", "small_aligned", "small_single_jacobian", "small_no_jacobian", "small_no_occlusion")

@@ -13,13 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt import Animator, nvidia_driver
-from fomm_rt.backends import tensorrt, tensorrt_library
-from fomm_rt.backends.device import Device
+from fomm_rt import Animator
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import ModelFolder
 
 GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {64: "small_aligned", 256: "vox256_aligned"}
@@ -61,7 +63,7 @@ class OnGpu:
     many = 1000
 
     def __init__(self, flavour: str, store: EngineStore) -> None:
-        from fomm_rt.backends.cuda_device import CudaDevice
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
         gpu = nvidia_driver.gpu()
         assert gpu is not None
@@ -72,7 +74,7 @@ class OnGpu:
 
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
         """See `Rig.animator`."""
-        from fomm_export.engines.build import BuildOptions, build_engines
+        from fomm_build.build import BuildOptions, build_engines
 
         engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store)
         backend = tensorrt.open_engines(self._library, self._gpu, model, engines, "a test", captures)

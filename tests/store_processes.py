@@ -16,7 +16,7 @@ from pathlib import Path
 from fomm_rt.engines import staging
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
-from made_up_engines import SPEC, build, fill
+from fakes.engine_sets import SPEC, build, fill
 store = EngineStore(Path(sys.argv[1]))
 def say(*words): print(*words, flush=True)
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)

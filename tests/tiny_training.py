@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fomm_export.configuration import Configuration
-from fomm_export.training import run_folder, training_run
-from fomm_export.training.recipe import LossWeights, Recipe, Stage
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_train.loop import run as training_run
+from fomm_train.loop import run_folder
+from fomm_train.recipe import LossWeights, Recipe, Stage
 
 FRAME_SIZE = 32
 

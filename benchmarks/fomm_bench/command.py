@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fomm_bench import options
-from fomm_bench.command_line import command_line
 from fomm_bench.options import TIMEOUT_S, WHAT
+from fomm_bench.results.command_line import command_line
 from fomm_rt.cli.options import AsJson, BackendName, Precision, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 
 if TYPE_CHECKING:
-    from fomm_bench.results import Results
+    from fomm_bench.results.values import Results
 
 CPU_FRAMES, GPU_FRAMES = 4, 25
 """Of a turn: with ten rounds, on a GPU enough for a 99th percentile, on a CPU few enough to wait for."""
@@ -84,12 +84,12 @@ def bench(
         raise typer.BadParameter("--batches: batches are not among the --measures; add them, or leave --batches out")
     batch_sizes = options.parse_batches(batches) if "batches" in wanted else ()
     with running(quiet, as_json) as terminal:
-        from fomm_bench.bench_model import ModelChoice, open_bench_model
-        from fomm_bench.benchmark import run_benchmark
-        from fomm_bench.comparison import Plan, first_references
         from fomm_bench.contestants.registry import choose
-        from fomm_bench.pythons import Pythons
-        from fomm_rt.processor import allowed_cores
+        from fomm_bench.model.bench_model import ModelChoice, open_bench_model
+        from fomm_bench.run.benchmark import run_benchmark
+        from fomm_bench.run.comparison import Plan, first_references
+        from fomm_bench.run.pythons import Pythons
+        from fomm_rt.machine.processor import allowed_cores
 
         plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)
         chosen = choose(contestant or [])
@@ -134,8 +134,8 @@ def report(
     fomm-rt bench report results/bench/results.json results/bench-512/results.json
     """
     with running(quiet, as_json) as terminal:
-        from fomm_bench.environment import describe_environment
-        from fomm_bench.merged import Merged
+        from fomm_bench.machine.environment import describe_environment
+        from fomm_bench.results.merged import Merged
 
         merged = Merged.read(files, describe_environment())
         if output is not None:
@@ -179,10 +179,10 @@ def quality(
     fomm-rt bench quality -m models/vox-adv --clip talking.mp4 -o quality.json
     """
     with running(quiet, as_json) as terminal:
-        from fomm_bench.bench_model import ModelChoice, open_bench_model
-        from fomm_bench.pythons import Pythons
-        from fomm_bench.quality_run import run_quality, taking_part
-        from fomm_rt.media.staging import check_target
+        from fomm_bench.model.bench_model import ModelChoice, open_bench_model
+        from fomm_bench.quality.run import run_quality, taking_part
+        from fomm_bench.run.pythons import Pythons
+        from fomm_rt.files.staging import check_target
 
         # What is wrong is said before seconds of loading.
         pythons = Pythons.parse(python or [], [entry.name for entry in taking_part(contestant or [])])
@@ -195,7 +195,7 @@ def quality(
             )
         document["command"] = command_line()
         if output is not None:
-            from fomm_bench.results_file import write_document
+            from fomm_bench.results.file import write_document
 
             write_document(output, document)
         terminal.result(text, document)
@@ -231,9 +231,9 @@ def clip(
     fomm-rt bench clip -m models/vox-adv --clip talking.mp4
     """
     with running(quiet, as_json) as terminal:
-        from fomm_bench.bench_media import BenchMedia, bench_media
-        from fomm_bench.clip import render_clip, time_clip
-        from fomm_bench.environment import describe_environment
+        from fomm_bench.clip.benchmark import render_clip, time_clip
+        from fomm_bench.machine.environment import describe_environment
+        from fomm_bench.model.bench_media import BenchMedia, bench_media
         from fomm_rt.animator import Animator
 
         with Animator.load(model, backend, precision=precision) as animator:
@@ -256,8 +256,8 @@ def clip(
 
 
 def _report(terminal: Terminal, results: Results, output: Path | None) -> None:
-    from fomm_bench.results_file import document_of, write_results
-    from fomm_bench.table import render
+    from fomm_bench.results.file import document_of, write_results
+    from fomm_bench.results.table import render
 
     terminal.result(render(results), document_of(results))  # first: what follows may not find room
     if output is not None:
@@ -270,7 +270,7 @@ def _draw(terminal: Terminal, output: Path, runs: list[Results]) -> None:
     if find_spec("matplotlib") is None:
         terminal.warn('no pictures: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"')
         return
-    from fomm_bench.charts import draw_charts
+    from fomm_bench.charts.figures import draw_charts
 
     for path in draw_charts(runs, output):
         terminal.say(f"drawn: {path}")
@@ -278,6 +278,6 @@ def _draw(terminal: Terminal, output: Path, runs: list[Results]) -> None:
 
 def _check_output(output: Path) -> None:
     """Before minutes of work."""
-    from fomm_rt.media.staging import check_target
+    from fomm_rt.files.staging import check_target
 
     check_target(output / "results.json")

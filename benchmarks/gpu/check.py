@@ -9,8 +9,8 @@ import platform
 from importlib.metadata import distributions
 
 from fomm_kernels import KernelError, driver_problem, nvrtc
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import REGISTRY
+from fomm_rt.backends.registry import REGISTRY
+from fomm_rt.machine import nvidia_driver
 
 NAMES = ("cuda", "cupy", "numpy", "nvidia", "onnx", "opencv", "tensorrt", "torch", "triton")
 """Beginnings of packages that matter."""

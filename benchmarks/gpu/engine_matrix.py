@@ -20,14 +20,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from fomm_export.engines.build import BuildOptions, build_engines
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt, tensorrt_library
+from fomm_build.build import BuildOptions, build_engines
+from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, EngineManifest
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import ModelFolder
 
 BUNDLED = "bundled"
 

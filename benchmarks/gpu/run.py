@@ -1,6 +1,6 @@
 """Everything that a GPU has to show, a step to a command, each within ten minutes.
 
-Not executed on a GPU so far: none was at hand where this was written. `benchmarks/gpu.md` says in what order and how.
+Not executed on a GPU so far: none was at hand where this was written. `docs/gpu.md` says in what order and how.
 
     python benchmarks/gpu/run.py STEP -o FOLDER [-m MODEL ...] [--torch PYTHON] [--tensorrt PYTHON] [--dry-run]
 

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from fomm_bench.bench_model import STAND_IN_SEED
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.reference_networks import build_reference
-from fomm_export.onnx_graphs import cpu_graphs, model_graphs
-from fomm_export.rewrites import fold_all_norms, rewrite_for_inference
+from fomm_bench.model.bench_model import STAND_IN_SEED
+from fomm_bench.model.reference_networks import build_reference
+from fomm_bench.model.spec import ModelSpec
+from fomm_export.onnx.graphs import cpu_graphs, model_graphs
+from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import FommError, ModelError
-from fomm_rt.model_folder import MANIFEST_NAME, open_model_folder, read_manifest
+from fomm_rt.model.folder import MANIFEST_NAME, open_model_folder, read_manifest
 
 SMALLEST = 1024
 """Bytes of a tensor that is worth cutting."""

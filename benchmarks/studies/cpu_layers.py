@@ -1,6 +1,6 @@
 """What each rearrangement of the networks for a CPU is worth, layer by layer, on ONNX Runtime.
 
-    python benchmarks/cpu_layers.py [--rounds 12] [-o FILE.json]
+    python benchmarks/studies/cpu_layers.py [--rounds 12] [-o FILE.json]
 
 Every layer is exported as published and as rearranged, with random weights in the sizes of vox-256 and of the bundled
 model, and both run in turns in one process, as the runtime runs them, in an order drawn for each round. The figure is
@@ -26,19 +26,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fomm_bench.command_line import script_command
-from fomm_bench.comparison import turn_order
-from fomm_bench.environment import describe_environment
-from fomm_export.affine_motion import heatmaps
-from fomm_export.geometry import coordinate_grid, warp
-from fomm_export.heads import MergedHeads, SplitHeads
-from fomm_export.layers import ResidualBlock, UpBlock
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import Graph
-from fomm_export.phases import PhaseFinal, PhaseUpBlock
-from fomm_export.rewrites import TransposedUpBlock, fold_norms
-from fomm_export.row_warp import RowWarp, as_rows
-from fomm_export.winograd import TileOrder, WinogradBottleneck
+from fomm_bench.machine.environment import describe_environment
+from fomm_bench.results.command_line import script_command
+from fomm_bench.run.comparison import turn_order
+from fomm_export.networks.geometry import coordinate_grid, warp
+from fomm_export.networks.layers import ResidualBlock, UpBlock
+from fomm_export.onnx.graphs import Graph
+from fomm_export.onnx.tracing import export_onnx
+from fomm_export.rewrites.affine_motion import heatmaps
+from fomm_export.rewrites.heads import MergedHeads, SplitHeads
+from fomm_export.rewrites.phases import PhaseFinal, PhaseUpBlock
+from fomm_export.rewrites.portable import TransposedUpBlock, fold_norms
+from fomm_export.rewrites.row_warp import RowWarp, as_rows
+from fomm_export.rewrites.winograd import TileOrder, WinogradBottleneck
 
 FRAMES_OF_A_ROUND = 5
 ALLOWED_DIFFERENCE = 1e-3

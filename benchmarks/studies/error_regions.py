@@ -1,6 +1,6 @@
 """Where a checkpoint of drawn faces errs, and how much of it is motion.
 
-    python benchmarks/error_regions.py [CHECKPOINT] [--pairs 24] [-o FILE]
+    python benchmarks/studies/error_regions.py [CHECKPOINT] [--pairs 24] [-o FILE]
 
 Same identity, absolute motion, as `fomm-rt measure` has it, on pairs that it does not measure: what one chooses by may
 not be what one is judged by. All errors are shares of the error of showing the source, so that those of all regions add
@@ -20,19 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_bench.command_line import script_command
-from fomm_bench.environment import describe_environment
-from fomm_export.checkpoint import load_checkpoint
-from fomm_export.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
-from fomm_export.faces import Identity, Pose, render, surface_map
-from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
-from fomm_export.generator import resize_deformation
-from fomm_export.networks import Networks, build_networks
-from fomm_export.training.drawn_groups import body_views, region_boxes
-from fomm_export.training.held_out import held_out_pair
-from fomm_export.training.losses import inside_boxes
-from fomm_export.training.measures import PAIRS
-from fomm_export.training.motion_losses import TrueMotion, true_motion
+from fomm_bench.machine.environment import describe_environment
+from fomm_bench.results.command_line import script_command
+from fomm_export.checkpoints.checkpoint import load_checkpoint
+from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.networks.generator import resize_deformation
+from fomm_export.networks.model import Networks, build_networks
+from fomm_train.data.drawn_groups import body_views, region_boxes
+from fomm_train.data.held_out import held_out_pair
+from fomm_train.faces import Identity, Pose, render, surface_map
+from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.losses.motion import TrueMotion, true_motion
+from fomm_train.losses.prediction import inside_boxes
+from fomm_train.measures.held_out_pairs import PAIRS
 
 BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
 

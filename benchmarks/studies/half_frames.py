@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_bench.agreement import psnr
-from fomm_bench.command_line import script_command
-from fomm_rt.backends.split_frame import SplitFrame, transfer_rows
+from fomm_bench.results.command_line import script_command
+from fomm_bench.run.agreement import psnr
+from fomm_rt.backends.gpu.frame_pipeline import SplitFrame, transfer_rows
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
-from fomm_rt.model_folder import ModelFolder, open_model_folder
-from fomm_rt.transfer import ABSOLUTE
+from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.motion.transfer import ABSOLUTE
 
 Touch = Callable[[Mapping[str, NDArray[Any]]], None]
 """Changes tensors in place between the steps of a frame; takes them by name."""

@@ -1,8 +1,8 @@
 """Which tensors between kernels and trunks may be stored as half, and what each costs when it is.
 
-Runs the split path of a frame on a CPU (`fomm_export.host_chain`) in float32 and rounds one kind of tensor at a time to
-half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints move and
-what the prediction loses, in absolute motion, against float32 throughout.
+Runs the split path of a frame on a CPU (`fomm_build.parity.host_chain`) in float32 and rounds one kind of tensor at a
+time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
+move and what the prediction loses, in absolute motion, against float32 throughout.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+from half_frames import Frame, animate, parse_request, report
 from numpy.typing import NDArray
 
-from fomm_export.host_chain import host_chain
-from fomm_export.parity_picture import parity_frames
-from fomm_rt.backends.split_frame import Buffers, SplitFrame, Trunks
+from fomm_build.parity.host_chain import host_chain
+from fomm_rt.backends.gpu.frame_pipeline import Buffers, SplitFrame, Trunks
 from fomm_rt.framing import Image
-from half_frames import Frame, animate, parse_request, report
+from fomm_rt.model.parity_picture import parity_frames
 
 DETECTOR_INPUT = ("kp_hourglass_input",)
 SOURCE = ("source_image",)

@@ -1,8 +1,8 @@
 """Which convolutions may be half precision, and what each part costs when it is.
 
-Runs the split path of a frame on a CPU (`fomm_export.host_chain`), what is stored between kernels and trunks as half
-where engines store it so, with trunks rounded as half precision would round them
-(`fomm_export.engines.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
+Runs the split path of a frame on a CPU (`fomm_build.parity.host_chain`), what is stored between kernels and
+trunks as half where engines store it so, with trunks rounded as half precision would round them
+(`fomm_build.parity.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
 against float32 throughout.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
-
-from fomm_export.engines.half_graph import to_half
-from fomm_export.engines.simulation import simulated
-from fomm_export.host_chain import host_chain
-from fomm_export.parity_picture import parity_frames
-from fomm_export.trunks import cut_trunks
-from fomm_rt.backends.split_frame import FLOAT32
 from half_frames import animate, parse_request, report
+
+from fomm_build.half_graph import to_half
+from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity.simulation import simulated
+from fomm_build.trunks import cut_trunks
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
+from fomm_rt.model.parity_picture import parity_frames
 
 Trunks = Mapping[str, onnx.ModelProto]
 

@@ -2,8 +2,8 @@
 
 Not executed on a GPU so far: none was at hand where this was written.
 
-    python benchmarks/kernels.py [--batch 1 8] [--rounds 31] [-o FILE]
-    python benchmarks/kernels.py --resources [--architectures 75 90 120]      needs no GPU
+    python benchmarks/studies/kernels.py [--batch 1 8] [--rounds 31] [-o FILE]
+    python benchmarks/studies/kernels.py --resources [--architectures 75 90 120]      needs no GPU
 
 Arrays have the shapes of vox-256, stored as half. A sample is the replay of one CUDA graph, timed by events; in it a
 kernel goes over so many sets of arrays that none is in the L2 cache when its turn comes again. Contestants take turns,

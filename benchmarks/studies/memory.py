@@ -1,6 +1,6 @@
 """Peak memory of `fomm-rt animate` over the length of the clip.
 
-    python benchmarks/memory.py [--seconds 10 600] [--json FILE]
+    python benchmarks/studies/memory.py [--seconds 10 600] [--json FILE]
 
 Loops the demo clip to each length, animates it in a process of its own and reports the largest resident set
 that the operating system saw. Runs on a narrow model, so that ten minutes of video take minutes: the length
@@ -20,13 +20,13 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from fomm_bench.command_line import script_command
 from fomm_bench.demo_media import demo_clip, demo_picture
-from fomm_bench.environment import describe_environment
+from fomm_bench.machine.environment import describe_environment
+from fomm_bench.results.command_line import script_command
 from fomm_rt.framing import Image
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.video_writer import open_writer
 
 RATE = Fraction(30)
 ALLOWED_GROWTH = 0.05
@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fomm-rt-memory-") as name:
         folder = Path(name)
         model = folder / "narrow"
-        fomm_rt("export", "--stand-in", "--config", Path(__file__).with_name("narrow.yaml"), "-o", model)
+        fomm_rt("export", "--stand-in", "--config", Path(__file__).parents[1] / "narrow.yaml", "-o", model)
         for seconds in options.seconds:
             clip = folder / f"{seconds}.mp4"
             frames = write_looped(clip, seconds)

@@ -1,6 +1,6 @@
 """Draws README's pictures with the bundled model.
 
-    python benchmarks/readme_pictures.py results/demo
+    python benchmarks/studies/readme_pictures.py results/demo
 
 contact-sheet.jpg   the contact sheet that `make demo` left in results/demo, smaller
 explain.jpg         how one frame comes about, for a bundled avatar and a moment of the bundled performance
@@ -15,12 +15,12 @@ import cv2
 
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars, bundled_performance
+from fomm_rt.clip.views import explanation_view
 from fomm_rt.framing import Image
 from fomm_rt.media.pictures import read_picture, write_picture
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.views import explanation_view
+from fomm_rt.media.read.video_reader import VideoReader
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 CONTACT_SHEET_WIDTH = 1260
 AVATAR = "goatee"
 MOMENT = 60

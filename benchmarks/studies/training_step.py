@@ -1,6 +1,6 @@
 """What the faster layers, the kept memory and the flushed denormal numbers are worth to a training step on a CPU.
 
-    python benchmarks/training_step.py [--rounds 5] [-o FILE]
+    python benchmarks/studies/training_step.py [--rounds 5] [-o FILE]
 
 Each way of taking steps has processes of its own, which take turns; a step is of the recipe's last stage, from the
 published weights, on noise in place of faces. Reported are medians over processes of the median step, and of its ratio
@@ -22,17 +22,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fomm_bench.command_line import script_command
-from fomm_bench.environment import describe_environment
-from fomm_export.checkpoint import load_checkpoint
-from fomm_export.configuration import OWN_CHECKPOINTS, load_configuration
-from fomm_export.training import trainer as trainer_module
-from fomm_export.training.allocator import keep_freed_memory
-from fomm_export.training.batches import Batch, draw_batch
-from fomm_export.training.denormals import flush_denormal_numbers
-from fomm_export.training.drawn_faces import DRAWN_FACES
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE, DrawnGroup, GroupFolder
-from fomm_export.training.trainer import Trainer
+from fomm_bench.machine.environment import describe_environment
+from fomm_bench.results.command_line import script_command
+from fomm_export.checkpoints.checkpoint import load_checkpoint
+from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, load_configuration
+from fomm_train.data.batches import Batch, draw_batch
+from fomm_train.data.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE, DrawnGroup, GroupFolder
+from fomm_train.drawn_faces import DRAWN_FACES
+from fomm_train.loop import trainer as trainer_module
+from fomm_train.loop.allocator import keep_freed_memory
+from fomm_train.loop.denormals import flush_denormal_numbers
+from fomm_train.loop.trainer import Trainer
 
 WAYS = {
     "as published": (False, False, False),

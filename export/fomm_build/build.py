@@ -14,18 +14,17 @@ from time import perf_counter
 
 import onnx
 
-from fomm_export.engines.builder import BuiltEngine, Device, build_engine
-from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.engines.precision import FP16, FP32, trunks_in
-from fomm_export.engines.targets import check_targets
-from fomm_export.engines.whole_graphs import portable_graphs, whole_graphs
-from fomm_export.trunks import cut_trunks
+from fomm_build.builder import BuiltEngine, Device, build_engine
+from fomm_build.half_graph import HalfGraph
+from fomm_build.precision import FP16, FP32, trunks_in
+from fomm_build.targets import check_targets
+from fomm_build.trunks import cut_trunks
+from fomm_build.whole_graphs import portable_graphs, whole_graphs
 from fomm_kernels import KERNELS, KernelError, plugin
 from fomm_kernels.launching import PLUGIN_KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import (
     ENGINE_PRECISIONS,
     FLAVOURS,
@@ -38,8 +37,9 @@ from fomm_rt.engines.manifest import (
 )
 from fomm_rt.engines.store import EngineFolder, EngineStaging, EngineStore
 from fomm_rt.errors import BackendError, OutputError
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.nvidia_driver import Gpu
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.model.folder import ModelFolder
 
 SPLIT, WHOLE = LAYOUTS
 TOOLS = ("fomm-rt", "onnx", "onnxruntime", "numpy")
@@ -58,7 +58,7 @@ class BuildOptions:
 
     Attributes:
         flavour: One of `FLAVOURS`.
-        precision: One of `engines.manifest.ENGINE_PRECISIONS`; see `fomm_export.engines.precision`.
+        precision: One of `engines.manifest.ENGINE_PRECISIONS`; see `fomm_build.precision`.
         layout: "split", trunks for this project's runtime; "whole", graphs for any other program.
         max_batch: The largest batch, from 1.
         targets: Compute capabilities, ("sm_89",), with TensorRT-RTX; that of the GPU at hand by default.
@@ -147,7 +147,7 @@ def build_engines(
             tools={"python": platform.python_version(), **_versions(TOOLS)},
         )
         if gpu is not None and gpu.architecture in spec.capabilities:
-            from fomm_export.engines.gpu_engines import check_on_gpu
+            from fomm_build.parity.gpu_engines import check_on_gpu
 
             report("comparing with ONNX Runtime", 0.0)
             exact = trunks if options.layout == SPLIT else portable_graphs(model)

@@ -15,13 +15,13 @@ from typing import Any
 
 import onnx
 
-from fomm_export.engines.half_graph import FLOAT, HALF, float_types
-from fomm_export.engines.layers import Layer, built_layers, network_layers, recording_logger
-from fomm_export.engines.progress import Fraction, cancellable, monitor
-from fomm_export.engines.targets import set_targets
-from fomm_export.engines.timing_cache import timing_cache
-from fomm_rt.backends.engine_layout import HWC8, LINEAR
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.engine_layers import Layer, built_layers, network_layers, recording_logger
+from fomm_build.half_graph import FLOAT, HALF, float_types
+from fomm_build.progress import Fraction, cancellable, monitor
+from fomm_build.targets import set_targets
+from fomm_build.timing_cache import timing_cache
+from fomm_rt.backends.tensorrt.layout import HWC8, LINEAR
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt import NOT_RTX
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.backend import NOT_RTX
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import BackendError
+from fomm_rt.machine import nvidia_driver
 
 if TYPE_CHECKING:
-    from fomm_export.engines.build import Report
-    from fomm_export.engines.builder import BuiltEngine
+    from fomm_build.build import Report
+    from fomm_build.builder import BuiltEngine
     from fomm_rt.engines.store import EngineFolder
 
 NOT_CHECKED = "not compared with the model: that takes a GPU they run on; to have it done, build them there"
@@ -96,7 +96,7 @@ def build(
         raise typer.BadParameter(f"expected names such as sm_89,sm_120; got {target!r}", param_hint="--target")
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_export.engines.build import BuildOptions, build_engines
+            from fomm_build.build import BuildOptions, build_engines
         except ImportError as error:
             raise BackendError(
                 f"building engines needs packages that are not installed ({error}); install them with: "
@@ -131,7 +131,7 @@ def _chosen(for_targets: bool) -> str:
 
 
 def _described(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> str:
-    from fomm_export.engines.layers import convolutions
+    from fomm_build.engine_layers import convolutions
 
     manifest = folder.manifest
     spec = manifest.spec

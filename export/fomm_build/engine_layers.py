@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 
 CONVOLUTIONS = frozenset({"CONVOLUTION", "DECONVOLUTION", "correlation", "deconv"})
 """Kinds of layer: those of a network, in capitals, and those of an engine of TensorRT-RTX."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, TypeVar
 
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT
 
 Fraction = Callable[[float], None]
 """Called with how much is done, from 0 to 1, from any thread."""

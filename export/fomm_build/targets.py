@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.errors import BackendError
 
 _NAME = re.compile(r"SM(\d+)")

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.folder import check_private
-from fomm_rt.engines.lock import reporting_failures, take
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.errors import EngineError
+from fomm_rt.files.lock import reporting_failures, take
 
 _DIGEST_BYTES = 32
 _LARGEST_BYTES = 1 << 30

@@ -6,7 +6,7 @@ dense_motion        motion_hourglass_input -> mask_logits, occlusion_logits
 generator           masked_features (or warped_features in a model without occlusion map) -> prediction
 
 What lies between them is the kernels' (see `fomm_kernels`). Engines are built of trunks, and
-`fomm_rt.backends.split_frame` runs both in turn.
+`fomm_rt.backends.gpu.frame_pipeline` runs both in turn.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import onnx
 from onnx.utils import Extractor
 
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
 GEOMETRY = frozenset(
     {"GridSample", "Softmax", "Exp", "MatMul", "Einsum", "ReduceSum", "ReduceMean", "Div", "Where", "Gather", "Resize"}

@@ -9,8 +9,8 @@ These are the portable graphs of the model folder, with the same inputs and outp
 precision where those of trunks are (`precision`), and geometry, keypoints and pictures are float32.
 
 TensorRT's own GridSample wants features and grid of one type, and a half grid moves what it samples
-(`benchmarks/half_grid.py`), so the warp of the features is float32. Where the project's plugin can take its place,
-features are half along a float32 grid, and so is `source_features`.
+(`benchmarks/studies/half_grid.py`), so the warp of the features is float32. Where the project's plugin can take its
+place, features are half along a float32 grid, and so is `source_features`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from collections.abc import Mapping
 import onnx
 from onnx import helper
 
-from fomm_export.engines.half_graph import HalfGraph, to_half
-from fomm_export.engines.precision import FLOAT32_TRUNKS, FP32
+from fomm_build.half_graph import HalfGraph, to_half
+from fomm_build.precision import FLOAT32_TRUNKS, FP32
 from fomm_kernels import plugin
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import NETWORKS, ModelFolder
+from fomm_rt.model.folder import NETWORKS, ModelFolder
 
 WARPED, MASKED = "warped_features", "masked_features"
 
@@ -41,7 +41,7 @@ def whole_graphs(
 
     Args:
         model: Whose portable graphs to take.
-        trunks: Cut from them, see `fomm_export.trunks.cut_trunks`; what is not in these is geometry.
+        trunks: Cut from them, see `fomm_build.trunks.cut_trunks`; what is not in these is geometry.
         precision: One of `fomm_rt.engines.manifest.ENGINE_PRECISIONS`.
         with_plugin: Whether the project's plugin samples the features; at fp32 it has nothing to gain.
 

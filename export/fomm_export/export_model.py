@@ -14,18 +14,18 @@ from pathlib import Path
 import onnx
 from torch import Tensor
 
-from fomm_export.calibration import calibration_frames
-from fomm_export.checkpoint import Checkpoint, load_checkpoint
-from fomm_export.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
-from fomm_export.networks import Networks, build_networks
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import Graph, cpu_graphs, model_graphs
-from fomm_export.parity import check_parity
-from fomm_export.quantization import CalibrationFrames, quantize_generator
-from fomm_export.rewrites import fold_all_norms, rewrite_for_inference
-from fomm_export.stand_in import stand_in_weights
+from fomm_export.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from fomm_export.checkpoints.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
+from fomm_export.checkpoints.stand_in import stand_in_weights
+from fomm_export.networks.model import Networks, build_networks
+from fomm_export.onnx.calibration import calibration_frames
+from fomm_export.onnx.graphs import Graph, cpu_graphs, model_graphs
+from fomm_export.onnx.parity import check_parity
+from fomm_export.onnx.quantization import CalibrationFrames, quantize_generator
+from fomm_export.onnx.tracing import export_onnx
+from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import CheckpointError, FommError, OutputError
-from fomm_rt.model_folder import (
+from fomm_rt.model.folder import (
     CPU,
     CPU_INT8,
     MANIFEST_NAME,
@@ -100,7 +100,7 @@ def export_stand_in(
     calibrate: Sequence[Path] = (),
     progress: Progress = lambda _: None,
 ) -> ModelFolder:
-    """Exports stand-in weights (see `fomm_export.stand_in`) of a configuration to a model folder.
+    """Exports stand-in weights (see `fomm_export.checkpoints.stand_in`) of a configuration to a model folder.
 
     Raises:
         CheckpointError: The configuration is not usable, or the size does not fit it.

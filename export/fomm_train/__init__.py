@@ -1,1 +1,1 @@
-"""Training of the project's own checkpoint on faces that `fomm_export.faces` draws."""
+"""Training of the project's own checkpoint on faces that `fomm_train.faces` draws."""

@@ -32,11 +32,11 @@ def train(
     """
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_export.configuration import load_configuration
-            from fomm_export.training.allocator import keep_freed_memory
-            from fomm_export.training.denormals import flush_denormal_numbers
-            from fomm_export.training.drawn_faces import DRAWN_FACES
-            from fomm_export.training.training_run import TrainingRun
+            from fomm_export.checkpoints.configuration import load_configuration
+            from fomm_train.drawn_faces import DRAWN_FACES
+            from fomm_train.loop.allocator import keep_freed_memory
+            from fomm_train.loop.denormals import flush_denormal_numbers
+            from fomm_train.loop.run import TrainingRun
         except ImportError as error:
             raise _missing_packages(error) from error
         configuration = load_configuration(DRAWN_FACES.name)
@@ -66,7 +66,7 @@ def measure(
     """
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_export.training.measures import measure as run_measures
+            from fomm_train.measures.held_out_pairs import measure as run_measures
         except ImportError as error:
             raise _missing_packages(error) from error
         with terminal.frames("pairs") as progress:

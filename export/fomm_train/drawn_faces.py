@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fomm_export.configuration import OWN_NAMES
-from fomm_export.training.recipe import LossWeights, Recipe, Stage
+from fomm_export.checkpoints.configuration import OWN_NAMES
+from fomm_train.recipe import LossWeights, Recipe, Stage
 
 MOTION = LossWeights(warp=2.0, flow=20.0, landmark=30.0)
 FACES = replace(MOTION, region=5.0)

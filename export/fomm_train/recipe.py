@@ -12,7 +12,7 @@ PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the losses; see `fomm_export.training.losses` and `equivariance`.
+    """Factors of the losses; see `fomm_train.losses.prediction` and `equivariance`.
 
     Attributes:
         value, gradient, ssim: Between prediction and truth.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fomm_rt.backends.protocol import BackendDescription, Explanation
     from fomm_rt.errors import FommError
     from fomm_rt.framing import Framing
-    from fomm_rt.keypoints import Keypoints
     from fomm_rt.media.pictures import read_picture, write_picture
-    from fomm_rt.media.video_reader import VideoReader
+    from fomm_rt.media.read.video_reader import VideoReader
+    from fomm_rt.motion.keypoints import Keypoints
 
 __all__ = [
     "Animator",
@@ -41,9 +41,9 @@ _HOMES = {
     "Explanation": "backends.protocol",
     "FommError": "errors",
     "Framing": "framing",
-    "Keypoints": "keypoints",
+    "Keypoints": "motion.keypoints",
     "Source": "animator",
-    "VideoReader": "media.video_reader",
+    "VideoReader": "media.read.video_reader",
     "read_picture": "media.pictures",
     "write_picture": "media.pictures",
 }

@@ -13,8 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from fomm_rt.backends import open_backend
-from fomm_rt.backends.device_arrays import DeviceImage, device_shape, is_on_device
+from fomm_rt.backends.gpu.device_arrays import DeviceImage, device_shape, is_on_device
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import (
     Backend,
@@ -23,12 +22,13 @@ from fomm_rt.backends.protocol import (
     PreparedReference,
     PreparedSource,
 )
+from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, MotionError, StateError
 from fomm_rt.framing import Framing, Image, Region, check_image, resample
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import Manifest
-from fomm_rt.transfer import ABSOLUTE, relative_transfer
+from fomm_rt.model.folder import Manifest
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
 
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)
 WHOLE_CROP = Framing()

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fomm_bench.comparison import Pictures
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.results import Results
+from fakes.bench_results import made_up
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.results.values import Results
+from fomm_bench.run.comparison import Pictures
 from fomm_export.export_model import export_stand_in
-from made_up_results import made_up
 
 SIZE = 64
 TINY = """

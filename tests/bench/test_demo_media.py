@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fomm_bench import bench_media, demo_media
-from fomm_bench.bench_media import BenchMedia, read_frames, read_square
+from fomm_bench import demo_media
+from fomm_bench.model import bench_media
+from fomm_bench.model.bench_media import BenchMedia, read_frames, read_square
 from fomm_rt.errors import MediaError
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT_RTX
 from fomm_rt.engines.store import EngineStore
+from fomm_rt.machine import nvidia_driver
 
 
 @pytest.fixture(scope="session")

@@ -14,20 +14,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_export.engines import build as build_module
-from fomm_export.engines.build import BuildOptions, build_engines, build_for_runtime
-from fomm_export.engines.builder import BuiltEngine
+from fomm_build import build as build_module
+from fomm_build.build import BuildOptions, build_engines, build_for_runtime
+from fomm_build.builder import BuiltEngine
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.frame_shape import TRUNKS
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, model_hash
 from fomm_rt.engines.store import EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model_folder import NETWORKS, ModelFolder, open_model_folder
-from fomm_rt.nvidia_driver import Gpu
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.model.folder import NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.frame_shape import TRUNKS
 
 ModelOf = Callable[[str], ModelFolder]
 
@@ -100,7 +100,7 @@ def test_for_the_runtime(model: ModelFolder, store: EngineStore, monkeypatch: py
         checked.append(str(arguments[2]))
         return {"keypoints_pixels": 0.01, "prediction_psnr_db": 60.0}
 
-    from fomm_export.engines import gpu_engines
+    from fomm_build.parity import gpu_engines
 
     monkeypatch.setattr(gpu_engines, "check_on_gpu", check_on_gpu)
     folder = build_for_runtime(model, TENSORRT_RTX, "fp16", "split", 1, store)
@@ -114,7 +114,7 @@ def test_for_the_runtime(model: ModelFolder, store: EngineStore, monkeypatch: py
 def test_engines_that_fail_the_gate_are_not_kept(
     model: ModelFolder, store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fomm_export.engines import gpu_engines
+    from fomm_build.parity import gpu_engines
 
     def check_on_gpu(*_: object) -> None:
         raise EngineError("the engines do not reproduce small")
@@ -226,9 +226,9 @@ def test_two_at_once(small_model: Path, model: ModelFolder, store: EngineStore) 
 CHILD = """
 import sys
 from pathlib import Path
-from fomm_export.engines.build import BuildOptions, build_engines
+from fomm_build.build import BuildOptions, build_engines
 from fomm_rt.engines.store import EngineStore
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.model.folder import open_model_folder
 
 told = False
 

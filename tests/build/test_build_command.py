@@ -11,14 +11,14 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fomm_export.engines.command import NOT_CHECKED, _chosen, _parity, _progress, build
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.frame_shape import TRUNKS
+from fomm_build.command import NOT_CHECKED, _chosen, _parity, _progress, build
+from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.cli.terminal import Terminal
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
-from fomm_rt.nvidia_driver import Gpu
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.model.frame_shape import TRUNKS
 
 
 def _run(*arguments: object) -> Result:

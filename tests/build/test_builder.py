@@ -11,18 +11,18 @@ from typing import Any
 import onnx
 import pytest
 
-from fomm_export.engines import builder
-from fomm_export.engines.builder import Device, build_engine
-from fomm_export.engines.half_graph import FLOAT, HALF
-from fomm_export.engines.layers import CASTS, convolutions, stray_casts
-from fomm_export.engines.precision import FLOAT32_TRUNKS, FP16, FP32, trunks_in
-from fomm_export.trunks import cut_trunks
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.split_frame import FLOAT32
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build import builder
+from fomm_build.builder import Device, build_engine
+from fomm_build.engine_layers import CASTS, convolutions, stray_casts
+from fomm_build.half_graph import FLOAT, HALF
+from fomm_build.precision import FLOAT32_TRUNKS, FP16, FP32, trunks_in
+from fomm_build.trunks import cut_trunks
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import EngineError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import FrameShape
 
 ModelOf = Callable[[str], ModelFolder]
 

@@ -11,13 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fomm_export.engines.half_graph import FLOAT, HALF, float_types, loss_of, to_half
-from fomm_export.engines.precision import FP16, FP32, trunks_in
-from fomm_export.trunks import cut_trunks
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
-from fomm_rt.backends.split_frame import FLOAT32
+from fomm_build.half_graph import FLOAT, HALF, float_types, loss_of, to_half
+from fomm_build.precision import FP16, FP32, trunks_in
+from fomm_build.trunks import cut_trunks
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from golden_files import SMALL
 
 ModelOf = Callable[[str], ModelFolder]

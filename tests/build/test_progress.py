@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_export.engines.progress import Phases, cancellable, monitor
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.progress import Phases, cancellable, monitor
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_export.engines.targets import check_targets, known_targets
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.targets import check_targets, known_targets
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.errors import BackendError
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_export.engines.timing_cache import cache_path, read, timing_cache, write
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.timing_cache import cache_path, read, timing_cache, write
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import EngineError
 

@@ -10,10 +10,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from fomm_export.trunks import GEOMETRY, cut, cut_trunks
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
+from fomm_build.trunks import GEOMETRY, cut, cut_trunks
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from golden_files import SMALL
 
 ModelOf = Callable[[str], ModelFolder]

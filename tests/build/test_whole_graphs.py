@@ -8,19 +8,19 @@ from pathlib import Path
 import onnx
 import pytest
 
-from fomm_export.engines.builder import Device, build_engine
-from fomm_export.engines.gate import animate_by_graphs, check_engines
-from fomm_export.engines.half_graph import FLOAT, HALF, float_types
-from fomm_export.engines.layers import convolutions, stray_casts
-from fomm_export.engines.precision import FP16, FP32
-from fomm_export.engines.whole_graphs import portable_graphs, replace_grid_sample, whole_graphs
-from fomm_export.trunks import cut_trunks
+from fakes.half_engines import SimulatedEngines
+from fomm_build.builder import Device, build_engine
+from fomm_build.engine_layers import convolutions, stray_casts
+from fomm_build.half_graph import FLOAT, HALF, float_types
+from fomm_build.parity.engine_parity import animate_by_graphs, check_engines
+from fomm_build.precision import FP16, FP32
+from fomm_build.trunks import cut_trunks
+from fomm_build.whole_graphs import portable_graphs, replace_grid_sample, whole_graphs
 from fomm_kernels import plugin
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import NETWORKS, ModelFolder
+from fomm_rt.model.folder import NETWORKS, ModelFolder
 from golden_files import SMALL
-from simulated_engines import SimulatedEngines
 
 ModelOf = Callable[[str], ModelFolder]
 

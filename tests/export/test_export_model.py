@@ -17,15 +17,15 @@ import torch
 import yaml
 
 from fomm_export import export_model
+from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.export_model import export_checkpoint, export_networks, export_stand_in
-from fomm_export.networks import Networks
-from fomm_export.onnx_graphs import model_graphs
-from fomm_export.parity import TOLERANCES, allowed, check_parity
-from fomm_export.probe_network import probe_network
-from fomm_export.rewrites import rewrite_for_inference
-from fomm_export.stand_in import stand_in_weights
+from fomm_export.networks.model import Networks
+from fomm_export.onnx.graphs import model_graphs
+from fomm_export.onnx.parity import TOLERANCES, allowed, check_parity
+from fomm_export.onnx.probe_network import probe_network
+from fomm_export.rewrites.portable import rewrite_for_inference
 from fomm_rt.errors import CheckpointError, OutputError, ParityError
-from fomm_rt.model_folder import CPU, NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
+from fomm_rt.model.folder import CPU, NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -259,7 +259,7 @@ def test_interrupt_between_the_renames_brings_the_earlier_model_back(
 
 
 def test_the_probe_network_is_the_one_that_ships() -> None:
-    shipped = importlib.resources.files("fomm_rt.backends") / "probe.onnx"
+    shipped = importlib.resources.files("fomm_rt.backends.onnxruntime") / "probe.onnx"
     assert shipped.read_bytes() == probe_network().SerializeToString()
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fomm_export.trunks import cut_trunks
+from fakes.device import HostDevice, LateTrunks
+from fomm_build.trunks import cut_trunks
 from fomm_rt import Animator
+from fomm_rt.backends.gpu.backend import SplitBackend
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.split_backend import SplitBackend
-from fomm_rt.model_folder import ModelFolder
-from host_device import HostDevice, LateTrunks
+from fomm_rt.model.folder import ModelFolder
 
 
 class Played:

@@ -18,12 +18,12 @@ import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
-from fomm_export.host_chain import OnnxTrunks
+from fomm_build.parity.host_chain import OnnxTrunks
 from fomm_kernels import HostKernels
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.launching import Launch
-from fomm_rt.backends import engine_layout
-from fomm_rt.backends.cuda_device import c_strides, span
+from fomm_rt.backends.gpu.cuda_device import c_strides, span
+from fomm_rt.backends.tensorrt import layout as engine_layout
 from fomm_rt.errors import BackendError
 
 _kernels: list[HostKernels] = []
@@ -81,7 +81,7 @@ class LateTrunks:
     """Trunks on ONNX Runtime that wait on their stream.
 
     Args:
-        trunks: See `fomm_export.trunks.cut_trunks`.
+        trunks: See `fomm_build.trunks.cut_trunks`.
         formats: Tensor name to format (`engine_layout`), as engines ask for.
     """
 
@@ -113,7 +113,7 @@ class HostEvent:
 
 
 class HostDevice:
-    """See `fomm_rt.backends.device.Device`.
+    """See `fomm_rt.backends.gpu.device.Device`.
 
     Attributes:
         events: Those that somebody still holds.

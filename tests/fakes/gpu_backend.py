@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fomm_export.trunks import cut_trunks
+from fakes.device import HostDevice, HostStream, LateTrunks
+from fomm_build.trunks import cut_trunks
 from fomm_rt import Animator
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.engine_layout import HWC8
+from fomm_rt.backends.gpu.backend import SplitBackend
+from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.split_backend import SplitBackend
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.backends.tensorrt.layout import HWC8
+from fomm_rt.model.folder import ModelFolder
 from gpu_rigs import MOST
-from host_device import HostDevice, HostStream, LateTrunks
 
 HALF_FORMATS = dict.fromkeys(
     ("motion_hourglass_input", "mask_logits", "source_features", "masked_features", "warped_features"), HWC8

@@ -10,14 +10,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.engines.reference import marked_outputs, with_outputs
-from fomm_export.engines.simulation import simulated
-from fomm_export.graph_chain import Tensors, run_session
+from fomm_build.half_graph import HalfGraph
+from fomm_build.parity.reference import marked_outputs, with_outputs
+from fomm_build.parity.simulation import simulated
+from fomm_rt.model.graph_chain import Tensors, run_session
 
 
 class SimulatedEngines:
-    """See `fomm_export.engines.gate.Candidate`."""
+    """See `fomm_build.parity.engine_parity.Candidate`."""
 
     def __init__(self, graphs: Mapping[str, HalfGraph]) -> None:
         self._models = {name: graph.model for name, graph in graphs.items()}

@@ -17,12 +17,12 @@ import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from fomm_export.host_chain import OnnxTrunks
-from fomm_rt.backends import engine_layout
-from fomm_rt.backends.cuda_device import c_strides
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.split_frame import FLOAT32
-from host_device import HostDevice
+from fakes.device import HostDevice
+from fomm_build.parity.host_chain import OnnxTrunks
+from fomm_rt.backends.gpu.cuda_device import c_strides
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
+from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.model.frame_shape import FrameShape
 
 
 class TensorIOMode(enum.Enum):

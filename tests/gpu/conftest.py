@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from fomm_kernels import driver_problem
-from fomm_rt.backends.device import Device
+from fomm_rt.backends.gpu.device import Device
 from fomm_rt.engines.store import EngineStore
-from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
 from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[De
     """The first GPU as the runtime sees it, or one that the CPU plays."""
     if request.param == PLAYED:
         _play()
-        from played_rig import PlayedDevice
+        from fakes.gpu_backend import PlayedDevice
 
         yield PlayedDevice()
         return
     if problem := driver_problem():
         do_without(problem)
-    from fomm_rt.backends.cuda_device import CudaDevice
+    from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
     made = CudaDevice()
     yield made
@@ -97,7 +97,7 @@ def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory:
     """TensorRT on the first GPU, or the same path on a device that the CPU plays."""
     if request.param == PLAYED:
         _play()
-        from played_rig import Played
+        from fakes.gpu_backend import Played
 
         return Played()
     flavour, problem = flavour_problem()

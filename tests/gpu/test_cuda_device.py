@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fomm_kernels import Array, HostKernels, grid_sample
 from fomm_kernels.arrays import view
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.engine_layout import HWC8, strides
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt.layout import HWC8, strides
 from fomm_rt.errors import BackendError
 from gpu_rigs import get, put
 
@@ -256,7 +256,7 @@ class TestOnAGpu:
     @pytest.fixture
     def made(self, cuda: Any) -> Any:
         del cuda  # which brings the GPU
-        from fomm_rt.backends.cuda_device import CudaDevice
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
         device = CudaDevice()
         yield device
@@ -291,7 +291,7 @@ class TestOnAGpu:
 
     def test_close(self, made: Any, cuda: Any) -> None:
         """Closed devices refuse; others, and the process, go on. Twice is harmless."""
-        from fomm_rt.backends.cuda_device import CudaDevice
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
         del cuda
         other = CudaDevice()
@@ -309,7 +309,7 @@ class TestOnAGpu:
         del array
 
     def test_no_such_gpu(self, cuda: Any) -> None:
-        from fomm_rt.backends.cuda_device import CudaDevice
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
         _, count = cuda.cuDeviceGetCount()
         with pytest.raises(BackendError, match=f"0 to {count - 1}; got {count}"):

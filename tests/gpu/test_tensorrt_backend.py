@@ -23,7 +23,7 @@ from fomm_rt.backends.protocol import STAGES
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import ImageError
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
 from gpu_rigs import MOST, OnGpu, Rig, frames_of, get, put, source_of
 
 pytestmark = pytest.mark.gpu
@@ -473,7 +473,7 @@ from fomm_kernels import Array, KernelError, grid_sample
 from fomm_rt import Animator
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.model.folder import open_model_folder
 from gpu_rigs import OnGpu, frames_of, source_of
 
 rig, model = OnGpu(flavour, EngineStore(Path(store))), open_model_folder(model)

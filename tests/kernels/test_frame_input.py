@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from fomm_export.layers import AntiAliasDownsample
+from fomm_export.networks.layers import AntiAliasDownsample
 from fomm_kernels import Executor, frame_input
 from fomm_rt.framing import Framing, Region, placement, resample
 from kernel_memory import LAYOUTS, STORAGES, Memory, assert_close, padded_strides, run, unwritten

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fomm_export.layers import AntiAliasDownsample
+from fomm_export.networks.layers import AntiAliasDownsample
 from fomm_kernels import Executor, frame_input, grid_sample, motion, prediction_output, warp
-from fomm_rt import keypoints as runtime
-from fomm_rt.transfer import relative_transfer
+from fomm_rt.motion import keypoints as runtime
+from fomm_rt.motion.transfer import relative_transfer
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
 from kernel_memory import Memory, assert_close, coordinate_grid, run, stored, unwritten
 

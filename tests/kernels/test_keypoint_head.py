@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fomm_export.keypoint_detector import KeypointDetector
+from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_kernels import Executor, keypoint_head
 from golden_files import Golden
 from kernel_memory import (

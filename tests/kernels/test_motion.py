@@ -9,12 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from fomm_export.dense_motion import DenseMotionNetwork
-from fomm_export.geometry import inverse_2x2
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.dense_motion import DenseMotionNetwork
+from fomm_export.networks.geometry import inverse_2x2
+from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_kernels import Executor, motion
-from fomm_rt import keypoints as runtime
-from fomm_rt.transfer import relative_transfer
+from fomm_rt.motion import keypoints as runtime
+from fomm_rt.motion.transfer import relative_transfer
 from golden_files import Golden
 from kernel_memory import (
     LAYOUTS,
@@ -158,7 +158,7 @@ def test_absolute_motion_of_the_source_itself(executor: Executor) -> None:
 @pytest.mark.parametrize("adapt_scale", [True, False])
 @pytest.mark.parametrize("jacobians", [True, False])
 def test_transfer_is_the_runtimes(executor: Executor, jacobians: bool, adapt_scale: bool) -> None:
-    """A row of `scale, offset, J_d0⁻¹ · J_s` moves as fomm_rt.transfer does."""
+    """A row of `scale, offset, J_d0⁻¹ · J_s` moves as fomm_rt.motion.transfer does."""
 
     def keypoints(seed: int) -> runtime.Keypoints:
         rows = keypoint_rows(1, 6, seed)[0].astype(np.float32)

@@ -25,11 +25,11 @@ import onnx
 import pytest
 import torch.nn.functional as F
 
+from fakes.tensorrt_plugin import Numbers, Registry, Sizes, bindings, importable, readable
 from fomm_kernels import Array, CompileError, Executor, PluginError, grid_sample, nvrtc, plugin
 from fomm_kernels.host import COMPILERS, build
 from fomm_kernels.launching import BLOCK_SIZE
 from kernel_memory import SANITIZED, Recorder, assert_close, random, run, stored, unwritten
-from tensorrt_stand_ins import Numbers, Registry, Sizes, bindings, importable, readable
 
 NAMES = ("N", "S", "C", "H", "W", "h", "w")
 """Of sizes: batch, batch of the source, its channels, height and width; height and width of the grid."""

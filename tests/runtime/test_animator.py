@@ -12,7 +12,7 @@ import pytest
 from fomm_rt import Animator, FommError, Framing, Keypoints
 from fomm_rt.backends.protocol import STAGES
 from fomm_rt.errors import BackendError, ImageError, ModelError, MotionError, StateError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

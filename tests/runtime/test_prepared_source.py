@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from fomm_rt import Animator, Framing
-from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
+from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import StateError
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fomm_export.training import drawn_faces, run_folder, training_run
-from fomm_export.training.drawn_faces import DRAWN_FACES
-from fomm_export.training.measures import Measures
-from fomm_export.training.model_card import model_card
 from fomm_rt.cli.app import build_app
+from fomm_train import drawn_faces
+from fomm_train.drawn_faces import DRAWN_FACES
+from fomm_train.loop import run as training_run
+from fomm_train.loop import run_folder
+from fomm_train.measures.held_out_pairs import Measures
+from fomm_train.publishing.model_card import model_card
 from tiny_training import CONFIGURATION, tiny_recipe
 
 RUNNER = CliRunner()

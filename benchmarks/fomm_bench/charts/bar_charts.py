@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fomm_bench.chart_style import (
+from fomm_bench.charts.style import (
     INK,
     MUTED,
     REFERENCE,
@@ -17,8 +17,8 @@ from fomm_bench.chart_style import (
     short,
 )
 from fomm_bench.contestants.protocol import STAGES
-from fomm_bench.results import Results
-from fomm_bench.table import by_speed
+from fomm_bench.results.table import by_speed
+from fomm_bench.results.values import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

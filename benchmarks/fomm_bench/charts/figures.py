@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fomm_bench.bar_charts import draw_ratio, draw_stages
-from fomm_bench.environment import same_machine
-from fomm_bench.latency_chart import draw_latency
-from fomm_bench.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
-from fomm_bench.results import Results
+from fomm_bench.charts.bar_charts import draw_ratio, draw_stages
+from fomm_bench.charts.latency_chart import draw_latency
+from fomm_bench.charts.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
+from fomm_bench.machine.environment import same_machine
+from fomm_bench.results.values import Results
 
 
 def draw_charts(runs: Sequence[Results], folder: Path) -> list[Path]:

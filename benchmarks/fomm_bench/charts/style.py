@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fomm_bench.environment import describe_machine
-from fomm_bench.results import ContestantResult, Results
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_bench.machine.environment import describe_machine
+from fomm_bench.results.values import ContestantResult, Results
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

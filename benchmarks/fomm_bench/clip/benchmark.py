@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.bench_media import BenchMedia
-from fomm_bench.clip_cpu import CpuRun, CpuTime, measure_cpu, render_cpu
-from fomm_bench.comparison import Progress
-from fomm_bench.samples import Spread, spread_of
-from fomm_rt.animation import AnimationReport, animate_file
+from fomm_bench.clip.cpu_time import CpuRun, CpuTime, measure_cpu, render_cpu
+from fomm_bench.model.bench_media import BenchMedia
+from fomm_bench.results.samples import Spread, spread_of
+from fomm_bench.run.comparison import Progress
 from fomm_rt.animator import Animator
+from fomm_rt.clip.animate_file import AnimationReport, animate_file
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.bench_media import BenchMedia
-from fomm_bench.cpu_clock import CpuClock
-from fomm_bench.samples import Spread, spread_of
+from fomm_bench.machine.cpu_clock import CpuClock
+from fomm_bench.model.bench_media import BenchMedia
+from fomm_bench.results.samples import Spread, spread_of
 from fomm_rt.animator import Animator
-from fomm_rt.driving import DrivingFrame, open_driving
-from fomm_rt.media.encoded_video import EncodedVideoWriter
-from fomm_rt.media.frame_pixels import FramePixels
+from fomm_rt.clip.driving import DrivingFrame, open_driving
 from fomm_rt.media.pictures import read_picture
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.media.read.frame_pixels import FramePixels
+from fomm_rt.media.write.encoded_video import EncodedVideoWriter
+from fomm_rt.media.write.video_writer import open_writer
 
 DECODE, TO_RGB, RESIZE, AROUND, NETWORKS, TO_YUV, ENCODE = PARTS = (
     "decode",

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from fomm_bench.model_spec import ModelSpec
-from fomm_rt import nvidia_driver
+from fomm_bench.model.spec import ModelSpec
+from fomm_rt.machine import nvidia_driver
 
 INSTALL = {
     "torch": 'pip install "fomm-rt[export]"',

@@ -11,8 +11,8 @@ import openvino
 from numpy.typing import NDArray
 
 from fomm_bench.contestants.graph_chain import GraphChain, Tensors
-from fomm_bench.model_spec import ModelSpec
-from fomm_rt.model_folder import NETWORKS, read_manifest
+from fomm_bench.model.spec import ModelSpec
+from fomm_rt.model.folder import NETWORKS, read_manifest
 
 PROPERTIES = {
     "PERFORMANCE_HINT": "LATENCY",

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from fomm_bench.agreement import Requirement
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.results import device_type
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.results.values import device_type
+from fomm_bench.run.agreement import Requirement
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
 

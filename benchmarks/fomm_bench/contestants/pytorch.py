@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.contestants.stage_clock import CudaClock, HostClock, StageClock
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.reference_networks import build_reference
-from fomm_export.dense_motion import DenseMotion
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.networks import Networks
+from fomm_bench.model.reference_networks import build_reference
+from fomm_bench.model.spec import ModelSpec
+from fomm_export.networks.dense_motion import DenseMotion
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.networks.model import Networks
 from fomm_rt.framing import Image
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from fomm_bench.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_bench.contestants.availability import (
     DRIVER,
     Problem,
@@ -18,12 +17,14 @@ from fomm_bench.contestants.availability import (
     needs_package,
 )
 from fomm_bench.contestants.protocol import Contestant, Entry
-from fomm_bench.model_spec import ModelSpec
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import REGISTRY, BackendEntry, tensorrt
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run.agreement import EXACT, FLOAT32, OF_PRECISION
+from fomm_rt.backends.registry import REGISTRY, BackendEntry
+from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.model_folder import read_manifest
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import read_manifest
 
 OWN_GRAPHS = ("int8",)
 """Precisions that a model folder has to hold graphs of; engines of others are built from its float32 ones."""

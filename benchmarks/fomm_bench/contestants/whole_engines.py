@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from fomm_bench.contestants.graph_chain import GraphChain, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model_spec import ModelSpec
-from fomm_export.engines.loaded_engine import LoadedEngine
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_bench.model.spec import ModelSpec
+from fomm_build.parity.loaded_engine import LoadedEngine
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model_folder import NETWORKS
+from fomm_rt.model.folder import NETWORKS
 
 
 class WholeChain(GraphChain):
@@ -40,8 +40,8 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> WholeChain:
         UnavailableError: They cannot be built here.
         EngineError: They do not reproduce the model, or TensorRT refuses them.
     """
-    from fomm_export.engines.build import BuildOptions, build_engines
-    from fomm_rt.backends.cuda_device import CudaDevice
+    from fomm_build.build import BuildOptions, build_engines
+    from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
     start = perf_counter()
     built: list[str] = []

@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fomm_rt import nvidia_driver, processor
+from fomm_rt.machine import nvidia_driver, processor
 
 PACKAGES = (
     "fomm-rt",

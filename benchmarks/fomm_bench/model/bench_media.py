@@ -15,7 +15,7 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.errors import MediaError
 from fomm_rt.framing import Image, centred_square
 from fomm_rt.media.pictures import read_picture
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.video_reader import VideoReader
 
 _log = getLogger("fomm_rt")
 

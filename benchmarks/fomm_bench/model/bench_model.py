@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fomm_bench.bench_media import bench_media
-from fomm_bench.model_spec import ModelSpec
+from fomm_bench.model.bench_media import bench_media
+from fomm_bench.model.spec import ModelSpec
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, ParityError
-from fomm_rt.model_folder import Manifest, ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.folder import Manifest, ModelFolder, open_model_folder, sha256_of
 
 DEFAULT_CONFIG = "vox-256"
 SEED = 7
@@ -133,7 +133,7 @@ def _spec(folder: ModelFolder, checkpoint: Path | None, relative: bool) -> Model
 def _bundled_checkpoint(manifest: Manifest) -> Path | None:
     """The checkpoint the bundled model was exported from, where the exporter is installed and has that one."""
     try:
-        from fomm_export.configuration import OWN_CHECKPOINTS
+        from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS
     except ImportError:
         return None
     path = OWN_CHECKPOINTS / f"{manifest.weights.file.removesuffix('.safetensors')}.safetensors"

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fomm_bench.model_spec import ModelSpec
+from fomm_bench.model.spec import ModelSpec
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.model_folder import Manifest, read_manifest
+from fomm_rt.model.folder import Manifest, read_manifest
 
 if TYPE_CHECKING:
-    from fomm_export.configuration import Configuration
-    from fomm_export.networks import Networks
+    from fomm_export.checkpoints.configuration import Configuration
+    from fomm_export.networks.model import Networks
 
 
 def build_reference(spec: ModelSpec) -> Networks:
@@ -22,9 +22,9 @@ def build_reference(spec: ModelSpec) -> Networks:
         BenchmarkError: There are no weights to build them with, or those of another checkpoint.
         CheckpointError: The checkpoint cannot be read.
     """
-    from fomm_export.checkpoint import load_checkpoint
-    from fomm_export.networks import build_networks
-    from fomm_export.stand_in import stand_in_weights
+    from fomm_export.checkpoints.checkpoint import load_checkpoint
+    from fomm_export.checkpoints.stand_in import stand_in_weights
+    from fomm_export.networks.model import build_networks
 
     manifest = read_manifest(Path(spec.folder))
     configuration = _configuration(manifest)
@@ -55,8 +55,8 @@ def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
     try:
         from safetensors.torch import save_file
 
-        from fomm_export.checkpoint import PARTS
-        from fomm_export.stand_in import stand_in_weights
+        from fomm_export.checkpoints.checkpoint import PARTS
+        from fomm_export.checkpoints.stand_in import stand_in_weights
     except ImportError:
         return spec
     weights = stand_in_weights(_configuration(read_manifest(Path(spec.folder))), spec.stand_in_seed)
@@ -66,7 +66,7 @@ def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
 
 
 def _configuration(manifest: Manifest) -> Configuration:
-    from fomm_export.configuration import Configuration, Hourglass
+    from fomm_export.checkpoints.configuration import Configuration, Hourglass
 
     fields = dict(manifest.configuration)
     fields |= {name: Hourglass(**fields[name]) for name in ("detector", "dense_motion")}

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from fomm_bench.agreement import psnr
-from fomm_bench.bench_media import squares
-from fomm_bench.comparison import OpenSession, Progress
 from fomm_bench.contestants.protocol import Entry, UnavailableError
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.quality_measures import FrameQuality, frame_quality, mean_squared_error
-from fomm_bench.session import Session
-from fomm_bench.table import NONE, aligned
+from fomm_bench.model.bench_media import squares
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.quality.measures import FrameQuality, frame_quality, mean_squared_error
+from fomm_bench.results.table import NONE, aligned
+from fomm_bench.run.agreement import psnr
+from fomm_bench.run.comparison import OpenSession, Progress
+from fomm_bench.run.session import Session
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image

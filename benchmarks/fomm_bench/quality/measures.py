@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fomm_bench.agreement import psnr
+from fomm_bench.run.agreement import psnr
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
-from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion.keypoints import Keypoints
 
 
 @dataclass(frozen=True)

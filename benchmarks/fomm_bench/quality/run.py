@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.bench_media import bench_media
-from fomm_bench.bench_model import BenchModel
-from fomm_bench.benchmark import Opener
-from fomm_bench.comparison import Progress
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
-from fomm_bench.environment import describe_environment, describe_machine
-from fomm_bench.pythons import Pythons
-from fomm_bench.quality import reconstruct, render_quality
+from fomm_bench.machine.environment import describe_environment, describe_machine
+from fomm_bench.model.bench_media import bench_media
+from fomm_bench.model.bench_model import BenchModel
+from fomm_bench.quality.comparison import reconstruct, render_quality
+from fomm_bench.run.benchmark import Opener
+from fomm_bench.run.comparison import Progress
+from fomm_bench.run.pythons import Pythons
 
 EXACT = "fomm-rt:onnxruntime-cpu"
 """Whose pictures others are compared with: the export is proved to reproduce PyTorch, and it needs no torch."""

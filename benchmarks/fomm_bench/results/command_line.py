@@ -12,7 +12,7 @@ def command_line() -> list[str]:
 
 
 def script_command() -> list[str]:
-    """Of a script beside this package, such as `python benchmarks/memory.py …`."""
+    """Of a script beside this package, such as `python benchmarks/studies/memory.py …`."""
     return ["python", f"benchmarks/{Path(sys.argv[0]).name}", *_arguments()]
 
 

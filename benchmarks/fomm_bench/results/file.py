@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.json_shape import ShapeError
-from fomm_bench.results import Results, device_type
-from fomm_bench.results_schema import check_results
+from fomm_bench.results.json_shape import ShapeError
+from fomm_bench.results.schema import check_results
+from fomm_bench.results.values import Results, device_type
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 FORMAT = "fomm-rt benchmark"
 FORMAT_VERSION = 2

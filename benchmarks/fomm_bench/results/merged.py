@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.environment import describe_machine, same_machine
-from fomm_bench.results import Results
-from fomm_bench.results_file import document_of, read_results
-from fomm_bench.table import NONE, aligned, by_speed, describe_spread, milliseconds
+from fomm_bench.machine.environment import describe_machine, same_machine
+from fomm_bench.results.file import document_of, read_results
+from fomm_bench.results.table import NONE, aligned, by_speed, describe_spread, milliseconds
+from fomm_bench.results.values import Results
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fomm_bench.json_shape import (
+from fomm_bench.results.json_shape import (
     Check,
     ShapeError,
     anything,
@@ -19,7 +19,7 @@ from fomm_bench.json_shape import (
     text,
     whole,
 )
-from fomm_bench.results import DERIVED, DEVICE_TYPES, STATES
+from fomm_bench.results.values import DERIVED, DEVICE_TYPES, STATES
 
 MOST_CONTESTANTS = 100
 """A row each: pictures have to stay of a size that can be drawn."""

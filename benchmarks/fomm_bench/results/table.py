@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fomm_bench.environment import describe_machine
-from fomm_bench.results import DEVICE_TYPES, ContestantResult, Results
-from fomm_bench.samples import Spread, spread_of
+from fomm_bench.machine.environment import describe_machine
+from fomm_bench.results.samples import Spread, spread_of
+from fomm_bench.results.values import DEVICE_TYPES, ContestantResult, Results
 
 NONE = "–"
 FRAMES_ASKED = 200

@@ -10,19 +10,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.bench_media import bench_media, read_frames, read_square
-from fomm_bench.bench_model import BenchModel
-from fomm_bench.comparison import Comparison, Pictures, Plan, Progress, reference_candidates
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import entries
-from fomm_bench.environment import describe_environment
-from fomm_bench.machine_load import LinuxLoad
-from fomm_bench.pythons import Pythons
-from fomm_bench.reference_networks import with_drawn_weights
-from fomm_bench.results import Results
-from fomm_bench.session import WorkerSession
-from fomm_bench.wire import MOST_ARRAY_BYTES
-from fomm_bench.worker_process import worker_command, worker_environment
+from fomm_bench.machine.environment import describe_environment
+from fomm_bench.machine.load import LinuxLoad
+from fomm_bench.model.bench_media import bench_media, read_frames, read_square
+from fomm_bench.model.bench_model import BenchModel
+from fomm_bench.model.reference_networks import with_drawn_weights
+from fomm_bench.results.values import Results
+from fomm_bench.run.comparison import Comparison, Pictures, Plan, Progress, reference_candidates
+from fomm_bench.run.pythons import Pythons
+from fomm_bench.run.session import WorkerSession
+from fomm_bench.run.wire import MOST_ARRAY_BYTES
+from fomm_bench.run.worker_process import worker_command, worker_environment
 from fomm_rt.errors import BenchmarkError, ModelError
 
 CLIP_FRAMES = 24
@@ -159,7 +159,7 @@ class Opener:
 def multiply_accumulates_per_frame(model: BenchModel) -> int | None:
     """Of the exported graphs' convolutions, the source cached; None where the exporter is not installed."""
     try:
-        from fomm_export.operations import multiply_accumulates
+        from fomm_export.onnx.operations import multiply_accumulates
     except ImportError:
         return None
     try:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_bench.agreement import Requirement, compare
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.contestants.registry import REFERENCES
-from fomm_bench.machine_load import OtherLoad
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.results import DEVICE_TYPES, ContestantResult, State
-from fomm_bench.session import Session
+from fomm_bench.machine.load import OtherLoad
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.results.values import DEVICE_TYPES, ContestantResult, State
+from fomm_bench.run.agreement import Requirement, compare
+from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
 

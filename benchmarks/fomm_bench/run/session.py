@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_bench import wire
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.worker_process import WorkerProcess
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run import wire
+from fomm_bench.run.worker_process import WorkerProcess
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
 

@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 
-from fomm_bench import wire
 from fomm_bench.contestants.protocol import (
     BatchContestant,
     BuildingContestant,
@@ -35,8 +34,9 @@ from fomm_bench.contestants.protocol import (
     UnavailableError,
 )
 from fomm_bench.contestants.registry import choose
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.process_memory import device_bytes, peak_host_bytes
+from fomm_bench.machine.memory import device_bytes, peak_host_bytes
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run import wire
 from fomm_rt.errors import FommError
 
 Answer = tuple[dict[str, Any], wire.Arrays]
@@ -130,7 +130,7 @@ class Worker:
 
 
 def _ceiling(threads: int) -> dict[str, Any]:
-    from fomm_bench.ceiling import measure_ceiling
+    from fomm_bench.machine.ceiling import measure_ceiling
 
     return measure_ceiling(threads)
 

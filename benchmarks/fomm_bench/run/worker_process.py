@@ -15,11 +15,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from fomm_bench import wire
-from fomm_bench.guardian import Guardian
+from fomm_bench.run import wire
+from fomm_bench.run.guardian import Guardian
 from fomm_rt.errors import BenchmarkError
 
-START = "import sys; sys.path = [p for p in sys.path if p]; from fomm_bench.worker import main; main()"
+START = "import sys; sys.path = [p for p in sys.path if p]; from fomm_bench.run.worker import main; main()"
 """What a worker's Python is told: nothing is imported from the folder that the benchmark happens to be started in.
 
 Python's own option for this, -P, is not in 3.10.

@@ -13,17 +13,17 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fomm_export.engines.half_graph import ROUNDING, float_types
-from fomm_export.engines.precision import FP16, FP32
-from fomm_export.engines.reference import Reference, with_outputs
-from fomm_export.graph_chain import GraphChain, Tensors, run_session
-from fomm_export.parity_picture import PICTURE, parity_frames
-from fomm_rt.backends.frame_shape import FrameShape
+from fomm_build.half_graph import ROUNDING, float_types
+from fomm_build.parity.reference import Reference, with_outputs
+from fomm_build.precision import FP16, FP32
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import EngineError
 from fomm_rt.framing import Image, Region
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.transfer import ABSOLUTE
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
+from fomm_rt.model.parity_picture import PICTURE, parity_frames
+from fomm_rt.motion.transfer import ABSOLUTE
 
 
 class Candidate(Protocol):

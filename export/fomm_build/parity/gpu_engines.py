@@ -8,20 +8,20 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
-from fomm_export.engines.builder import BuiltEngine
-from fomm_export.engines.gate import animate_by_backend, animate_by_graphs, check_engines
-from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.engines.loaded_engine import LoadedEngine
-from fomm_export.engines.reference import marked_outputs
-from fomm_export.graph_chain import Tensors
-from fomm_rt.backends.cuda_device import CudaDevice
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.tensorrt import open_engines
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.builder import BuiltEngine
+from fomm_build.half_graph import HalfGraph
+from fomm_build.parity.engine_parity import animate_by_backend, animate_by_graphs, check_engines
+from fomm_build.parity.loaded_engine import LoadedEngine
+from fomm_build.parity.reference import marked_outputs
+from fomm_rt.backends.gpu.cuda_device import CudaDevice
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt.backend import open_engines
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import LAYOUTS, EngineManifest
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.nvidia_driver import Gpu
+from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.graph_chain import Tensors
 
 Rebuild = Callable[[str, onnx.ModelProto], BuiltEngine]
 """An engine's name and another graph for it to a new engine."""
@@ -70,7 +70,7 @@ def check_on_gpu(
 
 
 class GpuEngines:
-    """See `fomm_export.engines.gate.Candidate`."""
+    """See `fomm_build.parity.engine_parity.Candidate`."""
 
     def __init__(
         self,

@@ -14,11 +14,11 @@ import onnx
 import onnxruntime
 from numpy.typing import DTypeLike, NDArray
 
-from fomm_export.trunks import cut_trunks
+from fomm_build.trunks import cut_trunks
 from fomm_kernels import HostKernels
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.split_frame import Buffers, SplitFrame, kernel_errors
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.backends.gpu.frame_pipeline import Buffers, SplitFrame, kernel_errors
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import FrameShape
 
 
 class OnnxTrunks:
@@ -33,7 +33,7 @@ class OnnxTrunks:
         }
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """See `fomm_rt.backends.split_frame.Trunks.run`; what is stored as half is rounded to it."""
+        """See `fomm_rt.backends.gpu.frame_pipeline.Trunks.run`; what is stored as half is rounded to it."""
         del stream
         widened = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         results = self._sessions[trunk].run(list(outputs), widened)
@@ -57,7 +57,7 @@ def host_chain(
         storage, batch: See `SplitFrame`.
         channels_last: Whether the channels of a tensor's pixel lie together, as engines of half precision like them;
             else its pixels of a channel do.
-        trunks: With float32 inputs and outputs, such as `fomm_export.engines.simulation` makes; cut from the model by
+        trunks: With float32 inputs and outputs, such as `fomm_build.parity.simulation` makes; cut from the model by
             default.
 
     Raises:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from fomm_kernels.arrays import view
 from fomm_kernels.device import stream_handle
-from fomm_rt.backends import engine_layout, tensorrt_library
-from fomm_rt.backends.cuda_device import c_strides, span
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.engine_contexts import give_memory, new_context
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.gpu.cuda_device import c_strides, span
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.contexts import give_memory, new_context
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import onnx
 import onnxruntime
 
-from fomm_export.engines.whole_graphs import portable_graphs
-from fomm_export.graph_chain import GraphChain, Tensors, run_session
+from fomm_build.whole_graphs import portable_graphs
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
 
 
 class Reference:

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fomm_export.engines.half_graph import FLOAT, HALF, float_types
+from fomm_build.half_graph import FLOAT, HALF, float_types
 
 _EXACT = frozenset({"Relu", "Concat", "Split"})
 """Operators that give nothing but what they take, or zero."""

@@ -19,10 +19,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from fomm_export.known_checkpoints import KnownCheckpoint, by_file_name, recognise
-from fomm_export.own_checkpoint import own_checkpoint_name
+from fomm_export.checkpoints.known_checkpoints import KnownCheckpoint, by_file_name, recognise
+from fomm_export.checkpoints.own_checkpoint import own_checkpoint_name
 from fomm_rt.errors import CheckpointError
-from fomm_rt.model_folder import sha256_of
+from fomm_rt.model.folder import sha256_of
 
 PARTS = ("kp_detector", "generator")
 TAR_MAGIC_OFFSET = 257

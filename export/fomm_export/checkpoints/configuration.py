@@ -205,7 +205,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
 OWN_NAMES = ("drawn-faces-256",)
 """The project's own checkpoints, each with its YAML and its weights in OWN_CHECKPOINTS."""
 
-OWN_CHECKPOINTS = Path(__file__).parent / "checkpoints"
+OWN_CHECKPOINTS = Path(__file__).parent
 
 
 def load_configuration(name_or_path: str) -> Configuration:

@@ -13,8 +13,8 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fomm_export.configuration import OWN_NAMES
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_export.checkpoints.configuration import OWN_NAMES
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 ORIGIN = "fomm-rt"
 

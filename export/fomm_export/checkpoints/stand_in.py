@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fomm_export.configuration import Configuration
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.networks import tensor_shapes
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.model import tensor_shapes
 
 CONVOLUTION_GAINS = {"kp": 2.0, "jacobian": 0.3, "mask": 2.0, "occlusion": 2.0, "final": 4.0, "conv2": 0.5}
 """Standard deviation times √fan-in of the convolutions that are not followed by a ReLU; 1.4142135 for the rest."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration
-from fomm_export.geometry import coordinate_grid, inverse_2x2, transform_points, warp
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.layers import AntiAliasDownsample, Hourglass
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.geometry import coordinate_grid, inverse_2x2, transform_points, warp
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.networks.layers import AntiAliasDownsample, Hourglass
 
 KP_VARIANCE = 0.01
 """Variance of the Gaussian drawn around each keypoint, in grid units."""

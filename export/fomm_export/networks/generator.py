@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration
-from fomm_export.dense_motion import DenseMotion, DenseMotionNetwork
-from fomm_export.geometry import warp
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.dense_motion import DenseMotion, DenseMotionNetwork
+from fomm_export.networks.geometry import warp
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.networks.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
 
 
 class Generator(nn.Module):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_rt.transfer import SMALLEST_DETERMINANT
+from fomm_rt.motion.transfer import SMALLEST_DETERMINANT
 
 
 def coordinate_grid(height: int, width: int, device: torch.device | None = None) -> Tensor:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.layers import anti_alias_radius
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.layers import anti_alias_radius
 from fomm_rt.errors import CheckpointError
 
 NAMED_DIFFERENCES = 5

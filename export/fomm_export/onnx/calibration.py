@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fomm_export.parity_picture import parity_frames
-from fomm_export.quantization import CalibrationFrames, FramePair
+from fomm_export.onnx.quantization import CalibrationFrames, FramePair
 from fomm_rt.framing import Image, centred_square
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.model.parity_picture import parity_frames
 
 FRAMES_OF_A_CLIP = 24
 """Taken of each clip, evenly spread."""

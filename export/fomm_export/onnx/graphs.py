@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fomm_export import affine_motion
-from fomm_export.cpu_generator import CpuGenerator
-from fomm_export.heads import MergedHeads, SplitHeads
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.networks import Networks
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.networks.model import Networks
+from fomm_export.rewrites import affine_motion
+from fomm_export.rewrites.cpu_generator import CpuGenerator
+from fomm_export.rewrites.heads import MergedHeads, SplitHeads
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Graph:
 
 
 def model_graphs(networks: Networks) -> list[Graph]:
-    """The graphs of a model, in the order of `fomm_rt.model_folder.NETWORKS`."""
+    """The graphs of a model, in the order of `fomm_rt.model.folder.NETWORKS`."""
     frame = _frames(networks)
     n, c = len(frame), networks.configuration
     h = w = c.motion_size

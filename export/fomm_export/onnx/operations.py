@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from fomm_rt.errors import ModelError
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.model.folder import open_model_folder
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -18,7 +18,7 @@ def multiply_accumulates(model: Path) -> dict[str, int]:
     """Network name -> multiply-accumulates of its convolutions for a batch of one.
 
     Every weight of a Conv is used once for each of its output pixels, of a ConvTranspose for each input pixel. Weights
-    that are zero do not count: a layer that only puts numbers in their place (`fomm_export.heads`) is no work.
+    that are zero do not count: a layer that only puts numbers in their place (`fomm_export.rewrites.heads`) is no work.
 
     Raises:
         ModelError: Not a model folder.

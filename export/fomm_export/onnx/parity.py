@@ -18,11 +18,11 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from fomm_export.graph_chain import GraphChain, frame_tensor, run_session
-from fomm_export.networks import Networks
-from fomm_export.parity_picture import parity_frames
+from fomm_export.networks.model import Networks
 from fomm_rt.errors import ParityError
 from fomm_rt.framing import Image
+from fomm_rt.model.graph_chain import GraphChain, frame_tensor, run_session
+from fomm_rt.model.parity_picture import parity_frames
 
 TOLERANCES = {
     "mask": 1e-3,

@@ -1,4 +1,4 @@
-"""The small network that `fomm-rt doctor` times a backend with, shipped as `fomm_rt/backends/probe.onnx`."""
+"""The small network that `fomm-rt doctor` times, shipped as `fomm_rt/backends/onnxruntime/probe.onnx`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fomm_export.onnx_export import OPSET
+from fomm_export.onnx.tracing import OPSET
 
 CHANNELS = 64
 SIDE = 64

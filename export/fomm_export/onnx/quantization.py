@@ -24,12 +24,12 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from fomm_export.cpu_generator import CpuGenerator
-from fomm_export.networks import Networks
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import cpu_generator_graph
-from fomm_export.parity import torch_frame
-from fomm_export.rewrites import fold_norms
+from fomm_export.networks.model import Networks
+from fomm_export.onnx.graphs import cpu_generator_graph
+from fomm_export.onnx.parity import torch_frame
+from fomm_export.onnx.tracing import export_onnx
+from fomm_export.rewrites.cpu_generator import CpuGenerator
+from fomm_export.rewrites.portable import fold_norms
 from fomm_rt.errors import OutputError, ParityError
 from fomm_rt.framing import Image
 

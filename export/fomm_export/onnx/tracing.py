@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from fomm_export.onnx_graphs import Graph
+from fomm_export.onnx.graphs import Graph
 
 OPSET = 18
 """From opset 20 on GridSample spells its mode `linear`, which TensorRT 10.13 to 11.1 read as nearest."""

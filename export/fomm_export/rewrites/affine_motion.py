@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.dense_motion import KP_VARIANCE
-from fomm_export.geometry import inverse_2x2, warp
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.dense_motion import KP_VARIANCE
+from fomm_export.networks.geometry import inverse_2x2, warp
+from fomm_export.networks.keypoint_detector import Keypoints
 
 SMALLEST_EXPONENT = -30.0
 """Of a Gaussian along one axis. exp(-60), of both, is nothing beside 1, while what lies below exp(-87) would be
-denormal: what convolutions over such numbers cost a CPU is in benchmarks/README.md."""
+denormal: what convolutions over such numbers cost a CPU is in docs/benchmarks.md."""
 
 
 def affine_maps(kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:

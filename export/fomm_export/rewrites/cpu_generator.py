@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from fomm_export.generator import Generator, resize, resize_deformation
-from fomm_export.layers import ResidualBlock, UpBlock
-from fomm_export.phases import PhaseFinal, PhaseUpBlock
-from fomm_export.row_warp import RowWarp, as_rows
-from fomm_export.winograd import TILE, TileOrder, WinogradBottleneck
+from fomm_export.networks.generator import Generator, resize, resize_deformation
+from fomm_export.networks.layers import ResidualBlock, UpBlock
+from fomm_export.rewrites.phases import PhaseFinal, PhaseUpBlock
+from fomm_export.rewrites.row_warp import RowWarp, as_rows
+from fomm_export.rewrites.winograd import TILE, TileOrder, WinogradBottleneck
 
 WIDE = 96
-"""Channels from which Winograd's convolution is the faster one (benchmarks/README.md)."""
+"""Channels from which Winograd's convolution is the faster one (docs/benchmarks.md)."""
 
 
 class CpuGenerator(nn.Module):

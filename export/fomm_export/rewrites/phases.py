@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.heads import SplitHeads
+from fomm_export.rewrites.heads import SplitHeads
 
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fomm_export.layers import ResidualBlock, SameBlock, UpBlock
-from fomm_export.networks import Networks
+from fomm_export.networks.layers import ResidualBlock, SameBlock, UpBlock
+from fomm_export.networks.model import Networks
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fomm_export.layers import ResidualBlock
+from fomm_export.networks.layers import ResidualBlock
 
 TILE = 4
 REACH = TILE + 2

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, Index
+from fomm_train.data.drawn_groups import IDENTITIES, POSES, Index
 
 CONTRAST = 0.15
 BRIGHTNESS = 0.08

@@ -21,7 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fomm_export.faces import (
+from fomm_rt.errors import TrainingError
+from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_train.faces import (
     Identity,
     Pose,
     draw_identity,
@@ -33,9 +35,7 @@ from fomm_export.faces import (
     surface_map,
     torso_view,
 )
-from fomm_export.training.run_folder import check_disk
-from fomm_rt.errors import TrainingError
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_train.loop.run_folder import check_disk
 
 IDENTITIES = 4
 POSES = 4
@@ -172,7 +172,7 @@ class GroupFolder:
         return group
 
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, torch.Tensor]:
-        """See `fomm_export.training.batches.Groups`.
+        """See `fomm_train.data.batches.Groups`.
 
         Raises:
             TrainingError: As reading a group.

@@ -7,12 +7,12 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from fomm_export.training.drawn_groups import DrawnGroup, GroupFolder, Index, Progress
 from fomm_rt.errors import TrainingError
+from fomm_train.data.drawn_groups import DrawnGroup, GroupFolder, Index, Progress
 
 
 class GroupTensors:
-    """The groups of a folder; see `fomm_export.training.batches.Groups`. 3.6 MB a group of 256×256 frames.
+    """The groups of a folder; see `fomm_train.data.batches.Groups`. 3.6 MB a group of 256×256 frames.
 
     Args:
         folder: All of it is read, once.
@@ -39,7 +39,7 @@ class GroupTensors:
         return self._groups
 
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
-        """See `fomm_export.training.batches.Groups`."""
+        """See `fomm_train.data.batches.Groups`."""
         device = self._tensors["frames"].device
         place = (
             torch.from_numpy(groups).to(device)[:, None, None],

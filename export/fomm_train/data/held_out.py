@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fomm_export.faces import Identity, Pose, draw_identity, draw_performance, draw_pose
+from fomm_train.faces import Identity, Pose, draw_identity, draw_performance, draw_pose
 
 FIRST_HELD_OUT_SEED = 1 << 40
 """Training draws identities from seeds below 2**31 only."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.performance import Pose
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.performance import Pose
 
 WIDEST_GAP = 0.29  # opening of the mouth between the lips, head units; the head is 2 high
 ANIMAL_NOSE_Y = 0.36

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fomm_export.faces.performance import Pose
+from fomm_train.faces.performance import Pose
 
 Matrix = npt.NDArray[np.float64]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fomm_export.faces.anatomy import ANIMAL_NOSE_Y, SKULL_CENTRE, SKULL_RADIUS, jaw_drop
-from fomm_export.faces.camera import Matrix, View
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.performance import Pose
-from fomm_export.faces.solids import Solid, Vector, solid
+from fomm_train.faces.anatomy import ANIMAL_NOSE_Y, SKULL_CENTRE, SKULL_RADIUS, jaw_drop
+from fomm_train.faces.camera import Matrix, View
+from fomm_train.faces.drawing.solids import Solid, Vector, solid
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.performance import Pose
 
 Parts = list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]]
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fomm_export.faces import palettes
-from fomm_export.faces.palettes import Colour, mixed
+from fomm_train.faces import palettes
+from fomm_train.faces.palettes import Colour, mixed
 
 HUMAN_SHARE = 0.75
 HAIR_STYLES = ("bald", "short", "side_part", "bob", "long", "bun", "curly", "spiky", "fringe", "beanie")

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces import anatomy
-from fomm_export.faces.camera import HEAD_UNIT, Matrix, View, head_view, torso_view
-from fomm_export.faces.head_shape import head_solid, torso_solid
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.performance import Pose
-from fomm_export.faces.solids import trace
+from fomm_train.faces import anatomy
+from fomm_train.faces.camera import HEAD_UNIT, Matrix, View, head_view, torso_view
+from fomm_train.faces.drawing.solids import trace
+from fomm_train.faces.head_shape import head_solid, torso_solid
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.performance import Pose
 
 LANDMARKS = (
     *("upper_lid_left", "upper_lid_right", "brow_left", "brow_right", "nose_tip"),

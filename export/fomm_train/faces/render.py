@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.faces import body, glasses
-from fomm_export.faces.background import background
-from fomm_export.faces.camera import head_view, torso_view
-from fomm_export.faces.canvas import Canvas, SurfaceRecord
-from fomm_export.faces.head import lay_ears, lay_hair, lay_head
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.performance import Pose
-from fomm_export.faces.shading import develop, light_of
+from fomm_train.faces.camera import head_view, torso_view
+from fomm_train.faces.drawing import body, glasses
+from fomm_train.faces.drawing.background import background
+from fomm_train.faces.drawing.canvas import Canvas, SurfaceRecord
+from fomm_train.faces.drawing.head import lay_ears, lay_hair, lay_head
+from fomm_train.faces.drawing.shading import develop, light_of
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.performance import Pose
 
 
 def render(

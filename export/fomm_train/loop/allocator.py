@@ -15,7 +15,8 @@ def keep_freed_memory() -> bool:
     """Lets this process keep what it frees; returns whether the C library knows how (glibc on Linux does).
 
     glibc maps every tensor of some megabytes anew, and the system fills its pages with zeros at the first touch;
-    `benchmarks/training_step.py` measures what that costs. The process holds as much as its largest step needed.
+    `benchmarks/studies/training_step.py` measures what that costs. The process holds as much as its largest
+    step needed.
     """
     if not sys.platform.startswith("linux"):
         return False

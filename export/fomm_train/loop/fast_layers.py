@@ -1,6 +1,6 @@
 """The networks' layers computed with less work while they are trained; weights, names and results stay.
 
-Results are the same up to rounding. `benchmarks/training_step.py` measures what they are worth on a CPU:
+Results are the same up to rounding. `benchmarks/studies/training_step.py` measures what they are worth on a CPU:
 
 - A norm with fixed statistics is part of the convolution before it.
 - Nearest ×2 and a 3×3 convolution are one transposed convolution, 4×4 with stride 2: 4/9 of the multiplications and no
@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.dense_motion import DenseMotion, DenseMotionNetwork
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector, Keypoints
-from fomm_export.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
+from fomm_export.networks.dense_motion import DenseMotion, DenseMotionNetwork
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
+from fomm_export.networks.layers import DownBlock, ResidualBlock, SameBlock, UpBlock
 
 
 def compute_fast(detector: KeypointDetector, generator: Generator) -> None:

@@ -13,9 +13,9 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.layers import ResidualBlock, SameBlock
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.layers import ResidualBlock, SameBlock
 
 COLOURS = 3
 COLOUR_SHIFT = 2.0

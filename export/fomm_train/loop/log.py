@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from statistics import fmean
 
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 
 class TrainingLog:

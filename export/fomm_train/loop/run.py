@@ -19,19 +19,19 @@ from typing import Protocol
 
 import torch
 
-from fomm_export.configuration import Configuration
-from fomm_export.own_checkpoint import save_own_checkpoint
-from fomm_export.training.batches import Batch, Groups, draw_batch
-from fomm_export.training.drawn_groups import GroupFolder
-from fomm_export.training.group_tensors import GroupTensors
-from fomm_export.training.preview import write_preview
-from fomm_export.training.recipe import Recipe
-from fomm_export.training.run_folder import check_disk, check_memory, check_recipe, lock_folder
-from fomm_export.training.trainer import Trainer
-from fomm_export.training.training_log import TrainingLog
-from fomm_export.training.training_state import load_training_state, save_training_state
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.checkpoints.own_checkpoint import save_own_checkpoint
 from fomm_rt.errors import TrainingError
-from fomm_rt.interruption import uninterrupted
+from fomm_rt.files.interruption import uninterrupted
+from fomm_train.data.batches import Batch, Groups, draw_batch
+from fomm_train.data.drawn_groups import GroupFolder
+from fomm_train.data.group_tensors import GroupTensors
+from fomm_train.loop.log import TrainingLog
+from fomm_train.loop.preview import write_preview
+from fomm_train.loop.run_folder import check_disk, check_memory, check_recipe, lock_folder
+from fomm_train.loop.state import load_training_state, save_training_state
+from fomm_train.loop.trainer import Trainer
+from fomm_train.recipe import Recipe
 
 STATISTICS_BATCHES = 16
 """Batches that the generator's norms take their statistics from."""

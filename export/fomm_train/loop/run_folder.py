@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-from fomm_export.configuration import Configuration
-from fomm_export.training.recipe import Recipe
+from fomm_export.checkpoints.configuration import Configuration
 from fomm_rt.errors import OutputError, TrainingError
-from fomm_rt.media.staging import StagedOutput, explain_failure, reporting_failures
+from fomm_rt.files.staging import StagedOutput, explain_failure, reporting_failures
+from fomm_train.recipe import Recipe
 
 SPARE_BYTES = 1 << 30
 """Left free on the disk beside what a run writes."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from fomm_rt.errors import TrainingError
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 MAGIC = b"fomm-rt training state 1\n"
 DIGEST_BYTES = 64

@@ -9,27 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration
-from fomm_export.dense_motion import DenseMotion
-from fomm_export.generator import Generator
-from fomm_export.geometry import inverse_2x2, warp
-from fomm_export.keypoint_detector import KeypointDetector, Keypoints
-from fomm_export.layers import AntiAliasDownsample
-from fomm_export.training.batches import Batch
-from fomm_export.training.discriminator import (
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.dense_motion import DenseMotion
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.geometry import inverse_2x2, warp
+from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
+from fomm_export.networks.layers import AntiAliasDownsample
+from fomm_rt.errors import TrainingError
+from fomm_train.data.batches import Batch
+from fomm_train.loop.fast_layers import compute_fast
+from fomm_train.loop.initialization import measure_statistics, pass_colours, start_at_identity
+from fomm_train.loop.muon import Muon
+from fomm_train.losses.discriminator import (
     MultiScaleDiscriminator,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_export.training.equivariance import RandomTransform, equivariance_loss
-from fomm_export.training.fast_layers import compute_fast
-from fomm_export.training.initialization import measure_statistics, pass_colours, start_at_identity
-from fomm_export.training.losses import landmark_loss, reconstruction_loss, region_weight, ssim
-from fomm_export.training.motion_losses import flow_loss, occlusion_loss, true_motion
-from fomm_export.training.muon import Muon
-from fomm_export.training.recipe import Recipe, Stage
-from fomm_rt.errors import TrainingError
+from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
+from fomm_train.losses.motion import flow_loss, occlusion_loss, true_motion
+from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_train.recipe import Recipe, Stage
 
 BETAS = (0.9, 0.999)
 DISCRIMINATOR_BETAS = (0.5, 0.999)

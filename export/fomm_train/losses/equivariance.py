@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fomm_export.geometry import coordinate_grid, inverse_2x2, transform_points, warp
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.geometry import coordinate_grid, inverse_2x2, transform_points, warp
+from fomm_export.networks.keypoint_detector import Keypoints
 
 SIGMA_AFFINE = 0.05
 SIGMA_TPS = 0.005

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
-from fomm_export.generator import resize, resize_deformation
-from fomm_export.geometry import coordinate_grid
-from fomm_export.training.losses import inside_boxes
+from fomm_export.networks.generator import resize, resize_deformation
+from fomm_export.networks.geometry import coordinate_grid
+from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.losses.prediction import inside_boxes
 
 SAME_PLACE = 0.2
 """How far apart two seen points may be to be one place, in head units: a place of the grid, seen aslant."""

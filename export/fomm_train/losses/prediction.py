@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.keypoint_detector import Keypoints
 
 SSIM_WINDOW = 7
 SSIM_C1 = 0.01**2

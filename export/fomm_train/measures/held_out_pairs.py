@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fomm_export.faces import render_picture
-from fomm_export.training.held_out import held_out_pair
-from fomm_export.training.openness import find_openness, openness_of
 from fomm_rt.animator import Animator
-from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_train.data.held_out import held_out_pair
+from fomm_train.faces import render_picture
+from fomm_train.measures.openness import find_openness, openness_of
 
 Picture = npt.NDArray[np.uint8]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fomm_export.faces import Identity, Pose, feature_boxes, render_picture
+from fomm_train.faces import Identity, Pose, feature_boxes, render_picture
 
 Picture = npt.NDArray[np.uint8]
 

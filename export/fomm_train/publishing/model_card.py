@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fomm_export.configuration import Configuration
-from fomm_export.operations import multiply_accumulates
-from fomm_export.training.drawn_groups import IDENTITIES, POSES
-from fomm_export.training.held_out import FIRST_MEASURED_SEED
-from fomm_export.training.measures import STILL_FACES, STILL_FRAMES, Measures
-from fomm_export.training.recipe import Recipe, Stage
-from fomm_export.training.training_log import read_log
-from fomm_rt.model_folder import open_model_folder
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.onnx.operations import multiply_accumulates
+from fomm_rt.model.folder import open_model_folder
+from fomm_train.data.drawn_groups import IDENTITIES, POSES
+from fomm_train.data.held_out import FIRST_MEASURED_SEED
+from fomm_train.loop.log import read_log
+from fomm_train.measures.held_out_pairs import STILL_FACES, STILL_FRAMES, Measures
+from fomm_train.recipe import Recipe, Stage
 
 
 def model_card(
@@ -33,7 +33,7 @@ def model_card(
     return f"""# {recipe.name}
 
 The First Order Motion Model (Siarohin et al. 2019) in the published architecture with smaller widths, trained on
-faces that `fomm_export.faces` draws. It is what fomm-rt runs when no other model is given.
+faces that `fomm_train.faces` draws. It is what fomm-rt runs when no other model is given.
 
 ## What it is for, and what it cannot do
 
@@ -70,8 +70,8 @@ pixels.
 
 Of a step's pairs some are driven by another identity, in some nothing moves. Seed {recipe.seed}; Muon for the
 weights of convolutions, Adam for the rest; the generator begins as a copy of its input
-(`fomm_export.training.initialization`); running mean of the weights with decay {recipe.ema_decay}.
-`fomm-rt train` follows the recipe from the start, `python -m fomm_export.training.publish training` writes this card.
+(`fomm_train.loop.initialization`); running mean of the weights with decay {recipe.ema_decay}.
+`fomm-rt train` follows the recipe from the start, `python -m fomm_train.publishing.publish training` writes this card.
 {_last_losses(folder)}
 ## Measures
 

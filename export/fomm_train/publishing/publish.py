@@ -1,6 +1,6 @@
 """From a finished training run to what the packages carry: checkpoint, exported model, avatars, performance, card.
 
-    python -m fomm_export.training.publish training
+    python -m fomm_train.publishing.publish training
 
 writes, in a checkout,
 
@@ -21,21 +21,21 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from fomm_export.configuration import OWN_CHECKPOINTS, Configuration, load_configuration
+from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, Configuration, load_configuration
 from fomm_export.export_model import export_checkpoint
-from fomm_export.faces import draw_identity, draw_performance, render_picture
-from fomm_export.training.drawn_faces import DRAWN_FACES
-from fomm_export.training.measures import PAIRS, measure
-from fomm_export.training.model_card import model_card
-from fomm_export.training.recipe import Recipe
-from fomm_export.training.run_folder import RECIPE_NAME, recipe_text
-from fomm_export.training.training_state import load_training_state
 from fomm_rt import bundled
 from fomm_rt.errors import FommError, OutputError, TrainingError
 from fomm_rt.media.pictures import write_picture
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_writer import open_writer
-from fomm_rt.model_folder import sha256_of
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.model.folder import sha256_of
+from fomm_train.drawn_faces import DRAWN_FACES
+from fomm_train.faces import draw_identity, draw_performance, render_picture
+from fomm_train.loop.run_folder import RECIPE_NAME, recipe_text
+from fomm_train.loop.state import load_training_state
+from fomm_train.measures.held_out_pairs import PAIRS, measure
+from fomm_train.publishing.model_card import model_card
+from fomm_train.recipe import Recipe
 
 SUPERSAMPLE = 3
 FRAME_RATE = 25
@@ -136,7 +136,7 @@ def _check_finished(folder: Path, configuration: Configuration, recipe: Recipe) 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m fomm_export.training.publish FOLDER")
+        sys.exit("usage: python -m fomm_train.publishing.publish FOLDER")
     try:
         publish(Path(sys.argv[1]))
     except FommError as error:

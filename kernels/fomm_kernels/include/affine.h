@@ -15,7 +15,7 @@ FOMM_FUNCTION Matrix operator*(const Matrix& a, const Matrix& b) {
 }
 
 // In closed form. A determinant closer to 0 than 1e-8 counts as ±1e-8: the inverse of a singular matrix is large, but
-// finite, as in `fomm_rt.transfer`.
+// finite, as in `fomm_rt.motion.transfer`.
 FOMM_FUNCTION Matrix inverse(const Matrix& m) {
     float determinant = m.xx * m.yy - m.xy * m.yx;
     if (fabsf(determinant) < 1e-8f) determinant = determinant < 0 ? -1e-8f : 1e-8f;

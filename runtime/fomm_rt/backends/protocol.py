@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.framing import Image, Region
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.transfer import Transfer
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import Transfer
 
 STAGES = ("upload", "detector", "geometry", "dense_motion", "warp", "generator", "download")
 """Of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, where it is apart from

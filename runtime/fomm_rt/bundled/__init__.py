@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from fomm_rt.errors import FommError, MediaError, ModelError
-from fomm_rt.model_folder import MANIFEST_NAME, NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.folder import MANIFEST_NAME, NETWORKS, ModelFolder, open_model_folder
 
 FOLDER = Path(__file__).parent
 REMEDY = "install fomm-rt again, or in a checkout: git restore runtime/fomm_rt/bundled"

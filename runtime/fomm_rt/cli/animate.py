@@ -12,7 +12,7 @@ from fomm_rt.cli.model import ModelOption, announce, say_bundled
 from fomm_rt.cli.options import AsJson, BackendName, Engines, Precision, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
-from fomm_rt.media.output_formats import OUTPUT_FORMATS
+from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 
 SOURCE, DRIVING, BOTH, LOOK, MOTION = ("Source", "Driving", "Both sides", "Result", "Motion")
 
@@ -110,8 +110,8 @@ def animate(
     driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
     reference = _parse_best_frame(best_frame)
     with running(quiet, as_json) as terminal:
-        from fomm_rt.animation import animate_file, check_outputs
         from fomm_rt.animator import Animator
+        from fomm_rt.clip.animate_file import animate_file, check_outputs
 
         check_outputs(source, driving, output, save_motion)  # before minutes of work, or seconds of loading
 

@@ -13,7 +13,7 @@ from fomm_rt.cli.options import AsJson, BackendName, Quiet, Threads
 from fomm_rt.cli.terminal import running
 
 if TYPE_CHECKING:
-    from fomm_rt.demo import ClipReport
+    from fomm_rt.clip.demo import ClipReport
 
 
 def demo(
@@ -47,7 +47,7 @@ def demo(
     """
     with running(quiet, as_json) as terminal:
         from fomm_rt.animator import Animator
-        from fomm_rt.demo import check_results, run_demo
+        from fomm_rt.clip.demo import check_results, run_demo
 
         check_results(output, also)  # before seconds of loading
         with Animator.load(backend=backend, threads=threads) as animator:

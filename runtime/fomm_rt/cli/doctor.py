@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import typer
 
-from fomm_rt import doctor as examination
-from fomm_rt import doctor_gpu
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendName
 from fomm_rt.cli.terminal import running
+from fomm_rt.doctor import gpu as doctor_gpu
+from fomm_rt.doctor import report as examination
 
 Found = TypeVar("Found")
 

@@ -32,7 +32,7 @@ from rich.progress import (
 )
 
 from fomm_rt.errors import FommError, OutputError
-from fomm_rt.interruption import SIGNALS, heeded
+from fomm_rt.files.interruption import SIGNALS, heeded
 from fomm_rt.version import __version__
 
 PLAIN_LINE_EVERY_S = 10.0

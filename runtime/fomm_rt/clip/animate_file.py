@@ -17,17 +17,17 @@ from time import perf_counter
 from typing import Literal
 
 from fomm_rt.animator import Animator
-from fomm_rt.best_frame import BestFrame, find_reference
-from fomm_rt.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.backends.stage_clock import StageClock
+from fomm_rt.clip.best_frame import BestFrame, find_reference
+from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.clip.motion_file import MotionRecording, save_motion
+from fomm_rt.clip.pipeline import ReadAhead, WriteBehind
+from fomm_rt.clip.views import explanation_view, panel
 from fomm_rt.errors import OutputError
+from fomm_rt.files.staging import check_target
 from fomm_rt.framing import Image
 from fomm_rt.media.pictures import read_picture
-from fomm_rt.media.staging import check_target
-from fomm_rt.media.video_writer import check_output, open_writer
-from fomm_rt.motion_file import MotionRecording, save_motion
-from fomm_rt.pipeline import ReadAhead, WriteBehind
-from fomm_rt.stage_clock import StageClock
-from fomm_rt.views import explanation_view, panel
+from fomm_rt.media.write.video_writer import check_output, open_writer
 
 View = Literal["result", "panel", "explain"]
 """What a frame of the result shows: the prediction; source, driving and prediction; or `views.explanation_view`."""

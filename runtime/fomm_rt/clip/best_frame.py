@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from fomm_rt.animator import Animator
-from fomm_rt.driving import DrivingFrame
+from fomm_rt.clip.driving import DrivingFrame
 from fomm_rt.errors import MotionError
-from fomm_rt.keypoints import Keypoints, pose_distance
+from fomm_rt.motion.keypoints import Keypoints, pose_distance
 
 BestFrame = int | Literal["auto"]
 

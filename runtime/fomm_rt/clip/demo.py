@@ -17,21 +17,21 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.animation import FRAMES_AHEAD, Progress
 from fomm_rt.animator import Animator, Source
 from fomm_rt.bundled import bundled_avatars, bundled_performance
-from fomm_rt.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.clip.animate_file import FRAMES_AHEAD, Progress
+from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.clip.moments import choose_moments, thumbnail
+from fomm_rt.clip.pipeline import ReadAhead, WriteBehind
+from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
+from fomm_rt.clip.views import EMPTY
 from fomm_rt.errors import OutputError
+from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.files.staging import check_target
 from fomm_rt.framing import Image
-from fomm_rt.interruption import uninterrupted
-from fomm_rt.keypoints import Keypoints
 from fomm_rt.media.pictures import read_picture, staged_picture
-from fomm_rt.media.staging import check_target
-from fomm_rt.media.video_writer import check_output, open_writer
-from fomm_rt.moments import choose_moments, thumbnail
-from fomm_rt.pipeline import ReadAhead, WriteBehind
-from fomm_rt.tiles import TileGrid, draw_label, grid_shape, write_centred
-from fomm_rt.views import EMPTY
+from fomm_rt.media.write.video_writer import check_output, open_writer
+from fomm_rt.motion.keypoints import Keypoints
 
 MOMENTS = 6
 """Columns of a contact sheet beside the source's."""

@@ -9,11 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+from fomm_rt.clip.motion_file import Motion, load_motion
 from fomm_rt.framing import Image
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.motion_file import Motion, load_motion
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.motion.keypoints import Keypoints
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MotionError
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.media.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.motion.keypoints import Keypoints
 
 FORMAT_VERSION = 1
 HIGHEST_RATE = 1000

@@ -22,7 +22,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Generic, ParamSpec, TypeVar
 
-from fomm_rt.worker import Worker
+from fomm_rt.clip.worker import Worker
 
 Item = TypeVar("Item")
 Arguments = ParamSpec("Arguments")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.backends.protocol import Explanation
 from fomm_rt.framing import Image
-from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion.keypoints import Keypoints
 
 CAPTION_HEIGHT = 24
 GRID_LINES = 16

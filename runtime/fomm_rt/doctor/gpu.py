@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fomm_kernels import driver_problem
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
+from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
+from fomm_rt.machine import nvidia_driver
 
 
 @dataclass(frozen=True)

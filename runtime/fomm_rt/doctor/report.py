@@ -18,12 +18,12 @@ from time import perf_counter
 
 import numpy as np
 
-from fomm_rt import processor
 from fomm_rt.animator import Animator
-from fomm_rt.backends import REGISTRY
 from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import FommError
 from fomm_rt.framing import Image
+from fomm_rt.machine import processor
 from fomm_rt.version import __version__
 
 PACKAGES = (
@@ -179,9 +179,9 @@ def time_media() -> MediaSpeed:
     Raises:
         FommError: The codecs or the temporary folder do not work.
     """
-    from fomm_rt.media.timing import Timing
-    from fomm_rt.media.video_reader import VideoReader
-    from fomm_rt.media.video_writer import open_writer
+    from fomm_rt.media.read.timing import Timing
+    from fomm_rt.media.read.video_reader import VideoReader
+    from fomm_rt.media.write.video_writer import open_writer
 
     rate = Fraction(30)
     pictures = list(_moving_pictures(MEDIA_FRAMES))

@@ -22,7 +22,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
-from fomm_rt.engines.lock import reporting_failures, take
 from fomm_rt.engines.manifest import (
     MANIFEST_NAME,
     PLAIN_NAME,
@@ -32,6 +31,7 @@ from fomm_rt.engines.manifest import (
     EngineTensor,
 )
 from fomm_rt.errors import EngineError, StateError
+from fomm_rt.files.lock import reporting_failures, take
 
 _SET = re.compile(r"(?P<key>[0-9a-f]{16})\.(?P<number>[1-9][0-9]{0,8})")
 _LEFTOVER = re.compile(r"\.(?P<key>[0-9a-f]{16})\.[0-9a-f]{12}")

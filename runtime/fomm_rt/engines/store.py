@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fomm_rt.engines import staging
-from fomm_rt.engines.fit import Wanted, best_of
 from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
 from fomm_rt.engines.manifest import EngineSpec
+from fomm_rt.engines.requirements import Wanted, best_of
 from fomm_rt.engines.staging import EngineStaging
 from fomm_rt.errors import EngineError
 

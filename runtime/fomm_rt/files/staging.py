@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fomm_rt.errors import OutputError
-from fomm_rt.interruption import uninterrupted
+from fomm_rt.files.interruption import uninterrupted
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}

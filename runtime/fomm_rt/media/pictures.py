@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError, OutputError
+from fomm_rt.files.staging import StagedOutput, reporting_failures
 from fomm_rt.framing import check_image
-from fomm_rt.media.input_file import name_content, read_head, require_file
-from fomm_rt.media.picture_format import PictureKind, find_kind
-from fomm_rt.media.staging import StagedOutput, reporting_failures
-from fomm_rt.media.still_picture import decode_still, find_still
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.input_file import name_content, read_head, require_file
+from fomm_rt.media.read.picture_format import PictureKind, find_kind
+from fomm_rt.media.read.still_picture import decode_still, find_still
+from fomm_rt.media.read.video_reader import VideoReader
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -22,7 +22,7 @@ MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.0
 
 def parity_frames(size: int) -> list[Image]:
     """The real picture at (size, size, 3) uint8, moved as MOVES says; the first is unmoved."""
-    with as_file(files("fomm_export") / PICTURE) as path:
+    with as_file(files("fomm_rt.model") / PICTURE) as path:
         picture = read_picture(path)
     picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
     frames = []

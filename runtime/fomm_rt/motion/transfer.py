@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.keypoints import Keypoints, scale_ratio
+from fomm_rt.motion.keypoints import Keypoints, scale_ratio
 
 SMALLEST_DETERMINANT = 1e-8
 """A jacobian with a smaller determinant is treated as having this one, so that no frame turns into NaN."""

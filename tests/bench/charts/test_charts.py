@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fomm_bench.chart_style import colour_of
-from fomm_bench.charts import draw_charts, scaling_runs
-from fomm_bench.line_charts import spaced
-from fomm_bench.results import Results
+from fakes.bench_results import made_up
+from fomm_bench.charts.figures import draw_charts, scaling_runs
+from fomm_bench.charts.line_charts import spaced
+from fomm_bench.charts.style import colour_of
+from fomm_bench.results.values import Results
 from fomm_rt.errors import OutputError
 from fomm_rt.media.pictures import read_picture
-from made_up_results import made_up
 
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 

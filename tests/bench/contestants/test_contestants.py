@@ -15,9 +15,6 @@ import openvino
 import pytest
 import torch
 
-from fomm_bench.agreement import compare
-from fomm_bench.bench_model import ModelChoice, open_bench_model
-from fomm_bench.comparison import Pictures
 from fomm_bench.contestants import runtime
 from fomm_bench.contestants.protocol import (
     STAGES,
@@ -27,8 +24,11 @@ from fomm_bench.contestants.protocol import (
     UnavailableError,
 )
 from fomm_bench.contestants.registry import choose
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.reference_networks import build_reference, with_drawn_weights
+from fomm_bench.model.bench_model import ModelChoice, open_bench_model
+from fomm_bench.model.reference_networks import build_reference, with_drawn_weights
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run.agreement import compare
+from fomm_bench.run.comparison import Pictures
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, BenchmarkError, EngineError
 from fomm_rt.framing import Image
@@ -126,7 +126,9 @@ def test_stand_in_weights_can_be_drawn_beforehand(
     drawn = with_drawn_weights(tiny_spec, tmp_path)
     assert drawn.checkpoint is not None
     expected = build_reference(tiny_spec)
-    monkeypatch.setattr("fomm_export.stand_in.stand_in_weights", None)  # nothing is drawn where there is a file
+    monkeypatch.setattr(
+        "fomm_export.checkpoints.stand_in.stand_in_weights", None
+    )  # nothing is drawn where there is a file
     found = build_reference(drawn)
     for network in ("kp_detector", "generator"):
         tensors = getattr(expected, network).state_dict()

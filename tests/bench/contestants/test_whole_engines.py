@@ -8,20 +8,21 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from fakes.device import HostDevice
+from fakes.tensorrt import Machine, played_module
 from fomm_bench.contestants.graph_chain import GraphChain
 from fomm_bench.contestants.registry import entries
 from fomm_bench.contestants.whole_engines import WholeEngines
-from fomm_export.engines.whole_graphs import portable_graphs
-from fomm_rt import Animator, nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_build.whole_graphs import portable_graphs
+from fomm_rt import Animator
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineFile, EngineTensor
 from fomm_rt.errors import EngineError
-from fomm_rt.model_folder import NETWORKS, Manifest, NetworkFile, TensorSpec, open_model_folder
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import NETWORKS, Manifest, NetworkFile, TensorSpec, open_model_folder
+from fomm_rt.model.frame_shape import FrameShape
 from golden_files import Golden
-from host_device import HostDevice
-from played_tensorrt import Machine, played_module
 
 GOLDEN = Golden("small_aligned")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fomm_bench import cpu_clock
-from fomm_bench.cpu_clock import CpuClock
+from fomm_bench.machine import cpu_clock
+from fomm_bench.machine.cpu_clock import CpuClock
 
 
 class Times:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from fomm_bench import environment
-from fomm_bench.ceiling import measure_ceiling
-from fomm_bench.environment import describe_environment, describe_machine, same_machine
-from fomm_bench.process_memory import device_bytes, peak_host_bytes
-from fomm_rt import processor
+from fomm_bench.machine import environment
+from fomm_bench.machine.ceiling import measure_ceiling
+from fomm_bench.machine.environment import describe_environment, describe_machine, same_machine
+from fomm_bench.machine.memory import device_bytes, peak_host_bytes
+from fomm_rt.machine import processor
 
 
 def test_this_machine() -> None:
@@ -53,12 +53,12 @@ def test_memory_of_this_process() -> None:
 
 
 def test_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fomm_bench.ceiling.SIDE", 64)
-    monkeypatch.setattr("fomm_bench.ceiling.COPY_BYTES", 1 << 16)
+    monkeypatch.setattr("fomm_bench.machine.ceiling.SIDE", 64)
+    monkeypatch.setattr("fomm_bench.machine.ceiling.COPY_BYTES", 1 << 16)
     threads = torch.get_num_threads()
     for without_torch in (False, True):
         if without_torch:
-            monkeypatch.setattr("fomm_bench.ceiling.find_spec", lambda name: None if name == "torch" else name)
+            monkeypatch.setattr("fomm_bench.machine.ceiling.find_spec", lambda name: None if name == "torch" else name)
         found = measure_ceiling(1)
         assert found["library"].startswith("NumPy" if without_torch else "PyTorch")
         assert "int8 by ONNX Runtime" in found["library"]
@@ -69,14 +69,14 @@ def test_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_onnx_the_int8_ceiling_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fomm_bench.ceiling.SIDE", 64)
-    monkeypatch.setattr("fomm_bench.ceiling.COPY_BYTES", 1 << 16)
-    monkeypatch.setattr("fomm_bench.ceiling.find_spec", lambda _name: None)
+    monkeypatch.setattr("fomm_bench.machine.ceiling.SIDE", 64)
+    monkeypatch.setattr("fomm_bench.machine.ceiling.COPY_BYTES", 1 << 16)
+    monkeypatch.setattr("fomm_bench.machine.ceiling.find_spec", lambda _name: None)
     assert list(measure_ceiling(1)["cpu"]["gmac_per_s"]) == ["fp32"]
 
 
 def test_a_containers_quota_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     quota = tmp_path / "cpu.max"
     quota.write_text("100000 100000\n", encoding="ascii")
-    monkeypatch.setattr("fomm_rt.processor.CPU_QUOTA", quota)
+    monkeypatch.setattr("fomm_rt.machine.processor.CPU_QUOTA", quota)
     assert processor.allowed_cores() == describe_environment()["cores"] == 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fomm_bench import machine_load
-from fomm_bench.machine_load import LinuxLoad
+from fomm_bench.machine import load as machine_load
+from fomm_bench.machine.load import LinuxLoad
 
 OWN = os.getpid()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fomm_bench.bench_model import ModelChoice, open_bench_model
+from fomm_bench.model.bench_model import ModelChoice, open_bench_model
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, CheckpointError, ModelError
 

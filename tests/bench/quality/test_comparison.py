@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from fomm_bench.comparison import Pictures
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.quality import reconstruct, render_quality
-from fomm_bench.session import Animated, Opened
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.quality.comparison import reconstruct, render_quality
+from fomm_bench.run.comparison import Pictures
+from fomm_bench.run.session import Animated, Opened
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image

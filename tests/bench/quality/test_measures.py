@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from fomm_bench.agreement import psnr
-from fomm_bench.quality_measures import frame_quality, keypoint_distance, l1, mean_squared_error, ssim
+from fomm_bench.quality.measures import frame_quality, keypoint_distance, l1, mean_squared_error, ssim
+from fomm_bench.run.agreement import psnr
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion.keypoints import Keypoints
 
 RNG = np.random.default_rng(2)
 NOISE = RNG.integers(0, 256, (32, 32, 3), np.uint8)

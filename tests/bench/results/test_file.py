@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from fomm_bench.merged import Merged
-from fomm_bench.results import Results
-from fomm_bench.results_file import document_of, read_results, write_results
-from fomm_bench.table import render
+from fakes.bench_results import made_up
+from fomm_bench.results.file import document_of, read_results, write_results
+from fomm_bench.results.merged import Merged
+from fomm_bench.results.table import render
+from fomm_bench.results.values import Results
 from fomm_rt.errors import BenchmarkError, OutputError
-from made_up_results import made_up
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results"
 WRONG: tuple[Any, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fomm_bench.samples import latency_of, speedup, stage_medians
+from fomm_bench.results.samples import latency_of, speedup, stage_medians
 
 
 def test_percentiles() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fomm_bench.merged import Merged
-from fomm_bench.results import Results
-from fomm_bench.results_file import write_results
-from fomm_bench.table import aligned, render
+from fakes.bench_results import made_up
+from fomm_bench.results.file import write_results
+from fomm_bench.results.merged import Merged
+from fomm_bench.results.table import aligned, render
+from fomm_bench.results.values import Results
 from fomm_rt.errors import BenchmarkError
-from made_up_results import made_up
 
 
 def row(text: str, name: str) -> str:

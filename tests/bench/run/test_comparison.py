@@ -8,8 +8,11 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
-from fomm_bench.agreement import EXACT, INT8
-from fomm_bench.comparison import (
+from fomm_bench.contestants.protocol import Entry, UnavailableError
+from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run.agreement import EXACT, INT8
+from fomm_bench.run.comparison import (
     BATCH_CALLS,
     BATCH_ROUNDS,
     Comparison,
@@ -19,10 +22,7 @@ from fomm_bench.comparison import (
     reference_candidates,
     turn_order,
 )
-from fomm_bench.contestants.protocol import Entry, UnavailableError
-from fomm_bench.contestants.registry import choose, entries
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.session import Animated, Opened
+from fomm_bench.run.session import Animated, Opened
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.framing import Image
 

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from fomm_bench import wire
+from fomm_bench.run import wire
 
 
 def sent(header: dict[str, object], arrays: wire.Arrays | None = None) -> bytes:

@@ -9,17 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-from fomm_bench import wire, worker
 from fomm_bench.contestants import registry
 from fomm_bench.contestants.protocol import Entry
-from fomm_bench.worker_process import worker_command
+from fomm_bench.run import wire, worker
+from fomm_bench.run.worker_process import worker_command
 from fomm_rt.framing import Image
 
 LOUD = """
 import os, sys
-from fomm_bench import worker
+from fomm_bench.run import worker
 from fomm_bench.contestants.protocol import Entry
-from fomm_bench.agreement import EXACT
+from fomm_bench.run.agreement import EXACT
 
 class Loud:
     device = "none"
@@ -65,7 +65,7 @@ def test_a_worker_ends_with_its_input() -> None:
 
 def test_starting_one_imports_no_framework() -> None:
     frameworks = {"torch", "cv2", "typer", "onnxruntime"}
-    script = f"import sys, fomm_bench.worker; print(sorted({frameworks} & set(sys.modules)))"
+    script = f"import sys, fomm_bench.run.worker; print(sorted({frameworks} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "[]"
 

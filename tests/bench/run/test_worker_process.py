@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model_spec import ModelSpec
-from fomm_bench.session import WorkerSession
-from fomm_bench.worker_process import (
+from fomm_bench.model.spec import ModelSpec
+from fomm_bench.run.session import WorkerSession
+from fomm_bench.run.worker_process import (
     WorkerDiedError,
     WorkerProcess,
     worker_command,
@@ -25,7 +25,7 @@ from fomm_rt.errors import BenchmarkError
 
 SERVES = """
 import sys
-from fomm_bench import wire
+from fomm_bench.run import wire
 while True:
     wire.receive(sys.stdin.buffer.read)
     wire.send(sys.stdout.buffer.write, {"child": CHILD})
@@ -35,7 +35,7 @@ while True:
 
 BENCHMARK = """
 import os, sys, time
-from fomm_bench.worker_process import WorkerProcess
+from fomm_bench.run.worker_process import WorkerProcess
 worker = WorkerProcess("rival", [sys.executable, "-c", sys.argv[1]], dict(os.environ), 60)
 child = worker.ask("x").header["child"]
 print(worker.pid, child, flush=True)

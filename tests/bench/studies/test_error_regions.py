@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from error_regions import measure_regions
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.networks import Networks
+
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.model import Networks
 from tiny_training import CONFIGURATION, FRAME_SIZE
 
 

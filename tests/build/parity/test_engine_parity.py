@@ -9,16 +9,16 @@ import numpy as np
 import onnx
 import pytest
 
-from fomm_export.engines.gate import animate_by_backend, animate_by_graphs, check_engines
-from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.engines.precision import FP16, FP32, trunks_in
-from fomm_export.engines.whole_graphs import portable_graphs, whole_graphs
-from fomm_export.trunks import cut_trunks
+from fakes.half_engines import SimulatedEngines, spoilt
+from fomm_build.half_graph import HalfGraph
+from fomm_build.parity.engine_parity import animate_by_backend, animate_by_graphs, check_engines
+from fomm_build.precision import FP16, FP32, trunks_in
+from fomm_build.trunks import cut_trunks
+from fomm_build.whole_graphs import portable_graphs, whole_graphs
 from fomm_rt import Animator
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import EngineError
-from fomm_rt.model_folder import ModelFolder
-from simulated_engines import SimulatedEngines, spoilt
+from fomm_rt.model.folder import ModelFolder
 
 ModelOf = Callable[[str], ModelFolder]
 

@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fomm_export.engines.builder import BuiltEngine
-from fomm_export.engines.gpu_engines import GpuEngines
-from fomm_export.engines.half_graph import HalfGraph
-from fomm_export.host_chain import OnnxTrunks
-from fomm_export.trunks import cut_trunks
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
-from fomm_rt.backends.split_frame import FLOAT32
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fakes.device import HostDevice
+from fakes.tensorrt import Machine, TensorFormat, played_module
+from fomm_build.builder import BuiltEngine
+from fomm_build.half_graph import HalfGraph
+from fomm_build.parity.gpu_engines import GpuEngines
+from fomm_build.parity.host_chain import OnnxTrunks
+from fomm_build.trunks import cut_trunks
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
-from fomm_rt.model_folder import ModelFolder, open_model_folder
-from host_device import HostDevice
-from played_tensorrt import Machine, TensorFormat, played_module
+from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
 
 class Freshly:

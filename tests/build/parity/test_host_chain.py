@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_export import host_chain as host_chain_module
+from fomm_build.parity import host_chain as host_chain_module
+from fomm_build.parity.host_chain import host_chain
 from fomm_export.export_model import export_networks
-from fomm_export.generator import Generator
-from fomm_export.host_chain import host_chain
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.networks import build_networks
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.model import build_networks
 from fomm_kernels import CompileError, HostKernels, keypoint_head
 from fomm_rt import Animator
-from fomm_rt.backends.split_frame import SplitFrame, SplitSource, keypoints_of, transfer_rows
+from fomm_rt.backends.gpu.frame_pipeline import SplitFrame, SplitSource, keypoints_of, transfer_rows
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Framing, Image, Region
-from fomm_rt.model_folder import ModelFolder, Weights
-from fomm_rt.transfer import ABSOLUTE, Transfer, relative_transfer
+from fomm_rt.model.folder import ModelFolder, Weights
+from fomm_rt.motion.transfer import ABSOLUTE, Transfer, relative_transfer
 from golden_files import MODES, SMALL, VOX, Golden, max_abs
 
 PREDICTION = 5e-4

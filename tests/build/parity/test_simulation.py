@@ -11,15 +11,15 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from fomm_export.engines.half_graph import to_half
-from fomm_export.engines.precision import FP16, trunks_in
-from fomm_export.engines.simulation import simulated
-from fomm_export.host_chain import host_chain
-from fomm_export.trunks import cut_trunks
-from fomm_rt.backends.split_frame import transfer_rows
+from fomm_build.half_graph import to_half
+from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity.simulation import simulated
+from fomm_build.precision import FP16, trunks_in
+from fomm_build.trunks import cut_trunks
+from fomm_rt.backends.gpu.frame_pipeline import transfer_rows
 from fomm_rt.framing import Region
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.transfer import ABSOLUTE
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.motion.transfer import ABSOLUTE
 from golden_files import SMALL, Golden, max_abs
 
 ModelOf = Callable[[str], ModelFolder]

@@ -12,15 +12,15 @@ import pytest
 import safetensors.torch
 import torch
 
-from fomm_export import known_checkpoints
-from fomm_export.checkpoint import load_checkpoint
-from fomm_export.configuration import CONFIGURATIONS
-from fomm_export.known_checkpoints import KNOWN_CHECKPOINTS, KnownCheckpoint
-from fomm_export.layers import gaussian_kernel
-from fomm_export.networks import build_networks
-from fomm_export.stand_in import stand_in_weights
+from fomm_export.checkpoints import known_checkpoints
+from fomm_export.checkpoints.checkpoint import load_checkpoint
+from fomm_export.checkpoints.configuration import CONFIGURATIONS
+from fomm_export.checkpoints.known_checkpoints import KNOWN_CHECKPOINTS, KnownCheckpoint
+from fomm_export.checkpoints.stand_in import stand_in_weights
+from fomm_export.networks.layers import gaussian_kernel
+from fomm_export.networks.model import build_networks
 from fomm_rt.errors import CheckpointError
-from fomm_rt.model_folder import sha256_of
+from fomm_rt.model.folder import sha256_of
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

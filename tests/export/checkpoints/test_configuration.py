@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from fomm_export.configuration import CONFIGURATIONS, Configuration, load_configuration
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.networks import tensor_shapes
+from fomm_export.checkpoints.configuration import CONFIGURATIONS, Configuration, load_configuration
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_export.networks.model import tensor_shapes
 from fomm_rt.errors import CheckpointError
 from golden_files import FOLDER
 

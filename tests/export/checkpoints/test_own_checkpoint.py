@@ -9,15 +9,15 @@ import onnx
 import pytest
 import torch
 
-from fomm_export.checkpoint import load_checkpoint
-from fomm_export.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.checkpoints.checkpoint import load_checkpoint
+from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.checkpoints.own_checkpoint import save_own_checkpoint
+from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.export_model import export_checkpoint
-from fomm_export.networks import build_networks
-from fomm_export.own_checkpoint import save_own_checkpoint
-from fomm_export.stand_in import stand_in_weights
+from fomm_export.networks.model import build_networks
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import CheckpointError, OutputError
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder
 
 NAME = OWN_NAMES[0]
 

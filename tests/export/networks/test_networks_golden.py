@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.keypoint_detector import Keypoints
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
 
 KEYPOINTS = 1e-5

@@ -15,17 +15,17 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from clips import write_clip
-from fomm_export import quantization
-from fomm_export.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames, split_in_blocks
 from fomm_export.export_model import export_networks
-from fomm_export.parity_picture import MOVES
-from fomm_export.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
-from fomm_rt import processor
+from fomm_export.onnx import quantization
+from fomm_export.onnx.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames, split_in_blocks
+from fomm_export.onnx.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
 from fomm_rt.animator import Animator
 from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
 from fomm_rt.framing import Image
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.model_folder import CPU_INT8, ModelFolder, Weights
+from fomm_rt.machine import processor
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.model.folder import CPU_INT8, ModelFolder, Weights
+from fomm_rt.model.parity_picture import MOVES
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fomm_export import affine_motion
-from fomm_export.dense_motion import DenseMotionNetwork
-from fomm_export.geometry import coordinate_grid
-from fomm_export.keypoint_detector import Keypoints
+from fomm_export.networks.dense_motion import DenseMotionNetwork
+from fomm_export.networks.geometry import coordinate_grid
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_export.rewrites import affine_motion
 from golden_files import Golden, as_tensor
 
 HEIGHT, WIDTH, K = 6, 9, 5

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from fomm_export.cpu_generator import WIDE, CpuGenerator
-from fomm_export.dense_motion import DenseMotion
-from fomm_export.generator import Generator
-from fomm_export.geometry import coordinate_grid
-from fomm_export.layers import ResidualBlock
-from fomm_export.networks import Networks, build_networks
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import cpu_generator_graph
-from fomm_export.rewrites import fold_norms
-from fomm_export.stand_in import stand_in_weights
-from fomm_export.winograd import TileOrder, WinogradBottleneck
+from fomm_export.checkpoints.stand_in import stand_in_weights
+from fomm_export.networks.dense_motion import DenseMotion
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.geometry import coordinate_grid
+from fomm_export.networks.layers import ResidualBlock
+from fomm_export.networks.model import Networks, build_networks
+from fomm_export.onnx.graphs import cpu_generator_graph
+from fomm_export.onnx.tracing import export_onnx
+from fomm_export.rewrites.cpu_generator import WIDE, CpuGenerator
+from fomm_export.rewrites.portable import fold_norms
+from fomm_export.rewrites.winograd import TileOrder, WinogradBottleneck
 from golden_files import Golden, as_tensor, max_abs
 
 GOLDEN = Golden("small_aligned")

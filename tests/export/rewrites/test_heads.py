@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from fomm_export.heads import MergedHeads, SplitHeads
+from fomm_export.rewrites.heads import MergedHeads, SplitHeads
 
 KINDS = [MergedHeads, SplitHeads]
 

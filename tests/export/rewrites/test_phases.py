@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.layers import UpBlock
-from fomm_export.phases import PHASES, PhaseFinal, PhaseUpBlock, interleave, phase_convolution
+from fomm_export.networks.layers import UpBlock
+from fomm_export.rewrites.phases import PHASES, PhaseFinal, PhaseUpBlock, interleave, phase_convolution
 
 SIZES = [(1, 1), (4, 4), (5, 3), (2, 7)]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from fomm_export.geometry import inverse_2x2
-from fomm_export.layers import AntiAliasDownsample, UpBlock, gaussian_kernel
-from fomm_export.rewrites import TransposedUpBlock, rewrite_for_inference
+from fomm_export.networks.geometry import inverse_2x2
+from fomm_export.networks.layers import AntiAliasDownsample, UpBlock, gaussian_kernel
+from fomm_export.rewrites.portable import TransposedUpBlock, rewrite_for_inference
 from golden_files import Golden, as_tensor
 
 

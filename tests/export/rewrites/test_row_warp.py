@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.onnx_export import export_onnx
-from fomm_export.onnx_graphs import Graph
-from fomm_export.row_warp import RowWarp, as_rows
+from fomm_export.onnx.graphs import Graph
+from fomm_export.onnx.tracing import export_onnx
+from fomm_export.rewrites.row_warp import RowWarp, as_rows
 
 HEIGHT, WIDTH = 5, 7
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.layers import ResidualBlock
-from fomm_export.rewrites import fold_norms
-from fomm_export.winograd import (
+from fomm_export.networks.layers import ResidualBlock
+from fomm_export.rewrites.portable import fold_norms
+from fomm_export.rewrites.winograd import (
     INPUT_TRANSFORM,
     KERNEL_TRANSFORM,
     OUTPUT_TRANSFORM,

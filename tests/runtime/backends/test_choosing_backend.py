@@ -7,12 +7,14 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from fomm_rt import Animator, nvidia_driver
-from fomm_rt.backends import BACKENDS, REGISTRY, onnx_runtime_cuda
-from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
+from fomm_rt import Animator
+from fomm_rt.backends.onnxruntime import cuda as onnx_runtime_cuda
+from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend
 from fomm_rt.backends.options import Options
+from fomm_rt.backends.registry import BACKENDS, REGISTRY
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import open_model_folder
 from model_copies import add_int8
 
 

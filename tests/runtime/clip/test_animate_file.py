@@ -15,20 +15,20 @@ import numpy as np
 import pytest
 
 from clips import packet_places, write_clip
-from fomm_rt import animation
-from fomm_rt.animation import AnimationReport, View, animate_file
 from fomm_rt.animator import Animator
-from fomm_rt.best_frame import find_reference
-from fomm_rt.driving import open_driving
+from fomm_rt.clip import animate_file as animation
+from fomm_rt.clip.animate_file import AnimationReport, View, animate_file
+from fomm_rt.clip.best_frame import find_reference
+from fomm_rt.clip.driving import open_driving
+from fomm_rt.clip.motion_file import load_motion
 from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError
+from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing, Image
-from fomm_rt.keypoints import pose_distance
 from fomm_rt.media.pictures import read_picture, write_picture
-from fomm_rt.media.staging import StagedOutput
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoFrame, VideoReader
-from fomm_rt.media.video_writer import open_writer
-from fomm_rt.motion_file import load_motion
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
+from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.motion.keypoints import pose_distance
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from fomm_rt import animation
-from fomm_rt.animation import View, animate_file
+from fakes.animator import Played
 from fomm_rt.animator import Animator
+from fomm_rt.clip import animate_file as animation
+from fomm_rt.clip.animate_file import View, animate_file
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.framing import Image
 from fomm_rt.media.pictures import read_picture, write_picture
-from fomm_rt.media.video_reader import VideoFrame, VideoReader
-from fomm_rt.model_folder import open_model_folder
+from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
+from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
-from played_animator import Played
 
 GOLDEN = Golden("small_aligned")
 COUNT = 11

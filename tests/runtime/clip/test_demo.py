@@ -18,19 +18,19 @@ import pytest
 from typer.testing import CliRunner
 
 from clips import write_clip
-from fomm_rt import demo as demo_module
-from fomm_rt.animation import animate_file
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.cli.app import build_app
-from fomm_rt.demo import ClipReport, DemoReport, run_demo
+from fomm_rt.clip import demo as demo_module
+from fomm_rt.clip.animate_file import animate_file
+from fomm_rt.clip.demo import ClipReport, DemoReport, run_demo
+from fomm_rt.clip.tiles import TileGrid, grid_shape
 from fomm_rt.errors import FommError, MediaError, OutputError
+from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Image
-from fomm_rt.keypoints import Keypoints
 from fomm_rt.media.pictures import read_picture, write_picture
-from fomm_rt.media.staging import StagedOutput
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.tiles import TileGrid, grid_shape
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.motion.keypoints import Keypoints
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -304,7 +304,7 @@ def test_video_does_not_appear_without_its_contact_sheet(
 
 def test_command(small_model: Path, tmp_path: Path, also: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from fomm_rt import bundled as bundled_module
-    from fomm_rt.model_folder import open_model_folder
+    from fomm_rt.model.folder import open_model_folder
 
     monkeypatch.setattr(bundled_module, "open_bundled_model", lambda: open_model_folder(small_model))
     monkeypatch.setenv("COLUMNS", "200")

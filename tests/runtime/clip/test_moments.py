@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fomm_rt import moments
+from fomm_rt.clip import moments
+from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.framing import Image
-from fomm_rt.moments import choose_moments, thumbnail
 
 
 def points(*values: float) -> list[np.ndarray]:

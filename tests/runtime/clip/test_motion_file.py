@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fomm_rt.clip.motion_file import Motion, MotionRecording, load_motion, save_motion
 from fomm_rt.errors import MotionError, OutputError
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.motion_file import Motion, MotionRecording, load_motion, save_motion
+from fomm_rt.motion.keypoints import Keypoints
 
 RNG = np.random.default_rng(0)
 

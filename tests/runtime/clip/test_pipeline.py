@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from fomm_rt.pipeline import ReadAhead, WriteBehind
+from fomm_rt.clip.pipeline import ReadAhead, WriteBehind
 
 COUNT = 20
 

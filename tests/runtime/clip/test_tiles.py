@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fomm_rt.tiles import BACKGROUND, BAND_HEIGHT, GUTTER, TileGrid, draw_label, grid_shape, write_centred
+from fomm_rt.clip.tiles import BACKGROUND, BAND_HEIGHT, GUTTER, TileGrid, draw_label, grid_shape, write_centred
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.views import draw_deformation, draw_keypoints, draw_occlusion, draw_parts, keypoint_colours, panel
+from fomm_rt.clip.views import draw_deformation, draw_keypoints, draw_occlusion, draw_parts, keypoint_colours, panel
+from fomm_rt.motion.keypoints import Keypoints
 
 SIZE = 64
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)

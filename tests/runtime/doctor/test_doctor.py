@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from fomm_rt import doctor, doctor_gpu, nvidia_driver, processor
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fakes.engine_sets import CONTENTS, SPEC, build
+from fakes.tensorrt import played_module
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.cli import doctor as command
+from fomm_rt.doctor import gpu as doctor_gpu
+from fomm_rt.doctor import report as doctor
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
-from made_up_engines import CONTENTS, SPEC, build
-from played_tensorrt import played_module
+from fomm_rt.machine import nvidia_driver, processor
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
 from fomm_rt.engines.manifest import MANIFEST_NAME
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
-from made_up_engines import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
 
 
 def spoil_manifest(folder: Path) -> None:

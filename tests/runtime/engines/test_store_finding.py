@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, ONNX, SPEC, WANTED, build, contents_of, manifest_of, why_not_found
 from fomm_rt.engines.store import EngineStore, default_folder
 from fomm_rt.errors import EngineError
-from made_up_engines import CONTENTS, ONNX, SPEC, WANTED, build, contents_of, manifest_of, why_not_found
 from store_processes import run
 
 

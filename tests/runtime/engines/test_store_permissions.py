@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, why_not_found
 from fomm_rt.engines import staging
 from fomm_rt.engines.manifest import MANIFEST_NAME
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
-from made_up_engines import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, why_not_found
 
 
 @pytest.mark.parametrize("part", ["store", "set", MANIFEST_NAME, "generator.engine"])

@@ -9,9 +9,9 @@ from threading import Thread
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names
 from fomm_rt.engines.manifest import EngineSpec
 from fomm_rt.engines.store import EngineFolder, EngineStore
-from made_up_engines import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names
 from store_processes import run, start, tell, told
 
 BUILDER = (

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, ONNX, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError, StateError
-from made_up_engines import CONTENTS, ONNX, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
 from store_processes import run
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names
 from fomm_rt.engines import staging
 from fomm_rt.engines.folder import open_engine_folder
 from fomm_rt.engines.store import EngineFolder, EngineStore
-from made_up_engines import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names
 
 
 def test_building_again_replaces(store: EngineStore) -> None:

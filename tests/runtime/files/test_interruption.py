@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fomm_rt.interruption import SIGNALS, uninterrupted
+from fomm_rt.files.interruption import SIGNALS, uninterrupted
 
 
 class _StoppedError(Exception):

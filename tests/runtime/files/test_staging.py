@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fomm_rt.errors import OutputError
-from fomm_rt.media.staging import StagedFolder, StagedOutput, check_target, explain_failure
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.files.staging import StagedFolder, StagedOutput, check_target, explain_failure
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.video_writer import open_writer
 
 # A file-size limit fails like a full disk does, in the middle of a write; unlike one it needs no mount.
 FULL_DISK_SCRIPT = """
@@ -23,8 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from fomm_rt.errors import OutputError
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.video_writer import open_writer
 
 target, audio, limit, frames = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import pytest
 
 from fomm_rt import Animator
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model_folder import CPU, CPU_INT8, NETWORKS, open_model_folder, sha256_of
+from fomm_rt.model.folder import CPU, CPU_INT8, NETWORKS, open_model_folder, sha256_of
 from golden_files import Golden
 from model_copies import add_int8, edit_manifest
 

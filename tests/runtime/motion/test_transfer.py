@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fomm_rt.keypoints import Keypoints, hull_area, pose_distance, scale_ratio
-from fomm_rt.transfer import ABSOLUTE, relative_transfer
+from fomm_rt.motion.keypoints import Keypoints, hull_area, pose_distance, scale_ratio
+from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
 from golden_files import MODES, SMALL, VOX, Golden, max_abs
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fomm_export.training.batches import Batch, draw_batch
-from fomm_export.training.drawn_groups import IDENTITIES, POSES, DrawnGroup, GroupFolder
-from fomm_export.training.group_tensors import GroupTensors
+from fomm_train.data.batches import Batch, draw_batch
+from fomm_train.data.drawn_groups import IDENTITIES, POSES, DrawnGroup, GroupFolder
+from fomm_train.data.group_tensors import GroupTensors
 
 SIZE = 32
 

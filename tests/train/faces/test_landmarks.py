@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_export.faces import LANDMARKS, Pose, anatomy, draw_identity, draw_pose, feature_boxes, landmarks, surface_map
-from fomm_export.faces.camera import head_view, torso_view
-from fomm_export.faces.landmarks import face_points, surface_depth
+from fomm_train.faces import LANDMARKS, Pose, anatomy, draw_identity, draw_pose, feature_boxes, landmarks, surface_map
+from fomm_train.faces.camera import head_view, torso_view
+from fomm_train.faces.landmarks import face_points, surface_depth
 
 INDEX = {name: index for index, name in enumerate(LANDMARKS)}
 

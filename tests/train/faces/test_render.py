@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fomm_export.faces import Identity, Pose, draw_identity, draw_pose, feature_boxes, landmarks, render, render_picture
-from fomm_export.faces.identity import BACKGROUNDS, BEARDS, CLOTHES, GLASSES, HAIR_STYLES
-from fomm_export.faces.palettes import SPECIES
+from fomm_train.faces import Identity, Pose, draw_identity, draw_pose, feature_boxes, landmarks, render, render_picture
+from fomm_train.faces.identity import BACKGROUNDS, BEARDS, CLOTHES, GLASSES, HAIR_STYLES
+from fomm_train.faces.palettes import SPECIES
 
 CALM = Pose()
 

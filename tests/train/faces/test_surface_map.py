@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from fomm_export.faces import Pose, draw_identity, head_view, render, surface_map, torso_view
-from fomm_export.faces.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.faces import Pose, draw_identity, head_view, render, surface_map, torso_view
+from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
 
 SIZE = 96
 TURNED = Pose(yaw=0.25, pitch=0.1, roll=0.15, x=0.1, scale=1.1)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 MEBIBYTES = 200
 PROGRAM = f"""
 import resource
-from fomm_export.training.allocator import keep_freed_memory
+from fomm_train.loop.allocator import keep_freed_memory
 KEEP = keep_freed_memory() if __import__("sys").argv[1] == "keep" else False
 def resident():
     with open("/proc/self/statm") as file:

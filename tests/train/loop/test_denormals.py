@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 import sys
 import torch
-from fomm_export.training.denormals import flush_denormal_numbers
+from fomm_train.loop.denormals import flush_denormal_numbers
 KNOWS = flush_denormal_numbers() if sys.argv[1] == "flush" else False
 tiny = torch.full((1 << 20,), 1e-38)  # enough for every thread of torch's
 print(KNOWS, int((tiny * 1e-3 != 0).sum()))

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fomm_export.configuration import Configuration
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector, Keypoints
-from fomm_export.training.fast_layers import compute_fast
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
+from fomm_train.loop.fast_layers import compute_fast
 from tiny_training import CONFIGURATION, FRAME_SIZE
 
 CONFIGURATIONS = {

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.configuration import load_configuration
-from fomm_export.generator import Generator
-from fomm_export.keypoint_detector import KeypointDetector
-from fomm_export.training.initialization import (
+from fomm_export.checkpoints.configuration import load_configuration
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.keypoint_detector import KeypointDetector
+from fomm_train.loop.initialization import (
     image_modules,
     measure_statistics,
     pass_colours,

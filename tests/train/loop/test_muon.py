@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fomm_export.training.muon import ADAM_RMS, Muon, orthogonalize
+from fomm_train.loop.muon import ADAM_RMS, Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(16, 27), (48, 16), (8, 8)])

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_export.training import training_run
-from fomm_export.training.batches import draw_batch
-from fomm_export.training.drawn_groups import GroupFolder, draw_group
-from fomm_export.training.group_tensors import GroupTensors
-from fomm_export.training.recipe import Recipe, Stage
-from fomm_export.training.run_folder import check_memory
-from fomm_export.training.trainer import Trainer
-from fomm_export.training.training_log import TrainingLog, read_log
-from fomm_export.training.training_run import TrainingRun
-from fomm_export.training.training_state import save_training_state
 from fomm_rt.errors import OutputError, TrainingError
+from fomm_train.data.batches import draw_batch
+from fomm_train.data.drawn_groups import GroupFolder, draw_group
+from fomm_train.data.group_tensors import GroupTensors
+from fomm_train.loop import run as training_run
+from fomm_train.loop.log import TrainingLog, read_log
+from fomm_train.loop.run import TrainingRun
+from fomm_train.loop.run_folder import check_memory
+from fomm_train.loop.state import save_training_state
+from fomm_train.loop.trainer import Trainer
+from fomm_train.recipe import Recipe, Stage
 from tiny_training import CONFIGURATION, FRAME_SIZE, Silent, ask_for_little, tiny_recipe
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fomm_export.training.training_state import load_training_state, save_training_state
 from fomm_rt.errors import OutputError, TrainingError
+from fomm_train.loop.state import load_training_state, save_training_state
 
 CPU = torch.device("cpu")
 

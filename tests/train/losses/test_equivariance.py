@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from fomm_export.geometry import coordinate_grid
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.training.equivariance import RandomTransform, equivariance_loss
+from fomm_export.networks.geometry import coordinate_grid
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
 
 
 def _transform(frames: int = 2) -> RandomTransform:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from fomm_export.faces import LANDMARKS, Pose, draw_identity, head_view, landmarks
-from fomm_export.faces.anatomy import jaw_drop
-from fomm_export.geometry import coordinate_grid
-from fomm_export.training.drawn_groups import draw_surfaces, region_boxes
-from fomm_export.training.motion_losses import TrueMotion, flow_loss, occlusion_loss, true_motion
+from fomm_export.networks.geometry import coordinate_grid
+from fomm_train.data.drawn_groups import draw_surfaces, region_boxes
+from fomm_train.faces import LANDMARKS, Pose, draw_identity, head_view, landmarks
+from fomm_train.faces.anatomy import jaw_drop
+from fomm_train.losses.motion import TrueMotion, flow_loss, occlusion_loss, true_motion
 
 SIDE = 16
 GRID = coordinate_grid(SIDE, SIDE)

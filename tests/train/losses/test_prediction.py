@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fomm_export.keypoint_detector import Keypoints
-from fomm_export.training.discriminator import (
+from fomm_export.networks.keypoint_detector import Keypoints
+from fomm_train.losses.discriminator import (
     MultiScaleDiscriminator,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_export.training.losses import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
 
 BOXES = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]])
 

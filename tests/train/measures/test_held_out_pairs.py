@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fomm_export.faces import render_picture
-from fomm_export.operations import multiply_accumulates
-from fomm_export.training.held_out import held_out_pair
-from fomm_export.training.measures import Measures, correlation, measure, measure_engine
-from fomm_export.training.openness import find_openness, openness_of
+from fomm_export.onnx.operations import multiply_accumulates
 from fomm_rt.bundled import bundled_model
-from fomm_rt.keypoints import Keypoints
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_train.data.held_out import held_out_pair
+from fomm_train.faces import render_picture
+from fomm_train.measures.held_out_pairs import Measures, correlation, measure, measure_engine
+from fomm_train.measures.openness import find_openness, openness_of
 
 Picture = npt.NDArray[np.uint8]
 SIZE = 96

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from fomm_export import export_model, own_checkpoint
-from fomm_export.configuration import Configuration
-from fomm_export.training import measures, publish
-from fomm_export.training.training_run import TrainingRun
+from fomm_export import export_model
+from fomm_export.checkpoints import own_checkpoint
+from fomm_export.checkpoints.configuration import Configuration
 from fomm_rt import bundled
 from fomm_rt.bundled import bundled_avatars, bundled_performance, open_bundled_model
 from fomm_rt.errors import TrainingError
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.model_folder import sha256_of
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.model.folder import sha256_of
+from fomm_train.loop.run import TrainingRun
+from fomm_train.measures import held_out_pairs as measures
+from fomm_train.publishing import publish
 from tiny_training import CONFIGURATION, Silent, ask_for_little, tiny_recipe
 
 RECIPE = tiny_recipe()

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.camera import pixel_positions
-from fomm_export.faces.canvas import blend, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.shading import column
+from fomm_train.faces.camera import pixel_positions
+from fomm_train.faces.drawing.canvas import blend, ramp
+from fomm_train.faces.drawing.shading import column
+from fomm_train.faces.identity import Identity
 
 
 @lru_cache(maxsize=64)

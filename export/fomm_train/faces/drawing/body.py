@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from fomm_export.faces import hair, head_shape
-from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import HEAD, TORSO, Canvas, Part, blend, cover, ramp
-from fomm_export.faces.clothes import cloth
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.shading import CLOTH, FUR, SKIN, Light, column, shade
-from fomm_export.faces.skin import grain
-from fomm_export.faces.solids import bounds, trace
-from fomm_export.faces.surface import patch_of
+from fomm_train.faces import head_shape
+from fomm_train.faces.camera import View
+from fomm_train.faces.drawing import hair
+from fomm_train.faces.drawing.canvas import HEAD, TORSO, Canvas, Part, blend, cover, ramp
+from fomm_train.faces.drawing.clothes import cloth
+from fomm_train.faces.drawing.shading import CLOTH, FUR, SKIN, Light, column, shade
+from fomm_train.faces.drawing.skin import grain
+from fomm_train.faces.drawing.solids import bounds, trace
+from fomm_train.faces.drawing.surface import patch_of
+from fomm_train.faces.identity import Identity
 
 
 def lay_back_hair(canvas: Canvas, head: View, identity: Identity, light: Light) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fomm_export.faces.camera import View, pixel_positions
+from fomm_train.faces.camera import View, pixel_positions
 
 FAR = -9.0
 BACKGROUND, HEAD, TORSO = range(3)

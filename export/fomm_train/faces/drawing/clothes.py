@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.faces.canvas import blend, cover, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.palettes import mixed
-from fomm_export.faces.shading import column
+from fomm_train.faces.drawing.canvas import blend, cover, ramp
+from fomm_train.faces.drawing.shading import column
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.palettes import mixed
 
 
 def cloth(x: Tensor, y: Tensor, identity: Identity, pixel: float) -> tuple[Tensor, Tensor, Tensor]:

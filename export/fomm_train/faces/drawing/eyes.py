@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.faces.anatomy import Eye, brow_height, brow_x, eye, lid_curves
-from fomm_export.faces.canvas import blend, cover, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.performance import Pose
-from fomm_export.faces.shading import GLOSSY as WET
-from fomm_export.faces.shading import Light, column, shade
-from fomm_export.faces.skin import Patch
+from fomm_train.faces.anatomy import Eye, brow_height, brow_x, eye, lid_curves
+from fomm_train.faces.drawing.canvas import blend, cover, ramp
+from fomm_train.faces.drawing.shading import GLOSSY as WET
+from fomm_train.faces.drawing.shading import Light, column, shade
+from fomm_train.faces.drawing.skin import Patch
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.performance import Pose
 
 
 def bulge(patch: Patch, identity: Identity, parts: Eye, albedo: Tensor, normal: Tensor, open_air: Tensor) -> None:

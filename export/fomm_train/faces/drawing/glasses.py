@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import Canvas, cover, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.shading import Light, column
+from fomm_train.faces.camera import View
+from fomm_train.faces.drawing.canvas import Canvas, cover, ramp
+from fomm_train.faces.drawing.shading import Light, column
+from fomm_train.faces.identity import Identity
 
 THICKNESS = 0.020
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.canvas import blend, ramp
-from fomm_export.faces.head_shape import Parts, skull_top
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.palettes import mixed
-from fomm_export.faces.shading import Light, Material, column, shade
-from fomm_export.faces.skin import Patch
-from fomm_export.faces.solids import Solid, solid
+from fomm_train.faces.drawing.canvas import blend, ramp
+from fomm_train.faces.drawing.shading import Light, Material, column, shade
+from fomm_train.faces.drawing.skin import Patch
+from fomm_train.faces.drawing.solids import Solid, solid
+from fomm_train.faces.head_shape import Parts, skull_top
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.palettes import mixed
 
 STRANDS = Material((0.45, 0.45, 0.45), 0.0, 10.0, 0.6)
 

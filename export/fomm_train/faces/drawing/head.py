@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.faces import anatomy, eyes, hair, head_shape, mouth, skin
-from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import HEAD, Canvas, Part, Window, blend, cover, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.palettes import mixed
-from fomm_export.faces.performance import Pose
-from fomm_export.faces.shading import FUR, GLOSSY, SKIN, Light, column, shade
-from fomm_export.faces.skin import Patch, blob
-from fomm_export.faces.solids import Solid, bounds, solid, trace
-from fomm_export.faces.surface import patch_of
+from fomm_train.faces import anatomy, head_shape
+from fomm_train.faces.camera import View
+from fomm_train.faces.drawing import eyes, hair, mouth, skin
+from fomm_train.faces.drawing.canvas import HEAD, Canvas, Part, Window, blend, cover, ramp
+from fomm_train.faces.drawing.shading import FUR, GLOSSY, SKIN, Light, column, shade
+from fomm_train.faces.drawing.skin import Patch, blob
+from fomm_train.faces.drawing.solids import Solid, bounds, solid, trace
+from fomm_train.faces.drawing.surface import patch_of
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.palettes import mixed
+from fomm_train.faces.performance import Pose
 
 
 def lay_ears(canvas: Canvas, view: View, identity: Identity, light: Light) -> None:

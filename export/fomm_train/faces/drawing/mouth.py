@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.faces.anatomy import Mouth, lip_curves
-from fomm_export.faces.canvas import blend, cover, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.shading import SKIN, Light, column, shade
-from fomm_export.faces.skin import Patch
+from fomm_train.faces.anatomy import Mouth, lip_curves
+from fomm_train.faces.drawing.canvas import blend, cover, ramp
+from fomm_train.faces.drawing.shading import SKIN, Light, column, shade
+from fomm_train.faces.drawing.skin import Patch
+from fomm_train.faces.identity import Identity
 
 LIPS = SKIN._replace(shine=0.26, gloss=34.0, rim=0.3)
 

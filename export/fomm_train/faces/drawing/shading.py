@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.palettes import Colour, mixed
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.palettes import Colour, mixed
 
 Direction = tuple[float, float, float]
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fomm_export.faces.anatomy import Mouth, lip_curves
-from fomm_export.faces.canvas import blend, ramp
-from fomm_export.faces.identity import Identity
-from fomm_export.faces.palettes import mixed
-from fomm_export.faces.shading import column
+from fomm_train.faces.anatomy import Mouth, lip_curves
+from fomm_train.faces.drawing.canvas import blend, ramp
+from fomm_train.faces.drawing.shading import column
+from fomm_train.faces.identity import Identity
+from fomm_train.faces.palettes import mixed
 
 
 class Patch(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fomm_export.faces.camera import Matrix, rotation_matrix
+from fomm_train.faces.camera import Matrix, rotation_matrix
 
 Vector = tuple[float, float, float]
 

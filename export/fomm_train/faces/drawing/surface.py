@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fomm_export.faces.camera import View
-from fomm_export.faces.canvas import Window, ramp
-from fomm_export.faces.skin import Patch
+from fomm_train.faces.camera import View
+from fomm_train.faces.drawing.canvas import Window, ramp
+from fomm_train.faces.drawing.skin import Patch
 
 
 def patch_of(view: View, window: Window, depth: Tensor) -> Patch:

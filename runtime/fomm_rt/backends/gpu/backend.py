@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels.device import stream_handle
-from fomm_rt.backends.device import Device
-from fomm_rt.backends.device_arrays import batch_of_one, device_picture, is_on_device
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.lane import Lane
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
+from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SplitSource, keypoint_rows, keypoints_of
+from fomm_rt.backends.gpu.frame_stream import Lane
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
-from fomm_rt.backends.split_frame import LayoutTrunks, SplitSource, keypoint_rows, keypoints_of
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region, resample
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import Manifest
-from fomm_rt.transfer import Transfer
+from fomm_rt.model.folder import Manifest
+from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import Transfer
 
 BATCH_LANES = 2
 """While one of them computes, the other's frames come and go."""

@@ -19,8 +19,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels import DeviceKernels
 from fomm_kernels.arrays import Array, view
-from fomm_rt.backends.device import Replay
-from fomm_rt.backends.split_frame import kernel_errors
+from fomm_rt.backends.gpu.device import Replay
+from fomm_rt.backends.gpu.frame_pipeline import kernel_errors
 from fomm_rt.errors import BackendError
 
 
@@ -74,7 +74,7 @@ class _ExecutableGraph:
 
 
 class CudaDevice:
-    """See `fomm_rt.backends.device.Device`.
+    """See `fomm_rt.backends.gpu.device.Device`.
 
     Args:
         ordinal: Of the GPU, as CUDA counts those it is shown.

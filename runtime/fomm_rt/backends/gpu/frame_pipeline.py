@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import fomm_kernels as kernels
-from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, placement
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.transfer import Transfer
+from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import Transfer
 
 FLOAT32 = ("kp_hourglass_input", "kp_logits", "jacobian_maps")
 """Stored as float32 whatever the storage of all others: the detector's softmax magnifies what half would lose of them
-to 0.1 pixel (`benchmarks/half_storage.py`)."""
+to 0.1 pixel (`benchmarks/studies/half_storage.py`)."""
 
 Buffers = Mapping[str, Any]
 """Tensor name to array, of whatever kind the executor takes."""

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels.arrays import Array, view
-from fomm_rt.backends.device import Device, Replay
-from fomm_rt.backends.frame_shape import FrameShape
+from fomm_rt.backends.gpu.device import Device, Replay
+from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SplitFrame, SplitSource, transfer_rows
 from fomm_rt.backends.protocol import STAGES
-from fomm_rt.backends.split_frame import LayoutTrunks, SplitFrame, SplitSource, transfer_rows
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region
-from fomm_rt.transfer import Transfer
+from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.motion.transfer import Transfer
 
 _log = logging.getLogger("fomm_rt")
 

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt import nvidia_driver
-from fomm_rt.backends.onnx_runtime_cuda import DeviceNetworks
-from fomm_rt.backends.onnx_runtime_networks import HostNetworks, Networks
-from fomm_rt.backends.onnx_runtime_sessions import ONNXRUNTIME_CPU, ONNXRUNTIME_CUDA, PROVIDERS, open_session
+from fomm_rt.backends.onnxruntime.cuda import DeviceNetworks
+from fomm_rt.backends.onnxruntime.networks import HostNetworks, Networks
+from fomm_rt.backends.onnxruntime.sessions import ONNXRUNTIME_CPU, ONNXRUNTIME_CUDA, PROVIDERS, open_session
 from fomm_rt.backends.options import DEFAULTS, Options
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.framing import Image, Region, resample
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.processor import allowed_cores, lacks_int8_instructions
-from fomm_rt.transfer import Transfer
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.processor import allowed_cores, lacks_int8_instructions
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import Transfer
 
 OpenNetworks = Callable[[str, ModelFolder, str, "int | None"], Networks]
 """(backend, model, precision, threads) -> the model's networks."""
@@ -37,7 +37,7 @@ OpenNetworks = Callable[[str, ModelFolder, str, "int | None"], Networks]
 _log = logging.getLogger("fomm_rt")
 
 PROBE = "probe.onnx"
-"""A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.probe_network` makes it."""
+"""A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.onnx.probe_network` makes it."""
 
 PROBE_RUNS = 20
 
@@ -64,7 +64,7 @@ def probe(name: str) -> float:
     Raises:
         BackendError: The backend does not really run here.
     """
-    with as_file(files("fomm_rt.backends") / PROBE) as path:
+    with as_file(files("fomm_rt.backends.onnxruntime") / PROBE) as path:
         session = open_session(name, path, _default_threads())
     picture = np.zeros((1, 64, 64, 64), np.float32)
     latencies = []

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.backends.onnx_runtime_networks import Tensors, keypoint_tensors, keypoints_of
-from fomm_rt.backends.onnx_runtime_sessions import (
+from fomm_rt.backends.onnxruntime.networks import Tensors, keypoint_tensors, keypoints_of
+from fomm_rt.backends.onnxruntime.sessions import (
     ONNXRUNTIME_CPU,
     ONNXRUNTIME_CUDA,
     VARIANTS,
@@ -30,8 +30,8 @@ from fomm_rt.backends.onnx_runtime_sessions import (
     session_errors,
 )
 from fomm_rt.errors import BackendError
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import ModelFolder, NetworkFile
+from fomm_rt.model.folder import ModelFolder, NetworkFile
+from fomm_rt.motion.keypoints import Keypoints
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -49,7 +49,7 @@ _log = logging.getLogger("fomm_rt")
 
 
 class DeviceNetworks:
-    """See `fomm_rt.backends.onnx_runtime_networks.Networks`.
+    """See `fomm_rt.backends.onnxruntime.networks.Networks`.
 
     A frame of nothing is run at once: what the device refuses it refuses now, and the first real frame is as fast as
     any. Where graphs are refused, networks run without.

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.backends.onnx_runtime_sessions import open_networks, session_errors
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import ModelFolder
+from fomm_rt.backends.onnxruntime.sessions import open_networks, session_errors
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.motion.keypoints import Keypoints
 
 Tensors = dict[str, NDArray[np.float32]]
 """By the names that the graphs have for them."""

@@ -11,20 +11,20 @@ import numpy as np
 
 from fomm_kernels import KERNELS, driver_problem
 from fomm_kernels.sources import source_hash
-from fomm_rt import nvidia_driver
-from fomm_rt.backends import tensorrt_library
-from fomm_rt.backends.frame_shape import FrameShape
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, TENSORRT_RTX, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStore, Wanted
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model_folder import ModelFolder
-from fomm_rt.nvidia_driver import Gpu
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.frame_shape import FrameShape
 
 if TYPE_CHECKING:
-    from fomm_rt.backends.split_backend import SplitBackend
+    from fomm_rt.backends.gpu.backend import SplitBackend
 
 _log = logging.getLogger("fomm_rt")
 
@@ -102,9 +102,9 @@ def open_engines(
         EngineError: They were altered, or TensorRT refuses them.
         BackendError: The GPU cannot be used.
     """
-    from fomm_rt.backends.cuda_device import CudaDevice
-    from fomm_rt.backends.engine_trunks import EngineTrunks
-    from fomm_rt.backends.split_backend import SplitBackend
+    from fomm_rt.backends.gpu.backend import SplitBackend
+    from fomm_rt.backends.gpu.cuda_device import CudaDevice
+    from fomm_rt.backends.tensorrt.trunks import EngineTrunks
 
     device = CudaDevice()
     try:

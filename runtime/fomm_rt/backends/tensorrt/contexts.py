@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fomm_kernels.arrays import view
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT
 
 Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
 """Shape and dtype to an array on the GPU."""

@@ -9,20 +9,21 @@ from typing import Any
 
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
-from fomm_rt.backends import engine_layout, tensorrt_library
-from fomm_rt.backends.engine_contexts import Allocate, give_memory, new_context
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
-from fomm_rt.backends.split_frame import FLOAT32, Buffers
-from fomm_rt.backends.tensorrt_library import TensorRT
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32, Buffers
+from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.contexts import Allocate, give_memory, new_context
+from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.store import EngineFolder
 from fomm_rt.errors import EngineError
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
 _Tensor = tuple[str, str, tuple[int, ...]]
 """Direction and type as TensorRT calls them, and the shape without the batch."""
 
 
 class EngineTrunks:
-    """See `fomm_rt.backends.split_frame.LayoutTrunks`. One thread at a time; any number of lanes.
+    """See `fomm_rt.backends.gpu.frame_pipeline.LayoutTrunks`. One thread at a time; any number of lanes.
 
     Args:
         library: What built the engines.

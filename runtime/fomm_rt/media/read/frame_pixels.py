@@ -8,8 +8,8 @@ from av.video.frame import VideoFrame as CodedFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from fomm_rt.media.alpha import lay_over_white
-from fomm_rt.media.orientation import orient_by_matrix
+from fomm_rt.media.read.alpha import lay_over_white
+from fomm_rt.media.read.orientation import orient_by_matrix
 
 # swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full
 # chroma interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.

@@ -12,7 +12,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.input_file import name_content, read_head, require_file
+from fomm_rt.media.read.input_file import name_content, read_head, require_file
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.alpha import lay_over_white
-from fomm_rt.media.input_file import read_head, read_whole
-from fomm_rt.media.orientation import orient_by_exif
-from fomm_rt.media.picture_format import PictureKind, find_damage, find_kind, find_orientation, is_animated
+from fomm_rt.media.read.alpha import lay_over_white
+from fomm_rt.media.read.input_file import read_head, read_whole
+from fomm_rt.media.read.orientation import orient_by_exif
+from fomm_rt.media.read.picture_format import PictureKind, find_damage, find_kind, find_orientation, is_animated
 
 _MAYBE_ANIMATED = (PictureKind.PNG, PictureKind.WEBP, PictureKind.GIF)
 # More than any picture that OpenCV accepts takes, compressed.

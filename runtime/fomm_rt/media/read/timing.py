@@ -18,9 +18,9 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from fomm_rt.media import matroska_structure
-from fomm_rt.media.container_size import is_cut_short
-from fomm_rt.media.input_container import demux_all
+from fomm_rt.media.read import matroska_structure
+from fomm_rt.media.read.container_size import is_cut_short
+from fomm_rt.media.read.input_container import demux_all
 
 _logger = logging.getLogger("fomm_rt")
 

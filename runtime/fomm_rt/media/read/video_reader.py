@@ -18,12 +18,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.frame_pixels import FramePixels
-from fomm_rt.media.input_container import demux, find_audio, find_start, find_video, open_input
-from fomm_rt.media.input_file import read_head, require_file
-from fomm_rt.media.picture_format import PictureKind, find_kind
-from fomm_rt.media.still_picture import decode_still, find_still
-from fomm_rt.media.timing import FALLBACK_RATE, ScannedTiming, Timing, scan_timing
+from fomm_rt.media.read.frame_pixels import FramePixels
+from fomm_rt.media.read.input_container import demux, find_audio, find_start, find_video, open_input
+from fomm_rt.media.read.input_file import read_head, require_file
+from fomm_rt.media.read.picture_format import PictureKind, find_kind
+from fomm_rt.media.read.still_picture import decode_still, find_still
+from fomm_rt.media.read.timing import FALLBACK_RATE, ScannedTiming, Timing, scan_timing
 
 _logger = logging.getLogger("fomm_rt")
 

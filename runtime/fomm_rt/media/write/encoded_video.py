@@ -17,12 +17,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
-from fomm_rt.media.audio_track import AudioTrack
-from fomm_rt.media.frame_clock import FrameClock
-from fomm_rt.media.frame_pixels import EXACT, guess_colorspace
-from fomm_rt.media.frame_size import check_frame
-from fomm_rt.media.staging import StagedOutput, reporting_failures
-from fomm_rt.media.timing import Timing
+from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.media.read.frame_pixels import EXACT, guess_colorspace
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.audio_track import AudioTrack
+from fomm_rt.media.write.frame_clock import FrameClock
+from fomm_rt.media.write.frame_size import check_frame
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -15,9 +15,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
-from fomm_rt.media.frame_size import check_frame
-from fomm_rt.media.staging import StagedOutput, reporting_failures
-from fomm_rt.media.timing import FALLBACK_RATE, Timing
+from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.media.read.timing import FALLBACK_RATE, Timing
+from fomm_rt.media.write.frame_size import check_frame
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
+from fomm_rt.files.staging import StagedFolder, reporting_failures
 from fomm_rt.framing import check_image
-from fomm_rt.media.staging import StagedFolder, reporting_failures
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError, OutputError
-from fomm_rt.media.encoded_video import EncodedVideoWriter
-from fomm_rt.media.gif_writer import GifWriter
-from fomm_rt.media.input_container import find_audio, open_input
-from fomm_rt.media.output_formats import OUTPUT_FORMATS
-from fomm_rt.media.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern, may_overwrite
-from fomm_rt.media.staging import check_target
-from fomm_rt.media.timing import Timing
+from fomm_rt.files.staging import check_target
+from fomm_rt.media.read.input_container import find_audio, open_input
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.encoded_video import EncodedVideoWriter
+from fomm_rt.media.write.gif_writer import GifWriter
+from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
+from fomm_rt.media.write.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern, may_overwrite
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fakes.animator import Played
+from fakes.device import HostArray
 from fomm_kernels.arrays import Array, view
 from fomm_rt import Animator, Framing
-from fomm_rt.backends import device_arrays
-from fomm_rt.backends.engine_layout import HWC8, strides
-from fomm_rt.backends.lane import SHAPES_KEPT
+from fomm_rt.backends.gpu import device_arrays
+from fomm_rt.backends.gpu.frame_stream import SHAPES_KEPT
 from fomm_rt.backends.protocol import STAGES
+from fomm_rt.backends.tensorrt.layout import HWC8, strides
 from fomm_rt.errors import BackendError, ImageError
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
 from golden_files import Golden
-from host_device import HostArray
-from played_animator import Played
 
 GOLDEN = Golden("small_aligned")
 CHANNELS_LAST = dict.fromkeys(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fomm_rt.backends.cuda_device import CudaDevice, c_strides, span
+from fomm_rt.backends.gpu.cuda_device import CudaDevice, c_strides, span
 from fomm_rt.errors import BackendError
 
 

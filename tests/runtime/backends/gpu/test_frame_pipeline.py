@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels import ArrayError, CompileError, DeviceError, KernelError
-from fomm_rt.backends.frame_shape import FrameShape
-from fomm_rt.backends.split_frame import (
+from fomm_rt.backends.gpu.frame_pipeline import (
     FLOAT32,
     Buffers,
     SplitFrame,
@@ -23,9 +22,10 @@ from fomm_rt.backends.split_frame import (
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region
-from fomm_rt.keypoints import Keypoints
-from fomm_rt.model_folder import open_model_folder
-from fomm_rt.transfer import ABSOLUTE, relative_transfer
+from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
 from kernel_memory import Recorder
 
 

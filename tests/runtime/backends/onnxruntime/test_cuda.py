@@ -14,13 +14,13 @@ import onnxruntime
 import pytest
 
 from fomm_rt import Animator, Framing
-from fomm_rt.backends import onnx_runtime_cuda
-from fomm_rt.backends.onnx_runtime import OnnxRuntimeBackend
-from fomm_rt.backends.onnx_runtime_cuda import CAPTURED, DeviceNetworks
+from fomm_rt.backends.onnxruntime import cuda as onnx_runtime_cuda
+from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend
+from fomm_rt.backends.onnxruntime.cuda import CAPTURED, DeviceNetworks
 from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image
-from fomm_rt.model_folder import NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.folder import NETWORKS, ModelFolder, open_model_folder
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -13,21 +13,24 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fomm_export.trunks import cut_trunks
+from fakes.device import HostDevice
+from fakes.engine_sets import build
+from fakes.tensorrt import Machine, PlayedDriver, Severity, TensorFormat, played_module
+from fomm_build.trunks import cut_trunks
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt import Animator, nvidia_driver
-from fomm_rt.backends import cuda_device, tensorrt, tensorrt_library
-from fomm_rt.backends.frame_shape import TRUNKS, FrameShape
-from fomm_rt.backends.split_backend import BATCH_LANES
+from fomm_rt import Animator
+from fomm_rt.backends.gpu import cuda_device
+from fomm_rt.backends.gpu.backend import BATCH_LANES
+from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStore
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model_folder import ModelFolder, open_model_folder
+from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from golden_files import Golden
-from host_device import HostDevice
-from made_up_engines import build
-from played_tensorrt import Machine, PlayedDriver, Severity, TensorFormat, played_module
 
 GOLDEN = Golden("small_aligned")
 VERSION = "11.4.0.106"

@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fomm_rt.errors import ImageError, MediaError, OutputError
-from fomm_rt.media import still_picture
-from fomm_rt.media.picture_format import PictureKind, is_animated
 from fomm_rt.media.pictures import read_picture, write_picture
-from fomm_rt.media.still_picture import find_still
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read import still_picture
+from fomm_rt.media.read.picture_format import PictureKind, is_animated
+from fomm_rt.media.read.still_picture import find_still
+from fomm_rt.media.read.video_reader import VideoReader
 
 
 def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:

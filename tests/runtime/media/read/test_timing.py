@@ -6,9 +6,9 @@ import av
 import pytest
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.frame_clock import FrameClock
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.frame_clock import FrameClock
 
 NTSC = Fraction(30000, 1001)
 

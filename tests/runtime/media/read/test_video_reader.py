@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from clips import corners
 from fomm_rt.errors import MediaError
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
 
-SHARED_MEDIA = Path(__file__).parents[3] / ".." / "shared" / "media"
+SHARED_MEDIA = Path(__file__).parents[4] / ".." / "shared" / "media"
 
 
 SHARED_CLIPS = {

@@ -13,11 +13,11 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from clips import packet_places
-from fomm_rt.media.container_size import is_cut_short
-from fomm_rt.media.input_container import demux
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.media.read.container_size import is_cut_short
+from fomm_rt.media.read.input_container import demux
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.video_writer import open_writer
 
 
 def test_broken_packets_are_skipped_and_counted(

@@ -11,7 +11,7 @@ import pytest
 
 from clips import corners, packet_places
 from fomm_rt.errors import MediaError
-from fomm_rt.media.video_reader import VideoReader
+from fomm_rt.media.read.video_reader import VideoReader
 
 
 def test_cover_art_is_no_video(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 from av.video.stream import VideoStream
 
 from clips import numbered_frame, packet_places
-from fomm_rt.media.frame_clock import FrameClock
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_reader import VideoReader
-from fomm_rt.media.video_writer import open_writer
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.frame_clock import FrameClock
+from fomm_rt.media.write.video_writer import open_writer
 from written_videos import convert, frame_pixels, timing_of
 
 MILLISECOND = Fraction(1, 1000)

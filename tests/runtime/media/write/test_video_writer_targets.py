@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fomm_rt.errors import ImageError, OutputError
-from fomm_rt.media.timing import Timing
-from fomm_rt.media.video_writer import check_output, open_writer
+from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.video_writer import check_output, open_writer
 from written_videos import frame_pixels, timing_of, write_constant
 
 
@@ -117,12 +117,12 @@ def test_naming_the_formats_imports_nothing_heavy() -> None:
 import sys
 import fomm_rt.media
 before = set(sys.modules)
-from fomm_rt.media.output_formats import OUTPUT_FORMATS
+from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 assert ".mp4" in OUTPUT_FORMATS
 print(sorted(set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "['fomm_rt.media.output_formats']\n"
+    assert done.stdout == "['fomm_rt.media.write.output_formats']\n"
 
 
 def test_frames_of_another_size_are_refused(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:

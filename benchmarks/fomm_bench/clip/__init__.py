@@ -1,0 +1,1 @@
+"""`fomm-rt animate` timed from file to file."""

@@ -1,0 +1,1 @@
+"""The machine: environment, load, memory, CPU time, attainable speed."""

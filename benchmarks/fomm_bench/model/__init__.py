@@ -1,0 +1,1 @@
+"""The model and the pictures that are benchmarked."""

@@ -1,0 +1,1 @@
+"""Reconstruction quality of every backend and precision."""

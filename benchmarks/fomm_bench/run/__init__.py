@@ -1,0 +1,1 @@
+"""Contestants run in processes of their own, compared and timed."""

@@ -1,0 +1,1 @@
+"""Whether engines reproduce the model."""

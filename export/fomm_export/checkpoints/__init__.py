@@ -1,0 +1,1 @@
+"""Checkpoints and configurations: published ones, the project's own, and stand-ins."""

@@ -1,0 +1,1 @@
+"""From PyTorch networks to ONNX files, and the checks that they agree."""

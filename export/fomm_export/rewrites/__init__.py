@@ -1,0 +1,1 @@
+"""Exact rearrangements of the networks that save work at inference."""

@@ -1,0 +1,1 @@
+"""The drawn frames that training reads."""

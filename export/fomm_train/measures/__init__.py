@@ -1,0 +1,1 @@
+"""What a model is worth on faces and poses never trained on."""

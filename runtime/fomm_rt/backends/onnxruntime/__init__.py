@@ -1,0 +1,1 @@
+"""Backends on ONNX Runtime, for CPUs and through CUDA."""

@@ -1,0 +1,126 @@
+"""The ways to run a model, fastest first, and the choice among them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from fomm_rt.backends.onnxruntime import backend as onnx_runtime
+from fomm_rt.backends.options import DEFAULTS, PRECISIONS, Options
+from fomm_rt.backends.protocol import Backend
+from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS
+from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.model.folder import ModelFolder
+
+_log = logging.getLogger("fomm_rt")
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """One backend as the choice sees it. Nothing of it is imported before it is asked.
+
+    Attributes:
+        name: As given to `open_backend`.
+        problem: Says why it cannot run here, as far as can be told without a model; None if it can.
+        precisions: Those of PRECISIONS that it can run, its own choice first.
+        open: Opens a model: (model, reason for the choice, options).
+        probe: Runs a small network and returns its latency in milliseconds; None where only a model's engines can run.
+    """
+
+    name: str
+    problem: Callable[[], str | None]
+    precisions: tuple[str, ...]
+    open: Callable[[ModelFolder, str, Options], Backend]
+    probe: Callable[[], float] | None
+
+
+def _tensorrt(flavour: str) -> BackendEntry:
+    return BackendEntry(
+        flavour, partial(tensorrt.problem, flavour), ENGINE_PRECISIONS, partial(tensorrt.open_tensorrt, flavour), None
+    )
+
+
+def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
+    return BackendEntry(
+        name,
+        partial(onnx_runtime.problem, name),
+        precisions,
+        partial(onnx_runtime.OnnxRuntimeBackend, name),
+        partial(onnx_runtime.probe, name),
+    )
+
+
+REGISTRY = (
+    *map(_tensorrt, FLAVOURS),
+    _onnx_runtime("onnxruntime-cuda", ("fp32",)),
+    _onnx_runtime("onnxruntime-cpu", ("fp32", "int8")),
+)
+"""Every backend, fastest first."""
+
+BACKENDS = tuple(entry.name for entry in REGISTRY)
+"""Names accepted by `open_backend` besides "auto"."""
+
+
+def open_backend(name: str, model: ModelFolder, options: Options = DEFAULTS) -> Backend:
+    """Opens a backend by name, or with "auto" the fastest that really runs here.
+
+    Args:
+        name: One of BACKENDS or "auto".
+        model: What to run.
+        options: How.
+
+    Raises:
+        BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here or at this precision.
+        ModelError: The model has no graphs of this precision.
+    """
+    threads, precision = options.threads, options.precision
+    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+        raise BackendError(f"expected threads to be a whole number from 1; got {threads!r}")
+    if precision is not None and precision not in PRECISIONS:
+        raise BackendError(f"expected a precision among {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision == "int8" and precision not in model.manifest.precisions:
+        raise ModelError(
+            f"{model.path}: has no int8 graphs, only {', '.join(model.manifest.precisions)}; "
+            "export it again with --int8"
+        )
+    if name == "auto":
+        return _open_fastest(model, options)
+    entry = next((entry for entry in REGISTRY if entry.name == name), None)
+    if entry is None:
+        raise BackendError(f"expected a backend among auto, {', '.join(BACKENDS)}; got {name!r}")
+    problem = _problem(entry, precision)
+    if problem:
+        raise BackendError(f"backend {name} is not available: {problem}")
+    return entry.open(model, "asked for by name", options)
+
+
+def _problem(entry: BackendEntry, precision: str | None) -> str | None:
+    if precision is not None and precision not in entry.precisions:
+        return f"it runs {', '.join(entry.precisions)}, not {precision}"
+    return entry.problem()
+
+
+def _open_fastest(model: ModelFolder, options: Options) -> Backend:
+    skipped: dict[str, list[str]] = {}
+    for entry in REGISTRY:
+        problem = _problem(entry, options.precision)
+        if problem is None:
+            reason = "; ".join(["the fastest backend available here", *_reasons(skipped)])
+            try:
+                return entry.open(model, reason, options)
+            except BackendError as error:
+                # The last one's own error is the one to show.
+                if entry is REGISTRY[-1]:
+                    raise
+                problem = str(error)
+                _log.warning("backend %s is skipped: %s", entry.name, problem)
+        skipped.setdefault(problem, []).append(entry.name)
+    raise BackendError("no backend can run on this machine: " + "; ".join(_reasons(skipped)))
+
+
+def _reasons(skipped: Mapping[str, Sequence[str]]) -> list[str]:
+    """Problem and the backends that have it, in words."""
+    return [f"not {', '.join(names)}: {problem}" for problem, names in skipped.items()]

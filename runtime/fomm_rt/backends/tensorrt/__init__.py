@@ -1,0 +1,1 @@
+"""TensorRT and TensorRT-RTX: the library, engines loaded from the store, and their backends."""

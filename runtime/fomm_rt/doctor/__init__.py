@@ -1,0 +1,1 @@
+"""What `fomm-rt doctor` finds out."""

@@ -1,0 +1,1 @@
+"""The model folder, and its four graphs run one after another."""

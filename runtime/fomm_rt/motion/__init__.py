@@ -1,0 +1,1 @@
+"""Keypoints, and how driving motion is transferred to the source."""
