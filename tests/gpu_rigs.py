@@ -43,7 +43,7 @@ class Rig(Protocol):
     many: int
 
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
-        """A new animator on a lane of its own; to be closed by the caller."""
+        """A new animator on a frame stream of its own; to be closed by the caller."""
 
     def memory(self) -> int:
         """A number that grows with what is taken of the device's memory."""
@@ -96,7 +96,7 @@ class OnGpu:
 
 def flavour_problem() -> tuple[str, str | None]:
     """The flavour of TensorRT that is here, or the first one with what stands against it."""
-    problems = {flavour: tensorrt.problem(flavour) for flavour in FLAVOURS}
+    problems = {flavour: tensorrt.why_unavailable(flavour) for flavour in FLAVOURS}
     usable = [flavour for flavour, problem in problems.items() if problem is None]
     flavour = (usable or list(problems))[0]
     return flavour, problems[flavour]

@@ -28,7 +28,7 @@ def main() -> None:
         print(f"NVRTC: {error}")
     print(f"kernels on the GPU: {driver_problem() or 'can run'}")
     for entry in REGISTRY:
-        print(f"{entry.name}: {entry.problem() or 'can run'}")
+        print(f"{entry.name}: {entry.why_unavailable() or 'can run'}")
 
 
 if __name__ == "__main__":

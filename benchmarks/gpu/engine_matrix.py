@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no set later than this")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := tensorrt.problem(options.backend):
+    if problem := tensorrt.why_unavailable(options.backend):
         raise SystemExit(f"no engines to build: {problem}")
     gpu = nvidia_driver.gpu()
     assert gpu is not None

@@ -8,7 +8,7 @@ check          what is here: GPU, driver, clocks, versions, and what stands agai
 kernel-tests   tests/gpu with FOMM_REQUIRE_GPU=1, but for those of engines
 engine-tests   those of engines
 engines        engines of every kind: build time, size, parity; run it again until none is left
-throughput     TensorRT's split path: latency, stages, batches
+throughput     TensorRT's kernel path: latency, stages, batches
 bench          against PyTorch eager and torch.compile, each in a process of its own, in turns
 kernels        bandwidth of the kernels, and the warp against PyTorch's grid_sample
 memcheck, racecheck, initcheck      the kernels' tests under that tool of compute-sanitizer

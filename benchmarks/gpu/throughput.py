@@ -1,4 +1,4 @@
-"""Latency and throughput of TensorRT's split path, from uint8 frames in host memory to uint8 results there.
+"""Latency and throughput of TensorRT's kernel path, from uint8 frames in host memory to uint8 results there.
 
 Not executed on a GPU so far: none was at hand where this was written.
 
@@ -87,7 +87,7 @@ class Bench:
         Raises:
             EngineError: There are none.
         """
-        wanted = tensorrt.wanted_engines(self._library, self._gpu, self._model, self._precision, batch)
+        wanted = tensorrt.engine_requirements(self._library, self._gpu, self._model, self._precision, batch)
         engines = EngineStore().find(wanted)
         return self.ready(
             Animator(
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of engines")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := tensorrt.problem(TENSORRT):
+    if problem := tensorrt.why_unavailable(TENSORRT):
         raise SystemExit(f"nothing to measure: {problem}")
     gpu = nvidia_driver.gpu()
     assert gpu is not None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fomm_bench.results.command_line import script_command
 from fomm_bench.run.agreement import psnr
-from fomm_rt.backends.gpu.frame_pipeline import SplitFrame, transfer_rows
+from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, transfer_rows
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Image, Region
 from fomm_rt.model.folder import ModelFolder, open_model_folder
@@ -49,7 +49,7 @@ def parse_request(description: str) -> Request:
     return Request(open_model_folder(arguments.model) if arguments.model else open_bundled_model(), arguments.output)
 
 
-def animate(frame: SplitFrame, pictures: list[Image], touch: Touch | None = None) -> list[Frame]:
+def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = None) -> list[Frame]:
     """Every (size, size, 3) uint8 picture, the first being the source as well.
 
     Args:

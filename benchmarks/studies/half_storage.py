@@ -1,6 +1,6 @@
 """Which tensors between kernels and trunks may be stored as half, and what each costs when it is.
 
-Runs the split path of a frame on a CPU (`fomm_build.parity.host_chain`) in float32 and rounds one kind of tensor at a
+Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_chain`) in float32 and rounds one kind of tensor at a
 time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
 move and what the prediction loses, in absolute motion, against float32 throughout.
 """
@@ -15,7 +15,7 @@ from half_frames import Frame, animate, parse_request, report
 from numpy.typing import NDArray
 
 from fomm_build.parity.host_chain import host_chain
-from fomm_rt.backends.gpu.frame_pipeline import Buffers, SplitFrame, Trunks
+from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, Trunks
 from fomm_rt.framing import Image
 from fomm_rt.model.parity_picture import parity_frames
 
@@ -72,7 +72,7 @@ def round_to_half(tensors: Mapping[str, NDArray[np.float32]], names: Collection[
             tensor[...] = tensor.astype(np.float16)
 
 
-def frames_rounded(frame: SplitFrame, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
+def frames_rounded(frame: FramePipeline, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
     """Every picture, the first being the source as well, with some tensors rounded."""
     frame.trunks = RoundingTrunks(trunks, frame.sparse_motion, names)
     return animate(frame, pictures, lambda tensors: round_to_half(tensors, names))

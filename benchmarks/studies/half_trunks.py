@@ -1,6 +1,6 @@
 """Which convolutions may be half precision, and what each part costs when it is.
 
-Runs the split path of a frame on a CPU (`fomm_build.parity.host_chain`), what is stored between kernels and
+Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_chain`), what is stored between kernels and
 trunks as half where engines store it so, with trunks rounded as half precision would round them
 (`fomm_build.parity.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
 against float32 throughout.

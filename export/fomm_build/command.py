@@ -127,7 +127,7 @@ def _chosen(for_targets: bool) -> str:
     gpu = None if for_targets else nvidia_driver.gpu()
     if gpu is None:
         return TENSORRT_RTX
-    return TENSORRT if gpu.capability in NOT_RTX or tensorrt_library.problem(TENSORRT) is None else TENSORRT_RTX
+    return TENSORRT if gpu.capability in NOT_RTX or tensorrt_library.why_unavailable(TENSORRT) is None else TENSORRT_RTX
 
 
 def _described(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> str:

@@ -22,7 +22,7 @@ from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, model_hash
-from fomm_rt.engines.store import EngineStore, Wanted
+from fomm_rt.engines.store import EngineRequirements, EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
@@ -51,7 +51,7 @@ def test_what_the_runtime_finds(model: ModelFolder, store: EngineStore, rtx: Ten
     assert manifest.parity is None
     assert manifest.driver is None
     assert {"fomm-rt", "onnx", "numpy", "python"} <= manifest.tools.keys()
-    wanted = Wanted(
+    wanted = EngineRequirements(
         model_sha256=model_hash(model.manifest),
         flavour=rtx.flavour,
         library_version=rtx.version,

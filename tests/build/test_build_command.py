@@ -111,7 +111,7 @@ def test_the_backend_by_default(small_model: Path, tmp_path: Path, monkeypatch: 
         raise BackendError("not here")
 
     monkeypatch.setattr(tensorrt_library, "load", load)
-    monkeypatch.setattr(tensorrt_library, "problem", lambda _: None)
+    monkeypatch.setattr(tensorrt_library, "why_unavailable", lambda _: None)
     _run(small_model, "-o", tmp_path)
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: Gpu("NVIDIA H200", (9, 0), "580.1"))
     _run(small_model, "-o", tmp_path)
@@ -159,5 +159,5 @@ def test_flavour_by_default(
 ) -> None:
     gpu = None if capability is None else Gpu("NVIDIA", capability, "580.1")
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: gpu)
-    monkeypatch.setattr(tensorrt_library, "problem", lambda _: None if has_tensorrt else "not installed")
+    monkeypatch.setattr(tensorrt_library, "why_unavailable", lambda _: None if has_tensorrt else "not installed")
     assert _chosen(for_targets) == flavour

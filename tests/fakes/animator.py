@@ -9,7 +9,7 @@ import numpy as np
 from fakes.device import HostDevice, LateTrunks
 from fomm_build.trunks import cut_trunks
 from fomm_rt import Animator
-from fomm_rt.backends.gpu.backend import SplitBackend
+from fomm_rt.backends.gpu.backend import GpuBackend
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.model.folder import ModelFolder
 
@@ -20,7 +20,7 @@ class Played:
     def __init__(self, model: ModelFolder, storage: Any = np.float32, batch: int = 3, **options: Any) -> None:
         self.device = HostDevice()
         self.trunks = LateTrunks(cut_trunks(model), options.pop("formats", None))
-        self.backend = SplitBackend(
+        self.backend = GpuBackend(
             model.manifest,
             self.device,
             self.trunks,

@@ -10,12 +10,12 @@ import pytest
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec, EngineTensor
 from fomm_rt.engines.staging import EngineStaging
-from fomm_rt.engines.store import EngineStore, Wanted
+from fomm_rt.engines.store import EngineRequirements, EngineStore
 from fomm_rt.errors import EngineError
 
 MODEL, KERNELS, ONNX = "a" * 64, "b" * 64, "c" * 64
 SPEC = EngineSpec(MODEL, "tensorrt", "11.4.0.106", ("sm_90",), "NVIDIA H200", "fp16", "split", 8, KERNELS)
-WANTED = Wanted(MODEL, "tensorrt", "11.4.0.106", "sm_90", "NVIDIA H200", "fp16", "split", 1, KERNELS, "vox")
+WANTED = EngineRequirements(MODEL, "tensorrt", "11.4.0.106", "sm_90", "NVIDIA H200", "fp16", "split", 1, KERNELS, "vox")
 FRAME = EngineTensor("frame", "float16", ("batch", 3, 64, 64), "hwc8")
 PREDICTION = EngineTensor("prediction", "float32", (1, 3, 64, 64), "linear")
 CONTENTS = {"generator": b"generator" * 1000, "dense_motion": b"dense" * 1000}

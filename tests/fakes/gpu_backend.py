@@ -9,7 +9,7 @@ import numpy as np
 from fakes.device import HostDevice, HostStream, LateTrunks
 from fomm_build.trunks import cut_trunks
 from fomm_rt import Animator
-from fomm_rt.backends.gpu.backend import SplitBackend
+from fomm_rt.backends.gpu.backend import GpuBackend
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt.layout import HWC8
@@ -54,7 +54,7 @@ class Played:
         description = BackendDescription("played", "CPU", "a test")
         storage = np.float16 if half else np.float32
         return Animator(
-            model.manifest, SplitBackend(model.manifest, device, trunks, storage, MOST, description, captures)
+            model.manifest, GpuBackend(model.manifest, device, trunks, storage, MOST, description, captures)
         )
 
     def memory(self) -> int:

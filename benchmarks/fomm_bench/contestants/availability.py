@@ -23,19 +23,19 @@ Problem = Callable[[ModelSpec], "str | None"]
 def first_problem(*checks: Problem) -> Problem:
     """The first of several checks that finds something."""
 
-    def problem(model: ModelSpec) -> str | None:
+    def why_unavailable(model: ModelSpec) -> str | None:
         return next((found for check in checks if (found := check(model)) is not None), None)
 
-    return problem
+    return why_unavailable
 
 
 def needs_package(module: str) -> Problem:
     """A module has to be installed."""
 
-    def problem(_model: ModelSpec) -> str | None:
+    def why_unavailable(_model: ModelSpec) -> str | None:
         return None if find_spec(module) else f"{module} is not installed; install it with: {INSTALL[module]}"
 
-    return problem
+    return why_unavailable
 
 
 def needs_networks(model: ModelSpec) -> str | None:

@@ -98,7 +98,7 @@ class Entry:
         on_gpu: Whether it runs on a GPU.
         requirement: How closely its pictures have to agree with the reference.
         packages: Distributions whose versions matter.
-        problem: Says why it cannot run this model here, and what to install; None if nothing is known against it.
+        why_unavailable: Why it cannot run this model here, and what to install; None if it can.
         open: Opens it. Raises UnavailableError where only that can show that it cannot run.
     """
 
@@ -108,7 +108,7 @@ class Entry:
     on_gpu: bool
     requirement: Requirement
     packages: tuple[str, ...]
-    problem: Callable[[ModelSpec], str | None]
+    why_unavailable: Callable[[ModelSpec], str | None]
     open: Callable[[ModelSpec], Contestant]
 
     @property

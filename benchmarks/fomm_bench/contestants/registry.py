@@ -118,8 +118,8 @@ def _onnx_runtime(name: str, provider: str) -> Entry:
 
 
 def _whole_engines(flavour: str) -> Entry:
-    def problem(_model: ModelSpec) -> str | None:
-        return tensorrt.problem(flavour)
+    def why_unavailable(_model: ModelSpec) -> str | None:
+        return tensorrt.why_unavailable(flavour)
 
     return Entry(
         f"{flavour}-whole",
@@ -128,7 +128,7 @@ def _whole_engines(flavour: str) -> Entry:
         True,
         OF_PRECISION["fp16"],
         ("tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-core", "cuda-bindings", "numpy"),
-        first_problem(needs_gpu, problem),
+        first_problem(needs_gpu, why_unavailable),
         partial(_open, "whole_engines", "open_whole_engines", flavour=flavour),
     )
 
@@ -152,7 +152,7 @@ def _runtime(backend: BackendEntry, precision: str) -> Entry:
 
 
 def _backend_problem(backend: BackendEntry, _model: ModelSpec) -> str | None:
-    problem = backend.problem()
+    problem = backend.why_unavailable()
     return f"{problem}; {DRIVER}" if problem == nvidia_driver.NO_DRIVER else problem
 
 

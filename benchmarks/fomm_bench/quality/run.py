@@ -66,7 +66,7 @@ def run_quality(
     clip = clip or bench_media(model.drawn).clip
     with tempfile.TemporaryDirectory(prefix="fomm-rt-bench-") as temporary:
         opener = Opener(Path(temporary), pythons, timeout_s)
-        taking = [e for e in entries if names or e.name == EXACT or opener.problem(e, model) is None]
+        taking = [e for e in entries if names or e.name == EXACT or opener.why_unavailable(e, model) is None]
         found = reconstruct(taking, model.spec, clip, most_frames, open_session=opener.open, progress=progress)
     environment = describe_environment()
     frames = len(found[0].frames)

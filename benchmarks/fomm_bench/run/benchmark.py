@@ -96,7 +96,7 @@ def run_benchmark(
             pictures,
             plan,
             open_session=opener.open,
-            problem=lambda entry: opener.problem(entry, model),
+            problem=lambda entry: opener.why_unavailable(entry, model),
             other_load=LinuxLoad(),
             progress=progress,
         )
@@ -136,9 +136,9 @@ class Opener:
         python = self._pythons.by_name.get(entry.name)
         return self._session(entry.name, python)
 
-    def problem(self, entry: Entry, model: BenchModel) -> str | None:
+    def why_unavailable(self, entry: Entry, model: BenchModel) -> str | None:
         """What is known against a contestant; one that runs in another Python is asked there."""
-        return None if entry.name in self._pythons.by_name else entry.problem(model.spec)
+        return None if entry.name in self._pythons.by_name else entry.why_unavailable(model.spec)
 
     def measure_ceiling(self, threads: int) -> dict[str, Any] | None:
         """In a process of its own; None where that fails, for nothing else depends on it."""

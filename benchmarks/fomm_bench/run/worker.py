@@ -81,7 +81,7 @@ class Worker:
         start = perf_counter()
         model = ModelSpec.from_json(message.header["model"])
         (entry,) = choose([self._name])
-        problem = entry.problem(model)
+        problem = entry.why_unavailable(model)
         if problem is not None:
             raise UnavailableError(problem)
         self._contestant = contestant = entry.open(model)

@@ -1,4 +1,4 @@
-"""The split path of a frame on a CPU: trunks on ONNX Runtime, kernels in their host build.
+"""The kernel path of a frame on a CPU: trunks on ONNX Runtime, kernels in their host build.
 
 What a GPU will run, step by step, with the same kernels' code in the same order; only the convolutions are another's.
 """
@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_build.trunks import cut_trunks
 from fomm_kernels import HostKernels
-from fomm_rt.backends.gpu.frame_pipeline import Buffers, SplitFrame, kernel_errors
+from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, kernel_errors
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
 
@@ -49,12 +49,12 @@ def host_chain(
     batch: int = 1,
     channels_last: bool = False,
     trunks: Mapping[str, onnx.ModelProto] | None = None,
-) -> SplitFrame:
-    """The split path of a model on a CPU.
+) -> FramePipeline:
+    """The kernel path of a model on a CPU.
 
     Args:
         model: What to run.
-        storage, batch: See `SplitFrame`.
+        storage, batch: See `FramePipeline`.
         channels_last: Whether the channels of a tensor's pixel lie together, as engines of half precision like them;
             else its pixels of a channel do.
         trunks: With float32 inputs and outputs, such as `fomm_build.parity.simulation` makes; cut from the model by
@@ -68,7 +68,7 @@ def host_chain(
     with kernel_errors():
         executor = HostKernels()
     allocate = partial(_allocate, channels_last)
-    return SplitFrame(FrameShape.of(model.manifest), executor, convolutions, allocate, storage, batch)
+    return FramePipeline(FrameShape.of(model.manifest), executor, convolutions, allocate, storage, batch)
 
 
 def _allocate(channels_last: bool, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

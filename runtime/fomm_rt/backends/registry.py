@@ -24,14 +24,14 @@ class BackendEntry:
 
     Attributes:
         name: As given to `open_backend`.
-        problem: Says why it cannot run here, as far as can be told without a model; None if it can.
+        why_unavailable: Says why it cannot run here, as far as can be told without a model; None if it can.
         precisions: Those of PRECISIONS that it can run, its own choice first.
         open: Opens a model: (model, reason for the choice, options).
         probe: Runs a small network and returns its latency in milliseconds; None where only a model's engines can run.
     """
 
     name: str
-    problem: Callable[[], str | None]
+    why_unavailable: Callable[[], str | None]
     precisions: tuple[str, ...]
     open: Callable[[ModelFolder, str, Options], Backend]
     probe: Callable[[], float] | None
@@ -39,14 +39,18 @@ class BackendEntry:
 
 def _tensorrt(flavour: str) -> BackendEntry:
     return BackendEntry(
-        flavour, partial(tensorrt.problem, flavour), ENGINE_PRECISIONS, partial(tensorrt.open_tensorrt, flavour), None
+        flavour,
+        partial(tensorrt.why_unavailable, flavour),
+        ENGINE_PRECISIONS,
+        partial(tensorrt.open_tensorrt, flavour),
+        None,
     )
 
 
 def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
     return BackendEntry(
         name,
-        partial(onnx_runtime.problem, name),
+        partial(onnx_runtime.why_unavailable, name),
         precisions,
         partial(onnx_runtime.OnnxRuntimeBackend, name),
         partial(onnx_runtime.probe, name),
@@ -100,7 +104,7 @@ def open_backend(name: str, model: ModelFolder, options: Options = DEFAULTS) -> 
 def _problem(entry: BackendEntry, precision: str | None) -> str | None:
     if precision is not None and precision not in entry.precisions:
         return f"it runs {', '.join(entry.precisions)}, not {precision}"
-    return entry.problem()
+    return entry.why_unavailable()
 
 
 def _open_fastest(model: ModelFolder, options: Options) -> Backend:

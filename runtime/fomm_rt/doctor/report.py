@@ -141,7 +141,7 @@ def backends() -> list[BackendHealth]:
     """Every backend, fastest first, each tried with a small network."""
     found = []
     for entry in REGISTRY:
-        problem, probe_ms = entry.problem(), None
+        problem, probe_ms = entry.why_unavailable(), None
         if problem is None and entry.probe is not None:
             try:
                 probe_ms = entry.probe()

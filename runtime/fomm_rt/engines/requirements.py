@@ -15,7 +15,7 @@ NEAREST = 3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EngineRequirements:
     """The engines that a runtime asks for; see `EngineSpec` for most fields.
 
     Attributes:
@@ -47,7 +47,7 @@ class Wanted:
         command = build_command(model, self.flavour, self.precision, self.layout, self.batch)
         return command if self.store is None else f"{command} -o {shlex.quote(self.store)}"
 
-    def misfits(self, manifest: EngineManifest) -> list[tuple[str, str]]:
+    def mismatches(self, manifest: EngineManifest) -> list[tuple[str, str]]:
         """What keeps engines from fitting, as pairs of what they have and what is needed; empty if they fit.
 
         Engines of TensorRT-RTX run on any card of their capability. For those of TensorRT NVIDIA warns against another
@@ -79,7 +79,7 @@ class Wanted:
             damaged: Others, with the reason why they cannot be used.
         """
         own = [folder for folder in folders if self._concerns(folder.manifest)]
-        nearest = sorted(own, key=lambda folder: (len(self.misfits(folder.manifest)), -_age_rank(folder)))[:NEAREST]
+        nearest = sorted(own, key=lambda folder: (len(self.mismatches(folder.manifest)), -_age_rank(folder)))[:NEAREST]
         if nearest:
             sentences = [f"expected engines of {self.model_name} that fit this machine; found none"]
             sentences += [self._explain_one(folder) for folder in nearest]
@@ -92,7 +92,7 @@ class Wanted:
         return manifest.spec.model_sha256 == self.model_sha256 or manifest.model_name == self.model_name
 
     def _explain_one(self, folder: EngineFolder) -> str:
-        has, needs = zip(*self.misfits(folder.manifest), strict=True)
+        has, needs = zip(*self.mismatches(folder.manifest), strict=True)
         return f"{folder.path.name} was built for {', '.join(has)}; needed: {', '.join(needs)}"
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from fomm_rt.engines import staging
 from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
 from fomm_rt.engines.manifest import EngineSpec
-from fomm_rt.engines.requirements import Wanted, best_of
+from fomm_rt.engines.requirements import EngineRequirements, best_of
 from fomm_rt.engines.staging import EngineStaging
 from fomm_rt.errors import EngineError
 
-__all__ = ["EngineFolder", "EngineStaging", "EngineStore", "Wanted", "default_folder"]
+__all__ = ["EngineFolder", "EngineRequirements", "EngineStaging", "EngineStore", "default_folder"]
 
 _log = logging.getLogger("fomm_rt")
 
@@ -47,7 +47,7 @@ class EngineStore:
         """
         self.folder = default_folder() if folder is None else folder
 
-    def find(self, wanted: Wanted, largest: bool = False) -> EngineFolder:
+    def find(self, requirements: EngineRequirements, largest: bool = False) -> EngineFolder:
         """The set that fits best: with the smallest batch that suffices, or the largest, and of equals the newest.
 
         It can be read even if it is replaced or removed afterwards.
@@ -57,7 +57,7 @@ class EngineStore:
         """
         for look in range(1, _LOOKS + 1):
             folders, damaged = self._look()
-            fitting = [folder for folder in folders if not wanted.misfits(folder.manifest)]
+            fitting = [folder for folder in folders if not requirements.mismatches(folder.manifest)]
             if not fitting:
                 break
             try:
@@ -65,7 +65,7 @@ class EngineStore:
             except EngineError:
                 if look == _LOOKS:
                     raise
-        raise EngineError(f"{self.folder}: {wanted.explain(folders, damaged)}")
+        raise EngineError(f"{self.folder}: {requirements.explain(folders, damaged)}")
 
     @contextmanager
     def building(self, spec: EngineSpec, on_wait: Callable[[str], None] | None = None) -> Iterator[EngineStaging]:

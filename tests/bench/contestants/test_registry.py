@@ -17,9 +17,9 @@ from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
 
 
-def problem(name: str, spec: ModelSpec) -> str | None:
+def why_unavailable(name: str, spec: ModelSpec) -> str | None:
     (entry,) = choose([name])
-    return entry.problem(spec)
+    return entry.why_unavailable(spec)
 
 
 def test_names() -> None:
@@ -52,22 +52,22 @@ def test_choice_keeps_the_registrys_order() -> None:
 def test_a_missing_package_is_named_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec, name: str, module: str, remedy: str
 ) -> None:
-    assert problem(name, tiny_spec) is None
+    assert why_unavailable(name, tiny_spec) is None
     monkeypatch.setattr(availability, "find_spec", lambda wanted: None if wanted == module else util.find_spec(wanted))
-    assert problem(name, tiny_spec) == f"{module} is not installed; install it with: {remedy}"
+    assert why_unavailable(name, tiny_spec) == f"{module} is not installed; install it with: {remedy}"
 
 
 def test_without_a_checkpoint_pytorch_cannot_run(tiny_spec: ModelSpec) -> None:
     without = dataclasses.replace(tiny_spec, stand_in_seed=None)
-    assert "--checkpoint FILE" in str(problem("pytorch", without))
-    assert problem("onnxruntime", without) is None
+    assert "--checkpoint FILE" in str(why_unavailable("pytorch", without))
+    assert why_unavailable("onnxruntime", without) is None
 
 
 def test_gpu_contestants_need_a_driver(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
     for entry in entries():
         if entry.on_gpu:
-            problem = entry.problem(tiny_spec)
+            problem = entry.why_unavailable(tiny_spec)
             assert problem is not None, entry.name
             # A backend may lack a package before it comes to that.
             if "driver" in problem:
@@ -77,15 +77,15 @@ def test_gpu_contestants_need_a_driver(monkeypatch: pytest.MonkeyPatch, tiny_spe
 
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    assert "apt install g++" in str(problem("pytorch-compile", tiny_spec))
+    assert "apt install g++" in str(why_unavailable("pytorch-compile", tiny_spec))
 
 
 def test_int8_needs_int8_graphs(tiny_spec: ModelSpec) -> None:
-    assert "no int8" in str(problem("fomm-rt:onnxruntime-cpu:int8", tiny_spec))
+    assert "no int8" in str(why_unavailable("fomm-rt:onnxruntime-cpu:int8", tiny_spec))
 
 
 def later(name: str, precisions: tuple[str, ...], problem: str | None = None) -> BackendEntry:
-    return dataclasses.replace(REGISTRY[0], name=name, precisions=precisions, problem=lambda: problem)
+    return dataclasses.replace(REGISTRY[0], name=name, precisions=precisions, why_unavailable=lambda: problem)
 
 
 def test_backends_take_part_in_each_precision(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
@@ -98,7 +98,7 @@ def test_backends_take_part_in_each_precision(monkeypatch: pytest.MonkeyPatch, t
         "fomm-rt:later:fp32": (True, "fp32", EXACT),
         "fomm-rt:later:int8": (True, "int8", INT8),
     }
-    problems = [entry.problem(tiny_spec) for entry in found.values()]
+    problems = [entry.why_unavailable(tiny_spec) for entry in found.values()]
     assert problems == [None, None, "the model folder has no int8 graphs; export it again with --int8"]
 
 
@@ -128,7 +128,7 @@ def test_a_backend_that_cannot_run_is_skipped_with_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(registry, "REGISTRY", (*REGISTRY, later("later", ("fp16",), problem)))
     (entry,) = choose(["fomm-rt:later"])
-    assert entry.problem(tiny_spec) == shown
+    assert entry.why_unavailable(tiny_spec) == shown
 
 
 def test_requirements_follow_precision() -> None:

@@ -101,5 +101,5 @@ def test_contestants_are_skipped_without_a_driver(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
     found = {entry.name: entry for entry in entries()}
     for name in ("tensorrt-whole", "tensorrt-rtx-whole"):
-        assert "no NVIDIA driver" in str(found[name].problem(cast(Any, None)))
+        assert "no NVIDIA driver" in str(found[name].why_unavailable(cast(Any, None)))
         assert found[name].on_gpu

@@ -123,12 +123,12 @@ class Run:
             self.fakes[e.name] = make[e.name](self.log)
             return self.fakes[e.name]
 
-        def problem(e: Entry) -> str | None:
+        def why_unavailable(e: Entry) -> str | None:
             return "not here" if e.name == "absent" else None
 
         taking_part = [known[name] for name in chosen or known]
         self.comparison = Comparison(
-            taking_part, SPEC, pictures, plan, open_session=open_session, problem=problem, other_load=Load()
+            taking_part, SPEC, pictures, plan, open_session=open_session, problem=why_unavailable, other_load=Load()
         )
         of_cpu = [e for name, e in known.items() if name.startswith("ref")]
         of_gpu = [e for name, e in known.items() if name.startswith("gpu-ref")]

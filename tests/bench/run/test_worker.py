@@ -75,7 +75,7 @@ def test_a_rival_may_fail_in_any_way(monkeypatch: pytest.MonkeyPatch, capsys: py
         raise ZeroDivisionError("first line\nsecond line")
 
     (entry,) = registry.choose(["openvino"])
-    fields = {**entry.__dict__, "problem": lambda _model: None, "open": explode}
+    fields = {**entry.__dict__, "why_unavailable": lambda _model: None, "open": explode}
     monkeypatch.setattr(worker, "choose", lambda _names: [Entry(**fields)])
     model = {"folder": "m", "checkpoint": None, "stand_in_seed": None, "relative": True}
     message = wire.Message({"ask": "open", "model": model}, {"source": np.zeros((2, 2, 3), np.uint8)})
@@ -98,7 +98,7 @@ class Built:
 
 def test_building_engines_is_told_apart_from_opening(monkeypatch: pytest.MonkeyPatch) -> None:
     (entry,) = registry.choose(["openvino"])
-    built = Entry(**{**entry.__dict__, "problem": lambda _model: None, "open": lambda _model: Built()})
+    built = Entry(**{**entry.__dict__, "why_unavailable": lambda _model: None, "open": lambda _model: Built()})
     monkeypatch.setattr(worker, "choose", lambda _names: [built])
     model = {"folder": "m", "checkpoint": None, "stand_in_seed": None, "relative": True}
     message = wire.Message({"ask": "open", "model": model}, {"source": np.zeros((2, 2, 3), np.uint8)})

@@ -1,4 +1,4 @@
-"""The frame's split path, trunks on ONNX Runtime and kernels on the host, against the authors' code."""
+"""The frame's kernel path, trunks on ONNX Runtime and kernels on the host, against the authors' code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.model import build_networks
 from fomm_kernels import CompileError, HostKernels, keypoint_head
 from fomm_rt import Animator
-from fomm_rt.backends.gpu.frame_pipeline import SplitFrame, SplitSource, keypoints_of, transfer_rows
+from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, SourceTensors, keypoints_of, transfer_rows
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Framing, Image, Region
 from fomm_rt.model.folder import ModelFolder, Weights
@@ -196,7 +196,7 @@ def test_without_a_compiler(golden_model: ModelOf, monkeypatch: pytest.MonkeyPat
         host_chain(golden_model("small"))
 
 
-def _animate(chain: SplitFrame, golden: Golden, mode: str, frames: Sequence[int]) -> SplitSource:
+def _animate(chain: FramePipeline, golden: Golden, mode: str, frames: Sequence[int]) -> SourceTensors:
     """Animates the source by some of the driving frames at once; returns it."""
     assert mode in MODES
     source = chain.prepare_source(golden.source[None], _square(golden))
@@ -206,7 +206,7 @@ def _animate(chain: SplitFrame, golden: Golden, mode: str, frames: Sequence[int]
     return source
 
 
-def _relative(chain: SplitFrame, golden: Golden, source: SplitSource, mode: str, batch: int) -> Transfer:
+def _relative(chain: FramePipeline, golden: Golden, source: SourceTensors, mode: str, batch: int) -> Transfer:
     has_jacobians = chain.shape.jacobian_maps > 0
     chain.detect(golden.driving[[0] * batch], _square(golden))
     initial = keypoints_of(chain.keypoints[0], has_jacobians)

@@ -1,4 +1,4 @@
-"""The backend of the split path: sources, references and frames on one device, in lanes."""
+"""The backend of the kernel path: sources, references and frames on one device, in frame streams."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
-from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SplitSource, keypoint_rows, keypoints_of
-from fomm_rt.backends.gpu.frame_stream import Lane
+from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_of
+from fomm_rt.backends.gpu.frame_stream import FrameStream
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region, resample
@@ -25,7 +25,7 @@ from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
-BATCH_LANES = 2
+BATCH_STREAMS = 2
 """While one of them computes, the other's frames come and go."""
 
 
@@ -33,17 +33,17 @@ BATCH_LANES = 2
 class _Source(PreparedSource):
     """split: on the device."""
 
-    split: SplitSource
+    split: SourceTensors
 
 
-class SplitBackend:
+class GpuBackend:
     """See `fomm_rt.backends.protocol.Backend`. Frames may lie on the device and results be left there.
 
     Args:
         manifest: Of the model.
         device: Where to run; closed with the backend.
         trunks: The model's convolutions on it.
-        storage: See `SplitFrame`.
+        storage: See `FramePipeline`.
         batch: Frames at a time that `animate_all` takes.
         description: What to say of it.
         captures: Whether to replay captured work.
@@ -71,15 +71,15 @@ class SplitBackend:
         self._trunks = trunks
         self._storage = storage
         self._captures = captures
-        self._batch_lanes: list[Lane] = []
+        self._batch_streams: list[FrameStream] = []
         with device.current():
-            self._lane = self._new_lane(1)
+            self._frame_stream = self._new_frame_stream(1)
 
     @property
     def description(self) -> BackendDescription:
         """See `Backend.description`; says so if frames are not replayed."""
         given = self._description
-        eager = self._lane.eager_reason if hasattr(self, "_lane") else None  # closed
+        eager = self._frame_stream.eager_reason if hasattr(self, "_frame_stream") else None  # closed
         if eager is None:
             return given
         return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
@@ -87,17 +87,17 @@ class SplitBackend:
     @property
     def timed(self) -> bool:
         """See `Backend.timed`."""
-        return self._lane.timed
+        return self._frame_stream.timed
 
     @timed.setter
     def timed(self, value: bool) -> None:
-        self._lane.timed = value
+        self._frame_stream.timed = value
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """See `Backend.prepare_source`."""
         picture = resample(image, region, self._size).copy()
         with self._device.current():
-            split, rows = self._lane.prepare_source(picture)
+            split, rows = self._frame_stream.prepare_source(picture)
         return _Source(picture, self._keypoints(rows), split)
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
@@ -108,58 +108,60 @@ class SplitBackend:
         """See `Backend.detect`; the image may lie on the device."""
         with self._device.current():
             if is_on_device(image):
-                picture, other = device_picture(image, stream_handle(self._lane.stream))
-                return self._keypoints(self._lane.detect_on_device(batch_of_one(picture), region, other))
-            return self._keypoints(self._lane.detect(image, region))
+                picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
+                return self._keypoints(self._frame_stream.detect_on_device(batch_of_one(picture), region, other))
+            return self._keypoints(self._frame_stream.detect(image, region))
 
     def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
         """See `Backend.animate`; image and out may lie on the device, each by itself."""
         with self._device.current():
-            self._use(self._lane, reference)
+            self._use(self._frame_stream, reference)
             if is_on_device(image):
-                picture, other = device_picture(image, stream_handle(self._lane.stream))
-                self._lane.start_on_device(batch_of_one(picture), region, other)
+                picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
+                self._frame_stream.start_on_device(batch_of_one(picture), region, other)
             else:
-                self._lane.start([image], region)
+                self._frame_stream.start([image], region)
             self._finish(out)
 
     def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
         """See `Backend.animate_keypoints`; out may lie on the device."""
         with self._device.current():
-            self._use(self._lane, reference)
-            self._lane.start_keypoints(keypoint_rows(keypoints))
+            self._use(self._frame_stream, reference)
+            self._frame_stream.start_keypoints(keypoint_rows(keypoints))
             self._finish(out)
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
     ) -> Generator[Image, None, None]:
         """See `Backend.animate_all`."""
-        if not self._batch_lanes:
+        if not self._batch_streams:
             with self._device.current():
-                self._batch_lanes = [self._new_lane(self.batch) for _ in range(BATCH_LANES)]
-        started: deque[tuple[Lane, int]] = deque()
+                self._batch_streams = [self._new_frame_stream(self.batch) for _ in range(BATCH_STREAMS)]
+        started: deque[tuple[FrameStream, int]] = deque()
         try:
-            for lane, (images, region) in zip(cycle(self._batch_lanes), _batches(frames, self.batch), strict=False):
-                if len(started) == len(self._batch_lanes):
+            for frame_stream, (images, region) in zip(
+                cycle(self._batch_streams), _batches(frames, self.batch), strict=False
+            ):
+                if len(started) == len(self._batch_streams):
                     yield from self._collect(*started.popleft())
                 with self._device.current():
-                    self._use(lane, reference)
-                    lane.start(images, region)
-                started.append((lane, len(images)))
+                    self._use(frame_stream, reference)
+                    frame_stream.start(images, region)
+                started.append((frame_stream, len(images)))
             while started:
                 yield from self._collect(*started.popleft())
         finally:
-            # Of a run that was left early; the next one finds its lanes idle, or tells what is wrong with them.
+            # Of a run that was left early; the next one finds its frame streams idle, or tells what is wrong with them.
             with self._device.current():
-                for lane, _ in started:
+                for frame_stream, _ in started:
                     with suppress(BackendError):
-                        lane.finish([])
+                        frame_stream.finish([])
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """See `Backend.explain`."""
         with self._device.current():
-            self._use(self._lane, reference)
-            prediction, maps = self._lane.explain(keypoint_rows(keypoints))
+            self._use(self._frame_stream, reference)
+            prediction, maps = self._frame_stream.explain(keypoint_rows(keypoints))
         occlusion_map = maps.get("occlusion_map")
         return Explanation(
             prediction,
@@ -174,49 +176,49 @@ class SplitBackend:
     def close(self) -> None:
         """See `Backend.close`."""
         self._description = self.description
-        lanes = [self._lane, *self._batch_lanes]
-        self._batch_lanes.clear()
-        del self._lane
+        frame_streams = [self._frame_stream, *self._batch_streams]
+        self._batch_streams.clear()
+        del self._frame_stream
         try:
             # What lies on the device goes before the device does, also where that is broken.
             with self._device.current():
-                _close_all(lanes)
+                _close_all(frame_streams)
                 del self._trunks
         finally:
             self._device.close()
 
-    def _new_lane(self, batch: int) -> Lane:
-        return Lane(self._device, self._shape, self._trunks, self._storage, batch, self._captures)
+    def _new_frame_stream(self, batch: int) -> FrameStream:
+        return FrameStream(self._device, self._shape, self._trunks, self._storage, batch, self._captures)
 
-    def _use(self, lane: Lane, reference: PreparedReference) -> None:
+    def _use(self, frame_stream: FrameStream, reference: PreparedReference) -> None:
         source = reference.source
         assert isinstance(source, _Source)
-        lane.use(source.split, reference.transfer)
+        frame_stream.use(source.split, reference.transfer)
 
     def _finish(self, out: Any) -> None:
         if is_on_device(out):
-            picture, other = device_picture(out, stream_handle(self._lane.stream), "out", written=True)
-            self._lane.finish_on_device(picture, other)
+            picture, other = device_picture(out, stream_handle(self._frame_stream.stream), "out", written=True)
+            self._frame_stream.finish_on_device(picture, other)
         else:
-            self._lane.finish([out])
-        self.stage_ms.update(self._lane.stage_ms())
+            self._frame_stream.finish([out])
+        self.stage_ms.update(self._frame_stream.stage_ms())
 
-    def _collect(self, lane: Lane, count: int) -> Sequence[Image]:
+    def _collect(self, frame_stream: FrameStream, count: int) -> Sequence[Image]:
         outs: list[Image] = list(np.empty((count, self._size, self._size, 3), np.uint8))
         with self._device.current():
-            lane.finish(outs)
+            frame_stream.finish(outs)
         return outs
 
     def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
         return keypoints_of(rows, self._has_jacobians)
 
 
-def _close_all(lanes: list[Lane]) -> None:
+def _close_all(frame_streams: list[FrameStream]) -> None:
     """Closes every one and lets go of it; raises the first error."""
     errors = []
-    while lanes:
+    while frame_streams:
         try:
-            lanes.pop().close()
+            frame_streams.pop().close()
         except BackendError as error:
             errors.append(error)
     if errors:

@@ -1,4 +1,4 @@
-"""An NVIDIA GPU as the split path sees it. Not executed so far: no GPU was at hand where this was written.
+"""An NVIDIA GPU as the kernel path sees it. Not executed so far: no GPU was at hand where this was written.
 
 Memory, streams and events are cuda.core's; copies are the driver's `cuMemcpyAsync`, and so are graphs and the recording
 of events within them: cuda.core 1.2's graph builder ends the process where a capture was invalidated

@@ -1,4 +1,4 @@
-"""What the split path asks of whatever it runs on: memory, streams, copies, and work captured to be replayed.
+"""What the kernel path asks of whatever it runs on: memory, streams, copies, and work captured to be replayed.
 
 `cuda_device.CudaDevice` is a GPU. Tests have a twin that runs on a CPU and keeps queued work waiting as a GPU would.
 """

@@ -64,7 +64,7 @@ class LayoutTrunks(Trunks, Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class SplitSource:
+class SourceTensors:
     """What depends on the source alone.
 
     Attributes:
@@ -87,7 +87,7 @@ def kernel_errors() -> Iterator[None]:
         raise BackendError(str(error)) from error
 
 
-class SplitFrame:
+class FramePipeline:
     """Buffers and steps of one model, for a fixed number of frames at a time.
 
     Everything is allocated at the start but for what sources take: each its own arrays, and the first some more, see
@@ -144,7 +144,7 @@ class SplitFrame:
         return self._tensors(1, ("source_encoder", "keypoint_detector"), without=("source_features",))
 
     @cached_property
-    def source_slot(self) -> SplitSource:
+    def source_slot(self) -> SourceTensors:
         """A source whose arrays stay the same, for captured graphs; allocated when first asked for.
 
         A graph is captured with this one as the source of `animate`. Before it is replayed for a prepared source, the
@@ -153,7 +153,7 @@ class SplitFrame:
         return self._new_source()
 
     @kernel_errors()
-    def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SplitSource:
+    def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SourceTensors:
         """Runs what depends on the source alone.
 
         Allocates the three arrays of the source and, the first time, what is on the way to them. They have to live
@@ -193,7 +193,7 @@ class SplitFrame:
     @kernel_errors()
     def animate(
         self,
-        source: SplitSource,
+        source: SourceTensors,
         transfer: Any,
         *,
         deformation: Any = None,
@@ -258,9 +258,9 @@ class SplitFrame:
             if name not in without
         }
 
-    def _new_source(self) -> SplitSource:
+    def _new_source(self) -> SourceTensors:
         side = self.shape.motion_size
-        return SplitSource(
+        return SourceTensors(
             self._allocate("source_quarter", (1, 3, side, side), self._storage),
             self._allocate("source_features", self.shape.tensor_shapes(1)["source_features"], self._storage),
             self._allocate("keypoints", (1, self.shape.num_kp, 6), np.float32),

@@ -1,4 +1,4 @@
-"""One lane of work on a device: a stream, and everything a batch of frames needs on its way, allocated once.
+"""One frame stream of work on a device: a stream, and everything a batch of frames needs on its way, allocated once.
 
 A frame's whole path is captured when it comes by for the second time and replayed ever after; what comes once, as the
 frames of a crop that zooms, is not worth it:
@@ -6,7 +6,7 @@ frames of a crop that zooms, is not worth it:
     pinned ─▶ pictures ─▶ keypoints ─▶ predictions ─▶ pinned
               └──────────── one graph ────────────┘
 
-Lanes share engines and nothing else, so what several of them copy and compute overlaps.
+Frame streams share engines and nothing else, so what several of them copy and compute overlaps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels.arrays import Array, view
 from fomm_rt.backends.gpu.device import Device, Replay
-from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SplitFrame, SplitSource, transfer_rows
+from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, LayoutTrunks, SourceTensors, transfer_rows
 from fomm_rt.backends.protocol import STAGES
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Image, Region
@@ -32,7 +32,7 @@ from fomm_rt.motion.transfer import Transfer
 _log = logging.getLogger("fomm_rt")
 
 SHAPES_KEPT = 4
-"""Of driving frames whose buffers and graphs a lane keeps; a camera has one, a crop that follows a face a few."""
+"""Shapes of driving frames whose buffers and graphs are kept: a camera has one, a crop that follows a face a few."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class _Input:
     region: Region
 
 
-class Lane:
+class FrameStream:
     """Animates batches, one after another.
 
     Args:
         device: Where; entered (`Device.current`) around every call.
         shape: Of the model.
-        trunks: Its convolutions, which several lanes may share.
-        storage: See `SplitFrame`.
+        trunks: Its convolutions, which several frame streams may share.
+        storage: See `FramePipeline`.
         batch: Frames at a time, N.
         captures: Whether to replay captured work; else all of it is queued anew each time.
 
@@ -94,7 +94,7 @@ class Lane:
 
         self._device = device
         self.stream = device.stream()
-        self.frame = SplitFrame(shape, device.executor, trunks, allocate, storage, batch, self._record)
+        self.frame = FramePipeline(shape, device.executor, trunks, allocate, storage, batch, self._record)
         self.eager_reason = None if captures else "asked for"
         self.timed = False
         self._busy = False
@@ -107,12 +107,12 @@ class Lane:
         self._keypoints_host = device.pinned((batch, shape.num_kp, 6), np.float32)
         self._pictures_host = device.pinned((batch, shape.size, shape.size, 3), np.uint8)
         # What the slot holds now: kept, so that no queued copy outlives what it reads.
-        self._source: SplitSource | None = None
+        self._source: SourceTensors | None = None
         self._moved_by: Transfer | None = None
         self._inputs: OrderedDict[Region, _Input] = OrderedDict()
         self._replays: dict[_Program, Replay] = {}
 
-    def prepare_source(self, image: Image) -> tuple[SplitSource, NDArray[np.float32]]:
+    def prepare_source(self, image: Image) -> tuple[SourceTensors, NDArray[np.float32]]:
         """Runs what depends on the source alone.
 
         Args:
@@ -130,11 +130,11 @@ class Lane:
             source = self.frame.prepare_source(picture, Region.square(self.frame.shape.size), self.stream)
             self._copy(source.keypoints, found)
         finally:
-            # Other lanes read the source too; and the picture goes now, or, interrupted, the source.
+            # Other frame streams read the source too; and the picture goes now, or, interrupted, the source.
             self._settle()
         return source, found[0].copy()
 
-    def use(self, source: SplitSource, transfer: Transfer) -> None:
+    def use(self, source: SourceTensors, transfer: Transfer) -> None:
         """Lets the frames that follow move this source by this transfer: a few copies within the device."""
         # What is half copied counts as nothing: an interruption may come in between.
         if transfer is not self._moved_by:
@@ -268,7 +268,7 @@ class Lane:
             self._events.clear()
             self._latest = {}
             self._source = self._moved_by = None
-            # The frame tells this lane of its stages: a cycle, which only the collector would undo, at its own time.
+            # The frame calls back here: a reference cycle, which only the garbage collector would break.
             del self.frame, self._slot
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:

@@ -42,7 +42,7 @@ PROBE = "probe.onnx"
 PROBE_RUNS = 20
 
 
-def problem(name: str) -> str | None:
+def why_unavailable(name: str) -> str | None:
     """Why the backend of this name cannot run here, as far as can be told without a session; None if it can."""
     try:
         import onnxruntime

@@ -16,7 +16,7 @@ from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, TENSORRT_RTX, model_hash
-from fomm_rt.engines.store import EngineFolder, EngineStore, Wanted
+from fomm_rt.engines.store import EngineFolder, EngineRequirements, EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
@@ -24,7 +24,7 @@ from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
 
 if TYPE_CHECKING:
-    from fomm_rt.backends.gpu.backend import SplitBackend
+    from fomm_rt.backends.gpu.backend import GpuBackend
 
 _log = logging.getLogger("fomm_rt")
 
@@ -35,11 +35,11 @@ NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
 """Compute capabilities of data-centre cards that TensorRT-RTX leaves out."""
 
 
-def problem(flavour: str) -> str | None:
+def why_unavailable(flavour: str) -> str | None:
     """Why this flavour cannot run here, as far as can be told without a model; None if it can."""
     if not nvidia_driver.is_installed():
         return nvidia_driver.NO_DRIVER
-    found = tensorrt_library.problem(flavour) or driver_problem()
+    found = tensorrt_library.why_unavailable(flavour) or driver_problem()
     if found is not None:
         return found
     gpu = nvidia_driver.gpu()
@@ -50,9 +50,11 @@ def problem(flavour: str) -> str | None:
     return None
 
 
-def wanted_engines(library: TensorRT, gpu: Gpu, model: ModelFolder, precision: str, batch: int = 1) -> Wanted:
+def engine_requirements(
+    library: TensorRT, gpu: Gpu, model: ModelFolder, precision: str, batch: int = 1
+) -> EngineRequirements:
     """What engines of a model have to be to run here."""
-    return Wanted(
+    return EngineRequirements(
         model_sha256=model_hash(model.manifest),
         model_name=model.manifest.name,
         model_path=str(model.path),
@@ -67,7 +69,7 @@ def wanted_engines(library: TensorRT, gpu: Gpu, model: ModelFolder, precision: s
     )
 
 
-def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> SplitBackend:
+def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> GpuBackend:
     """Opens a model's engines from a store, or builds them first where that was asked for.
 
     Raises:
@@ -80,12 +82,12 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
     if gpu is None:
         raise BackendError("the NVIDIA driver finds no GPU")
     store = EngineStore(options.engines)
-    wanted = wanted_engines(library, gpu, model, precision)
+    requirements = engine_requirements(library, gpu, model, precision)
     if options.engines is not None:
-        wanted = replace(wanted, store=str(options.engines))
+        requirements = replace(requirements, store=str(options.engines))
     try:
         # The largest batch, since a single frame has a profile of its own in it.
-        return open_engines(library, gpu, model, store.find(wanted, largest=True), reason)
+        return open_engines(library, gpu, model, store.find(requirements, largest=True), reason)
     except EngineError as error:
         if not options.auto_build:
             raise
@@ -95,14 +97,14 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
 
 def open_engines(
     library: TensorRT, gpu: Gpu, model: ModelFolder, folder: EngineFolder, reason: str, captures: bool = True
-) -> SplitBackend:
+) -> GpuBackend:
     """Opens engines that fit this machine as a backend.
 
     Raises:
         EngineError: They were altered, or TensorRT refuses them.
         BackendError: The GPU cannot be used.
     """
-    from fomm_rt.backends.gpu.backend import SplitBackend
+    from fomm_rt.backends.gpu.backend import GpuBackend
     from fomm_rt.backends.gpu.cuda_device import CudaDevice
     from fomm_rt.backends.tensorrt.trunks import EngineTrunks
 
@@ -111,7 +113,7 @@ def open_engines(
         with device.current():
             trunks = EngineTrunks(library, folder, FrameShape.of(model.manifest), device.allocate)
         spec = folder.manifest.spec
-        return SplitBackend(
+        return GpuBackend(
             model.manifest,
             device,
             trunks,

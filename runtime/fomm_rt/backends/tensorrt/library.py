@@ -68,7 +68,7 @@ class TensorRT:
         return f"{FLAVOUR_TITLES[self.flavour]} {self.version}"
 
 
-def problem(flavour: str) -> str | None:
+def why_unavailable(flavour: str) -> str | None:
     """Why this flavour's module cannot be used, in words for people; None if it can."""
     try:
         load(flavour)

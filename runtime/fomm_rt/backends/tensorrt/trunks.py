@@ -23,7 +23,7 @@ _Tensor = tuple[str, str, tuple[int, ...]]
 
 
 class EngineTrunks:
-    """See `fomm_rt.backends.gpu.frame_pipeline.LayoutTrunks`. One thread at a time; any number of lanes.
+    """See `fomm_rt.backends.gpu.frame_pipeline.LayoutTrunks`. One thread at a time; any number of frame streams.
 
     Args:
         library: What built the engines.

@@ -1,4 +1,4 @@
-"""The GPU backend's lanes, captured work and batches, on a device that the CPU plays, against ONNX Runtime."""
+"""The GPU backend's frame streams, captured work and batches, on a device that the CPU plays, against ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
 
     results = played.animator.animate_all(counted())
     next(results)
-    assert 6 < asked <= 10, "two lanes of three, the next batch, and the frame that tells that it is full"
+    assert 6 < asked <= 10, "two frame streams of three, the next batch, and the frame that tells that it is full"
     results.close()
     assert all(not stream.pending for stream in played.device.streams)
     assert close_to(next(iter(played.animator.animate_all(frames(1)))), played.animator.animate(frames(1)[0]))
@@ -250,16 +250,18 @@ def test_a_failed_batch_leaves_the_animator_usable(played: Played) -> None:
 
 
 def test_what_is_closed_goes_at_once(model: ModelFolder) -> None:
-    """Not when Python collects garbage, which might be while another lane captures."""
+    """Not when Python collects garbage, which might be while another frame stream captures."""
     played = Played(model)
     played.animator.set_source(GOLDEN.source)
     list(played.animator.animate_all(frames(7)))
-    lanes = [weakref.ref(lane) for lane in (played.backend._lane, *played.backend._batch_lanes)]
-    assert len(lanes) == 3
+    frame_streams = [
+        weakref.ref(frame_stream) for frame_stream in (played.backend._frame_stream, *played.backend._batch_streams)
+    ]
+    assert len(frame_streams) == 3
     gc.disable()
     try:
         played.close()
-        assert all(lane() is None for lane in lanes)
+        assert all(frame_stream() is None for frame_stream in frame_streams)
     finally:
         gc.enable()
 
@@ -273,7 +275,7 @@ def test_a_broken_device_is_closed(model: ModelFolder) -> None:
     with pytest.raises(BackendError, match="illegal address"):
         played.animator.close()
     assert played.device.is_closed
-    assert not played.backend._batch_lanes
+    assert not played.backend._batch_streams
     predictions.close()
 
 

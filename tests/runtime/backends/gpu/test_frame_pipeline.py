@@ -1,4 +1,4 @@
-"""What the split path is told: sizes of a model, a prepared transfer as rows; and what it allocates."""
+"""What the kernel path is told: sizes of a model, a prepared transfer as rows; and what it allocates."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fomm_kernels import ArrayError, CompileError, DeviceError, KernelError
 from fomm_rt.backends.gpu.frame_pipeline import (
     FLOAT32,
     Buffers,
-    SplitFrame,
-    SplitSource,
+    FramePipeline,
+    SourceTensors,
     keypoint_rows,
     keypoints_of,
     transfer_rows,
@@ -84,7 +84,7 @@ def test_keypoints_come_back() -> None:
 
 
 class Stage:
-    """A split path that runs nothing: keeps what is allocated and what trunks are given.
+    """A kernel path that runs nothing: keeps what is allocated and what trunks are given.
 
     Attributes:
         allocated: Name, shape and dtype, in order.
@@ -95,7 +95,7 @@ class Stage:
         self.allocated: list[tuple[str, tuple[int, ...], np.dtype[Any]]] = []
         self.queued: list[Any] = []
         self.shape = FrameShape.of(open_model_folder(model).manifest)
-        self.frame = SplitFrame(self.shape, executor or Recorder(), self, self.allocate, np.float16, batch)
+        self.frame = FramePipeline(self.shape, executor or Recorder(), self, self.allocate, np.float16, batch)
 
     def allocate(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         self.allocated.append((name, shape, np.dtype(dtype)))
@@ -110,10 +110,10 @@ class Stage:
     def picture(self, batch: int = 1) -> NDArray[np.uint8]:
         return np.zeros((batch, self.shape.size, self.shape.size, 3), np.uint8)
 
-    def prepare(self) -> SplitSource:
+    def prepare(self) -> SourceTensors:
         return self.frame.prepare_source(self.picture(), Region.square(self.shape.size))
 
-    def animate(self, source: SplitSource) -> None:
+    def animate(self, source: SourceTensors) -> None:
         self.frame.detect(self.picture(2), Region.square(self.shape.size))
         self.frame.animate(source, transfer_rows(ABSOLUTE, self.shape.num_kp))
 

@@ -21,7 +21,7 @@ from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt import Animator
 from fomm_rt.backends.gpu import cuda_device
-from fomm_rt.backends.gpu.backend import BATCH_LANES
+from fomm_rt.backends.gpu.backend import BATCH_STREAMS
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
@@ -94,7 +94,7 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nvidia_driver.gpu() is None
     assert nvidia_driver.describe() == "none (libcuda.so.1 is not installed)"
     for flavour in FLAVOURS:
-        assert tensorrt.problem(flavour) == "this machine has no NVIDIA driver"
+        assert tensorrt.why_unavailable(flavour) == "this machine has no NVIDIA driver"
 
 
 @pytest.mark.usefixtures("driver")
@@ -117,12 +117,12 @@ def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], foun
     import_as("tensorrt", found)
     with pytest.raises(BackendError, match=words):
         tensorrt_library.load("tensorrt")
-    problem = tensorrt.problem("tensorrt")
+    problem = tensorrt.why_unavailable("tensorrt")
     assert problem is not None
     assert "\n" not in problem
     # What is mended is found without starting anew.
     import_as("tensorrt", played_module())
-    assert tensorrt.problem("tensorrt") is None
+    assert tensorrt.why_unavailable("tensorrt") is None
 
 
 @pytest.mark.parametrize(
@@ -181,18 +181,18 @@ def test_problems(
     import_as("tensorrt", played_module())
     import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
     driver.fails = {"cuDeviceGet"}
-    assert tensorrt.problem(flavour) == "the NVIDIA driver finds no GPU"
+    assert tensorrt.why_unavailable(flavour) == "the NVIDIA driver finds no GPU"
     monkeypatch.setattr(tensorrt, "driver_problem", lambda: "the NVIDIA driver supports CUDA 12.4")
-    assert tensorrt.problem(flavour) == "the NVIDIA driver supports CUDA 12.4"
+    assert tensorrt.why_unavailable(flavour) == "the NVIDIA driver supports CUDA 12.4"
 
 
 @pytest.mark.usefixtures("driver")
 def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
     import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
     problem = "TensorRT-RTX knows no sm_90 (NVIDIA H200); use the backend tensorrt"
-    assert tensorrt.problem("tensorrt-rtx") == problem
+    assert tensorrt.why_unavailable("tensorrt-rtx") == problem
     monkeypatch.setattr(nvidia_driver, "_library", lambda: PlayedDriver("NVIDIA GeForce RTX 4090", (8, 9)))
-    assert tensorrt.problem("tensorrt-rtx") is None
+    assert tensorrt.why_unavailable("tensorrt-rtx") is None
 
 
 class World:
@@ -278,10 +278,10 @@ def test_engines_are_opened(world: World) -> None:
             one.set_source(GOLDEN.source)
         for frame in GOLDEN.driving:
             assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
-        assert len(list(animator.animate_all([*GOLDEN.driving] * 3))) == 9, "a batch in each lane"
-        # One for every input array: of the lane, of what a source takes in it, and of every lane for batches.
+        assert len(list(animator.animate_all([*GOLDEN.driving] * 3))) == 9, "a batch in each frame stream"
+        # One for every input array: of the frame stream, of its source, and of every frame stream for batches.
         made = len(world.machine.contexts)
-        assert made == 3 + 2 + 3 * BATCH_LANES
+        assert made == 3 + 2 + 3 * BATCH_STREAMS
         for picture in GOLDEN.driving:
             animator.set_source(picture)
             animator.animate(picture)
