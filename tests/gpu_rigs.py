@@ -19,7 +19,7 @@ from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.folder import ModelFolder
 

@@ -24,11 +24,12 @@ from fomm_build.build import BuildOptions, build_engines
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, EngineManifest
+from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT, EngineManifest
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 BUNDLED = "bundled"
 

@@ -30,14 +30,15 @@ from fomm_rt import Animator
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, TENSORRT
+from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import Manifest, ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000
 """Targets for vox-256 at 256×256: one frame at a time; in batches."""

@@ -18,7 +18,8 @@ from fomm_bench.results.command_line import script_command
 from fomm_bench.run.agreement import psnr
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, transfer_rows
 from fomm_rt.bundled import open_bundled_model
-from fomm_rt.framing import Image, Region
+from fomm_rt.framing import Region
+from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.motion.transfer import ABSOLUTE
 

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 from fomm_bench.results.command_line import script_command
 from fomm_bench.run.agreement import psnr
 from fomm_rt.bundled import open_bundled_model
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
 from fomm_rt.model.parity_picture import parity_frames

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fomm_build.parity.host_chain import host_chain
 from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, Trunks
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.parity_picture import parity_frames
 
 DETECTOR_INPUT = ("kp_hourglass_input",)

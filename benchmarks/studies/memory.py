@@ -23,7 +23,7 @@ from pathlib import Path
 from fomm_bench.demo_media import demo_clip, demo_picture
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import open_writer

@@ -16,7 +16,7 @@ import cv2
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.views import explanation_view
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.read.video_reader import VideoReader
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
@@ -25,21 +24,14 @@ from fomm_kernels.launching import PLUGIN_KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import (
-    ENGINE_PRECISIONS,
-    FLAVOURS,
-    LAYOUTS,
-    TENSORRT_RTX,
-    EngineFile,
-    EngineManifest,
-    EngineSpec,
-    model_hash,
-)
+from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT_RTX, EngineFile, EngineManifest, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineStaging, EngineStore
 from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
+from fomm_rt.machine.packages import installed_versions
 from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 SPLIT, WHOLE = LAYOUTS
 TOOLS = ("fomm-rt", "onnx", "onnxruntime", "numpy")
@@ -144,7 +136,7 @@ def build_engines(
             build_s=perf_counter() - start,
             engines=files,
             parity=None,
-            tools={"python": platform.python_version(), **_versions(TOOLS)},
+            tools={"python": platform.python_version(), **installed_versions(TOOLS)},
         )
         if gpu is not None and gpu.architecture in spec.capabilities:
             from fomm_build.parity.gpu_engines import check_on_gpu
@@ -250,13 +242,3 @@ def _add(staged: EngineStaging, name: str, engine: BuiltEngine) -> EngineFile:
         inputs=engine.inputs,
         outputs=engine.outputs,
     )
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # onnxruntime-gpu goes by another name
-            continue
-    return found

@@ -15,9 +15,10 @@ from fomm_rt.backends.tensorrt.backend import NOT_RTX
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS, LAYOUTS, TENSORRT, TENSORRT_RTX
+from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import BackendError
 from fomm_rt.machine import nvidia_driver
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 if TYPE_CHECKING:
     from fomm_build.build import Report

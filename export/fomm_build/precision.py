@@ -18,7 +18,7 @@ import onnx
 
 from fomm_build.half_graph import HalfGraph, to_half
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 FP16, FP32 = ENGINE_PRECISIONS
 

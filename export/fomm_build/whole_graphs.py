@@ -42,7 +42,7 @@ def whole_graphs(
     Args:
         model: Whose portable graphs to take.
         trunks: Cut from them, see `fomm_build.trunks.cut_trunks`; what is not in these is geometry.
-        precision: One of `fomm_rt.engines.manifest.ENGINE_PRECISIONS`.
+        precision: One of `fomm_rt.model.precision.ENGINE_PRECISIONS`.
         with_plugin: Whether the project's plugin samples the features; at fp32 it has nothing to gain.
 
     Raises:

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
@@ -25,6 +24,7 @@ from fomm_export.onnx.quantization import CalibrationFrames, quantize_generator
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import CheckpointError, FommError, OutputError
+from fomm_rt.machine.packages import installed_version
 from fomm_rt.model.folder import (
     CPU,
     CPU_INT8,
@@ -192,7 +192,10 @@ def _write(
         size=networks.size,
         align_corners=networks.align_corners,
         networks=entries,
-        tools={"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}},
+        tools={
+            "python": platform.python_version(),
+            **{tool: installed_version(tool) or "not installed" for tool in TOOLS},
+        },
         parity=parity,
         variants=variants,
     )
@@ -315,10 +318,3 @@ def _check_size(configuration: Configuration, size: int | None) -> None:
         configuration.check_size(size or configuration.frame_size)
     except ValueError as error:
         raise CheckpointError(f"--size: {error}") from error
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"

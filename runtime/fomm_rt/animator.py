@@ -25,7 +25,8 @@ from fomm_rt.backends.protocol import (
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, MotionError, StateError
-from fomm_rt.framing import Framing, Image, Region, check_image, resample
+from fomm_rt.framing import Framing, Region, resample
+from fomm_rt.image import Image, check_image
 from fomm_rt.model.folder import Manifest
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer

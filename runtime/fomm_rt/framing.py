@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fomm_rt.errors import ImageError
-
-Image = NDArray[np.uint8]
-"""(H, W, 3) uint8, RGB."""
+from fomm_rt.image import Image
 
 
 @dataclass(frozen=True)
@@ -87,15 +84,6 @@ class Framing:
             return Region(x + (w - side) // 2, y + (h - side) // 2, side, side, 0, 0, side)
         side = max(w, h)
         return Region(x, y, w, h, (side - w) // 2, (side - h) // 2, side)
-
-
-def check_image(image: Image) -> None:
-    """Raises ImageError unless the array is (H, W, 3) uint8 with at least one pixel."""
-    if not isinstance(image, np.ndarray):
-        raise ImageError(f"expected an (H, W, 3) uint8 RGB array; got a {type(image).__name__}")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        hint = "; convert floats with (255 * image).round().astype(numpy.uint8)" if image.dtype.kind == "f" else ""
-        raise ImageError(f"expected an (H, W, 3) uint8 RGB array; got {image.shape} {image.dtype}{hint}")
 
 
 def placement(region: Region, size: int) -> tuple[int, int, int, int]:

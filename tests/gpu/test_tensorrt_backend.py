@@ -22,7 +22,7 @@ from fomm_rt import Animator
 from fomm_rt.backends.protocol import STAGES
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import ImageError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder
 from gpu_rigs import MOST, OnGpu, Rig, frames_of, get, put, source_of
 

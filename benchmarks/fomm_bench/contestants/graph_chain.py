@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_bench.contestants.stage_clock import HostClock
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 Tensors = dict[str, NDArray[Any]]
 JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_driving": "kp_driving_jacobian"}

@@ -10,7 +10,7 @@ from fomm_bench.model.spec import ModelSpec
 from fomm_bench.results.values import device_type
 from fomm_bench.run.agreement import Requirement
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 STAGES = (
     "upload",

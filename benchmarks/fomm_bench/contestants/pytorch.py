@@ -19,7 +19,7 @@ from fomm_bench.model.spec import ModelSpec
 from fomm_export.networks.dense_motion import DenseMotion
 from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_export.networks.model import Networks
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 
 def open_published(model: ModelSpec, device: str) -> Published:

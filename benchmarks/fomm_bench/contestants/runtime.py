@@ -10,7 +10,7 @@ from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.spec import ModelSpec
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 
 def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeContestant:

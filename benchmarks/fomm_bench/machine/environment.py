@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fomm_rt.machine import nvidia_driver, processor
+from fomm_rt.machine.packages import installed_versions
 
 PACKAGES = (
     "fomm-rt",
@@ -47,7 +47,7 @@ def describe_environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release().split("-")[0],  # the rest names a build
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+        "packages": installed_versions(PACKAGES),
     }
 
 
@@ -78,10 +78,3 @@ def gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [", ".join(part.strip() for part in line.split(",")) for line in answer.splitlines() if line.strip()]
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

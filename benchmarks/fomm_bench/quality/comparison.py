@@ -25,7 +25,7 @@ from fomm_bench.run.comparison import OpenSession, Progress
 from fomm_bench.run.session import Session
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 CHUNK = 8
 """Frames sent to a contestant at once."""

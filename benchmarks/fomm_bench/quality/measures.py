@@ -11,7 +11,7 @@ import numpy as np
 
 from fomm_bench.run.agreement import psnr
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 
 

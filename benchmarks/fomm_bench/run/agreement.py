@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fomm_rt.framing import Image
+from fomm_rt.image import Image, psnr_db
 
 
 @dataclass(frozen=True)
@@ -95,5 +94,5 @@ def compare(pictures: Image, reference: Image, required: Requirement) -> Agreeme
 
 
 def psnr(mean_squared_error: float) -> float | None:
-    """10 · log10(255² / error) in dB; None for no error, which has no finite one."""
-    return 10 * math.log10(255**2 / mean_squared_error) if mean_squared_error > 0 else None
+    """`psnr_db`, but None where it is infinite: JSON has no infinity."""
+    return psnr_db(mean_squared_error) if mean_squared_error > 0 else None

@@ -23,7 +23,7 @@ from fomm_bench.results.values import DEVICE_TYPES, ContestantResult, State
 from fomm_bench.run.agreement import Requirement, compare
 from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 OpenSession = Callable[[Entry], Session]
 Progress = Callable[[str, int, "int | None"], None]

@@ -15,7 +15,7 @@ from fomm_bench.model.spec import ModelSpec
 from fomm_bench.run import wire
 from fomm_bench.run.worker_process import WorkerProcess
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 
 @dataclass(frozen=True)

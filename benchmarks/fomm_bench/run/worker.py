@@ -20,7 +20,6 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +37,7 @@ from fomm_bench.machine.memory import device_bytes, peak_host_bytes
 from fomm_bench.model.spec import ModelSpec
 from fomm_bench.run import wire
 from fomm_rt.errors import FommError
+from fomm_rt.machine.packages import installed_versions
 
 Answer = tuple[dict[str, Any], wire.Arrays]
 
@@ -92,7 +92,7 @@ class Worker:
             "device": contestant.device,
             "batches": isinstance(contestant, BatchContestant),
             "python": platform.python_version(),
-            "versions": {name: found for name in entry.packages if (found := _version(name)) is not None},
+            "versions": installed_versions(entry.packages),
             "open_ms": (open_s - (build_s or 0.0)) * 1e3,
             "build_s": build_s,
         }, {}
@@ -133,13 +133,6 @@ def _ceiling(threads: int) -> dict[str, Any]:
     from fomm_bench.machine.ceiling import measure_ceiling
 
     return measure_ceiling(threads)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from fomm_build.parity.reference import Reference, with_outputs
 from fomm_build.precision import FP16, FP32
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import EngineError
-from fomm_rt.framing import Image, Region
+from fomm_rt.framing import Region
+from fomm_rt.image import Image, psnr_db
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
@@ -56,7 +57,7 @@ class Bounds:
     relative: float
 
 
-BOUNDS = {FP16: Bounds(0.05, 40.0, 2e-2), FP32: Bounds(0.013, 60.0, 1e-3)}
+BOUNDS: dict[str, Bounds] = {FP16: Bounds(0.05, 40.0, 2e-2), FP32: Bounds(0.013, 60.0, 1e-3)}
 """By precision. At fp32 keypoints are as near as an export has to be (1e-4 in grid units); predictions are uint8, and
 may round either way."""
 
@@ -225,7 +226,7 @@ def _compare_frames(
     for (_, picture), values in zip(found, expected, strict=True):
         exact = 255 * values["prediction"][0].transpose(1, 2, 0).astype(np.float64)
         errors.append(_rms(picture - (np.rint(exact) if picture.dtype == np.uint8 else exact)) / 255)
-    return float(np.max(pixels)), _psnr(float(np.max(errors)))
+    return float(np.max(pixels)), psnr_db(float(np.max(errors)) ** 2, peak=1)
 
 
 def _loss(name: str, found: NDArray[Any], expected: NDArray[np.float32], shape: FrameShape, bounds: Bounds) -> Loss:
@@ -238,7 +239,7 @@ def _loss(name: str, found: NDArray[Any], expected: NDArray[np.float32], shape: 
         return Loss(name, pixels, bounds.keypoints_pixels, text)
     if name == "prediction":
         error = _rms(found.astype(np.float64) - expected)
-        text = f"the prediction has {_psnr(error):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
+        text = f"the prediction has {psnr_db(error**2, peak=1):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
         return Loss(name, error, 10 ** (-bounds.prediction_psnr_db / 20), text)
     share = _relative(found, expected)
     return Loss(name, share, bounds.relative, f"{name} is {share:.1e} of its size off (allowed {bounds.relative:.0e})")
@@ -269,7 +270,3 @@ def _relative(found: NDArray[Any], expected: NDArray[np.float32]) -> float:
 
 def _rms(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.square(values).mean()))
-
-
-def _psnr(error: float) -> float:
-    return float(-20 * np.log10(error)) if error else np.inf

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 
 from fomm_build.whole_graphs import portable_graphs
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
 

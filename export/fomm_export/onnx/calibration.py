@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fomm_export.onnx.quantization import CalibrationFrames, FramePair
-from fomm_rt.framing import Image, centred_square
+from fomm_rt.framing import centred_square
+from fomm_rt.image import Image
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.parity_picture import parity_frames
 

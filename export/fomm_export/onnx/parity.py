@@ -20,7 +20,7 @@ from torch import Tensor
 
 from fomm_export.networks.model import Networks
 from fomm_rt.errors import ParityError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.graph_chain import GraphChain, frame_tensor, run_session
 from fomm_rt.model.parity_picture import parity_frames
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
 from fomm_rt.errors import OutputError, ParityError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image, psnr_db
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -97,7 +96,7 @@ def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path
     onnx.save_model(model, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     psnr = min(
-        _psnr(session.run(["prediction"], inputs)[0], _predict(generator, inputs))
+        psnr_db(_mean_squared_error(session.run(["prediction"], inputs)[0], _predict(generator, inputs)), peak=1)
         for inputs in _generator_inputs(networks, generator, frames.held_out)
     )
     if not psnr >= SMALLEST_PSNR:
@@ -149,10 +148,8 @@ def _predict(generator: CpuGenerator, inputs: Tensors) -> NDArray[np.float32]:
     return prediction
 
 
-def _psnr(prediction: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
-    """Of two pictures in [0, 1], in decibels; infinite when equal."""
-    error = float(np.square(prediction - exact, dtype=np.float64).mean())
-    return float("inf") if error == 0 else -10 * math.log10(error)
+def _mean_squared_error(prediction: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
+    return float(np.square(prediction - exact, dtype=np.float64).mean())
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-PRECISIONS = ("fp32", "fp16", "int8")
-"""What convolutions may be computed in: fp16 by engines for GPUs, int8 by graphs for CPUs that are exported with it."""
-
 
 @dataclass(frozen=True)
 class Options:

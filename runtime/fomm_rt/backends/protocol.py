@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.framing import Image, Region
+from fomm_rt.framing import Region
+from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from fomm_rt.backends.onnxruntime import backend as onnx_runtime
-from fomm_rt.backends.options import DEFAULTS, PRECISIONS, Options
+from fomm_rt.backends.options import DEFAULTS, Options
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, FLAVOURS
+from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.precision import ENGINE_PRECISIONS, PRECISIONS
 
 _log = logging.getLogger("fomm_rt")
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fomm_rt.backends.options import PRECISIONS
 from fomm_rt.backends.registry import BACKENDS
+from fomm_rt.model.precision import PRECISIONS
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

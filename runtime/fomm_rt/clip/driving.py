@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fomm_rt.clip.motion_file import Motion, load_motion
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.motion.keypoints import Keypoints

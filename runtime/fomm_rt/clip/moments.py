@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 THUMBNAIL_SIDE = 32
 """Large enough that closed eyes and an open mouth show, small enough that noise does not."""

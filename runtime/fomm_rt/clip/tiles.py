@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 GUTTER = 4
 BAND_HEIGHT = 28

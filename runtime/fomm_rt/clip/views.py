@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.backends.protocol import Explanation
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 
 CAPTION_HEIGHT = 24

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -22,8 +21,9 @@ from fomm_rt.animator import Animator
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import FommError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.machine import processor
+from fomm_rt.machine.packages import installed_version
 from fomm_rt.version import __version__
 
 PACKAGES = (
@@ -108,12 +108,7 @@ class ModelSpeed:
 def versions() -> dict[str, str]:
     """fomm-rt, Python, the operating system and the packages that matter; "not installed" where missing."""
     found = {"fomm-rt": __version__, "python": platform.python_version(), "system": _system()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: installed_version(package) or "not installed" for package in PACKAGES}
 
 
 def _system() -> str:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from fomm_rt.errors import EngineError
 from fomm_rt.model.folder import Manifest
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "engines.json"
@@ -27,7 +28,6 @@ FLAVOURS = (TENSORRT, TENSORRT_RTX)
 """Of TensorRT; names of backends as well."""
 FLAVOUR_TITLES = {TENSORRT: "TensorRT", TENSORRT_RTX: "TensorRT-RTX"}
 LAYOUTS = ("split", "whole")
-ENGINE_PRECISIONS = ("fp16", "fp32")
 DTYPES = ("float16", "float32")
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

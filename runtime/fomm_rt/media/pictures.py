@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError, OutputError
 from fomm_rt.files.staging import StagedOutput, reporting_failures
-from fomm_rt.framing import check_image
+from fomm_rt.image import check_image
 from fomm_rt.media.read.input_file import name_content, read_head, require_file
 from fomm_rt.media.read.picture_format import PictureKind, find_kind
 from fomm_rt.media.read.still_picture import decode_still, find_still

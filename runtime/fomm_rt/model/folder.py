@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from fomm_rt.errors import ModelError
+from fomm_rt.model.precision import GRAPH_PRECISIONS
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "model.json"
 NETWORKS = ("keypoint_detector", "source_encoder", "dense_motion", "generator")
 CPU, CPU_INT8 = "cpu", "cpu-int8"
 VARIANTS = (CPU, CPU_INT8)
-PRECISIONS = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Manifest:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Those of PRECISIONS that there are graphs for."""
-        return PRECISIONS if CPU_INT8 in self.variants else PRECISIONS[:1]
+        """Those of GRAPH_PRECISIONS that there are graphs for."""
+        return GRAPH_PRECISIONS if CPU_INT8 in self.variants else GRAPH_PRECISIONS[:1]
 
     @property
     def files(self) -> list[NetworkFile]:

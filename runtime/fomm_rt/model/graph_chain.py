@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 Tensors = Mapping[str, NDArray[np.float32]]
 """Name to array, of a batch of 1."""

@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 import cv2
 import numpy as np
 
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.media.pictures import read_picture
 
 PICTURE = "parity_picture.jpg"

@@ -31,7 +31,7 @@ from fomm_bench.run.agreement import compare
 from fomm_bench.run.comparison import Pictures
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, BenchmarkError, EngineError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 CONTESTANTS = ("pytorch-cached", "pytorch-compile", "onnxruntime", "openvino", "fomm-rt:onnxruntime-cpu")
 

@@ -17,7 +17,7 @@ from fomm_bench.run.comparison import Pictures
 from fomm_bench.run.session import Animated, Opened
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 
 class Local:

@@ -24,7 +24,7 @@ from fomm_bench.run.comparison import (
 )
 from fomm_bench.run.session import Animated, Opened
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 SPEC = ModelSpec("folder", None, 1)
 PLAN = Plan(3, 2, 5, (1, 2))

@@ -13,7 +13,7 @@ from fomm_bench.contestants import registry
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.run import wire, worker
 from fomm_bench.run.worker_process import worker_command
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 LOUD = """
 import os, sys

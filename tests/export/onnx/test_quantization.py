@@ -21,7 +21,7 @@ from fomm_export.onnx.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_f
 from fomm_export.onnx.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
 from fomm_rt.animator import Animator
 from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.machine import processor
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.folder import CPU_INT8, ModelFolder, Weights

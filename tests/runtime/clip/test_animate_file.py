@@ -23,7 +23,8 @@ from fomm_rt.clip.driving import open_driving
 from fomm_rt.clip.motion_file import load_motion
 from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError
 from fomm_rt.files.staging import StagedOutput
-from fomm_rt.framing import Framing, Image
+from fomm_rt.framing import Framing
+from fomm_rt.image import Image
 from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader

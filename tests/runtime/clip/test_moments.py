@@ -9,7 +9,7 @@ import pytest
 
 from fomm_rt.clip import moments
 from fomm_rt.clip.moments import choose_moments, thumbnail
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 
 
 def points(*values: float) -> list[np.ndarray]:

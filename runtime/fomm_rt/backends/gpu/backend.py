@@ -19,7 +19,8 @@ from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, key
 from fomm_rt.backends.gpu.frame_stream import FrameStream
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
 from fomm_rt.errors import BackendError
-from fomm_rt.framing import Image, Region, resample
+from fomm_rt.framing import Region, resample
+from fomm_rt.image import Image
 from fomm_rt.model.folder import Manifest
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.motion.keypoints import Keypoints

@@ -25,7 +25,8 @@ from fomm_rt.backends.gpu.device import Device, Replay
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, LayoutTrunks, SourceTensors, transfer_rows
 from fomm_rt.backends.protocol import STAGES
 from fomm_rt.errors import BackendError
-from fomm_rt.framing import Image, Region
+from fomm_rt.framing import Region
+from fomm_rt.image import Image
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.motion.transfer import Transfer
 

@@ -24,7 +24,8 @@ from fomm_rt.backends.onnxruntime.networks import HostNetworks, Networks
 from fomm_rt.backends.onnxruntime.sessions import ONNXRUNTIME_CPU, ONNXRUNTIME_CUDA, PROVIDERS, open_session
 from fomm_rt.backends.options import DEFAULTS, Options
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
-from fomm_rt.framing import Image, Region, resample
+from fomm_rt.framing import Region, resample
+from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.processor import allowed_cores, lacks_int8_instructions
 from fomm_rt.model.folder import ModelFolder

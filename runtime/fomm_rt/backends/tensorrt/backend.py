@@ -15,13 +15,14 @@ from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import ENGINE_PRECISIONS, LAYOUTS, TENSORRT_RTX, model_hash
+from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, model_hash
 from fomm_rt.engines.store import EngineFolder, EngineRequirements, EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 if TYPE_CHECKING:
     from fomm_rt.backends.gpu.backend import GpuBackend

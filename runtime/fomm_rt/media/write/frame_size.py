@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fomm_rt.errors import OutputError
-from fomm_rt.framing import Image, check_image
+from fomm_rt.image import Image, check_image
 
 
 def check_frame(path: Path, size: tuple[int, int] | None, pixels: Image) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedFolder, reporting_failures
-from fomm_rt.framing import check_image
+from fomm_rt.image import check_image
 
 _logger = logging.getLogger("fomm_rt")
 

@@ -23,7 +23,7 @@ from fomm_rt.backends.gpu.frame_stream import SHAPES_KEPT
 from fomm_rt.backends.protocol import STAGES
 from fomm_rt.backends.tensorrt.layout import HWC8, strides
 from fomm_rt.errors import BackendError, ImageError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from golden_files import Golden
 

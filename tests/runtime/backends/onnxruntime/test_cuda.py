@@ -19,7 +19,7 @@ from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend
 from fomm_rt.backends.onnxruntime.cuda import CAPTURED, DeviceNetworks
 from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError
-from fomm_rt.framing import Image
+from fomm_rt.image import Image
 from fomm_rt.model.folder import NETWORKS, ModelFolder, open_model_folder
 from golden_files import Golden
 
