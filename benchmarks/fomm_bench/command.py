@@ -16,7 +16,7 @@ from fomm_rt.cli.options import AsJson, BackendName, Precision, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 
 if TYPE_CHECKING:
-    from fomm_bench.results.values import Results
+    from fomm_bench.results.run_result import Results
 
 CPU_FRAMES, GPU_FRAMES = 4, 25
 """Of a turn: with ten rounds, on a GPU enough for a 99th percentile, on a CPU few enough to wait for."""
@@ -135,7 +135,7 @@ def report(
     """
     with running(quiet, as_json) as terminal:
         from fomm_bench.machine.environment import describe_environment
-        from fomm_bench.results.merged import Merged
+        from fomm_bench.results.merged_runs import Merged
 
         merged = Merged.read(files, describe_environment())
         if output is not None:
@@ -195,7 +195,7 @@ def quality(
             )
         document["command"] = command_line()
         if output is not None:
-            from fomm_bench.results.file import write_document
+            from fomm_bench.results.results_file import write_document
 
             write_document(output, document)
         terminal.result(text, document)
@@ -256,7 +256,7 @@ def clip(
 
 
 def _report(terminal: Terminal, results: Results, output: Path | None) -> None:
-    from fomm_bench.results.file import document_of, write_results
+    from fomm_bench.results.results_file import document_of, write_results
     from fomm_bench.results.table import render
 
     terminal.result(render(results), document_of(results))  # first: what follows may not find room
@@ -270,7 +270,7 @@ def _draw(terminal: Terminal, output: Path, runs: list[Results]) -> None:
     if find_spec("matplotlib") is None:
         terminal.warn('no pictures: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"')
         return
-    from fomm_bench.charts.figures import draw_charts
+    from fomm_bench.charts.draw_charts import draw_charts
 
     for path in draw_charts(runs, output):
         terminal.say(f"drawn: {path}")

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_bench.results.agreement import psnr
 from fomm_bench.results.command_line import script_command
-from fomm_bench.run.agreement import psnr
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, transfer_rows
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Region

@@ -17,8 +17,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from fomm_bench.results.agreement import psnr
 from fomm_bench.results.command_line import script_command
-from fomm_bench.run.agreement import psnr
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder

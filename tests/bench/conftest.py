@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fakes.bench_results import made_up
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.results.values import Results
+from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.results.run_result import Results
 from fomm_bench.run.comparison import Pictures
 from fomm_export.export_model import export_stand_in
 

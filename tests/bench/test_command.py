@@ -18,7 +18,7 @@ from fakes.bench_results import made_up
 from fomm_bench.clip.benchmark import ClipSpeed, render_clip
 from fomm_bench.clip.cpu_time import PARTS, CpuRun, CpuTime
 from fomm_bench.demo_media import demo_picture
-from fomm_bench.results.file import read_results, write_results
+from fomm_bench.results.results_file import read_results, write_results
 from fomm_bench.run.comparison import Pictures
 
 OWN = "fomm-rt:onnxruntime-cpu"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fomm_bench.results.values import ContestantResult, Results
-from fomm_bench.run.agreement import EXACT, Agreement
+from fomm_bench.results.agreement import EXACT, Agreement
+from fomm_bench.results.run_result import ContestantResult, Results
 
 
 def made_up(**fields: object) -> Results:

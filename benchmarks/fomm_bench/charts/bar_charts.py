@@ -17,8 +17,8 @@ from fomm_bench.charts.style import (
     short,
 )
 from fomm_bench.contestants.protocol import STAGES
+from fomm_bench.results.run_result import Results
 from fomm_bench.results.table import by_speed
-from fomm_bench.results.values import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from fomm_bench.charts.bar_charts import draw_ratio, draw_stages
 from fomm_bench.charts.latency_chart import draw_latency
 from fomm_bench.charts.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
 from fomm_bench.machine.environment import same_machine
-from fomm_bench.results.values import Results
+from fomm_bench.results.run_result import Results
 
 
 def draw_charts(runs: Sequence[Results], folder: Path) -> list[Path]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from fomm_bench.charts.style import MUTED, chart, colour_of, label_rows, log_ticks, save, short
+from fomm_bench.results.run_result import Results
 from fomm_bench.results.table import by_speed
-from fomm_bench.results.values import Results
 
 WIDE = 12
 """From this ratio of the largest to the smallest sample on, the axis is logarithmic."""

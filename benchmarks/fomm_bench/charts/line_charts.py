@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fomm_bench.charts.style import FAINT, chart, colour_of, log_ticks, save, short
+from fomm_bench.results.run_result import ContestantResult, Results
 from fomm_bench.results.samples import Spread, spread_of
 from fomm_bench.results.table import by_speed
-from fomm_bench.results.values import ContestantResult, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fomm_bench.machine.environment import describe_machine
-from fomm_bench.results.values import ContestantResult, Results
+from fomm_bench.results.run_result import ContestantResult, Results
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 if TYPE_CHECKING:

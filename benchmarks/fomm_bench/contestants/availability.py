@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.machine import nvidia_driver
 
 INSTALL = {

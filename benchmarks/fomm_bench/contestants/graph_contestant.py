@@ -22,7 +22,7 @@ class Engine(Protocol):
         """Inputs by name -> outputs by name, of one of `fomm_rt.model.folder.NETWORKS`."""
 
 
-class GraphChain:
+class GraphContestant:
     """A frame by an engine, with conversions in plain NumPy.
 
     Args:

@@ -12,13 +12,13 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from fomm_bench.contestants.graph_chain import GraphChain, Tensors
+from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.model.folder import NETWORKS, read_manifest
 
 
-def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphChain:
+def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphContestant:
     """A session for each graph on one provider. CUDAExecutionProvider is unexecuted: written without a GPU.
 
     Raises:
@@ -30,7 +30,9 @@ def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphChain:
             "replace it: pip uninstall onnxruntime, then pip install onnxruntime-gpu"
         )
     where = "NVIDIA GPU" if provider.startswith("CUDA") else "CPU"
-    return GraphChain(_Sessions(model, provider), f"{where}, ONNX Runtime {onnxruntime.__version__}", model.relative)
+    return GraphContestant(
+        _Sessions(model, provider), f"{where}, ONNX Runtime {onnxruntime.__version__}", model.relative
+    )
 
 
 class _Sessions:

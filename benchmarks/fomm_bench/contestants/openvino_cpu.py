@@ -10,8 +10,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from fomm_bench.contestants.graph_chain import GraphChain, Tensors
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.model.folder import NETWORKS, read_manifest
 
 PROPERTIES = {
@@ -21,11 +21,11 @@ PROPERTIES = {
 }
 
 
-def open_openvino(model: ModelSpec) -> GraphChain:
+def open_openvino(model: ModelSpec) -> GraphContestant:
     """Float32 and static shapes: those of a single frame now, those of a batch when it first comes."""
     engine = _CompiledGraphs(model)
     engine.compile_batch(1)
-    return GraphChain(engine, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)
+    return GraphContestant(engine, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)
 
 
 class _CompiledGraphs:

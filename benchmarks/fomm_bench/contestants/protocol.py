@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.results.values import device_type
-from fomm_bench.run.agreement import Requirement
+from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.results.agreement import Requirement
+from fomm_bench.results.run_result import device_type
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 

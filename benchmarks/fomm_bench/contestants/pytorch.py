@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.contestants.stage_clock import CudaClock, HostClock, StageClock
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference
-from fomm_bench.model.spec import ModelSpec
 from fomm_export.networks.dense_motion import DenseMotion
 from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_export.networks.model import Networks

@@ -17,8 +17,8 @@ from fomm_bench.contestants.availability import (
     needs_package,
 )
 from fomm_bench.contestants.protocol import Contestant, Entry
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.run.agreement import EXACT, FLOAT32, OF_PRECISION
+from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.results.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.engines.manifest import FLAVOURS

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.image import Image

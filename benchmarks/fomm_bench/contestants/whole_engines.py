@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_bench.contestants.graph_chain import GraphChain, Tensors
+from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_build.parity.loaded_engine import LoadedEngine
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt import library as tensorrt_library
@@ -27,8 +27,8 @@ from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model.folder import NETWORKS
 
 
-class WholeChain(GraphChain):
-    """See `GraphChain`; knows how long its engines took to build, where they were built for it."""
+class WholeChain(GraphContestant):
+    """See `GraphContestant`; knows how long its engines took to build, where they were built for it."""
 
     build_s: float | None = None
 
@@ -65,7 +65,7 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> WholeChain:
 
 
 class WholeEngines:
-    """See `fomm_bench.contestants.graph_chain.Engine`.
+    """See `fomm_bench.contestants.graph_contestant.Engine`.
 
     Args:
         library: What built the engines.

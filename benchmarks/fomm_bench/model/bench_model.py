@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fomm_bench.model.bench_media import bench_media
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, ParityError
 from fomm_rt.model.folder import Manifest, ModelFolder, open_model_folder, sha256_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.model.folder import Manifest, read_manifest
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.model.bench_media import squares
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.quality.measures import FrameQuality, frame_quality, mean_squared_error
+from fomm_bench.results.agreement import psnr
 from fomm_bench.results.table import NONE, aligned
-from fomm_bench.run.agreement import psnr
 from fomm_bench.run.comparison import OpenSession, Progress
 from fomm_bench.run.session import Session
 from fomm_rt.animator import Animator

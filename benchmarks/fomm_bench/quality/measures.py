@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fomm_bench.run.agreement import psnr
+from fomm_bench.results.agreement import psnr
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints

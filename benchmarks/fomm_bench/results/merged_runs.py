@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fomm_bench.machine.environment import describe_machine, same_machine
-from fomm_bench.results.file import document_of, read_results
+from fomm_bench.results.results_file import document_of, read_results
+from fomm_bench.results.run_result import Results
 from fomm_bench.results.table import NONE, aligned, by_speed, describe_spread, milliseconds
-from fomm_bench.results.values import Results
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fomm_bench.results.json_shape import ShapeError
+from fomm_bench.results.run_result import Results, device_type
 from fomm_bench.results.schema import check_results
-from fomm_bench.results.values import Results, device_type
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 

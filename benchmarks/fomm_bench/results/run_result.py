@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from fomm_bench.results.agreement import Agreement
 from fomm_bench.results.samples import Latency, Spread, latency_of, speedup, stage_medians, throughput_of
-from fomm_bench.run.agreement import Agreement
 
 State = Literal["measured", "disagrees", "skipped", "failed"]
 STATES: tuple[str, ...] = get_args(State)

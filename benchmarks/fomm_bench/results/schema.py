@@ -19,7 +19,7 @@ from fomm_bench.results.json_shape import (
     text,
     whole,
 )
-from fomm_bench.results.values import DERIVED, DEVICE_TYPES, STATES
+from fomm_bench.results.run_result import DERIVED, DEVICE_TYPES, STATES
 
 MOST_CONTESTANTS = 100
 """A row each: pictures have to stay of a size that can be drawn."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fomm_bench.machine.environment import describe_machine
+from fomm_bench.results.run_result import DEVICE_TYPES, ContestantResult, Results
 from fomm_bench.results.samples import Spread, spread_of
-from fomm_bench.results.values import DEVICE_TYPES, ContestantResult, Results
 
 NONE = "–"
 FRAMES_ASKED = 200

@@ -17,7 +17,7 @@ from fomm_bench.machine.load import LinuxLoad
 from fomm_bench.model.bench_media import bench_media, read_frames, read_square
 from fomm_bench.model.bench_model import BenchModel
 from fomm_bench.model.reference_networks import with_drawn_weights
-from fomm_bench.results.values import Results
+from fomm_bench.results.run_result import Results
 from fomm_bench.run.comparison import Comparison, Pictures, Plan, Progress, reference_candidates
 from fomm_bench.run.pythons import Pythons
 from fomm_bench.run.session import WorkerSession

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.contestants.registry import REFERENCES
 from fomm_bench.machine.load import OtherLoad
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.results.values import DEVICE_TYPES, ContestantResult, State
-from fomm_bench.run.agreement import Requirement, compare
+from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.results.agreement import Requirement, compare
+from fomm_bench.results.run_result import DEVICE_TYPES, ContestantResult, State
 from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image

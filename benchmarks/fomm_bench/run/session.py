@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.run import wire
 from fomm_bench.run.worker_process import WorkerProcess
 from fomm_rt.errors import BenchmarkError

@@ -19,7 +19,7 @@ except ProcessLookupError:
 """
 
 
-class Guardian:
+class Watchdog:
     """Watches over one group.
 
     Args:

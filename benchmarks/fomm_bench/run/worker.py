@@ -34,7 +34,7 @@ from fomm_bench.contestants.protocol import (
 )
 from fomm_bench.contestants.registry import choose
 from fomm_bench.machine.memory import device_bytes, peak_host_bytes
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.run import wire
 from fomm_rt.errors import FommError
 from fomm_rt.machine.packages import installed_versions

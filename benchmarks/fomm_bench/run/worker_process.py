@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from fomm_bench.run import wire
-from fomm_bench.run.guardian import Guardian
+from fomm_bench.run.watchdog import Watchdog
 from fomm_rt.errors import BenchmarkError
 
 START = "import sys; sys.path = [p for p in sys.path if p]; from fomm_bench.run.worker import main; main()"
@@ -67,7 +67,7 @@ class WorkerProcess:
             self._errors.close()
             raise WorkerDiedError(f"{command[0]}: cannot be started ({error.strerror}); name another Python") from error
         try:
-            self._guardian = Guardian(self._process.pid)
+            self._guardian = Watchdog(self._process.pid)
         except BaseException:
             self._kill_group()
             raise

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from fakes.bench_results import made_up
-from fomm_bench.charts.figures import draw_charts, scaling_runs
+from fomm_bench.charts.draw_charts import draw_charts, scaling_runs
 from fomm_bench.charts.line_charts import spaced
 from fomm_bench.charts.style import colour_of
-from fomm_bench.results.values import Results
+from fomm_bench.results.run_result import Results
 from fomm_rt.errors import OutputError
 from fomm_rt.media.pictures import read_picture
 

@@ -25,9 +25,9 @@ from fomm_bench.contestants.protocol import (
 )
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model.bench_model import ModelChoice, open_bench_model
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference, with_drawn_weights
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.run.agreement import compare
+from fomm_bench.results.agreement import compare
 from fomm_bench.run.comparison import Pictures
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, BenchmarkError, EngineError

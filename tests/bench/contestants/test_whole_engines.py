@@ -10,7 +10,7 @@ import pytest
 
 from fakes.device import HostDevice
 from fakes.tensorrt import Machine, played_module
-from fomm_bench.contestants.graph_chain import GraphChain
+from fomm_bench.contestants.graph_contestant import GraphContestant
 from fomm_bench.contestants.registry import entries
 from fomm_bench.contestants.whole_engines import WholeEngines
 from fomm_build.whole_graphs import portable_graphs
@@ -59,7 +59,7 @@ class Folder:
         return tuple(EngineTensor(spec.name, spec.dtype, (1, *spec.shape[1:]), "linear") for spec in specs)
 
 
-def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphChain, Machine]:
+def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphContestant, Machine]:
     model = open_model_folder(small_model)
     machine = Machine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
     machine.device, machine.needs_memory = HostDevice(), needs_memory
@@ -67,7 +67,7 @@ def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphCha
     library = TensorRT("tensorrt", "11.4", played_module(machine))
     with machine.device.current():
         engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))
-    return GraphChain(engines, "played", relative=True), machine
+    return GraphContestant(engines, "played", relative=True), machine
 
 
 @pytest.mark.parametrize("needs_memory", [False, True])

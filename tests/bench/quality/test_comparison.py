@@ -11,7 +11,7 @@ import pytest
 from clips import write_clip
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.quality.comparison import reconstruct, render_quality
 from fomm_bench.run.comparison import Pictures
 from fomm_bench.run.session import Animated, Opened

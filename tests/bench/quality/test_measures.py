@@ -10,7 +10,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from fomm_bench.quality.measures import frame_quality, keypoint_distance, l1, mean_squared_error, ssim
-from fomm_bench.run.agreement import psnr
+from fomm_bench.results.agreement import psnr
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.motion.keypoints import Keypoints
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fomm_bench.run.agreement import EXACT, HALF, INT8, Agreement, Requirement, compare, psnr
+from fomm_bench.results.agreement import EXACT, HALF, INT8, Agreement, Requirement, compare, psnr
 
 BLACK = np.zeros((2, 4, 4, 3), np.uint8)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from fakes.bench_results import made_up
-from fomm_bench.results.file import document_of, read_results, write_results
-from fomm_bench.results.merged import Merged
+from fomm_bench.results.merged_runs import Merged
+from fomm_bench.results.results_file import document_of, read_results, write_results
+from fomm_bench.results.run_result import Results
 from fomm_bench.results.table import render
-from fomm_bench.results.values import Results
 from fomm_rt.errors import BenchmarkError, OutputError
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results"

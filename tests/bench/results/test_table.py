@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fakes.bench_results import made_up
-from fomm_bench.results.file import write_results
-from fomm_bench.results.merged import Merged
+from fomm_bench.results.merged_runs import Merged
+from fomm_bench.results.results_file import write_results
+from fomm_bench.results.run_result import Results
 from fomm_bench.results.table import aligned, render
-from fomm_bench.results.values import Results
 from fomm_rt.errors import BenchmarkError
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.contestants.registry import choose, entries
-from fomm_bench.model.spec import ModelSpec
-from fomm_bench.run.agreement import EXACT, INT8
+from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.results.agreement import EXACT, INT8
 from fomm_bench.run.comparison import (
     BATCH_CALLS,
     BATCH_ROUNDS,

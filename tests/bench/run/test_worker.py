@@ -19,7 +19,7 @@ LOUD = """
 import os, sys
 from fomm_bench.run import worker
 from fomm_bench.contestants.protocol import Entry
-from fomm_bench.run.agreement import EXACT
+from fomm_bench.results.agreement import EXACT
 
 class Loud:
     device = "none"

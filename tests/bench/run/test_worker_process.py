@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fomm_bench.contestants.protocol import UnavailableError
-from fomm_bench.model.spec import ModelSpec
+from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.run.session import WorkerSession
 from fomm_bench.run.worker_process import (
     WorkerDiedError,
