@@ -197,7 +197,7 @@ def bench(setting: Setting) -> list[Command]:
 
 def kernels(setting: Setting) -> list[Command]:
     """See the module."""
-    script = str(ROOT / "benchmarks" / "kernels.py")
+    script = str(ROOT / "benchmarks" / "studies" / "kernels.py")
     return [setting.torch.run(script, "--batch", "1", "8", "32", "-o", setting.results("kernels.json"))]
 
 

@@ -12,8 +12,8 @@ def command_line() -> list[str]:
 
 
 def script_command() -> list[str]:
-    """Of a script beside this package, such as `python benchmarks/studies/memory.py …`."""
-    return ["python", f"benchmarks/{Path(sys.argv[0]).name}", *_arguments()]
+    """The command of a script in benchmarks/studies."""
+    return ["python", f"benchmarks/studies/{Path(sys.argv[0]).name}", *_arguments()]
 
 
 def _arguments() -> list[str]:
