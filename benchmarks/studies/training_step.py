@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
 from fomm_export.checkpoints.checkpoint import load_checkpoint
-from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, load_configuration
+from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
 from fomm_train.data.batches import Batch, draw_batch
 from fomm_train.data.drawn_groups import IDENTITIES, POSES, REGIONS, SURFACE_SIZE, DrawnGroup, GroupFolder
 from fomm_train.drawn_faces import DRAWN_FACES

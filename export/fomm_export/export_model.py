@@ -14,7 +14,9 @@ import onnx
 from torch import Tensor
 
 from fomm_export.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from fomm_export.checkpoints.configuration import CONFIGURATIONS, OWN_NAMES, Configuration, load_configuration
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.checkpoints.configuration_file import OWN_NAMES, load_configuration
+from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.networks.model import Networks, build_networks
 from fomm_export.onnx.calibration import calibration_frames

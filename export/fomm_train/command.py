@@ -32,7 +32,7 @@ def train(
     """
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_export.checkpoints.configuration import load_configuration
+            from fomm_export.checkpoints.configuration_file import load_configuration
             from fomm_train.drawn_faces import DRAWN_FACES
             from fomm_train.loop.allocator import keep_freed_memory
             from fomm_train.loop.denormals import flush_denormal_numbers

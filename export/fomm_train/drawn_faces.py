@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fomm_export.checkpoints.configuration import OWN_NAMES
+from fomm_export.checkpoints.configuration_file import OWN_NAMES
 from fomm_train.recipe import LossWeights, Recipe, Stage
 
 MOTION = LossWeights(warp=2.0, flow=20.0, landmark=30.0)

@@ -133,7 +133,7 @@ def _spec(folder: ModelFolder, checkpoint: Path | None, relative: bool) -> Model
 def _bundled_checkpoint(manifest: Manifest) -> Path | None:
     """The checkpoint the bundled model was exported from, where the exporter is installed and has that one."""
     try:
-        from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS
+        from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS
     except ImportError:
         return None
     path = OWN_CHECKPOINTS / f"{manifest.weights.file.removesuffix('.safetensors')}.safetensors"

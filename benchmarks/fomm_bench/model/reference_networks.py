@@ -66,8 +66,6 @@ def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
 
 
 def _configuration(manifest: Manifest) -> Configuration:
-    from fomm_export.checkpoints.configuration import Configuration, Hourglass
+    from fomm_export.checkpoints.configuration import Configuration
 
-    fields = dict(manifest.configuration)
-    fields |= {name: Hourglass(**fields[name]) for name in ("detector", "dense_motion")}
-    return Configuration(**fields)
+    return Configuration.from_json(manifest.configuration)

@@ -159,7 +159,7 @@ class Opener:
 def multiply_accumulates_per_frame(model: BenchModel) -> int | None:
     """Of the exported graphs' convolutions, the source cached; None where the exporter is not installed."""
     try:
-        from fomm_export.onnx.operations import multiply_accumulates
+        from fomm_export.onnx.multiply_accumulates import multiply_accumulates
     except ImportError:
         return None
     try:

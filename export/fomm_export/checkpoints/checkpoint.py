@@ -19,8 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from fomm_export.checkpoints.known_checkpoints import KnownCheckpoint, by_file_name, recognise
-from fomm_export.checkpoints.own_checkpoint import own_checkpoint_name
+from fomm_export.checkpoints.own import own_checkpoint_name
+from fomm_export.checkpoints.published import PublishedCheckpoint, by_file_name, recognise
 from fomm_rt.errors import CheckpointError
 from fomm_rt.model.folder import sha256_of
 
@@ -42,7 +42,7 @@ class Checkpoint:
 
     path: Path
     sha256: str
-    known: KnownCheckpoint | None
+    known: PublishedCheckpoint | None
     own: str | None
     kp_detector: dict[str, Tensor]
     generator: dict[str, Tensor]

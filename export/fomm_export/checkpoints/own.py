@@ -1,7 +1,7 @@
-"""The project's own checkpoint: safetensors with the published tensor names, and the configuration beside it.
+"""The project's own checkpoints: safetensors with the published tensor names, and a configuration beside each.
 
-Tensors are named `kp_detector.…` and `generator.…`. Convolution weights are kept as float16, all else as float32; the
-networks compute in float32. The header names the checkpoint, so that `fomm-rt export` knows its configuration.
+Tensors are named `kp_detector.…` and `generator.…`. Convolution weights are stored as float16, all others as float32;
+the networks compute in float32. The header names the checkpoint, which tells `fomm-rt export` its configuration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fomm_export.checkpoints.configuration import OWN_NAMES
+from fomm_export.checkpoints.configuration_file import OWN_NAMES
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 
 ORIGIN = "fomm-rt"
@@ -22,10 +22,10 @@ ORIGIN = "fomm-rt"
 def save_own_checkpoint(
     path: Path, kp_detector: Mapping[str, Tensor], generator: Mapping[str, Tensor], *, name: str
 ) -> None:
-    """Writes weights; an earlier file stays until the new one is whole.
+    """Writes weights; an earlier file is replaced only by a complete new one.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The file cannot be written.
     """
     tensors = {
         f"{part}.{tensor_name}": (tensor.half() if tensor.ndim == 4 else tensor).contiguous()
@@ -41,7 +41,7 @@ def save_own_checkpoint(
 
 
 def own_checkpoint_name(path: Path) -> str | None:
-    """The name of a checkpoint of this project, as its header says; None for a file of other origin."""
+    """The name in a checkpoint's header if it is one of OWN_NAMES; None for all other files."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -1,17 +1,49 @@
-"""Published checkpoint files that can be recognised by their content.
+"""Published models: their configurations, and checkpoint files recognised by their SHA-256.
 
-Hashes of vox and vox-adv were seen in three independent places; fashion, mgif and bair in one, of the right
-size; taichi-adv in one, its exact size unknown. taichi and nemo were not found.
+Three independent sources agree on the hashes of vox and vox-adv. The other hashes come from one source each; those of
+fashion, mgif and bair fit the file size, taichi-adv's size is unknown. No source was found for taichi and nemo.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from fomm_export.checkpoints.configuration import Configuration, Hourglass
+
+VOX = Configuration(
+    num_kp=10,
+    num_channels=3,
+    estimate_jacobian=True,
+    temperature=0.1,
+    single_jacobian_map=False,
+    pad=0,
+    detector=Hourglass(block_expansion=32, max_features=1024, num_blocks=5),
+    dense_motion=Hourglass(block_expansion=64, max_features=1024, num_blocks=5),
+    scale_factor=0.25,
+    block_expansion=64,
+    max_features=512,
+    num_down_blocks=2,
+    num_bottleneck_blocks=6,
+    estimate_occlusion_map=True,
+    frame_size=256,
+)
+
+CONFIGURATIONS = {
+    "vox-256": VOX,
+    "vox-adv-256": VOX,
+    "taichi-256": VOX,
+    "taichi-adv-256": VOX,
+    "bair-256": VOX,
+    "fashion-256": VOX,
+    "nemo-256": VOX,
+    "mgif-256": replace(VOX, single_jacobian_map=True),
+}
+"""Published configurations by name. mgif shares one set of jacobian maps; the others have one architecture."""
 
 
 @dataclass(frozen=True)
-class KnownCheckpoint:
-    """One published file: its usual name, size in bytes (None: not known), SHA-256 and configuration."""
+class PublishedCheckpoint:
+    """One published file: its usual name, size in bytes (None if unknown), SHA-256 and configuration."""
 
     file_name: str
     size_bytes: int | None
@@ -19,38 +51,38 @@ class KnownCheckpoint:
     configuration: str
 
 
-KNOWN_CHECKPOINTS = (
-    KnownCheckpoint(
+PUBLISHED_CHECKPOINTS = (
+    PublishedCheckpoint(
         "vox-cpk.pth.tar",
         728_766_691,
         "abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23",
         "vox-256",
     ),
-    KnownCheckpoint(
+    PublishedCheckpoint(
         "vox-adv-cpk.pth.tar",
         750_926_934,
         "6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3",
         "vox-adv-256",
     ),
-    KnownCheckpoint(
+    PublishedCheckpoint(
         "fashion.pth.tar",
         750_842_814,
         "b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e",
         "fashion-256",
     ),
-    KnownCheckpoint(
+    PublishedCheckpoint(
         "mgif-cpk.pth.tar",
         750_100_891,
         "03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba",
         "mgif-256",
     ),
-    KnownCheckpoint(
+    PublishedCheckpoint(
         "bair-cpk.pth.tar",
         750_804_537,
         "d71d8f18a494aa62b143816c06a5c3264c854c474aab3da6dcb0e8f3689a31bf",
         "bair-256",
     ),
-    KnownCheckpoint(
+    PublishedCheckpoint(
         "taichi-adv-cpk.pth.tar",
         None,
         "cf17bbb05bece3a75f353e42699a4c3ddc8152f486065c2c6741f4d1edecda64",
@@ -59,11 +91,11 @@ KNOWN_CHECKPOINTS = (
 )
 
 
-def recognise(sha256: str) -> KnownCheckpoint | None:
-    """The published file with this SHA-256, if there is one."""
-    return next((known for known in KNOWN_CHECKPOINTS if known.sha256 == sha256), None)
+def recognise(sha256: str) -> PublishedCheckpoint | None:
+    """The published file with this SHA-256; None if there is none."""
+    return next((each for each in PUBLISHED_CHECKPOINTS if each.sha256 == sha256), None)
 
 
-def by_file_name(name: str) -> KnownCheckpoint | None:
-    """The published file usually called this, if there is one."""
-    return next((known for known in KNOWN_CHECKPOINTS if known.file_name == name), None)
+def by_file_name(name: str) -> PublishedCheckpoint | None:
+    """The published file with this usual name; None if there is none."""
+    return next((each for each in PUBLISHED_CHECKPOINTS if each.file_name == name), None)

@@ -20,7 +20,7 @@ from typing import Protocol
 import torch
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_export.checkpoints.own_checkpoint import save_own_checkpoint
+from fomm_export.checkpoints.own import save_own_checkpoint
 from fomm_rt.errors import TrainingError
 from fomm_rt.files.interruption import uninterrupted
 from fomm_train.data.batches import Batch, Groups, draw_batch

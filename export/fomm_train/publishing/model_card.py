@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_export.onnx.operations import multiply_accumulates
+from fomm_export.onnx.multiply_accumulates import multiply_accumulates
 from fomm_rt.model.folder import open_model_folder
 from fomm_train.data.drawn_groups import IDENTITIES, POSES
 from fomm_train.data.held_out import FIRST_MEASURED_SEED

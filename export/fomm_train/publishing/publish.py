@@ -21,7 +21,8 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from fomm_export.checkpoints.configuration import OWN_CHECKPOINTS, Configuration, load_configuration
+from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
 from fomm_export.export_model import export_checkpoint
 from fomm_rt import bundled
 from fomm_rt.errors import FommError, OutputError, TrainingError

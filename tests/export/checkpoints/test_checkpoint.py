@@ -12,10 +12,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from fomm_export.checkpoints import known_checkpoints
+from fomm_export.checkpoints import published as published_models
 from fomm_export.checkpoints.checkpoint import load_checkpoint
-from fomm_export.checkpoints.configuration import CONFIGURATIONS
-from fomm_export.checkpoints.known_checkpoints import KNOWN_CHECKPOINTS, KnownCheckpoint
+from fomm_export.checkpoints.published import CONFIGURATIONS, PUBLISHED_CHECKPOINTS, PublishedCheckpoint
 from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.networks.layers import gaussian_kernel
 from fomm_export.networks.model import build_networks
@@ -85,14 +84,14 @@ def test_recognised_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "renamed.bin"
     torch.save(published(), path)
     assert load_checkpoint(path).known is None
-    entry = KnownCheckpoint("vox-cpk.pth.tar", path.stat().st_size, sha256_of(path), "vox-256")
-    monkeypatch.setattr(known_checkpoints, "KNOWN_CHECKPOINTS", (entry,))
+    entry = PublishedCheckpoint("vox-cpk.pth.tar", path.stat().st_size, sha256_of(path), "vox-256")
+    monkeypatch.setattr(published_models, "PUBLISHED_CHECKPOINTS", (entry,))
     assert load_checkpoint(path).known == entry
 
 
 def test_known_checkpoints_name_configurations() -> None:
-    assert {known.configuration for known in KNOWN_CHECKPOINTS} <= set(CONFIGURATIONS)
-    assert all(len(known.sha256) == 64 for known in KNOWN_CHECKPOINTS)
+    assert {known.configuration for known in PUBLISHED_CHECKPOINTS} <= set(CONFIGURATIONS)
+    assert all(len(known.sha256) == 64 for known in PUBLISHED_CHECKPOINTS)
 
 
 class Malicious:

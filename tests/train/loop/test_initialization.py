@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fomm_export.checkpoints.configuration import load_configuration
+from fomm_export.checkpoints.configuration_file import load_configuration
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_train.loop.initialization import (

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fomm_export.onnx.operations import multiply_accumulates
+from fomm_export.onnx.multiply_accumulates import multiply_accumulates
 from fomm_rt.bundled import bundled_model
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_train.data.held_out import held_out_pair

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fomm_export import export_model
-from fomm_export.checkpoints import own_checkpoint
+from fomm_export.checkpoints import own
 from fomm_export.checkpoints.configuration import Configuration
 from fomm_rt import bundled
 from fomm_rt.bundled import bundled_avatars, bundled_performance, open_bundled_model
@@ -48,7 +48,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measures, "STILL_FACES", 1)
     for module in (publish, export_model):
         monkeypatch.setattr(module, "load_configuration", load)
-    for knowing in (own_checkpoint, export_model):
+    for knowing in (own, export_model):
         monkeypatch.setattr(knowing, "OWN_NAMES", (RECIPE.name,))
     return tmp_path / "checkpoints"
 

@@ -1,0 +1,70 @@
+"""Configurations by name or from a YAML file in the published form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from fomm_export.checkpoints.configuration import LARGEST_SIDE, Configuration
+from fomm_export.checkpoints.published import CONFIGURATIONS
+from fomm_rt.errors import CheckpointError
+
+OWN_NAMES = ("drawn-faces-256",)
+"""Names of the project's own checkpoints."""
+
+OWN_CHECKPOINTS = Path(__file__).parent
+"""Folder of NAME.safetensors, NAME.yaml and NAME.md for each of OWN_NAMES."""
+
+Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
+
+
+@dataclass(frozen=True)
+class _DatasetParams:
+    frame_shape: Annotated[tuple[Side, ...], Meta(min_length=2)] = (256, 256, 3)
+
+
+@dataclass(frozen=True)
+class _Document:
+    model_params: dict[str, Any]
+    dataset_params: _DatasetParams = field(default_factory=_DatasetParams)
+
+
+def load_configuration(name_or_path: str) -> Configuration:
+    """Returns a published configuration or one of the project's own by name, or reads a YAML file.
+
+    Raises:
+        CheckpointError: Neither a known name nor a readable configuration file.
+    """
+    if name_or_path in CONFIGURATIONS:
+        return CONFIGURATIONS[name_or_path]
+    path = OWN_CHECKPOINTS / f"{name_or_path}.yaml" if name_or_path in OWN_NAMES else Path(name_or_path)
+    try:
+        is_file = path.is_file()
+    except OSError:
+        is_file = False
+    if not is_file:
+        raise CheckpointError(
+            f"{name_or_path}: expected the path of a published YAML configuration or one of the names "
+            f"{', '.join([*CONFIGURATIONS, *OWN_NAMES])}; found neither"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error
+    try:
+        document = msgspec.convert(content, _Document)
+        height, width, *_ = document.dataset_params.frame_shape
+        if height != width:
+            raise ValueError(f"frame_shape is {height}×{width}; expected a square such as [256, 256, 3]")
+        return Configuration.from_model_params(document.model_params, height)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: expected a published configuration with model_params (common_params, kp_detector_params, "
+            f"generator_params); {error}"
+        ) from error
