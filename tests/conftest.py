@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from fomm_export.export_model import export_networks
-from fomm_rt.model.folder import ModelFolder, Weights
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import Weights
 from golden_files import Golden
 
 torch.set_num_threads(2)

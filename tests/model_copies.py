@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fomm_rt.model.folder import CPU, CPU_INT8
+from fomm_rt.model.manifest import CPU, CPU_INT8
 
 
 def edit_manifest(model: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -36,8 +36,9 @@ from fomm_rt.errors import FommError
 from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
-from fomm_rt.model.folder import Manifest, ModelFolder
+from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000

@@ -23,7 +23,8 @@ from fomm_bench.model.reference_networks import build_reference
 from fomm_export.onnx.graphs import cpu_graphs, model_graphs
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import FommError, ModelError
-from fomm_rt.model.folder import MANIFEST_NAME, open_model_folder, read_manifest
+from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 SMALLEST = 1024
 """Bytes of a tensor that is worth cutting."""

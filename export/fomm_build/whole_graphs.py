@@ -24,7 +24,8 @@ from fomm_build.half_graph import HalfGraph, to_half
 from fomm_build.precision import FLOAT32_TRUNKS, FP32
 from fomm_kernels import plugin
 from fomm_rt.errors import ModelError
-from fomm_rt.model.folder import NETWORKS, ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import NETWORKS
 
 WARPED, MASKED = "warped_features", "masked_features"
 

@@ -27,18 +27,16 @@ from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import CheckpointError, FommError, OutputError
 from fomm_rt.machine.packages import installed_version
-from fomm_rt.model.folder import (
+from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.manifest import (
     CPU,
     CPU_INT8,
     MANIFEST_NAME,
     Manifest,
-    ModelFolder,
     NetworkFile,
     TensorSpec,
     Weights,
-    open_model_folder,
     read_manifest,
-    sha256_of,
 )
 
 TOOLS = ("fomm-rt", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")

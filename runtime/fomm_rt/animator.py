@@ -27,7 +27,7 @@ from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, MotionError, StateError
 from fomm_rt.framing import Framing, Region, resample
 from fomm_rt.image import Image, check_image
-from fomm_rt.model.folder import Manifest
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
 

@@ -26,8 +26,9 @@ from fomm_rt.engines.store import EngineRequirements, EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
-from fomm_rt.model.folder import NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.frame_shape import TRUNKS
+from fomm_rt.model.manifest import NETWORKS
 
 ModelOf = Callable[[str], ModelFolder]
 

@@ -19,7 +19,8 @@ from fomm_build.whole_graphs import portable_graphs, replace_grid_sample, whole_
 from fomm_kernels import plugin
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.errors import ModelError
-from fomm_rt.model.folder import NETWORKS, ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import NETWORKS
 from golden_files import SMALL
 
 ModelOf = Callable[[str], ModelFolder]

@@ -25,7 +25,8 @@ from fomm_export.onnx.parity import TOLERANCES, allowed, check_parity
 from fomm_export.onnx.probe_network import probe_network
 from fomm_export.rewrites.portable import rewrite_for_inference
 from fomm_rt.errors import CheckpointError, OutputError, ParityError
-from fomm_rt.model.folder import CPU, NETWORKS, ModelFolder, Weights, open_model_folder, sha256_of
+from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.manifest import CPU, NETWORKS, Weights
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

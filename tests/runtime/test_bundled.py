@@ -15,7 +15,7 @@ from fomm_rt.bundled import bundled_avatars, bundled_model, bundled_performance,
 from fomm_rt.errors import MediaError, ModelError
 from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.model.folder import Weights
+from fomm_rt.model.manifest import Weights
 
 WHEEL_BYTES = 25_000_000
 

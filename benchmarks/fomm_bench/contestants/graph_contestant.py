@@ -19,7 +19,7 @@ class Engine(Protocol):
     """Runs the graphs of one model folder."""
 
     def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        """Inputs by name -> outputs by name, of one of `fomm_rt.model.folder.NETWORKS`."""
+        """Inputs by name -> outputs by name, of one of `fomm_rt.model.manifest.NETWORKS`."""
 
 
 class GraphContestant:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
-from fomm_rt.model.folder import NETWORKS, read_manifest
+from fomm_rt.model.manifest import NETWORKS, read_manifest
 
 
 def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphContestant:

@@ -24,7 +24,7 @@ from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
-from fomm_rt.model.folder import read_manifest
+from fomm_rt.model.manifest import read_manifest
 
 OWN_GRAPHS = ("int8",)
 """Precisions that a model folder has to hold graphs of; engines of others are built from its float32 ones."""

@@ -24,7 +24,7 @@ from fomm_rt.bundled import open_model
 from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model.folder import NETWORKS
+from fomm_rt.model.manifest import NETWORKS
 
 
 class WholeChain(GraphContestant):

@@ -13,7 +13,8 @@ from fomm_bench.model.bench_media import bench_media
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, ParityError
-from fomm_rt.model.folder import Manifest, ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.manifest import Manifest
 
 DEFAULT_CONFIG = "vox-256"
 SEED = 7

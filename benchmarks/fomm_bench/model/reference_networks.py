@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.model.folder import Manifest, read_manifest
+from fomm_rt.model.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
     from fomm_export.checkpoints.configuration import Configuration

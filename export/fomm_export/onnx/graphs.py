@@ -34,7 +34,7 @@ class Graph:
 
 
 def model_graphs(networks: Networks) -> list[Graph]:
-    """The graphs of a model, in the order of `fomm_rt.model.folder.NETWORKS`."""
+    """The graphs of a model, in the order of `fomm_rt.model.manifest.NETWORKS`."""
     frame = _frames(networks)
     n, c = len(frame), networks.configuration
     h = w = c.motion_size

@@ -11,7 +11,8 @@ from os import PathLike
 from pathlib import Path
 
 from fomm_rt.errors import FommError, MediaError, ModelError
-from fomm_rt.model.folder import MANIFEST_NAME, NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.model.manifest import MANIFEST_NAME, NETWORKS
 
 FOLDER = Path(__file__).parent
 REMEDY = "install fomm-rt again, or in a checkout: git restore runtime/fomm_rt/bundled"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fomm_rt.errors import EngineError
-from fomm_rt.model.folder import Manifest
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 FORMAT_VERSION = 1

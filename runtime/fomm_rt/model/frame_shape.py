@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fomm_rt.model.folder import Manifest
+from fomm_rt.model.manifest import Manifest
 
 TRUNKS = ("source_encoder", "keypoint_detector", "dense_motion", "generator")
 """Each is cut out of the graph of the same name."""

@@ -25,7 +25,7 @@ class GraphChain:
     """A source, then frames, by the names that the networks give their inputs and outputs.
 
     Args:
-        run: Runs a network of `fomm_rt.model.folder.NETWORKS`.
+        run: Runs a network of `fomm_rt.model.manifest.NETWORKS`.
     """
 
     def __init__(self, run: Run) -> None:

@@ -20,8 +20,9 @@ from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineFile, EngineTensor
 from fomm_rt.errors import EngineError
 from fomm_rt.machine import nvidia_driver
-from fomm_rt.model.folder import NETWORKS, Manifest, NetworkFile, TensorSpec, open_model_folder
+from fomm_rt.model.folder import open_model_folder
 from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.manifest import NETWORKS, Manifest, NetworkFile, TensorSpec
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -23,7 +23,8 @@ from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, SourceTensors, ke
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Framing, Region
 from fomm_rt.image import Image
-from fomm_rt.model.folder import ModelFolder, Weights
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import Weights
 from fomm_rt.motion.transfer import ABSOLUTE, Transfer, relative_transfer
 from golden_files import MODES, SMALL, VOX, Golden, max_abs
 

@@ -24,7 +24,8 @@ from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
 from fomm_rt.image import Image
 from fomm_rt.machine import processor
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.model.folder import CPU_INT8, ModelFolder, Weights
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import CPU_INT8, Weights
 from fomm_rt.model.parity_picture import MOVES
 from golden_files import Golden
 

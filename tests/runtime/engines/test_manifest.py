@@ -14,7 +14,7 @@ import pytest
 from fakes.engine_sets import FRAME, ONNX, PREDICTION, SPEC
 from fomm_rt.engines.manifest import EngineFile, EngineManifest, build_command, model_hash, parse_manifest
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model.folder import CPU, NETWORKS, Manifest, NetworkFile, Weights
+from fomm_rt.model.manifest import CPU, NETWORKS, Manifest, NetworkFile, Weights
 
 ENGINE = EngineFile("generator.engine", "d" * 64, 100, ONNX, 0.5, (FRAME,), (PREDICTION,))
 MANIFEST = EngineManifest(

@@ -10,7 +10,8 @@ import pytest
 
 from fomm_rt import Animator
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model.folder import CPU, CPU_INT8, NETWORKS, open_model_folder, sha256_of
+from fomm_rt.model.folder import open_model_folder, sha256_of
+from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 from golden_files import Golden
 from model_copies import add_int8, edit_manifest
 
@@ -36,10 +37,27 @@ def test_missing_and_altered_files(copied_model: Path) -> None:
     [
         ('"format_version": 1', '"format_version": 2', "has model format 2; this fomm-rt reads up to 1"),
         ('"format_version": 1', '"format_version": "x"', "no format_version"),
-        ('"size": 64', '"size": "wide"', "ValueError"),
-        ('"size": 64', '"height": 64', "KeyError: 'size'"),
-        ('"size": 64', '"size": 1e999', "OverflowError"),
-        ('"file": "generator.onnx"', '"file": "../generator.onnx"', "leaves the folder"),
+        ('"format_version": 1', '"format_version": true', "no format_version"),
+        ('"size": 64', '"size": "wide"', r"Expected `int`, got `str` - at `\$.size`"),
+        ('"size": 64', '"size": true', r"Expected `int`, got `bool` - at `\$.size`"),
+        ('"size": 64', '"size": -64', r"Expected `int` >= 1 - at `\$.size`"),
+        ('"size": 64', '"size": 65', "size and num_kp are not those of the networks"),
+        ('"size": 64', '"height": 64', "missing required field `size`"),
+        ('"size": 64', '"size": 1e999', "1e999 is not a JSON number"),
+        ('"size": 64', '"size": NaN', "NaN is not a JSON number"),
+        ('"size": 64', '"size": ' + "[" * 100_000, "nested too deeply"),
+        ('"num_kp": 5', '"num_kp": 3', "size and num_kp are not those of the networks"),
+        ('"num_kp": 5', '"num_kp": "5"', r"Expected `int`, got `str` - at `\$.configuration.num_kp`"),
+        (
+            '"max_abs": {',
+            '"max_abs": {"other": "small",',
+            r"Expected `float`, got `str` - at `\$.parity.max_abs\[...\]`",
+        ),
+        ('"sha256": "', '"sha256": "A', r"matching regex .* - at `\$.networks.keypoint_detector.sha256`"),
+        ('"size_bytes": ', '"size_bytes": 0.', r"got `float` - at `\$.networks.keypoint_detector.size_bytes`"),
+        ('"keypoint_detector": {', '"detector": {', "missing required field `keypoint_detector` - at `\\$.networks`"),
+        ('"file": "generator.onnx"', '"file": "../generator.onnx"', "'../generator.onnx' leaves the folder"),
+        ('"file": "generator.onnx"', '"file": "/etc/passwd"', "leaves the folder"),
         ("{", "", "cannot be read as JSON"),
     ],
 )

@@ -21,8 +21,8 @@ from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedR
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
-from fomm_rt.model.folder import Manifest
 from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 

@@ -30,7 +30,8 @@ from fomm_rt.backends.onnxruntime.sessions import (
     session_errors,
 )
 from fomm_rt.errors import BackendError
-from fomm_rt.model.folder import ModelFolder, NetworkFile
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import NetworkFile
 from fomm_rt.motion.keypoints import Keypoints
 
 if TYPE_CHECKING:

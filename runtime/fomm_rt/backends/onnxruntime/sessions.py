@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model.folder import CPU, CPU_INT8, NETWORKS, ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 
 if TYPE_CHECKING:
     import onnxruntime

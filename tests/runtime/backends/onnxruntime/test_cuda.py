@@ -20,7 +20,8 @@ from fomm_rt.backends.onnxruntime.cuda import CAPTURED, DeviceNetworks
 from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError
 from fomm_rt.image import Image
-from fomm_rt.model.folder import NETWORKS, ModelFolder, open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.model.manifest import NETWORKS
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")

@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 
 from fomm_rt.animator import Animator
-from fomm_rt.model.folder import CPU, NETWORKS, ModelFolder
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import CPU, NETWORKS
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
 
 PREDICTION = 5e-4
