@@ -155,14 +155,12 @@ class Bench:
 
     def stages(self, animator: Animator) -> Measured:
         """Median milliseconds of each stage by events within the graph, and of all of them."""
-        animator.timed = True
         found: dict[str, list[float]] = {}
         for number in range(20 + self._frames // 4):
-            animator.animate(self._pictures[1 + number % CLIP])
+            frame = animator.animate_timed(self._pictures[1 + number % CLIP])
             if number >= 20:
-                for stage, ms in animator.stage_ms.items():
+                for stage, ms in frame.stage_ms.items():
                     found.setdefault(stage, []).append(ms)
-        animator.timed = False
         medians = {stage: float(np.median(times)) for stage, times in found.items()}
         return {**medians, "all": sum(medians.values())}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar, overload
+from types import MappingProxyType, TracebackType
+from typing import Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,6 +32,7 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
 
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)
+Prediction = TypeVar("Prediction")
 WHOLE_CROP = Framing()
 
 
@@ -51,6 +52,23 @@ class Source:
     def keypoints(self) -> Keypoints:
         """Keypoints of the source; a copy."""
         return self._prepared.keypoints.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class TimedFrame(Generic[Prediction]):
+    """One animated frame and how long each stage of it took.
+
+    Attributes:
+        prediction: (size, size, 3) uint8 RGB: the array that `animate` returns.
+        stage_ms: A name of `fomm_rt.backends.protocol.STAGES` -> milliseconds; read-only. Stages that the frame did not
+            need, or that the backend cannot tell apart, are missing.
+    """
+
+    prediction: Prediction
+    stage_ms: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stage_ms", MappingProxyType(self.stage_ms))
 
 
 class Animator:
@@ -190,23 +208,6 @@ class Animator:
         return self._backend.description
 
     @property
-    def stage_ms(self) -> dict[str, float]:
-        """Milliseconds that the stages of the latest frame took, by the names of `backends.protocol.STAGES`.
-
-        Stages that the frame did not need or the backend cannot tell apart are missing; see `timed`.
-        """
-        return dict(self._backend.stage_ms)
-
-    @property
-    def timed(self) -> bool:
-        """Whether `stage_ms` is measured. On a GPU that takes a little time, so that it has to be set there."""
-        return self._backend.timed
-
-    @timed.setter
-    def timed(self, value: bool) -> None:
-        self._backend.timed = value
-
-    @property
     def batch(self) -> int:
         """Frames that `animate_all` animates at a time; 1 where it gains nothing over `animate`."""
         return self._backend.batch
@@ -242,9 +243,7 @@ class Animator:
         self._check_open()
         check_image(image)
         region = (framing or self._source_framing).region(*image.shape[:2])
-        source = Source(self._backend.prepare_source(image, region), self._backend)
-        self._backend.stage_ms.clear()  # those of a source are of no frame
-        return source
+        return Source(self._backend.prepare_source(image, region), self._backend)
 
     def set_source(self, source: Image | Source) -> None:
         """Sets the picture to animate, (H, W, 3) uint8 RGB of any size, or a prepared one; the reference stays.
@@ -333,20 +332,21 @@ class Animator:
             ImageError: `frame` or `out` is not such an array.
             MotionError: Keypoints of another model.
         """
-        source = self._current_source()
-        out = self._check_out(out)
-        self._backend.stage_ms.clear()
-        if isinstance(frame, Keypoints):
-            self.check_keypoints(frame)
-            self._backend.animate_keypoints(self._prepared_reference(source, frame), frame, out)
-            return out
-        region = self._region(frame)
-        if self._relative and self._kp_reference is None:
-            keypoints = self._backend.detect(frame, region)
-            self._backend.animate_keypoints(self._prepared_reference(source, keypoints), keypoints, out)
-        else:
-            self._backend.animate(self._prepared_reference(source, None), frame, region, out)
-        return out
+        return self._animate(frame, out, timed=False).prediction
+
+    @overload
+    def animate_timed(self, frame: Image | Keypoints | DeviceImage, out: Image | None = None) -> TimedFrame[Image]: ...
+
+    @overload
+    def animate_timed(self, frame: Image | Keypoints | DeviceImage, out: OnDevice) -> TimedFrame[OnDevice]: ...
+
+    def animate_timed(self, frame: Any, out: Any = None) -> TimedFrame[Any]:
+        """Animates the source by one driving frame, as `animate` does, and measures each stage.
+
+        On a GPU, events between the stages make the frame a little slower. A frame that becomes the reference goes
+        through the keypoint detector once more, so its times are those of any other frame.
+        """
+        return self._animate(frame, out, timed=True)
 
     def animate_all(self, frames: Iterable[Image]) -> Generator[Image, None, None]:
         """Animates the source by many driving frames, in order: for files, where throughput counts and not latency.
@@ -372,7 +372,6 @@ class Animator:
         region = self._host_region(first)
         keypoints = self._backend.detect(first, region) if self._relative and self._kp_reference is None else None
         reference = self._prepared_reference(source, keypoints)
-        self._backend.stage_ms.clear()
         yield from self._backend.animate_all(
             reference, ((frame, self._host_region(frame)) for frame in chain([first], ahead))
         )
@@ -380,7 +379,6 @@ class Animator:
     def explain(self, frame: Image | Keypoints) -> Explanation:
         """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
         source = self._current_source()
-        self._backend.stage_ms.clear()
         keypoints = self._as_keypoints(frame)
         return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
 
@@ -399,6 +397,22 @@ class Animator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _animate(self, frame: Any, out: Any, *, timed: bool) -> TimedFrame[Any]:
+        source = self._current_source()
+        out = self._check_out(out)
+        if isinstance(frame, Keypoints):
+            self.check_keypoints(frame)
+            reference = self._prepared_reference(source, frame)
+            return TimedFrame(out, self._backend.animate_keypoints(reference, frame, out, timed=timed))
+        region = self._region(frame)
+        if self._relative and self._kp_reference is None:
+            keypoints = self._backend.detect(frame, region)
+            reference = self._prepared_reference(source, keypoints)
+            if not timed:
+                return TimedFrame(out, self._backend.animate_keypoints(reference, keypoints, out))
+        reference = self._prepared_reference(source, None)
+        return TimedFrame(out, self._backend.animate(reference, frame, region, out, timed=timed))
 
     def _current_source(self) -> Source:
         self._check_open()

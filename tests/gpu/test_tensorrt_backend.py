@@ -151,16 +151,13 @@ class TestReplay:
 
     def test_stages_are_timed_when_asked(self, small: ModelFolder, animator: Animator) -> None:
         expected = animated(animator, small)
-        assert not animator.stage_ms
-        animator.timed = True
         for _ in range(3):
             for frame, wanted in zip(frames_of(small), expected, strict=True):
-                assert np.array_equal(animator.animate(frame), wanted)
-                assert set(animator.stage_ms) == set(STAGES)
-                assert all(ms >= 0 for ms in animator.stage_ms.values())
-        animator.timed = False
-        animator.animate(frames_of(small)[0])
-        assert not animator.stage_ms
+                found = animator.animate_timed(frame)
+                assert np.array_equal(found.prediction, wanted)
+                assert set(found.stage_ms) == set(STAGES)
+                assert all(ms >= 0 for ms in found.stage_ms.values())
+        assert np.array_equal(animator.animate(frames_of(small)[0]), expected[0])
 
 
 class TestAvatars:

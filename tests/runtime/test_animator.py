@@ -215,19 +215,29 @@ def test_out_of_any_layout(animator: Animator, layout: str) -> None:
 
 def test_how_long_stages_took(animator: Animator) -> None:
     animator.set_source(GOLDEN.source)
-    assert animator.stage_ms == {}
     for frame in GOLDEN.driving[:2]:  # the first is the reference, too
-        animator.animate(frame)
-        of_frame = animator.stage_ms
+        of_frame = animator.animate_timed(frame).stage_ms
         assert set(of_frame) == set(STAGES) - {"warp"}
-    animator.animate(animator.keypoints(GOLDEN.driving[1]))
-    of_keypoints = animator.stage_ms
+    of_keypoints = animator.animate_timed(animator.keypoints(GOLDEN.driving[1])).stage_ms
     assert set(of_keypoints) == set(STAGES) - {"upload", "detector", "warp"}
     assert all(ms >= 0 for ms in (*of_frame.values(), *of_keypoints.values()))
-    of_keypoints.clear()
-    assert animator.stage_ms
-    animator.explain(animator.keypoints(GOLDEN.driving[1]))
-    assert set(animator.stage_ms) == {"dense_motion", "generator", "download"}
+    before = dict(of_frame)
+    animator.animate_timed(GOLDEN.driving[2])
+    assert of_frame == before, "times belong to their frame"
+    with pytest.raises(TypeError):
+        of_frame["upload"] = 0.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_timed_frame_equals_an_untimed_one(small_model: Path, relative: bool) -> None:
+    """Also the first one, which becomes the reference."""
+    with Animator.load(small_model, relative=relative) as plain, Animator.load(small_model, relative=relative) as timed:
+        plain.set_source(GOLDEN.source)
+        timed.set_source(GOLDEN.source)
+        out = np.zeros((timed.size, timed.size, 3), np.uint8)
+        for frame in GOLDEN.driving:
+            assert timed.animate_timed(frame, out).prediction is out
+            assert np.array_equal(out, plain.animate(frame))
 
 
 def test_every_error_is_a_fomm_error() -> None:

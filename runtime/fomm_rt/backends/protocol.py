@@ -6,7 +6,7 @@ that one on a GPU can take a frame up, carry it through all networks and bring o
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from fomm_rt.motion.transfer import Transfer
 STAGES = ("upload", "detector", "geometry", "dense_motion", "warp", "generator", "download")
 """Of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, where it is apart from
 the generator; generator; prediction to picture."""
+
+StageTimes = Mapping[str, float]
+"""A name of STAGES -> milliseconds that this stage of one frame took."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +92,6 @@ class Backend(Protocol):
         """Which backend this is and why it was chosen."""
 
     @property
-    def stage_ms(self) -> dict[str, float]:
-        """Milliseconds that each stage took when it last ran, see STAGES; those that a backend can tell apart.
-
-        Whoever wants those of one frame empties it before.
-        """
-
-    @property
-    def timed(self) -> bool:
-        """Whether stages are timed. Where that would cost a frame nothing they always are; else it may be set."""
-
-    @timed.setter
-    def timed(self, value: bool) -> None: ...
-
-    @property
     def takes_device_arrays(self) -> bool:
         """Whether frames and results may be arrays on the GPU, see `device_arrays`."""
 
@@ -119,14 +108,26 @@ class Backend(Protocol):
     def detect(self, image: Any, region: Region) -> Keypoints:
         """Keypoints of a picture, (H, W, 3) uint8, where `takes_device_arrays` also on the GPU."""
 
-    def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
-        """One driving frame (H, W, 3) uint8 to one prediction, written into out (size, size, 3) uint8.
+    def animate(
+        self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
+    ) -> StageTimes:
+        """Animates the source by one driving frame.
 
-        Where `takes_device_arrays` either may lie on the GPU.
+        Args:
+            reference: The source and its motion transfer.
+            image: (H, W, 3) uint8 RGB; may be on the GPU if `takes_device_arrays`.
+            region: The square of the image to use.
+            out: (size, size, 3) uint8, receives the prediction; may be on the GPU if `takes_device_arrays`.
+            timed: Measure the stages of this frame, which costs a little on a GPU.
+
+        Returns:
+            The times of the stages that the backend can tell apart; empty unless `timed`.
         """
 
-    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
-        """As `animate`, by driving keypoints found earlier."""
+    def animate_keypoints(
+        self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
+    ) -> StageTimes:
+        """Does the same as `animate` from keypoints found earlier."""
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]

@@ -1,4 +1,4 @@
-"""How long the stages of a run kept it busy."""
+"""Wall-clock time by stage."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ class StageClock:
         with clock("networks"):
             ...
 
+    Args:
+        stages: Stages to count from 0; others appear once they have run.
+
     Attributes:
-        seconds: Stage -> how long it was busy.
+        seconds: Stage -> total time.
     """
 
     def __init__(self, *stages: str) -> None:
@@ -23,11 +26,15 @@ class StageClock:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Counts what happens inside for a stage."""
+        """Adds the time spent inside to a stage."""
         start = perf_counter()
         yield
         self.add(stage, perf_counter() - start)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Counts time that was measured elsewhere."""
-        self.seconds[stage] += seconds
+        """Adds time measured elsewhere."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def milliseconds(self) -> dict[str, float]:
+        """Stage -> total time in milliseconds."""
+        return {stage: 1e3 * seconds for stage, seconds in self.seconds.items()}

@@ -176,9 +176,8 @@ class NotBuilt:
             raise EngineError("there are no engines")
         self.is_built = True
         return SimpleNamespace(
-            backend=SimpleNamespace(device="a GPU"),
+            backend=SimpleNamespace(name="tensorrt", device="a GPU"),
             batch=self.batch,
-            stage_ms={},
             animate_all=lambda frames: (frame + 1 for frame in frames),
             close=lambda: None,
         )

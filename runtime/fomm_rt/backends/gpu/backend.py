@@ -17,7 +17,7 @@ from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
 from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_of
 from fomm_rt.backends.gpu.frame_stream import FrameStream
-from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
+from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource, StageTimes
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
@@ -63,7 +63,6 @@ class GpuBackend:
         captures: bool = True,
     ) -> None:
         self.batch = batch
-        self.stage_ms: dict[str, float] = {}
         self._description = description
         self._size = manifest.size
         self._has_jacobians = manifest.has_jacobians
@@ -85,15 +84,6 @@ class GpuBackend:
             return given
         return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
 
-    @property
-    def timed(self) -> bool:
-        """See `Backend.timed`."""
-        return self._frame_stream.timed
-
-    @timed.setter
-    def timed(self, value: bool) -> None:
-        self._frame_stream.timed = value
-
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """See `Backend.prepare_source`."""
         picture = resample(image, region, self._size).copy()
@@ -113,23 +103,27 @@ class GpuBackend:
                 return self._keypoints(self._frame_stream.detect_on_device(batch_of_one(picture), region, other))
             return self._keypoints(self._frame_stream.detect(image, region))
 
-    def animate(self, reference: PreparedReference, image: Any, region: Region, out: Any) -> None:
+    def animate(
+        self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
+    ) -> StageTimes:
         """See `Backend.animate`; image and out may lie on the device, each by itself."""
         with self._device.current():
             self._use(self._frame_stream, reference)
             if is_on_device(image):
                 picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
-                self._frame_stream.start_on_device(batch_of_one(picture), region, other)
+                self._frame_stream.start_on_device(batch_of_one(picture), region, other, timed)
             else:
-                self._frame_stream.start([image], region)
-            self._finish(out)
+                self._frame_stream.start([image], region, timed)
+            return self._finish(out)
 
-    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Any) -> None:
+    def animate_keypoints(
+        self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
+    ) -> StageTimes:
         """See `Backend.animate_keypoints`; out may lie on the device."""
         with self._device.current():
             self._use(self._frame_stream, reference)
-            self._frame_stream.start_keypoints(keypoint_rows(keypoints))
-            self._finish(out)
+            self._frame_stream.start_keypoints(keypoint_rows(keypoints), timed)
+            return self._finish(out)
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
@@ -196,13 +190,11 @@ class GpuBackend:
         assert isinstance(source, _Source)
         frame_stream.use(source.split, reference.transfer)
 
-    def _finish(self, out: Any) -> None:
+    def _finish(self, out: Any) -> StageTimes:
         if is_on_device(out):
             picture, other = device_picture(out, stream_handle(self._frame_stream.stream), "out", written=True)
-            self._frame_stream.finish_on_device(picture, other)
-        else:
-            self._frame_stream.finish([out])
-        self.stage_ms.update(self._frame_stream.stage_ms())
+            return self._frame_stream.finish_on_device(picture, other)
+        return self._frame_stream.finish([out])
 
     def _collect(self, frame_stream: FrameStream, count: int) -> Sequence[Image]:
         outs: list[Image] = list(np.empty((count, self._size, self._size, 3), np.uint8))

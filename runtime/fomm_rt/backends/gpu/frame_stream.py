@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 from fomm_kernels.arrays import Array, view
 from fomm_rt.backends.gpu.device import Device, Replay
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, LayoutTrunks, SourceTensors, transfer_rows
-from fomm_rt.backends.protocol import STAGES
+from fomm_rt.backends.protocol import STAGES, StageTimes
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region
 from fomm_rt.image import Image
@@ -47,8 +47,8 @@ class _Program:
     """
 
     kind: str
-    region: Region | None
-    timed: bool
+    region: Region | None = None
+    timed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,6 @@ class FrameStream:
         frame: The steps of a batch and their buffers.
         stream: What everything is queued on.
         eager_reason: Why work is not replayed; None if it is.
-        timed: Whether the stages of every batch are timed, which costs a little. May be set at any time.
 
     Raises:
         BackendError: Of any call: the device or a kernel refuses.
@@ -97,11 +96,11 @@ class FrameStream:
         self.stream = device.stream()
         self.frame = FramePipeline(shape, device.executor, trunks, allocate, storage, batch, self._record)
         self.eager_reason = None if captures else "asked for"
-        self.timed = False
         self._busy = False
         # Of each program its own: an event that another one recorded would be of another batch.
         self._events: dict[_Program, dict[str, Any]] = {}
         self._latest: dict[str, Any] = {}
+        self._timed = False
         self._slot = self.frame.source_slot
         rows = (1, shape.num_kp, 7)
         self._transfer, self._transfer_host = device.allocate(rows, np.float32), device.pinned(rows, np.float32)
@@ -152,8 +151,14 @@ class FrameStream:
             self._copy(source.keypoints, self._slot.keypoints)
             self._source = source
 
-    def start(self, images: Sequence[Image], region: Region) -> None:
-        """Queues the animation of 1 to N frames (H, W, 3) uint8 of one shape; `finish` waits for them."""
+    def start(self, images: Sequence[Image], region: Region, timed: bool = False) -> None:
+        """Queues the animation of 1 to N frames of one shape; `finish` waits for them.
+
+        Args:
+            images: (H, W, 3) uint8 each.
+            region: The square of each to use.
+            timed: Measure the stages of this batch.
+        """
         given = self._take(images, region)
 
         def queue() -> None:
@@ -161,11 +166,11 @@ class FrameStream:
             self.frame.detect(given.pictures, given.region, self.stream)
             self._animate()
 
-        self._run(_Program("frames", given.region, self.timed), queue)
+        self._run(_Program("frames", given.region, timed), queue)
 
-    def start_on_device(self, picture: Any, region: Region, other: int | None) -> None:
+    def start_on_device(self, picture: Any, region: Region, other: int | None, timed: bool = False) -> None:
         """As `start` for one frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
-        program = _Program("seen frames", None, self.timed)
+        program = _Program("seen frames", None, timed)
         self._begin(program)
         self._wait(other)
         # Its address is another each time, so this cannot be replayed; it is a single launch.
@@ -177,7 +182,7 @@ class FrameStream:
 
         self._run(program, queue, begins=False)
 
-    def start_keypoints(self, rows: NDArray[np.float32]) -> None:
+    def start_keypoints(self, rows: NDArray[np.float32], timed: bool = False) -> None:
         """As `start` by keypoints (K, 6) found earlier."""
         self._settle()
         self._keypoints_host[...] = rows
@@ -187,15 +192,20 @@ class FrameStream:
             self._record("upload", self.stream)
             self._animate()
 
-        self._run(_Program("keypoints", None, self.timed), queue)
+        self._run(_Program("keypoints", None, timed), queue)
 
-    def finish(self, outs: Sequence[Image]) -> None:
-        """Waits for what was started and copies the first predictions, (size, size, 3) uint8 each."""
+    def finish(self, outs: Sequence[Image]) -> StageTimes:
+        """Waits for what was started and copies the first predictions, (size, size, 3) uint8 each.
+
+        Returns:
+            The times of the batch's stages; empty unless it was started as `timed`.
+        """
         self._settle()
         for out, picture in zip(outs, self._pictures_host, strict=False):
             out[...] = picture
+        return self._stage_ms()
 
-    def finish_on_device(self, out: Any, other: int | None) -> None:
+    def finish_on_device(self, out: Any, other: int | None) -> StageTimes:
         """As `finish` for one prediction, into (size, size, 3) uint8 on the device, see `start_on_device`."""
         self._wait(other)
         pictures = view(self.frame.pictures, "pictures")
@@ -203,6 +213,7 @@ class FrameStream:
         self._device.copy_picture(first, out, self.stream)
         self._busy = True
         self._settle()
+        return self._stage_ms()
 
     def detect(self, image: Image, region: Region) -> NDArray[np.float32]:
         """Keypoints (K, 6) of a frame."""
@@ -213,14 +224,14 @@ class FrameStream:
             self.frame.detect(given.pictures, given.region, self.stream)
             self._copy(self.frame.keypoints, self._keypoints_host)
 
-        self._run(_Program("detect", given.region, self.timed), queue)
+        self._run(_Program("detect", given.region), queue)
         self._settle()
         found: NDArray[np.float32] = self._keypoints_host[0].copy()
         return found
 
     def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
         """As `detect` for a frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
-        self._begin(_Program("detect seen", None, self.timed))
+        self._begin(_Program("detect seen"))
         self._wait(other)
         self.frame.detect(picture, region, self.stream)
         self._copy(self.frame.keypoints, self._keypoints_host)
@@ -240,7 +251,7 @@ class FrameStream:
         hosts = {name: self._device.pinned(size, np.float32) for name, size in sizes.items()}
         self._settle()
         self._keypoints_host[...] = rows
-        self._begin(_Program("explain", None, self.timed))
+        self._begin(_Program("explain"))
         try:
             self._copy(self._keypoints_host, self.frame.keypoints)
             self.frame.animate(self._slot, self._transfer, **arrays, stream=self.stream)
@@ -250,14 +261,6 @@ class FrameStream:
         finally:
             self._settle()  # before these arrays go
         return self._pictures_host[0].copy(), {name: host[0].copy() for name, host in hosts.items()}
-
-    def stage_ms(self) -> dict[str, float]:
-        """Milliseconds of each stage of what last ran and has finished; empty if it was not timed."""
-        stages = [stage for stage in STAGES if stage in self._latest]
-        return {
-            stage: self._device.elapsed_ms(self._latest[before], self._latest[stage])
-            for before, stage in zip(["begin", *stages], stages, strict=False)
-        }
 
     def close(self) -> None:
         """Waits for what is queued and lets go of everything."""
@@ -271,6 +274,14 @@ class FrameStream:
             self._source = self._moved_by = None
             # The frame calls back here: a reference cycle, which only the garbage collector would break.
             del self.frame, self._slot
+
+    def _stage_ms(self) -> StageTimes:
+        """The times of the stages of the batch that finished last; empty if it was not timed."""
+        stages = [stage for stage in STAGES if stage in self._latest]
+        return {
+            stage: self._device.elapsed_ms(self._latest[before], self._latest[stage])
+            for before, stage in zip(["begin", *stages], stages, strict=False)
+        }
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
         """Copies what the networks look at into pinned memory."""
@@ -320,10 +331,11 @@ class FrameStream:
     def _begin(self, program: _Program) -> None:
         self._busy = True
         self._latest = self._events.setdefault(program, {})
+        self._timed = program.timed
         self._record("begin", self.stream)
 
     def _record(self, stage: str, stream: Any) -> None:
-        if self.timed:
+        if self._timed:
             if stage not in self._latest:
                 self._latest[stage] = self._device.event()
             self._device.record(self._latest[stage], stream)

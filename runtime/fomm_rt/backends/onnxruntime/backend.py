@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from statistics import median
@@ -23,7 +22,8 @@ from fomm_rt.backends.onnxruntime.cuda import DeviceNetworks
 from fomm_rt.backends.onnxruntime.networks import HostNetworks, Networks
 from fomm_rt.backends.onnxruntime.sessions import ONNXRUNTIME_CPU, ONNXRUNTIME_CUDA, PROVIDERS, open_session
 from fomm_rt.backends.options import DEFAULTS, Options
-from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource
+from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource, StageTimes
+from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
@@ -105,7 +105,6 @@ class OnnxRuntimeBackend:
 
     takes_device_arrays = False
     batch = 1
-    timed = True
 
     def __init__(
         self,
@@ -123,7 +122,6 @@ class OnnxRuntimeBackend:
             )
         open_networks = networks or (DeviceNetworks if name == ONNXRUNTIME_CUDA else HostNetworks)
         self._networks = open_networks(name, model, precision, options.threads or _default_threads())
-        self.stage_ms: dict[str, float] = {}
         size = model.manifest.size
         self._size = size
         self._frame = np.empty((1, 3, size, size), np.float32)
@@ -146,20 +144,23 @@ class OnnxRuntimeBackend:
 
     def detect(self, image: Image, region: Region) -> Keypoints:
         """See `Backend.detect`."""
-        with self._stage("upload"):
-            self._networks.load(self._scaled(resample(image, region, self._size)))
-        with self._stage("detector"):
-            return self._networks.detect()
+        return self._detect(image, region, StageClock())
 
-    def animate(self, reference: PreparedReference, image: Image, region: Region, out: Image) -> None:
+    def animate(
+        self, reference: PreparedReference, image: Image, region: Region, out: Image, *, timed: bool = False
+    ) -> StageTimes:
         """See `Backend.animate`."""
-        self.animate_keypoints(reference, self.detect(image, region), out)
+        clock = StageClock()
+        self._move(reference, self._detect(image, region, clock), out, clock)
+        return clock.milliseconds() if timed else {}
 
-    def animate_keypoints(self, reference: PreparedReference, keypoints: Keypoints, out: Image) -> None:
+    def animate_keypoints(
+        self, reference: PreparedReference, keypoints: Keypoints, out: Image, *, timed: bool = False
+    ) -> StageTimes:
         """See `Backend.animate_keypoints`."""
-        with self._stage("geometry"):
-            animated = reference.transfer(keypoints)
-        self._animate(reference, animated, out)
+        clock = StageClock()
+        self._move(reference, keypoints, out, clock)
+        return clock.milliseconds() if timed else {}
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
@@ -174,7 +175,7 @@ class OnnxRuntimeBackend:
         """See `Backend.explain`."""
         animated = reference.transfer(keypoints)
         prediction = np.empty((self._size, self._size, 3), np.uint8)
-        self._animate(reference, animated, prediction)
+        self._generate(reference, animated, prediction, StageClock())
         maps = self._networks.maps()
         occlusion_map = maps.get("occlusion_map")
         return Explanation(
@@ -191,26 +192,31 @@ class OnnxRuntimeBackend:
         """See `Backend.close`."""
         self._networks.close()
 
-    def _animate(self, reference: PreparedReference, animated: Keypoints, out: Image) -> None:
+    def _detect(self, image: Image, region: Region, clock: StageClock) -> Keypoints:
+        with clock("upload"):
+            self._networks.load(self._scaled(resample(image, region, self._size)))
+        with clock("detector"):
+            return self._networks.detect()
+
+    def _move(self, reference: PreparedReference, keypoints: Keypoints, out: Image, clock: StageClock) -> None:
+        with clock("geometry"):
+            animated = reference.transfer(keypoints)
+        self._generate(reference, animated, out, clock)
+
+    def _generate(self, reference: PreparedReference, animated: Keypoints, out: Image, clock: StageClock) -> None:
         source = reference.source
         assert isinstance(source, _Source)
-        with self._stage("dense_motion"):
+        with clock("dense_motion"):
             self._networks.move(source.encoded, animated)
-        with self._stage("generator"):
+        with clock("generator"):
             self._networks.generate()
-        with self._stage("download"):
+        with clock("download"):
             _write_picture(self._networks.prediction(), out)
 
     def _scaled(self, image: Image) -> NDArray[np.float32]:
         """(size, size, 3) uint8 -> (1, 3, size, size) float32 in [0, 1], in a buffer that the next call reuses."""
         np.divide(image.transpose(2, 0, 1), np.float32(255), out=self._frame[0], dtype=np.float32)
         return self._frame
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        yield
-        self.stage_ms[name] = (perf_counter() - start) * 1e3
 
 
 def _write_picture(prediction: NDArray[np.float32], out: Image) -> None:

@@ -20,11 +20,13 @@ from fomm_kernels.arrays import Array, view
 from fomm_rt import Animator, Framing
 from fomm_rt.backends.gpu import device_arrays
 from fomm_rt.backends.gpu.frame_stream import SHAPES_KEPT
-from fomm_rt.backends.protocol import STAGES
+from fomm_rt.backends.protocol import STAGES, PreparedReference
 from fomm_rt.backends.tensorrt.layout import HWC8, strides
 from fomm_rt.errors import BackendError, ImageError
+from fomm_rt.framing import Region
 from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
+from fomm_rt.motion.transfer import ABSOLUTE
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -432,9 +434,8 @@ def test_shapes_that_come_once_leave_nothing(played: Played) -> None:
     """As of a crop that zooms."""
     played.animator.set_source(GOLDEN.source)
     played.animator.set_reference(GOLDEN.driving[0])
-    played.animator.timed = True
     for side in range(50, 50 + 3 * SHAPES_KEPT):
-        played.animator.animate(np.zeros((side, side, 3), np.uint8))
+        played.animator.animate_timed(np.zeros((side, side, 3), np.uint8))
     assert played.device.captures == 0
     assert 0 < len(played.device.events) <= (SHAPES_KEPT + 1) * (len(STAGES) + 1)
 
@@ -443,17 +444,25 @@ def test_stages_are_timed_when_asked(played: Played) -> None:
     played.animator.set_source(GOLDEN.source)
     played.animator.set_reference(GOLDEN.driving[0])
     plain = played.animator.animate(GOLDEN.driving[1])
-    assert not played.animator.stage_ms
-    played.animator.timed = True
+    assert not played.device.events
     for _ in range(3):
-        assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), plain)
-        assert set(played.animator.stage_ms) == set(STAGES)
-        assert all(ms >= 0 for ms in played.animator.stage_ms.values())
-    played.animator.animate(played.animator.keypoints(GOLDEN.driving[1]))
-    assert set(played.animator.stage_ms) == set(STAGES) - {"detector"}
-    played.animator.timed = False
+        frame = played.animator.animate_timed(GOLDEN.driving[1])
+        assert np.array_equal(frame.prediction, plain)
+        assert set(frame.stage_ms) == set(STAGES)
+        assert all(ms >= 0 for ms in frame.stage_ms.values())
+    by_keypoints = played.animator.animate_timed(played.animator.keypoints(GOLDEN.driving[1]))
+    assert set(by_keypoints.stage_ms) == set(STAGES) - {"detector"}
+    count = len(played.device.events)
     played.animator.animate(GOLDEN.driving[1])
-    assert not played.animator.stage_ms
+    assert len(played.device.events) == count, "no event without a question"
+    assert not played.backend.animate(*reference_and_frame(played))
+
+
+def reference_and_frame(played: Played) -> tuple[PreparedReference, Image, Region, Image]:
+    """Arguments of `Backend.animate` for a driving frame."""
+    square, out = Region.square(played.animator.size), np.zeros_like(GOLDEN.source)
+    reference = played.backend.prepare_reference(played.backend.prepare_source(GOLDEN.source, square), ABSOLUTE)
+    return reference, GOLDEN.driving[1], square, out
 
 
 def test_several_animators_in_threads(model: ModelFolder) -> None:
