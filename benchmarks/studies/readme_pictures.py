@@ -17,8 +17,9 @@ from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.views import explanation_view
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.picture import write_picture
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 CONTACT_SHEET_WIDTH = 1260

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from fomm_rt.backends.protocol import BackendDescription, Explanation
     from fomm_rt.errors import FommError
     from fomm_rt.framing import Framing
-    from fomm_rt.media.pictures import read_picture, write_picture
+    from fomm_rt.media.read.picture import read_picture
     from fomm_rt.media.read.video_reader import VideoReader
+    from fomm_rt.media.write.picture import write_picture
     from fomm_rt.motion.keypoints import Keypoints
 
 __all__ = [
@@ -44,8 +45,8 @@ _HOMES = {
     "Keypoints": "motion.keypoints",
     "Source": "animator",
     "VideoReader": "media.read.video_reader",
-    "read_picture": "media.pictures",
-    "write_picture": "media.pictures",
+    "read_picture": "media.read.picture",
+    "write_picture": "media.write.picture",
 }
 
 

@@ -13,7 +13,7 @@ from fomm_rt import bundled
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars, bundled_model, bundled_performance, open_bundled_model
 from fomm_rt.errors import MediaError, ModelError
-from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.manifest import Weights
 

@@ -19,8 +19,8 @@ from fomm_bench.model.bench_media import BenchMedia
 from fomm_bench.results.samples import Spread, spread_of
 from fomm_rt.animator import Animator
 from fomm_rt.clip.driving import DrivingFrame, open_driving
-from fomm_rt.media.pictures import read_picture
 from fomm_rt.media.read.frame_pixels import FramePixels
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.encoded_video import EncodedVideoWriter
 from fomm_rt.media.write.video_writer import open_writer
 

@@ -15,7 +15,7 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.errors import MediaError
 from fomm_rt.framing import centred_square
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
 
 _log = getLogger("fomm_rt")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.networks.model import Networks, build_networks
-from fomm_rt.media.pictures import write_picture
+from fomm_rt.media.write.picture import write_picture
 from fomm_train.data.held_out import FIRST_HELD_OUT_SEED, REFERENCE_STRENGTH
 from fomm_train.faces import draw_identity, draw_pose, render_picture
 from fomm_train.loop.trainer import Trainer, relative_motion

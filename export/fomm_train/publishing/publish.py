@@ -26,8 +26,8 @@ from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_con
 from fomm_export.export_model import export_checkpoint
 from fomm_rt import bundled
 from fomm_rt.errors import FommError, OutputError, TrainingError
-from fomm_rt.media.pictures import write_picture
 from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.write.picture import write_picture
 from fomm_rt.media.write.video_writer import open_writer
 from fomm_rt.model.folder import sha256_of
 from fomm_train.drawn_faces import DRAWN_FACES

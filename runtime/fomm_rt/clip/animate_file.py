@@ -26,7 +26,7 @@ from fomm_rt.clip.views import explanation_view, panel
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import check_target
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.video_writer import check_output, open_writer
 
 View = Literal["result", "panel", "explain"]

@@ -29,7 +29,8 @@ from fomm_rt.errors import OutputError
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.files.staging import check_target
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture, staged_picture
+from fomm_rt.media.read.picture import read_picture
+from fomm_rt.media.write.picture import staged_picture
 from fomm_rt.media.write.video_writer import check_output, open_writer
 from fomm_rt.motion.keypoints import Keypoints
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.read.picture import read_picture
 
 PICTURE = "parity_picture.jpg"
 """Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""

@@ -14,7 +14,7 @@ from fomm_bench.charts.line_charts import spaced
 from fomm_bench.charts.style import colour_of
 from fomm_bench.results.run_result import Results
 from fomm_rt.errors import OutputError
-from fomm_rt.media.pictures import read_picture
+from fomm_rt.media.read.picture import read_picture
 
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 

@@ -21,8 +21,9 @@ from clips import write_clip
 from fomm_rt.backends.registry import BACKENDS
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Framing, resample
-from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.picture import write_picture
 from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
 

@@ -25,9 +25,10 @@ from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
+from fomm_rt.media.write.picture import write_picture
 from fomm_rt.media.write.video_writer import open_writer
 from fomm_rt.motion.keypoints import pose_distance
 from golden_files import Golden

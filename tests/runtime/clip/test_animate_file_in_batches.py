@@ -17,8 +17,9 @@ from fomm_rt.clip import animate_file as animation
 from fomm_rt.clip.animate_file import View, animate_file
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
+from fomm_rt.media.write.picture import write_picture
 from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
 

@@ -28,8 +28,9 @@ from fomm_rt.clip.tiles import TileGrid, grid_shape
 from fomm_rt.errors import FommError, MediaError, OutputError
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.image import Image
-from fomm_rt.media.pictures import read_picture, write_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.picture import write_picture
 from fomm_rt.motion.keypoints import Keypoints
 from golden_files import Golden
 

@@ -1,18 +1,13 @@
-"""Reading a picture from whatever file holds one, and writing a picture."""
+"""Reads a picture from a picture file or from the first frame of a video."""
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.errors import MediaError, OutputError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
-from fomm_rt.image import check_image
+from fomm_rt.errors import MediaError
 from fomm_rt.media.read.input_file import name_content, read_head, require_file
 from fomm_rt.media.read.picture_format import PictureKind, find_kind
 from fomm_rt.media.read.still_picture import decode_still, find_still
@@ -22,13 +17,6 @@ _logger = logging.getLogger("fomm_rt")
 
 # A picture of unknown format is read whole to be tried; a file larger than this is no picture.
 _LARGEST_UNKNOWN_BYTES = 256 * 1024 * 1024
-
-_ENCODINGS: dict[str, tuple[str, list[int]]] = {
-    ".png": (".png", []),
-    ".jpg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
-    ".jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
-    ".webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 95]),
-}
 
 
 def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -65,55 +53,6 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         _warn_of_first_frame(file)
         return pixels
     return _read_unknown(file)
-
-
-def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
-    """Writes a picture; the old file stays until the new one is complete.
-
-    Args:
-        path: Ends in .png, .jpg, .jpeg or .webp; JPEG and WebP are written at quality 95.
-        pixels: (H, W, 3) uint8 RGB.
-
-    Raises:
-        ImageError: If the pixels are not a picture.
-        OutputError: If the ending is another, the picture is too large for the format, or the file cannot be
-            written.
-    """
-    with staged_picture(path, pixels) as staged:
-        staged.commit()
-
-
-@contextmanager
-def staged_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Iterator[StagedOutput]:
-    """As `write_picture`, but the complete picture waits under a temporary name for `commit`.
-
-    This is how a picture appears together with another result or not at all.
-    """
-    target = Path(path)
-    encoding = _ENCODINGS.get(target.suffix.lower())
-    if encoding is None:
-        raise OutputError(
-            f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_ENCODINGS)}."
-        )
-    check_image(pixels)
-    suffix, options = encoding
-    content = _encode(target, pixels, suffix, options)
-    with StagedOutput(target) as staged:
-        with reporting_failures(target):
-            staged.path.write_bytes(content)
-        yield staged
-
-
-def _encode(target: Path, pixels: NDArray[np.uint8], suffix: str, options: list[int]) -> bytes:
-    try:
-        encoded, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
-        if encoded:
-            return content.tobytes()
-    except cv2.error:
-        # OpenCV's own words name a line of its source; the cause is always the size.
-        pass
-    height, width = pixels.shape[:2]
-    raise OutputError(f"{target} cannot hold a picture of {width}x{height} pixels; write it as .png.")
 
 
 def _read_unknown(file: Path) -> NDArray[np.uint8]:

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fomm_rt.errors import ImageError, MediaError, OutputError
-from fomm_rt.media.pictures import read_picture, write_picture
 from fomm_rt.media.read import still_picture
+from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.picture_format import PictureKind, is_animated
 from fomm_rt.media.read.still_picture import find_still
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.write.picture import write_picture
 
 
 def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:

@@ -80,6 +80,6 @@ def test_pictures_are_numbered_from_one_and_lossless(tmp_path: Path) -> None:
     pattern = tmp_path / "made" / "frames-%03d.png"
     write_constant(pattern, Fraction(25), 3)
     assert sorted(file.name for file in pattern.parent.iterdir()) == [f"frames-00{n}.png" for n in (1, 2, 3)]
-    from fomm_rt.media.pictures import read_picture
+    from fomm_rt.media.read.picture import read_picture
 
     assert np.array_equal(read_picture(tmp_path / "made" / "frames-002.png"), frame_pixels(1))
