@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 
 
 def timing_of(path: Path) -> Timing:
@@ -24,7 +24,7 @@ def frame_pixels(index: int, height: int = 64, width: int = 64) -> NDArray[np.ui
 
 def write_constant(path: Path, rate: Fraction, count: int, audio_from: Path | None = None) -> None:
     """Writes so many numbered frames."""
-    with open_writer(path, Timing.constant(rate, count), audio_from) as writer:
+    with VideoTarget(path).open(Timing.constant(rate, count), audio_from) as writer:
         for index in range(count):
             writer.write(frame_pixels(index), index / rate)
         writer.commit()
@@ -34,7 +34,7 @@ def convert(source: Path, target: Path, with_audio: bool = True) -> None:
     """Writes what is read."""
     with (
         VideoReader(source) as reader,
-        open_writer(target, reader.timing, source if with_audio else None) as writer,
+        VideoTarget(target).open(reader.timing, source if with_audio else None) as writer,
     ):
         for frame in reader:
             writer.write(frame.pixels, frame.time)

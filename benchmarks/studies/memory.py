@@ -24,9 +24,8 @@ from fomm_bench.demo_media import demo_clip, demo_picture
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
 from fomm_rt.image import Image
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoWriter
 
 RATE = Fraction(30)
 ALLOWED_GROWTH = 0.05
@@ -44,10 +43,9 @@ def loop(clip: Path) -> Iterator[Image]:
 def write_looped(path: Path, seconds: int) -> int:
     """Writes the demo clip looped to a length; returns the number of frames."""
     frames = int(seconds * RATE)
-    with open_writer(path, Timing.constant(RATE, frames), None) as writer:
-        for i, pixels in enumerate(islice(loop(demo_clip()), frames)):
-            writer.write(pixels, i / RATE)
-        writer.commit()
+    with VideoWriter(path, RATE) as writer:
+        for pixels in islice(loop(demo_clip()), frames):
+            writer.write(pixels)
     return frames
 
 

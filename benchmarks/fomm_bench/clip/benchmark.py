@@ -68,7 +68,7 @@ def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progre
         output = Path(folder) / "result.mp4"
         for number in range(runs):
             progress("animating", number, runs)
-            reports.append(animate_file(animator, media.picture, media.clip, output))
+            reports.append(animate_file(media.picture, media.clip, output, animator=animator))
             cpu.append(measure_cpu(animator, media, output))
     return ClipSpeed(
         reports[0].frames,

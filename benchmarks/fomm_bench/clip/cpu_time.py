@@ -22,7 +22,7 @@ from fomm_rt.clip.driving import DrivingFrame, open_driving
 from fomm_rt.media.read.frame_pixels import FramePixels
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.encoded_video import EncodedVideoWriter
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 
 DECODE, TO_RGB, RESIZE, AROUND, NETWORKS, TO_YUV, ENCODE = PARTS = (
     "decode",
@@ -125,7 +125,7 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
     animator.clear_reference()
     with ExitStack() as stack:
         driving = stack.enter_context(open_driving(media.clip))
-        writer = stack.enter_context(open_writer(output, driving.timing, driving.audio_from))
+        writer = stack.enter_context(VideoTarget(output).open(driving.timing, driving.audio_from))
         backend_part = _tell_networks_apart(animator, clock, stack)
         # Reader and writer convert in the thread that calls them; the codecs may have threads of their own.
         stack.enter_context(clock.wrapping(FramePixels, "convert", TO_RGB))
@@ -133,9 +133,9 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
         coming = iter(driving)
         while chunk := _decoded(coming, clock):
             with clock(RESIZE):
-                framed = [f.motion if f.picture is None else animator.frame_driving(f.picture) for f in chunk]
+                framed = [f.driving if f.pixels is None else animator.frame_driving(f.pixels) for f in chunk]
             with clock(backend_part):
-                predictions = [animator.animate(motion) for motion in framed]
+                predictions = [animator.animate(driving_frame) for driving_frame in framed]
             with clock(ENCODE):
                 for frame, prediction in zip(chunk, predictions, strict=True):
                     writer.write(prediction, frame.time)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 from fomm_export.checkpoints.configuration import Configuration
@@ -26,9 +25,8 @@ from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_con
 from fomm_export.export_model import export_checkpoint
 from fomm_rt import bundled
 from fomm_rt.errors import FommError, OutputError, TrainingError
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.write.picture import write_picture
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoWriter
 from fomm_rt.model.folder import sha256_of
 from fomm_train.drawn_faces import DRAWN_FACES
 from fomm_train.faces import draw_identity, draw_performance, render_picture
@@ -113,10 +111,9 @@ def draw_performance_video(path: Path, size: int) -> None:
     """Draws the performance that drives the avatars."""
     driver = draw_identity(DRIVER_SEED)
     performance = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)
-    with open_writer(path, Timing.constant(Fraction(FRAME_RATE), len(performance)), audio_from=None) as writer:
-        for number, pose in enumerate(performance):
-            writer.write(render_picture(driver, pose, size, supersample=SUPERSAMPLE), Fraction(number, FRAME_RATE))
-        writer.commit()
+    with VideoWriter(path, FRAME_RATE) as writer:
+        for pose in performance:
+            writer.write(render_picture(driver, pose, size, supersample=SUPERSAMPLE))
 
 
 def _check_finished(folder: Path, configuration: Configuration, recipe: Recipe) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from fomm_rt.cli.options import AsJson, BackendName, Engines, Precision, Quiet, 
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
+
+if TYPE_CHECKING:
+    from fomm_rt.animator import Animator
 
 SOURCE, DRIVING, BOTH, LOOK, MOTION = ("Source", "Driving", "Both sides", "Result", "Motion")
 
@@ -110,43 +113,37 @@ def animate(
     driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
     reference = _parse_best_frame(best_frame)
     with running(quiet, as_json) as terminal:
-        from fomm_rt.animator import Animator
-        from fomm_rt.clip.animate_file import animate_file, check_outputs
+        from fomm_rt.clip.animate_file import animate_file
 
-        check_outputs(source, driving, output, save_motion)  # before minutes of work, or seconds of loading
-
-        with Animator.load(
-            model,
-            backend,
-            relative,
-            adapt_scale,
-            source_framing=source_framing,
-            driving_framing=driving_framing,
-            threads=threads,
-            precision=precision,
-            engines=engines,
-        ) as animator:
+        def say_what_runs(animator: Animator) -> None:
             if model is None:
                 say_bundled(terminal, animator)
             announce(terminal, animator, model)
-            with terminal.frames() as progress:
-                report = animate_file(
-                    animator,
-                    source,
-                    driving,
-                    output,
-                    best_frame=reference,
-                    view="explain" if explain else "panel" if panel else "result",
-                    audio=audio,
-                    motion_output=save_motion,
-                    progress=progress,
-                )
-            document: dict[str, Any] = asdict(report)
-            document |= {"model": animator.manifest.name, "backend": asdict(animator.backend)}
-            terminal.result(
-                f"{report.output}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps",
-                document,
+
+        with terminal.frames() as progress:
+            report = animate_file(
+                source,
+                driving,
+                output,
+                model=model,
+                backend=backend,
+                relative=relative,
+                adapt_scale=adapt_scale,
+                source_framing=source_framing,
+                driving_framing=driving_framing,
+                threads=threads,
+                precision=precision,
+                engines=engines,
+                best_frame=reference,
+                view="explain" if explain else "panel" if panel else "result",
+                audio=audio,
+                motion_output=save_motion,
+                progress=progress,
+                on_load=say_what_runs,
             )
+        terminal.result(
+            f"{report.output}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps", asdict(report)
+        )
 
 
 def _parse_best_frame(text: str | None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -46,20 +46,21 @@ def demo(
     fomm-rt demo -o results/demo --also portrait.jpg talking.mp4
     """
     with running(quiet, as_json) as terminal:
-        from fomm_rt.animator import Animator
-        from fomm_rt.clip.demo import check_results, run_demo
+        from fomm_rt.clip.demo import run_demo
 
-        check_results(output, also)  # before seconds of loading
-        with Animator.load(backend=backend, threads=threads) as animator:
-            announce(terminal, animator, None)
-            with terminal.frames() as progress:
-                report = run_demo(animator, output, also, progress=progress)
-            lines = _lines(report.demo, f"{report.demo.sources} drawn faces by one driver")
-            if report.outside_training is not None:
-                lines += _lines(report.outside_training, "outside the model's training")
-            document: dict[str, Any] = asdict(report)
-            document |= {"model": animator.manifest.name, "backend": asdict(animator.backend)}
-            terminal.result("\n".join(lines), document)
+        with terminal.frames() as progress:
+            report = run_demo(
+                output,
+                also,
+                backend=backend,
+                threads=threads,
+                progress=progress,
+                on_load=lambda animator: announce(terminal, animator, None),
+            )
+        lines = _lines(report.demo, f"{report.demo.sources} drawn faces by one driver")
+        if report.outside_training is not None:
+            lines += _lines(report.outside_training, "outside the model's training")
+        terminal.result("\n".join(lines), asdict(report))
 
 
 def _lines(report: ClipReport, content: str) -> list[str]:

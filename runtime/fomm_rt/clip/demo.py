@@ -8,7 +8,7 @@ outside-training.png   moments of the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +16,23 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Unpack
 
 from fomm_rt.animator import Animator, Source
+from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
-from fomm_rt.clip.animate_file import FRAMES_AHEAD, Progress
+from fomm_rt.clip.animate_file import FRAMES_AHEAD, LoadOptions, Progress, using
 from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.pipeline import ReadAhead, WriteBehind
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
-from fomm_rt.errors import OutputError
 from fomm_rt.files.interruption import uninterrupted
-from fomm_rt.files.staging import check_target
+from fomm_rt.files.staging import StagedOutput
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.picture import staged_picture
-from fomm_rt.media.write.video_writer import check_output, open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import Keypoints
 
 MOMENTS = 6
@@ -40,12 +41,16 @@ MOMENTS = 6
 OUTSIDE_CAPTION = "outside the model's training: it has seen drawn faces only"
 
 
-@dataclass(frozen=True)
-class Results:
-    """The two files that one clip becomes."""
+class _Results:
+    """The two files that one clip becomes, as checked paths.
 
-    video: Path
-    contact_sheet: Path
+    Raises:
+        OutputError: They cannot be written, or are inputs.
+    """
+
+    def __init__(self, folder: Path, video: str, contact_sheet: str, inputs: Sequence[Path] = ()) -> None:
+        self.video = VideoTarget(folder / video, inputs)
+        self.contact_sheet = StagedOutput(folder / contact_sheet, inputs)
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,19 @@ class ClipReport:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What a demo did; `outside_training` is None where nothing else was asked for."""
+    """What `run_demo` did.
+
+    Attributes:
+        demo: The bundled faces.
+        outside_training: The pair of pictures that was also given, if any.
+        model: Name of the model.
+        backend: The backend that ran it, on what device, and why.
+    """
 
     demo: ClipReport
     outside_training: ClipReport | None
+    model: str
+    backend: BackendDescription
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,60 +109,45 @@ class _Scene:
 
 
 def run_demo(
-    animator: Animator,
     folder: Path,
     also: tuple[Path, Path] | None = None,
     *,
+    animator: Animator | None = None,
     progress: Progress = lambda _stage, _done, _total: None,
+    on_load: Callable[[Animator], None] = lambda _animator: None,
+    **load: Unpack[LoadOptions],
 ) -> DemoReport:
-    """Makes the demo; each clip's two files appear together when both are whole.
+    """Makes the demo; each clip's two files appear together when both are complete.
 
     Args:
-        animator: An open animator; its source and reference are replaced.
-        folder: Where the results go, replacing an earlier demo's; it need not exist yet.
-        also: A source picture and what drives it (as `animate_file` takes them), outside the model's training.
-        progress: Told of every frame.
+        folder: Where the results go, replacing those of an earlier demo; it need not exist yet.
+        also: A source picture and what drives it, as `animate_file` takes them.
+        animator: An open animator to use; its source and reference are replaced.
+        progress: Called after every frame.
+        on_load: Called with the animator before the first frame.
+        load: Options of `Animator.load`, instead of `animator`.
 
     Raises:
         MediaError, MotionError, ImageError: An input cannot be used.
-        OutputError: The results cannot be written.
-        BackendError: The networks failed.
+        OutputError: The results cannot be written, or are inputs.
+        BackendError: The backend cannot run here, or failed.
     """
-    check_results(folder, also)
-    demo, outside = _results(folder)
-    # All inputs are opened before the first minute of work, so that a wrong one is told of at once.
-    with ExitStack() as inputs:
-        avatars = [animator.prepare_source(read_picture(path)) for path in bundled_avatars()]
+    results = _Results(folder, "demo.mp4", "contact-sheet.png")
+    outside = None if also is None else _Results(folder, "outside-training.mp4", "outside-training.png", also)
+    # All inputs are opened before the first minute of work, so a wrong one is reported at once.
+    with using(animator, load) as used, ExitStack() as inputs:
+        on_load(used)
+        avatars = [used.prepare_source(read_picture(path)) for path in bundled_avatars()]
         performance = inputs.enter_context(open_driving(bundled_performance()))
-        if also is None:
-            return DemoReport(_animate(animator, avatars, performance, _demo_scene(avatars), demo, progress), None)
-        other = animator.prepare_source(read_picture(also[0]))
-        driving = inputs.enter_context(open_driving(also[1]))
-        return DemoReport(
-            _animate(animator, avatars, performance, _demo_scene(avatars), demo, progress),
-            _animate(animator, [other], driving, _outside_scene(other), outside, progress),
-        )
-
-
-def check_results(folder: Path, also: tuple[Path, Path] | None) -> None:
-    """Makes sure, before any work, that the results can be written and are none of the inputs.
-
-    Raises:
-        OutputError: They cannot, or are.
-    """
-    for results in _results(folder)[: 1 if also is None else 2]:
-        check_output(results.video, also or [])
-        check_target(results.contact_sheet)
-        for path in also or []:
-            if results.contact_sheet.exists() and path.exists() and results.contact_sheet.samefile(path):
-                raise OutputError(f"{results.contact_sheet}: is also an input; choose another folder with -o")
-
-
-def _results(folder: Path) -> tuple[Results, Results]:
-    return (
-        Results(folder / "demo.mp4", folder / "contact-sheet.png"),
-        Results(folder / "outside-training.mp4", folder / "outside-training.png"),
-    )
+        other, driving = None, None
+        if also is not None:
+            other = used.prepare_source(read_picture(also[0]))
+            driving = inputs.enter_context(open_driving(also[1]))
+        demo = _animate(used, avatars, performance, _demo_scene(avatars), results, progress)
+        outside_training = None
+        if other is not None and driving is not None and outside is not None:
+            outside_training = _animate(used, [other], driving, _outside_scene(other), outside, progress)
+        return DemoReport(demo, outside_training, used.manifest.name, used.backend)
 
 
 def _demo_scene(avatars: list[Source]) -> _Scene:
@@ -170,17 +169,17 @@ def _outside_scene(source: Source) -> _Scene:
 
 
 def _animate(
-    animator: Animator, sources: list[Source], driving: Driving, scene: _Scene, results: Results, progress: Progress
+    animator: Animator, sources: list[Source], driving: Driving, scene: _Scene, results: _Results, progress: Progress
 ) -> ClipReport:
     """Animates all sources by one driver, whose keypoints are found once a frame; writes video and contact sheet."""
     start = perf_counter()
     total = driving.timing.frame_count
-    name = results.video.name
+    name = results.video.path.name
     moments = _find_moments(driving, lambda done: progress(f"choosing moments of {name}", done, total))
     sheet = _contact_sheet(sources, len(moments), scene.caption)
     animator.clear_reference()
     count = 0
-    with open_writer(results.video, driving.timing, driving.audio_from) as writer:
+    with results.video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
             for frame in ahead:
                 _draw(animator, sources, frame, scene)
@@ -199,12 +198,12 @@ def _animate(
             writer.commit()
             staged.commit()
     seconds = perf_counter() - start
-    return ClipReport(results.video, results.contact_sheet, len(sources), count, seconds, count / seconds)
+    return ClipReport(results.video.path, results.contact_sheet.target, len(sources), count, seconds, count / seconds)
 
 
 def _draw(animator: Animator, sources: list[Source], frame: DrivingFrame, scene: _Scene) -> None:
     keypoints = frame.find_keypoints(animator.keypoints)
-    scene.driver[...] = EMPTY if frame.picture is None else animator.frame_driving(frame.picture)
+    scene.driver[...] = EMPTY if frame.pixels is None else animator.frame_driving(frame.pixels)
     for source, tile in zip(sources, scene.results, strict=True):
         animator.set_source(source)
         animator.animate(keypoints, out=tile)
@@ -216,8 +215,8 @@ def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int
     def descriptions() -> Iterator[NDArray[np.float32]]:
         for frame in driving:
             progress(frame.index + 1)
-            motion = frame.motion  # keypoints where a motion file drives
-            yield motion.value if isinstance(motion, Keypoints) else thumbnail(motion)
+            driving_frame = frame.driving  # keypoints if a motion file drives
+            yield driving_frame.value if isinstance(driving_frame, Keypoints) else thumbnail(driving_frame)
 
     return choose_moments(descriptions(), MOMENTS)
 

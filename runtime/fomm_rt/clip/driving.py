@@ -18,34 +18,26 @@ from fomm_rt.motion.keypoints import Keypoints
 
 @dataclass(frozen=True)
 class DrivingFrame:
-    """One frame that drives: a picture to find keypoints in, or keypoints alone.
+    """One driving frame: a picture to find keypoints in, or recorded keypoints.
 
     Attributes:
-        index: Counted from 0.
+        index: Counts from 0.
         time: Seconds from the start of the clip.
-        picture: (H, W, 3) uint8 RGB; None from a motion file.
-        keypoints: From a motion file; None from a picture.
+        driving: (H, W, 3) uint8 RGB, or the keypoints of a motion file; as `Animator.animate` takes it.
     """
 
     index: int
     time: Fraction
-    picture: Image | None
-    keypoints: Keypoints | None
-
-    def find_keypoints(self, detect: Callable[[Image], Keypoints]) -> Keypoints:
-        """The recorded keypoints, or those that `detect` finds in the picture."""
-        if self.keypoints is not None:
-            return self.keypoints
-        assert self.picture is not None
-        return detect(self.picture)
+    driving: Image | Keypoints
 
     @property
-    def motion(self) -> Image | Keypoints:
-        """Whichever of the two is there, as `Animator.animate` takes it."""
-        if self.keypoints is not None:
-            return self.keypoints
-        assert self.picture is not None
-        return self.picture
+    def pixels(self) -> Image | None:
+        """The picture; None for a motion file."""
+        return None if isinstance(self.driving, Keypoints) else self.driving
+
+    def find_keypoints(self, detect: Callable[[Image], Keypoints]) -> Keypoints:
+        """Returns the recorded keypoints, or those that `detect` finds in the picture."""
+        return self.driving if isinstance(self.driving, Keypoints) else detect(self.driving)
 
 
 class Driving(Protocol):
@@ -108,7 +100,7 @@ class _VideoDriving:
 
     def __iter__(self) -> Iterator[DrivingFrame]:
         for frame in self._reader:
-            yield DrivingFrame(frame.index, frame.time, frame.pixels, None)
+            yield DrivingFrame(frame.index, frame.time, frame.pixels)
 
 
 class _RecordedDriving:
@@ -128,4 +120,4 @@ class _RecordedDriving:
 
     def __iter__(self) -> Iterator[DrivingFrame]:
         for index, (keypoints, time) in enumerate(zip(self._motion, self._motion.times, strict=True)):
-            yield DrivingFrame(index, time, None, keypoints)
+            yield DrivingFrame(index, time, keypoints)

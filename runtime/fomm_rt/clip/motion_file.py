@@ -127,13 +127,16 @@ class MotionRecording:
         return Motion(value, jacobian, times, rate, last_duration, self._weights)
 
 
-def save_motion(path: str | PathLike[str], motion: Motion) -> None:
-    """Writes a motion file, whole or not at all.
+def save_motion(target: str | PathLike[str] | StagedOutput, motion: Motion) -> None:
+    """Writes a motion file, completely or not at all.
+
+    Args:
+        target: Its path, or the path that was checked before.
+        motion: What to write.
 
     Raises:
         OutputError: It cannot be written.
     """
-    path = Path(path)
     base = motion.time_base
     rate, last_duration = motion.rate or Fraction(0), motion.last_duration or Fraction(0)
     arrays: dict[str, NDArray[np.generic]] = {
@@ -147,8 +150,8 @@ def save_motion(path: str | PathLike[str], motion: Motion) -> None:
     }
     if motion.jacobian is not None:
         arrays["jacobian"] = motion.jacobian
-    with reporting_failures(path), StagedOutput(path) as staged:
-        with staged.path.open("wb") as file:
+    with target if isinstance(target, StagedOutput) else StagedOutput(Path(target)) as staged:
+        with reporting_failures(staged.target), staged.path.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         staged.commit()
 

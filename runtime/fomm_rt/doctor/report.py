@@ -174,19 +174,17 @@ def time_media() -> MediaSpeed:
     Raises:
         FommError: The codecs or the temporary folder do not work.
     """
-    from fomm_rt.media.read.timing import Timing
     from fomm_rt.media.read.video_reader import VideoReader
-    from fomm_rt.media.write.video_writer import open_writer
+    from fomm_rt.media.write.video_writer import VideoWriter
 
     rate = Fraction(30)
     pictures = list(_moving_pictures(MEDIA_FRAMES))
     with tempfile.TemporaryDirectory(prefix="fomm-rt-doctor-") as folder:
         path = Path(folder) / "clip.mp4"
         start = perf_counter()
-        with open_writer(path, Timing.constant(rate, MEDIA_FRAMES), None) as writer:
-            for i, picture in enumerate(pictures):
-                writer.write(picture, i / rate)
-            writer.commit()
+        with VideoWriter(path, rate) as writer:
+            for picture in pictures:
+                writer.write(picture)
         written = perf_counter()
         with VideoReader(path) as reader:
             frames = sum(1 for _ in reader)

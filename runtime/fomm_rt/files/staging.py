@@ -1,19 +1,21 @@
-"""Writing beside the target and renaming at the end, so that a file under its final name is always complete.
+"""Write beside the target and rename at the end, so a file under its final name is always complete.
 
-A run that fails, is interrupted or runs out of disk leaves the old file as it was and nothing of its own; a signal
-that comes while a folder's files are renamed waits until all are. The temporary name is hidden, unique to the call,
-in the target's folder (a rename across file systems would copy) and ends like the target, because muxers choose
-their format by the ending.
+A run that fails, is interrupted or fills the disk leaves the old file as it was and removes its own temporary file.
+The temporary name is hidden, unique, and in the target's folder, because a rename across file systems would copy. It
+ends like the target, because muxers choose their format by the ending.
 """
 
 import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+
+from typing_extensions import Self, override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.interruption import uninterrupted
@@ -23,22 +25,26 @@ _NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _KEPT = "nothing was kept, an old file is untouched"
 
 
-def check_target(target: Path) -> None:
-    """Makes sure, before any work, that a file can be written.
+def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
+    """Checks that a file can be written, without touching anything.
 
     Args:
         target: The file to write; its folder need not exist yet.
+        inputs: Files that are read and must not be replaced, under whatever name or link.
 
     Raises:
-        OutputError: If the target is a folder or a device, or its folder is none or may not be written.
+        OutputError: The target is a folder, a device or an input, or its folder cannot be written.
     """
     if "\0" in str(target):
         raise OutputError(f"{str(target)!r} is not a file name.")
     try:
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file in it.")
-        if target.exists() and not target.is_file():
+        exists = target.exists()
+        if exists and not target.is_file():
             raise OutputError(f"{target} is not a regular file; choose another name.")
+        if exists and any(_is_same_file(target, source) for source in inputs):
+            raise OutputError(f"{target} is also an input; choose another name, the input would be lost.")
         folder = _resolve(target).parent
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
@@ -53,7 +59,7 @@ def check_target(target: Path) -> None:
 
 
 def explain_failure(error: Exception, target: Path) -> OutputError:
-    """Puts a failure to write in words.
+    """Explains why a file could not be written.
 
     Args:
         error: An OSError, or FFmpeg's error with its `errno`.
@@ -62,10 +68,11 @@ def explain_failure(error: Exception, target: Path) -> OutputError:
     Returns:
         The error to raise.
     """
+    folder = target.absolute().parent
     number = getattr(error, "errno", None)
     if number in _NO_SPACE:
         return OutputError(
-            f"{target} could not be finished: no space left in {_folder_name(target)}; {_KEPT}. "
+            f"{target} could not be finished: no space left in {folder}; {_KEPT}. "
             "Free some space or choose another folder with -o."
         )
     if number == errno.EFBIG:
@@ -75,8 +82,7 @@ def explain_failure(error: Exception, target: Path) -> OutputError:
         )
     if number in _NOT_PERMITTED:
         return OutputError(
-            f"{target} cannot be written: {_folder_name(target)} may not be written by this user. "
-            "Choose another folder with -o."
+            f"{target} cannot be written: {folder} may not be written by this user. Choose another folder with -o."
         )
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return OutputError(f"{target} could not be written ({reason}); {_KEPT}. Choose another folder with -o.")
@@ -101,52 +107,76 @@ def reporting_failures(target: Path, *others: type[Exception]) -> Iterator[None]
         raise explain_failure(error, target) from error
 
 
-class StagedOutput:
-    """A temporary file that takes the target's name on commit and vanishes without it.
+def hidden_beside(path: Path) -> Path:
+    """Returns a hidden, unused name in the folder of a path, with the same ending."""
+    return path.parent / f".fomm-rt-{os.getpid()}-{secrets.token_hex(6)}{path.suffix}"
+
+
+class Staged(ABC):
+    """Something written under a temporary name. `commit` puts it in place; without it, leaving the context removes it.
 
     Attributes:
-        path: The temporary file; exists and is empty once the context is entered.
+        path: Where to write; exists once the context is entered.
     """
 
     path: Path
 
-    def __init__(self, target: Path) -> None:
-        """Checks the target.
-
-        Args:
-            target: The file to write. A symbolic link stays one: what it points to is replaced.
+    @abstractmethod
+    def __enter__(self) -> Self:
+        """Creates the temporary file or folder, and the target's folder.
 
         Raises:
-            OutputError: If the target cannot be written.
+            OutputError: They cannot be created.
         """
-        check_target(target)
-        self._target = target
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Puts the result in place of an old one.
+
+        Raises:
+            OutputError: It cannot be renamed.
+        """
+
+    @abstractmethod
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Removes what was not committed."""
+
+
+class StagedOutput(Staged):
+    """A temporary file that replaces the target on commit.
+
+    Args:
+        target: The file to write. A symbolic link stays one: the file it points to is replaced.
+        inputs: Files that the target must not replace.
+
+    Raises:
+        OutputError: The target cannot be written, see `check_target`.
+    """
+
+    def __init__(self, target: Path, inputs: Sequence[Path] = ()) -> None:
+        check_target(target, inputs)
+        self.target = target
         self._final = _resolve(target)
-        self.path = self._final.parent / _temporary_name(self._final.suffix)
+        self.path = hidden_beside(self._final)
 
-    def __enter__(self) -> "StagedOutput":
-        """Creates the folder and the temporary file.
-
-        Raises:
-            OutputError: If they cannot be created.
-        """
-        with reporting_failures(self._target):
+    @override
+    def __enter__(self) -> Self:
+        with reporting_failures(self.target):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unlike tempfile's, this file gets the permissions that the user's umask gives new files.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         return self
 
+    @override
     def commit(self) -> None:
-        """Renames the temporary file to the target, replacing an old file at once.
-
-        Raises:
-            OutputError: If it cannot be renamed.
-        """
-        with reporting_failures(self._target):
+        with reporting_failures(self.target):
             if self._final.exists():
                 shutil.copymode(self._final, self.path)
             self.path.replace(self._final)
 
+    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -154,48 +184,35 @@ class StagedOutput:
             self.path.unlink(missing_ok=True)
 
 
-class StagedFolder:
-    """A temporary folder whose files move beside the target pattern on commit and vanish without it.
+class StagedFolder(Staged):
+    """A temporary folder whose files move into the target's folder on commit.
 
-    Attributes:
-        path: The temporary folder; exists once the context is entered.
+    If one file cannot be moved, for example onto a folder of its name, `commit` raises OutputError; the files before
+    it are moved by then. Signals wait until all files are moved.
+
+    Args:
+        target: Any name in the folder that the files move to.
+
+    Raises:
+        OutputError: That folder cannot be written.
     """
 
-    path: Path
-
     def __init__(self, target: Path) -> None:
-        """Checks the folder.
-
-        Args:
-            target: Any name in the folder that the files shall move to.
-
-        Raises:
-            OutputError: If nothing can be written there.
-        """
         check_target(target)
-        self._target = target
+        self.target = target
         self._final = target.parent.resolve()
-        self.path = self._final / _temporary_name("")
+        self.path = hidden_beside(self._final / "folder")
 
-    def __enter__(self) -> "StagedFolder":
-        """Creates both folders.
-
-        Raises:
-            OutputError: If they cannot be created.
-        """
-        with reporting_failures(self._target):
+    @override
+    def __enter__(self) -> Self:
+        with reporting_failures(self.target):
             self._final.mkdir(parents=True, exist_ok=True)
             self.path.mkdir()
         return self
 
+    @override
     def commit(self) -> None:
-        """Moves every file to its final folder, replacing old files of the same names; signals wait meanwhile.
-
-        Raises:
-            OutputError: If a file cannot be moved, for example onto a folder of its name; the files before it
-                are moved by then.
-        """
-        with reporting_failures(self._target):
+        with reporting_failures(self.target):
             staged = sorted(self.path.iterdir())
             blocked = next((file.name for file in staged if (self._final / file.name).is_dir()), None)
             if blocked is not None:
@@ -205,20 +222,33 @@ class StagedFolder:
                 for file in staged:
                     file.replace(self._final / file.name)
 
+    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _temporary_name(suffix: str) -> str:
-    return f".fomm-rt-{os.getpid()}-{secrets.token_hex(6)}{suffix}"
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields a temporary path; the file takes the target's name when the context ends without an exception.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with StagedOutput(target) as staged:
+        with reporting_failures(target):
+            yield staged.path
+        staged.commit()
+
+
+def _is_same_file(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):
+        return False
 
 
 def _resolve(target: Path) -> Path:
     """The file that a write to the target would change."""
     return target.resolve() if target.is_symlink() else target.absolute()
-
-
-def _folder_name(target: Path) -> Path:
-    return target.absolute().parent

@@ -29,7 +29,7 @@ from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
 from fomm_rt.media.write.picture import write_picture
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import pose_distance
 from golden_files import Golden
 
@@ -76,8 +76,10 @@ def frames_of(path: Path) -> list[Image]:
 def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.mp4"
     seen: list[tuple[str, int, int | None]] = []
-    report = animate_file(animator, source, clip, output, progress=lambda *step: seen.append(step))
-    assert report == AnimationReport(output, 7, report.seconds, report.fps, 0, 0, 0, report.stage_s)
+    report = animate_file(source, clip, output, progress=lambda *step: seen.append(step), animator=animator)
+    assert report == AnimationReport(
+        output, 7, report.seconds, report.fps, 0, 0, 0, report.stage_s, animator.manifest.name, animator.backend
+    )
     assert seen == [("animating", i + 1, 7) for i in range(7)]
     with VideoReader(output) as result:
         assert result.timing.rate == Fraction(30000, 1001)
@@ -90,7 +92,7 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
 def test_what_is_written_is_what_the_animator_gives(
     animator: Animator, source: Path, clip: Path, tmp_path: Path
 ) -> None:
-    animate_file(animator, source, clip, tmp_path / "frames-%05d.png")
+    animate_file(source, clip, tmp_path / "frames-%05d.png", animator=animator)
     animator.clear_reference()
     animator.set_source(GOLDEN.source)
     for i, frame in enumerate(frames_of(clip)):
@@ -101,22 +103,22 @@ def test_what_is_written_is_what_the_animator_gives(
 @pytest.mark.parametrize("ending", ["result.webm", "result.mkv", "result.gif"])
 def test_other_formats(animator: Animator, source: Path, clip: Path, tmp_path: Path, ending: str) -> None:
     output = tmp_path / ending
-    animate_file(animator, source, clip, output, audio=False)
+    animate_file(source, clip, output, audio=False, animator=animator)
     with VideoReader(output) as result:
         assert sum(1 for _ in result) == 7
         assert not result.has_audio
 
 
 def test_without_sound(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
-    animate_file(animator, source, clip, tmp_path / "r.mp4", audio=False)
+    animate_file(source, clip, tmp_path / "r.mp4", audio=False, animator=animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert not result.has_audio
 
 
 def test_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
-    animate_file(animator, source, clip, tmp_path / "p-%02d.png", view="panel")
-    animate_file(animator, source, clip, tmp_path / "r-%02d.png")
-    animate_file(animator, source, clip, tmp_path / "e-%02d.png", view="explain")
+    animate_file(source, clip, tmp_path / "p-%02d.png", view="panel", animator=animator)
+    animate_file(source, clip, tmp_path / "r-%02d.png", animator=animator)
+    animate_file(source, clip, tmp_path / "e-%02d.png", view="explain", animator=animator)
     driving = frames_of(clip)[3]
     panel = read_picture(tmp_path / "p-04.png")
     assert panel.shape == (64, 192, 3)
@@ -128,13 +130,13 @@ def test_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp
 
 def test_motion_file_in_place_of_the_video(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(animator, source, clip, tmp_path / "a-%02d.png", motion_output=motion)
+    animate_file(source, clip, tmp_path / "a-%02d.png", motion_output=motion, animator=animator)
     assert len(load_motion(motion)) == 7
-    report = animate_file(animator, source, motion, tmp_path / "b-%02d.png")
+    report = animate_file(source, motion, tmp_path / "b-%02d.png", animator=animator)
     assert report.frames == 7
     for i in range(1, 8):
         assert np.array_equal(read_picture(tmp_path / f"a-{i:02d}.png"), read_picture(tmp_path / f"b-{i:02d}.png"))
-    animate_file(animator, source, motion, tmp_path / "b.mp4", view="explain")
+    animate_file(source, motion, tmp_path / "b.mp4", view="explain", animator=animator)
     with VideoReader(tmp_path / "b.mp4") as result:
         assert result.timing.rate == Fraction(30000, 1001)
 
@@ -144,8 +146,8 @@ def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path
     clip = write_clip(
         tmp_path / "vfr.mkv", frames=6, times=times, time_base=Fraction(1, 1000), size=(80, 64), pixels=driving_pixels
     )
-    animate_file(animator, source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz")
-    animate_file(animator, source, tmp_path / "m.npz", tmp_path / "b.mp4")
+    animate_file(source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz", animator=animator)
+    animate_file(source, tmp_path / "m.npz", tmp_path / "b.mp4", animator=animator)
     durations = []
     for name in ("a.mp4", "b.mp4"):
         with VideoReader(tmp_path / name) as result:
@@ -157,12 +159,12 @@ def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path
 
 def test_a_held_last_frame_stays_held(animator: Animator, source: Path, tmp_path: Path) -> None:
     clip = tmp_path / "held.mkv"
-    with open_writer(clip, Timing.constant(Fraction(25), 5, Fraction(3)), None) as writer:
+    with VideoTarget(clip).open(Timing.constant(Fraction(25), 5, Fraction(3))) as writer:
         for index in range(5):
             writer.write(driving_pixels(index), Fraction(index, 25))
         writer.commit()
-    animate_file(animator, source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz")
-    animate_file(animator, source, tmp_path / "m.npz", tmp_path / "b.gif")
+    animate_file(source, clip, tmp_path / "a.mp4", motion_output=tmp_path / "m.npz", animator=animator)
+    animate_file(source, tmp_path / "m.npz", tmp_path / "b.gif", animator=animator)
     for name in ("a.mp4", "b.gif"):
         with VideoReader(tmp_path / name) as result:
             assert result.timing.rate == 25
@@ -174,23 +176,23 @@ def test_motion_of_another_model_is_noted(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(animator, source, clip, tmp_path / "a.gif", motion_output=motion, audio=False)
+    animate_file(source, clip, tmp_path / "a.gif", motion_output=motion, audio=False, animator=animator)
     with np.load(motion) as arrays:
         content = {**arrays, "weights": np.array("others")}
     np.savez(motion, **content)
-    animate_file(animator, source, motion, tmp_path / "b.gif")
+    animate_file(source, motion, tmp_path / "b.gif", animator=animator)
     assert "recorded with another model" in caplog.text
 
 
 def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(animator, source, clip, tmp_path / "a.gif", motion_output=motion, audio=False)
+    animate_file(source, clip, tmp_path / "a.gif", motion_output=motion, audio=False, animator=animator)
     with np.load(motion) as arrays:
         content = {**arrays, "value": arrays["value"][:, :3], "jacobian": arrays["jacobian"][:, :3]}
     np.savez(motion, **content)
     for best_frame in (None, 0, "auto"):
         with pytest.raises(MotionError, match="expected 5 keypoints"):
-            animate_file(animator, source, motion, tmp_path / "b.gif", best_frame=best_frame)
+            animate_file(source, motion, tmp_path / "b.gif", best_frame=best_frame, animator=animator)
     assert not (tmp_path / "b.gif").exists()
 
 
@@ -204,10 +206,10 @@ def test_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path
     assert pose_distance(animator.kp_source, keypoints) == pytest.approx(distances[index])
 
     write_picture(source, GOLDEN.driving[2])
-    report = animate_file(animator, source, clip, tmp_path / "auto-%02d.png", best_frame="auto")
+    report = animate_file(source, clip, tmp_path / "auto-%02d.png", best_frame="auto", animator=animator)
     assert report.reference_frame == index
-    animate_file(animator, source, clip, tmp_path / "n-%02d.png", best_frame=index)
-    animate_file(animator, source, clip, tmp_path / "first-%02d.png")
+    animate_file(source, clip, tmp_path / "n-%02d.png", best_frame=index, animator=animator)
+    animate_file(source, clip, tmp_path / "first-%02d.png", animator=animator)
     same = [
         np.array_equal(read_picture(tmp_path / f"auto-{i:02d}.png"), read_picture(tmp_path / f"n-{i:02d}.png"))
         for i in range(1, 8)
@@ -220,7 +222,7 @@ def test_animating_outward_from_a_frame_is_animating_against_it(
     animator: Animator, source: Path, clip: Path, tmp_path: Path
 ) -> None:
     """As published: forward from frame 4 and backward from it, both with frame 4 as the first."""
-    animate_file(animator, source, clip, tmp_path / "r-%02d.png", best_frame=4)
+    animate_file(source, clip, tmp_path / "r-%02d.png", best_frame=4, animator=animator)
     frames = frames_of(clip)
     animator.set_source(GOLDEN.source)
     outward = {}
@@ -235,7 +237,7 @@ def test_animating_outward_from_a_frame_is_animating_against_it(
 @pytest.mark.parametrize("best_frame", [7, 1000])
 def test_best_frame_out_of_range(animator: Animator, source: Path, clip: Path, tmp_path: Path, best_frame: int) -> None:
     with pytest.raises(MotionError, match="has 7 frames"):
-        animate_file(animator, source, clip, tmp_path / "r.mp4", best_frame=best_frame)
+        animate_file(source, clip, tmp_path / "r.mp4", best_frame=best_frame, animator=animator)
     assert not (tmp_path / "r.mp4").exists()
 
 
@@ -243,22 +245,22 @@ def test_absolute_says_that_it_has_no_best_frame(
     small_model: Path, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Animator.load(small_model, relative=False) as animator:
-        report = animate_file(animator, source, clip, tmp_path / "r.gif", best_frame="auto", audio=False)
+        report = animate_file(source, clip, tmp_path / "r.gif", best_frame="auto", audio=False, animator=animator)
     assert report.reference_frame is None
     assert "absolute motion has no reference" in caplog.text
 
 
 def test_runs_do_not_influence_each_other(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
-    animate_file(animator, source, clip, tmp_path / "a-%02d.png", best_frame=5)
-    animate_file(animator, source, clip, tmp_path / "b-%02d.png")
-    animate_file(animator, source, clip, tmp_path / "c-%02d.png")
+    animate_file(source, clip, tmp_path / "a-%02d.png", best_frame=5, animator=animator)
+    animate_file(source, clip, tmp_path / "b-%02d.png", animator=animator)
+    animate_file(source, clip, tmp_path / "c-%02d.png", animator=animator)
     assert np.array_equal(read_picture(tmp_path / "b-07.png"), read_picture(tmp_path / "c-07.png"))
     assert not np.array_equal(read_picture(tmp_path / "a-07.png"), read_picture(tmp_path / "b-07.png"))
 
 
 def test_picture_drives(animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_picture(tmp_path / "driving.jpg", GOLDEN.driving[1])
-    report = animate_file(animator, source, tmp_path / "driving.jpg", tmp_path / "r.mp4")
+    report = animate_file(source, tmp_path / "driving.jpg", tmp_path / "r.mp4", animator=animator)
     assert report.frames == 1
     assert "driving.jpg" in caplog.text
     assert len(frames_of(tmp_path / "r.mp4")) == 1
@@ -266,7 +268,7 @@ def test_picture_drives(animator: Animator, source: Path, tmp_path: Path, caplog
 
 def test_video_as_source(animator: Animator, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     other = write_clip(tmp_path / "source.mp4", frames=3, size=(80, 64), pixels=driving_pixels)
-    animate_file(animator, other, clip, tmp_path / "r.mp4")
+    animate_file(other, clip, tmp_path / "r.mp4", animator=animator)
     assert "its first frame" in caplog.text
     assert np.array_equal(animator.source_image, frames_of(other)[0][:, 8:72])
 
@@ -279,7 +281,7 @@ def test_changing_resolution(animator: Animator, source: Path, tmp_path: Path) -
     ]
     joined = tmp_path / "joined.h264"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
-    report = animate_file(animator, source, joined, tmp_path / "r.mp4")
+    report = animate_file(source, joined, tmp_path / "r.mp4", animator=animator)
     assert report.frames == 6
     assert {frame.shape for frame in frames_of(tmp_path / "r.mp4")} == {(64, 64, 3)}
 
@@ -292,7 +294,7 @@ def test_broken_packet_in_the_middle(
     position, size = packet_places(clip)[6]
     content[position : position + size] = b"\xff" * size
     clip.write_bytes(content)
-    report = animate_file(animator, source, clip, tmp_path / "r.mp4")
+    report = animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
     assert report.frames == 11
     assert report.skipped_packets == 1
     assert "1 broken packet" in caplog.text
@@ -309,7 +311,7 @@ def test_a_clip_that_was_cut_short_says_so(
         container_options={"movflags": "+faststart"},
     )
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
-    report = animate_file(animator, source, clip, tmp_path / "r.mp4", best_frame="auto")
+    report = animate_file(source, clip, tmp_path / "r.mp4", best_frame="auto", animator=animator)
     assert 0 < report.frames < 40
     assert report.frames + report.missing_frames == 40
     assert [record.message for record in caplog.records if "clip.mp4" in record.message] == [
@@ -327,7 +329,7 @@ def test_interrupt_leaves_the_old_result(animator: Animator, source: Path, clip:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        animate_file(animator, source, clip, output, motion_output=motion, progress=interrupt)
+        animate_file(source, clip, output, motion_output=motion, progress=interrupt, animator=animator)
     assert output.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
@@ -360,9 +362,9 @@ def test_encoder_fails(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     writer, threads = FailingWriter(at), threading.active_count()
-    monkeypatch.setattr(animation, "open_writer", lambda *_: writer)
+    monkeypatch.setattr(VideoTarget, "open", lambda *_: writer)
     with pytest.raises(OutputError, match="no space left"):
-        animate_file(animator, source, clip, tmp_path / "r.mp4")
+        animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
     assert writer.written == at
     assert writer.threads_at_the_end == threads
 
@@ -388,7 +390,7 @@ def test_networks_fail(
 
     monkeypatch.setattr(Animator, "animate", fail)
     with pytest.raises(type(error)) as caught:
-        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=tmp_path / "m.npz")
+        animate_file(source, clip, tmp_path / "r.mp4", motion_output=tmp_path / "m.npz", animator=animator)
     assert caught.value is error
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
@@ -417,12 +419,12 @@ def test_decoder_fails(
     monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
     with pytest.raises(MediaError, match="taken away"):
         animate_file(
-            animator,
             source,
             clip,
             tmp_path / "r.mp4",
             best_frame=best_frame,
             progress=lambda _stage, done, _total: seen.append(done),
+            animator=animator,
         )
     assert seen == list(range(1, at + 1))
     assert sorted(tmp_path.iterdir()) == before
@@ -431,7 +433,7 @@ def test_decoder_fails(
 
 @pytest.mark.parametrize("view", ["result", "panel", "explain"])
 def test_stages_are_told_apart(animator: Animator, source: Path, clip: Path, tmp_path: Path, view: View) -> None:
-    report = animate_file(animator, source, clip, tmp_path / "r.mp4", view=view, best_frame="auto")
+    report = animate_file(source, clip, tmp_path / "r.mp4", view=view, best_frame="auto", animator=animator)
     assert list(report.stage_s) == ["decode", "networks", "drawing", "encode", "waiting"]
     assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == (
         ["drawing"] if view == "result" else []
@@ -446,7 +448,7 @@ def test_result_equal_to_an_input(animator: Animator, source: Path, clip: Path, 
     link.symlink_to(clip)
     for output in (clip, link, tmp_path / "." / "clip.mp4"):
         with pytest.raises(OutputError, match="input"):
-            animate_file(animator, source, clip, output)
+            animate_file(source, clip, output, animator=animator)
     assert clip.read_bytes() == before
 
 
@@ -456,7 +458,7 @@ def test_motion_output_is_checked_first(
 ) -> None:
     before = clip.read_bytes()
     with pytest.raises(OutputError, match="npz"):
-        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=tmp_path / name)
+        animate_file(source, clip, tmp_path / "r.mp4", motion_output=tmp_path / name, animator=animator)
     assert clip.read_bytes() == before
     assert not (tmp_path / "r.mp4").exists()
 
@@ -465,7 +467,7 @@ def test_source_among_the_numbered_pictures(animator: Animator, clip: Path, tmp_
     picture = tmp_path / "r-00001.png"
     write_picture(picture, GOLDEN.source)
     with pytest.raises(OutputError, match="overwrite the input"):
-        animate_file(animator, picture, clip, tmp_path / "r-%05d.png")
+        animate_file(picture, clip, tmp_path / "r-%05d.png", animator=animator)
     assert np.array_equal(read_picture(picture), GOLDEN.source)
 
 
@@ -480,7 +482,7 @@ def test_failure_at_the_end_leaves_the_old_motion_file(
 
     monkeypatch.setattr(StagedOutput, "commit", fail)
     with pytest.raises(OutputError, match="no space left"):
-        animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=motion)
+        animate_file(source, clip, tmp_path / "r.mp4", motion_output=motion, animator=animator)
     assert motion.read_text() == "old"
     assert not (tmp_path / "r.mp4").exists()
 
@@ -493,21 +495,21 @@ def test_motion_file_that_fails_after_the_result_says_so(
 
     monkeypatch.setattr(animation, "save_motion", fail)
     with pytest.raises(OutputError, match=r"r\.gif is written, the motion file is not: m\.npz: no space left"):
-        animate_file(animator, source, clip, tmp_path / "r.gif", audio=False, motion_output=tmp_path / "m.npz")
+        animate_file(source, clip, tmp_path / "r.gif", audio=False, motion_output=tmp_path / "m.npz", animator=animator)
     assert (tmp_path / "r.gif").is_file()
 
 
 def test_motion_output_over_its_own_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(animator, source, clip, tmp_path / "r.mp4", motion_output=motion)
+    animate_file(source, clip, tmp_path / "r.mp4", motion_output=motion, animator=animator)
     with pytest.raises(OutputError, match="also an input"):
-        animate_file(animator, source, motion, tmp_path / "r.mp4", motion_output=motion)
+        animate_file(source, motion, tmp_path / "r.mp4", motion_output=motion, animator=animator)
 
 
 def test_framing_of_both_sides(small_model: Path, source: Path, clip: Path, tmp_path: Path) -> None:
     left = Framing(rectangle=(0, 0, 64, 64))
     with Animator.load(small_model, driving_framing=left, source_framing=Framing("fit")) as animator:
-        animate_file(animator, source, clip, tmp_path / "p-%02d.png", view="panel")
+        animate_file(source, clip, tmp_path / "p-%02d.png", view="panel", animator=animator)
     panel = read_picture(tmp_path / "p-01.png")
     assert np.array_equal(panel[:, 64:128], frames_of(clip)[0][:, :64])
 
@@ -519,7 +521,7 @@ def test_real_clips(
     animator: Animator, shared_media: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip, output = shared_media / name, tmp_path / "r.mp4"
-    report = animate_file(animator, shared_media / "source_mona_lisa.jpg", clip, output)
+    report = animate_file(shared_media / "source_mona_lisa.jpg", clip, output, animator=animator)
     with VideoReader(clip) as before, VideoReader(output) as after:
         assert report.frames == before.timing.frame_count == after.timing.frame_count
         assert after.timing.rate == before.timing.rate

@@ -13,13 +13,13 @@ import pytest
 from clips import write_clip
 from fakes.animator import Played
 from fomm_rt.animator import Animator
-from fomm_rt.clip import animate_file as animation
 from fomm_rt.clip.animate_file import View, animate_file
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
 from fomm_rt.media.write.picture import write_picture
+from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
 
@@ -84,7 +84,7 @@ def test_as_one_by_one(
     seen: list[tuple[str, int, int | None]] = []
     output = tmp_path / "r-%02d.png"
     report = animate_file(
-        played.animator, source, clip, output, best_frame=best_frame, progress=lambda *step: seen.append(step)
+        source, clip, output, best_frame=best_frame, progress=lambda *step: seen.append(step), animator=played.animator
     )
     assert report.frames == COUNT
     assert report.reference_frame == (best_frame or 0)
@@ -104,14 +104,14 @@ def test_times_stay_with_their_frames(played: Played, source: Path, tmp_path: Pa
     clip = write_clip(
         tmp_path / "vfr.mkv", frames=8, times=times, time_base=Fraction(1, 1000), size=(64, 64), pixels=driving_pixels
     )
-    animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert [frame.time * 1000 for frame in result] == times
     assert batched == [8]
 
 
 def test_sound_and_rate_are_kept(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
-    animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert result.timing.rate == Fraction(30000, 1001)
         assert result.has_audio
@@ -122,7 +122,7 @@ def test_sound_and_rate_are_kept(played: Played, source: Path, clip: Path, tmp_p
 def test_views_are_drawn_one_by_one(
     played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int], view: View
 ) -> None:
-    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4", view=view).frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", view=view, animator=played.animator).frames == COUNT
     assert not batched
 
 
@@ -130,13 +130,13 @@ def test_keypoints_are_recorded_and_replayed_one_by_one(
     played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int]
 ) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(played.animator, source, clip, tmp_path / "a.mp4", motion_output=motion)
-    assert animate_file(played.animator, source, motion, tmp_path / "b.mp4").frames == COUNT
+    animate_file(source, clip, tmp_path / "a.mp4", motion_output=motion, animator=played.animator)
+    assert animate_file(source, motion, tmp_path / "b.mp4", animator=played.animator).frames == COUNT
     assert not batched
 
 
 def test_stages_are_told_apart(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
-    report = animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+    report = animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
     assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == ["drawing"]
     assert sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting")) <= report.seconds
 
@@ -161,11 +161,11 @@ def test_decoder_fails(
     with monkeypatch.context() as patch:
         patch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
         with pytest.raises(MediaError, match="taken away"):
-            animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+            animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
     assert is_idle(played)
-    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
@@ -179,10 +179,10 @@ def test_device_fails(played: Played, source: Path, clip: Path, tmp_path: Path, 
     if after == 0:
         played.device.breaks = "work failed: an illegal address"
     with pytest.raises(BackendError, match="illegal address"):
-        animate_file(played.animator, source, clip, tmp_path / "r.mp4", progress=fail)
+        animate_file(source, clip, tmp_path / "r.mp4", progress=fail, animator=played.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT
 
 
 @pytest.mark.parametrize("at", [1, 4, COUNT])
@@ -196,7 +196,7 @@ def test_interrupt_leaves_the_old_result(played: Played, source: Path, clip: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        animate_file(played.animator, source, clip, output, progress=interrupt)
+        animate_file(source, clip, output, progress=interrupt, animator=played.animator)
     assert output.read_text() == "old"
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
@@ -231,10 +231,10 @@ def test_encoder_fails(
 ) -> None:
     writer, threads = FailingWriter(at), threading.active_count()
     with monkeypatch.context() as patch:
-        patch.setattr(animation, "open_writer", lambda *_: writer)
+        patch.setattr(VideoTarget, "open", lambda *_: writer)
         with pytest.raises(OutputError, match="no space left"):
-            animate_file(played.animator, source, clip, tmp_path / "r.mp4")
+            animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
     assert writer.written == at
     assert threading.active_count() == threads
     assert is_idle(played)
-    assert animate_file(played.animator, source, clip, tmp_path / "r.mp4").frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT

@@ -31,6 +31,7 @@ from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.picture import write_picture
+from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import Keypoints
 from golden_files import Golden
 
@@ -86,13 +87,15 @@ def frames_of(path: Path) -> list[Image]:
 def test_report_and_files(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
     folder = tmp_path / "new" / "folder"
     seen: list[tuple[str, int, int | None]] = []
-    report = run_demo(animator, folder, also, progress=lambda *step: seen.append(step))
+    report = run_demo(folder, also, progress=lambda *step: seen.append(step), animator=animator)
     faces = len(bundled_avatars())
     first, second = report.demo, report.outside_training
     assert second is not None
     assert report == DemoReport(
         ClipReport(folder / "demo.mp4", folder / "contact-sheet.png", faces, FRAMES, first.seconds, first.fps),
         ClipReport(folder / "outside-training.mp4", folder / "outside-training.png", 1, 4, second.seconds, second.fps),
+        animator.manifest.name,
+        animator.backend,
     )
     assert first.fps == pytest.approx(FRAMES / first.seconds)
     assert names(folder) == sorted(NAMES + OUTSIDE_NAMES)
@@ -102,7 +105,7 @@ def test_report_and_files(animator: Animator, tmp_path: Path, also: tuple[Path, 
 
 
 def test_without_also(animator: Animator, tmp_path: Path) -> None:
-    assert run_demo(animator, tmp_path).outside_training is None
+    assert run_demo(tmp_path, animator=animator).outside_training is None
     assert names(tmp_path) == NAMES
 
 
@@ -130,14 +133,15 @@ def test_every_tile_is_what_animating_its_face_alone_gives(
 ) -> None:
     """Each face by its own keypoints, in its own tile, in every frame."""
     writer = KeepingWriter()
-    monkeypatch.setattr(demo_module, "open_writer", lambda *_: writer)
-    run_demo(animator, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(VideoTarget, "open", lambda *_: writer)
+        run_demo(tmp_path, animator=animator)
     faces = bundled_avatars()
     rows, columns = grid_shape(1 + len(faces))
     grid = TileGrid(rows, columns, 64)
     driving = frames_of(performance)
     for number, face in enumerate(faces, start=1):
-        animate_file(animator, face, performance, tmp_path / "alone-%02d.png")
+        animate_file(face, performance, tmp_path / "alone-%02d.png", animator=animator)
         for i in range(FRAMES):
             grid.canvas[...] = writer.frames[i]
             expected = read_picture(tmp_path / f"alone-{i + 1:02d}.png")
@@ -147,7 +151,7 @@ def test_every_tile_is_what_animating_its_face_alone_gives(
 
 
 def test_contact_sheet(animator: Animator, tmp_path: Path, performance: Path) -> None:
-    run_demo(animator, tmp_path)
+    run_demo(tmp_path, animator=animator)
     faces = bundled_avatars()
     sheet = TileGrid(1 + len(faces), 7, 64, with_headings=True)
     sheet.canvas[...] = read_picture(tmp_path / "contact-sheet.png")
@@ -158,7 +162,7 @@ def test_contact_sheet(animator: Animator, tmp_path: Path, performance: Path) ->
     shown = [next(i for i in range(FRAMES) if np.array_equal(sheet.tile(0, c), driving[i])) for c in range(1, 7)]
     assert shown[0] == 0
     assert shown == sorted(set(shown))
-    animate_file(animator, faces[2], performance, tmp_path / "alone-%02d.png")
+    animate_file(faces[2], performance, tmp_path / "alone-%02d.png", animator=animator)
     for column, frame in enumerate(shown, start=1):
         assert np.array_equal(sheet.tile(3, column), read_picture(tmp_path / f"alone-{frame + 1:02d}.png"))
 
@@ -174,7 +178,7 @@ def test_outside_of_the_training_is_said_in_the_pictures(
             super().__init__(*arguments, caption=caption, **options)
 
     monkeypatch.setattr(demo_module, "TileGrid", Recording)
-    run_demo(animator, tmp_path, also)
+    run_demo(tmp_path, also, animator=animator)
     assert [("outside the model's training" in caption) for caption in captions] == [False, False, True, True]
     grid = TileGrid(1, 3, 64, caption=demo_module.OUTSIDE_CAPTION)
     with VideoReader(tmp_path / "outside-training.mp4") as reader:
@@ -189,9 +193,9 @@ def test_outside_of_the_training_is_said_in_the_pictures(
 
 def test_a_motion_file_drives_too(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(animator, *also, tmp_path / "r.mp4", motion_output=motion)
-    run_demo(animator, tmp_path / "by-clip", also)
-    report = run_demo(animator, tmp_path / "by-motion", (also[0], motion))
+    animate_file(*also, tmp_path / "r.mp4", motion_output=motion, animator=animator)
+    run_demo(tmp_path / "by-clip", also, animator=animator)
+    report = run_demo(tmp_path / "by-motion", (also[0], motion), animator=animator)
     assert report.outside_training is not None
     assert report.outside_training.frames == 4
     by_clip, by_motion = (frames_of(tmp_path / name / "outside-training.mp4") for name in ("by-clip", "by-motion"))
@@ -209,7 +213,7 @@ def test_the_detector_runs_once_a_frame(animator: Animator, tmp_path: Path, monk
         return detect(self, frame)
 
     monkeypatch.setattr(Animator, "keypoints", count)
-    run_demo(animator, tmp_path)
+    run_demo(tmp_path, animator=animator)
     assert calls == FRAMES
 
 
@@ -217,7 +221,7 @@ def test_other_files_stay(animator: Animator, tmp_path: Path) -> None:
     (tmp_path / "demo.txt").write_text("mine")
     (tmp_path / "outside-training.mp4").write_text("of an earlier demo")
     (tmp_path / "demo.mp4").write_text("of an earlier demo")
-    run_demo(animator, tmp_path)
+    run_demo(tmp_path, animator=animator)
     assert names(tmp_path) == ["contact-sheet.png", "demo.mp4", "demo.txt", "outside-training.mp4"]
     assert (tmp_path / "demo.txt").read_text() == "mine"
     assert (tmp_path / "outside-training.mp4").read_text() == "of an earlier demo"
@@ -232,7 +236,7 @@ def test_a_wrong_input_is_told_of_before_the_work(
     text.write_text("no picture" * 100)
     pair = (text, also[1]) if wrong == "source" else (also[0], text)
     with pytest.raises(MediaError, match=r"text\.png"):
-        run_demo(animator, tmp_path / "demo", pair)
+        run_demo(tmp_path / "demo", pair, animator=animator)
     assert not (tmp_path / "demo").exists()
 
 
@@ -241,10 +245,10 @@ def test_results_that_cannot_be_written(animator: Animator, tmp_path: Path) -> N
     file.touch()
     for folder in (file, file / "below"):
         with pytest.raises(OutputError, match="file"):
-            run_demo(animator, folder)
+            run_demo(folder, animator=animator)
     (tmp_path / "contact-sheet.png").mkdir()
     with pytest.raises(OutputError, match=r"contact-sheet\.png is a folder"):
-        run_demo(animator, tmp_path)
+        run_demo(tmp_path, animator=animator)
 
 
 @pytest.mark.parametrize("name", OUTSIDE_NAMES)
@@ -254,7 +258,7 @@ def test_an_input_is_not_overwritten(animator: Animator, tmp_path: Path, also: t
     before = own.read_bytes()
     pair = (own, also[1]) if name.endswith("png") else (also[0], own)
     with pytest.raises(OutputError, match="is also an input"):
-        run_demo(animator, tmp_path, pair)
+        run_demo(tmp_path, pair, animator=animator)
     assert own.read_bytes() == before
 
 
@@ -267,7 +271,7 @@ def test_interrupt_leaves_nothing(animator: Animator, tmp_path: Path, stopped_in
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_demo(animator, tmp_path, progress=interrupt)
+        run_demo(tmp_path, progress=interrupt, animator=animator)
     assert names(tmp_path) == ["demo.mp4"]
     assert (tmp_path / "demo.mp4").read_text() == "old"
 
@@ -284,7 +288,7 @@ def test_an_interrupt_between_the_two_renames_waits_for_both(
 
     monkeypatch.setattr(StagedOutput, "commit", interrupting)
     with pytest.raises(KeyboardInterrupt):
-        run_demo(animator, tmp_path)
+        run_demo(tmp_path, animator=animator)
     assert names(tmp_path) == NAMES
 
 
@@ -299,7 +303,7 @@ def test_video_does_not_appear_without_its_contact_sheet(
     enter = StagedOutput.__enter__
     monkeypatch.setattr(StagedOutput, "__enter__", fail)
     with pytest.raises(OutputError, match="no space left"):
-        run_demo(animator, tmp_path)
+        run_demo(tmp_path, animator=animator)
     assert names(tmp_path) == []
 
 
@@ -355,4 +359,4 @@ def test_stopped(tmp_path: Path, signal_: signal.Signals) -> None:
 def test_every_failure_is_a_fomm_error(animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_module, "bundled_performance", lambda: tmp_path / "absent.mp4")
     with pytest.raises(FommError, match="absent"):
-        run_demo(animator, tmp_path)
+        run_demo(tmp_path, animator=animator)

@@ -14,7 +14,7 @@ import pytest
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedFolder, StagedOutput, check_target, explain_failure
 from fomm_rt.media.read.timing import Timing
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 
 # A file-size limit fails like a full disk does, in the middle of a write; unlike one it needs no mount.
 FULL_DISK_SCRIPT = """
@@ -24,14 +24,14 @@ from pathlib import Path
 import numpy as np
 from fomm_rt.errors import OutputError
 from fomm_rt.media.read.timing import Timing
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 
 target, audio, limit, frames = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 noise = np.random.default_rng(0)
 try:
-    with open_writer(Path(target), Timing.constant(Fraction(25)), Path(audio)) as writer:
+    with VideoTarget(Path(target)).open(Timing.constant(Fraction(25)), Path(audio)) as writer:
         for index in range(frames):
             writer.write(noise.integers(0, 255, (64, 64, 3), np.uint8), Fraction(index, 25))
         writer.commit()
@@ -243,7 +243,7 @@ def test_a_disk_that_is_really_full(tiny_disk: Path, name: str) -> None:
     noise = np.random.default_rng(0)
 
     def work() -> None:
-        with open_writer(tiny_disk / name, Timing.constant(Fraction(25)), None) as writer:
+        with VideoTarget(tiny_disk / name).open(Timing.constant(Fraction(25))) as writer:
             for index in range(100):
                 writer.write(noise.integers(0, 255, (96, 96, 3), np.uint8), Fraction(index, 25))
             writer.commit()

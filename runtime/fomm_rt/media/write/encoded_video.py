@@ -5,24 +5,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import cv2
 import numpy as np
-from av.container import OutputContainer
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
+from typing_extensions import override
 
-from fomm_rt.errors import OutputError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import Staged
+from fomm_rt.image import Image
 from fomm_rt.media.read.frame_pixels import EXACT, guess_colorspace
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.write.audio_track import AudioTrack
 from fomm_rt.media.write.frame_clock import FrameClock
-from fomm_rt.media.write.frame_size import check_frame
+from fomm_rt.media.write.frame_writer import ContainerWriter
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -59,92 +57,42 @@ _SCALING = EXACT | 0x0004
 _TAGS = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}
 
 
-class EncodedVideoWriter:
+class EncodedVideoWriter(ContainerWriter):
     """Writes H.264 or VP9 with 4:2:0 chroma, limited range, tagged with its colours.
 
-    Width and height that are odd grow by one pixel that repeats the edge: 4:2:0 has no odd sizes.
+    Odd widths and heights grow by one pixel that repeats the edge: 4:2:0 has no odd sizes. Nothing is encoded before
+    the first frame.
+
+    Args:
+        path: The result; ends in .mp4, .mkv or .webm.
+        staged: Where it is written until it is committed.
+        timing: The timing of the input.
+        audio_from: The file whose sound goes along, opened a second time.
     """
 
-    def __init__(self, path: Path, timing: Timing, audio_from: Path | None) -> None:
-        """Prepares the file; nothing is encoded before the first frame.
+    _clock: FrameClock
 
-        Args:
-            path: Ends in .mp4, .mkv or .webm.
-            timing: The timing of the input.
-            audio_from: The file whose sound goes along, opened a second time.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
-        self._path = path
+    def __init__(self, path: Path, staged: Staged, timing: Timing, audio_from: Path | None) -> None:
+        super().__init__(path, staged, FrameClock(timing))
         self._suffix = path.suffix.lower()
         self._recipe = _RECIPES[self._suffix]
         self._audio_from = audio_from
-        self._staged = StagedOutput(path)
-        self._clock = FrameClock(timing)
         self._reformatter = VideoReformatter()
-        self._container: OutputContainer | None = None
         self._audio: AudioTrack | None = None
-        self._size: tuple[int, int] | None = None
-        self._waiting: CodedFrame | None = None
-        self._durations: dict[int, int] = {}
 
-    def __enter__(self) -> "EncodedVideoWriter":
-        self._staged.__enter__()
-        return self
+    @override
+    def _write(self, pixels: Image, time: Fraction) -> None:
+        super()._write(pixels, time)
+        if self._audio is not None:
+            self._audio.advance(time)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            # Closing writes the trailer, which fails once more on a full disk; the file goes away anyway.
-            with suppress(Exception):
-                self._close()
-        finally:
-            self._staged.__exit__(kind, error, trace)
+    @override
+    def _finish(self) -> None:
+        super()._finish()
+        if self._audio is not None:
+            self._audio.finish()
 
-    def write(self, pixels: NDArray[np.uint8], time: Fraction) -> None:
-        """Encodes one frame and the sound up to it.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB, of the first frame's size.
-            time: Seconds from the start of the input's container.
-
-        Raises:
-            ImageError: If the pixels are not a picture.
-            OutputError: If the size changed or the file cannot be written.
-        """
-        self._size = check_frame(self._path, self._size, pixels)
-        with reporting_failures(self._path, av.FFmpegError):
-            if self._container is None:
-                self._open(*self._size)
-            frame = self._convert(pixels)
-            frame.pts = self._clock.stamp(time)
-            frame.time_base = self._clock.time_base
-            # A frame waits for its successor, which alone tells how long it is shown.
-            if self._waiting is not None:
-                self._encode(self._waiting, frame.pts - (self._waiting.pts or 0))
-            self._waiting = frame
-            if self._audio is not None:
-                self._audio.advance(time)
-
-    def commit(self) -> None:
-        """Finishes the file and gives it its name.
-
-        Raises:
-            OutputError: If no frame was written or the file cannot be finished.
-        """
-        if self._waiting is None or self._container is None:
-            raise OutputError(f"{self._path} would hold no frame; nothing was written.")
-        with reporting_failures(self._path, av.FFmpegError):
-            self._encode(self._waiting, self._clock.last_duration())
-            self._waiting = None
-            self._mux(self._stream.encode(None))
-            if self._audio is not None:
-                self._audio.finish()
-            self._close()
-        self._staged.commit()
-
+    @override
     def _open(self, height: int, width: int) -> None:
         """Writes the header: with the sound copied, else with the sound coded anew, else without sound."""
         may_copy = True
@@ -186,7 +134,8 @@ class EncodedVideoWriter:
         if self._audio_from is not None:
             self._audio = AudioTrack.attach(self._audio_from, container, self._suffix, may_copy=may_copy)
 
-    def _convert(self, pixels: NDArray[np.uint8]) -> CodedFrame:
+    @override
+    def _convert(self, pixels: Image) -> CodedFrame:
         height, width = pixels.shape[:2]
         if height % 2 or width % 2:
             padded = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -203,24 +152,11 @@ class EncodedVideoWriter:
         frame.color_primaries = frame.color_trc = _TAGS[self._colorspace]
         return frame
 
-    def _encode(self, frame: CodedFrame, duration: int) -> None:
-        assert frame.pts is not None
-        self._durations[frame.pts] = duration
-        self._mux(self._stream.encode(frame))
-
-    def _mux(self, packets: "list[av.Packet[VideoStream]]") -> None:
-        assert self._container is not None
-        for packet in packets:
-            if packet.pts is not None:
-                packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self._container.mux(packet)
-
+    @override
     def _close(self) -> None:
-        container, self._container = self._container, None
         audio, self._audio = self._audio, None
         try:
             if audio is not None:
                 audio.close()
         finally:
-            if container is not None:
-                container.close()
+            super()._close()

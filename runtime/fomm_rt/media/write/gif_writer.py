@@ -1,23 +1,23 @@
 """Animated GIF, written as the frames come: each frame has its own palette of 256 colours."""
 
+from __future__ import annotations
+
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
-from av.container import OutputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
+from typing_extensions import override
 
-from fomm_rt.errors import OutputError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import Staged
+from fomm_rt.image import Image
 from fomm_rt.media.read.timing import FALLBACK_RATE, Timing
-from fomm_rt.media.write.frame_size import check_frame
+from fomm_rt.media.write.frame_writer import Clock, ContainerWriter
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -26,99 +26,31 @@ _TICK = Fraction(1, 100)
 _SHORTEST_TICKS = 2
 
 
-class GifWriter:
-    """Writes an endlessly repeating GIF; times are rounded to hundredths of a second without drift."""
+class GifWriter(ContainerWriter):
+    """Writes an endlessly repeating GIF; times are rounded to hundredths of a second without drift.
 
-    def __init__(self, path: Path, timing: Timing) -> None:
-        """Prepares the file.
+    Args:
+        path: The result, for messages.
+        staged: Where it is written until it is committed.
+        timing: The timing of the input.
+    """
 
-        Args:
-            path: Ends in .gif.
-            timing: The timing of the input.
+    _clock: _GifClock
 
-        Raises:
-            OutputError: If the file cannot be written.
-        """
-        self._path = path
-        self._timing = timing
-        self._staged = StagedOutput(path)
-        self._container: OutputContainer | None = None
-        self._size: tuple[int, int] | None = None
-        self._start = Fraction(0)
-        self._latest = Fraction(0)
-        self._step = Fraction(0)
-        self._ticks = -_SHORTEST_TICKS
-        self._count = 0
-        self._waiting: NDArray[np.uint8] | None = None
+    def __init__(self, path: Path, staged: Staged, timing: Timing) -> None:
+        super().__init__(path, staged, _GifClock(timing))
 
-    def __enter__(self) -> "GifWriter":
-        self._staged.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            with suppress(Exception):
-                self._close()
-        finally:
-            self._staged.__exit__(kind, error, trace)
-
-    def write(self, pixels: NDArray[np.uint8], time: Fraction) -> None:
-        """Encodes one frame.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB, of the first frame's size.
-            time: Seconds from the start of the input's container.
-
-        Raises:
-            ImageError: If the pixels are not a picture.
-            OutputError: If the size changed or the file cannot be written.
-        """
-        if self._size is None:
-            self._start = time
-        self._size = check_frame(self._path, self._size, pixels)
-        with reporting_failures(self._path, av.FFmpegError):
-            if self._container is None:
-                self._open(*self._size)
-            ticks = max(round((time - self._start) / _TICK), self._ticks + _SHORTEST_TICKS)
-            if self._waiting is not None:
-                self._encode(self._waiting, ticks - self._ticks)
-            self._step = time - self._latest
-            self._latest, self._ticks = time, ticks
-            self._waiting = pixels.copy()
-            self._count += 1
-
-    def commit(self) -> None:
-        """Finishes the file and gives it its name.
-
-        Raises:
-            OutputError: If no frame was written or the file cannot be finished.
-        """
-        if self._waiting is None:
-            raise OutputError(f"{self._path} would hold no frame; nothing was written.")
-        end = self._latest - self._start + self._last_duration()
-        with reporting_failures(self._path, av.FFmpegError):
-            self._encode(self._waiting, max(_SHORTEST_TICKS, round(end / _TICK) - self._ticks))
-            self._mux(self._stream.encode(None), 0)
-            self._close()
-        late = self._ticks * _TICK - (self._latest - self._start)
-        if late > 10 * _TICK:
+    @override
+    def _finish(self) -> None:
+        super()._finish()
+        if self._clock.late_s > 10 * _TICK:
             _logger.warning(
                 "%s: a GIF shows at most 50 frames a second; it plays %.1f seconds longer than the input",
                 self._path,
-                late,
+                self._clock.late_s,
             )
-        self._staged.commit()
 
-    def _last_duration(self) -> Fraction:
-        known = self._timing.last_duration_after(self._count)
-        if known is not None:
-            return known
-        if self._timing.rate is not None:
-            return 1 / self._timing.rate
-        return self._step or 1 / FALLBACK_RATE
-
+    @override
     def _open(self, height: int, width: int) -> None:
         graph = Graph()
         source = graph.add("buffer", f"video_size={width}x{height}:pix_fmt=rgb24:time_base=1/100:pixel_aspect=1/1")
@@ -141,9 +73,12 @@ class GifWriter:
         stream.codec_context.time_base = stream.time_base = _TICK
         self._stream = stream
 
-    def _encode(self, pixels: NDArray[np.uint8], duration: int) -> None:
-        frame = CodedFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        frame.pts, frame.time_base = self._ticks, _TICK
+    @override
+    def _convert(self, pixels: Image) -> CodedFrame:
+        return CodedFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+
+    @override
+    def _filter(self, frame: CodedFrame) -> Iterator[CodedFrame]:
         self._graph.vpush(frame)
         while True:
             try:
@@ -151,15 +86,38 @@ class GifWriter:
             except (av.BlockingIOError, av.EOFError):
                 return
             indexed.time_base = _TICK
-            self._mux(self._stream.encode(indexed), duration)
+            yield indexed
 
-    def _mux(self, packets: "list[av.Packet[VideoStream]]", duration: int) -> None:
-        assert self._container is not None
-        for packet in packets:
-            packet.duration = duration
-            self._container.mux(packet)
 
-    def _close(self) -> None:
-        container, self._container = self._container, None
-        if container is not None:
-            container.close()
+class _GifClock(Clock):
+    """Times in hundredths of a second from the first frame.
+
+    Attributes:
+        late_s: Seconds that the latest frame is shown later than in the input.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self.time_base = _TICK
+        self.late_s = Fraction(0)
+        self._timing = timing
+        self._start = self._latest = self._step = Fraction(0)
+        self._ticks = -_SHORTEST_TICKS
+        self._count = 0
+
+    @override
+    def stamp(self, time: Fraction) -> int:
+        if self._count == 0:
+            self._start = time
+        self._step, self._latest = time - self._latest, time
+        self._ticks = max(round((time - self._start) / _TICK), self._ticks + _SHORTEST_TICKS)
+        self.late_s = self._ticks * _TICK - (time - self._start)
+        self._count += 1
+        return self._ticks
+
+    @override
+    def last_duration(self) -> int:
+        duration = self._timing.last_duration_after(self._count)
+        if duration is None:
+            duration = 1 / self._timing.rate if self._timing.rate else self._step or 1 / FALLBACK_RATE
+        end = self._latest - self._start + duration
+        return max(_SHORTEST_TICKS, round(end / _TICK) - self._ticks)

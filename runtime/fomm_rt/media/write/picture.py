@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput, reporting_failures
-from fomm_rt.image import check_image
+from fomm_rt.image import Image, check_image
 
 _ENCODINGS: dict[str, tuple[str, list[int]]] = {
     ".png": (".png", []),
@@ -21,44 +19,39 @@ _ENCODINGS: dict[str, tuple[str, list[int]]] = {
 }
 
 
-def write_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
-    """Writes a picture; the old file stays until the new one is complete.
+def write_picture(path: str | os.PathLike[str], pixels: Image) -> None:
+    """Writes a picture; an old file stays until the new one is complete.
 
     Args:
         path: Ends in .png, .jpg, .jpeg or .webp; JPEG and WebP are written at quality 95.
         pixels: (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: If the pixels are not a picture.
-        OutputError: If the ending is another, the picture is too large for the format, or the file cannot be
-            written.
+        ImageError: The pixels are not such a picture.
+        OutputError: The ending is another, the picture is too large for the format, or the file cannot be written.
     """
-    with staged_picture(path, pixels) as staged:
+    with staged_picture(StagedOutput(Path(path)), pixels) as staged:
         staged.commit()
 
 
 @contextmanager
-def staged_picture(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> Iterator[StagedOutput]:
-    """As `write_picture`, but the complete picture waits under a temporary name for `commit`.
-
-    This is how a picture appears together with another result or not at all.
-    """
-    target = Path(path)
+def staged_picture(staged: StagedOutput, pixels: Image) -> Iterator[StagedOutput]:
+    """Writes a picture as `write_picture` does, but leaves it under its temporary name until `commit`."""
+    target = staged.target
     encoding = _ENCODINGS.get(target.suffix.lower())
     if encoding is None:
         raise OutputError(
             f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_ENCODINGS)}."
         )
     check_image(pixels)
-    suffix, options = encoding
-    content = _encode(target, pixels, suffix, options)
-    with StagedOutput(target) as staged:
+    content = _encode(target, pixels, *encoding)
+    with staged:
         with reporting_failures(target):
             staged.path.write_bytes(content)
         yield staged
 
 
-def _encode(target: Path, pixels: NDArray[np.uint8], suffix: str, options: list[int]) -> bytes:
+def _encode(target: Path, pixels: Image, suffix: str, options: list[int]) -> bytes:
     try:
         encoded, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
         if encoded:

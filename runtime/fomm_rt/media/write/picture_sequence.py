@@ -4,15 +4,14 @@ import logging
 import re
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing_extensions import override
 
 from fomm_rt.errors import OutputError
-from fomm_rt.files.staging import StagedFolder, reporting_failures
-from fomm_rt.image import check_image
+from fomm_rt.files.staging import Staged
+from fomm_rt.image import Image
+from fomm_rt.media.write.frame_writer import FrameWriter
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -73,65 +72,42 @@ def _number_of(pattern: Path, name: str) -> int | None:
     return number if number > 0 and pattern.name % number == name else None
 
 
-class PictureSequenceWriter:
+class PictureSequenceWriter(FrameWriter):
     """Writes PNG pictures numbered from 1, as FFmpeg does; all of them appear on commit.
 
-    Frames of different sizes are allowed. Pictures with higher numbers from an earlier run stay, with a warning.
+    Frames may differ in size. Pictures with higher numbers from an earlier run stay, with a warning.
+
+    Args:
+        pattern: A name that `check_pattern` accepts.
+        staged: The folder that holds the pictures until they are committed.
     """
 
-    def __init__(self, pattern: Path) -> None:
-        """Prepares a hidden folder beside the pictures.
+    has_one_size = False
 
-        Args:
-            pattern: A name that `check_pattern` accepts.
-
-        Raises:
-            OutputError: If the pattern is malformed or the folder cannot be written.
-        """
-        check_pattern(pattern)
+    def __init__(self, pattern: Path, staged: Staged) -> None:
+        super().__init__(pattern, staged)
         self._pattern = pattern
-        self._staged = StagedFolder(pattern)
-        self._count = 0
 
-    def __enter__(self) -> "PictureSequenceWriter":
-        self._staged.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._staged.__exit__(kind, error, trace)
-
-    def write(self, pixels: NDArray[np.uint8], time: Fraction) -> None:  # noqa: ARG002 - pictures have no time
-        """Writes the next picture.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB.
-            time: Not used.
-
-        Raises:
-            ImageError: If the pixels are not a picture.
-            OutputError: If the picture cannot be written.
-        """
-        check_image(pixels)
-        self._count += 1
+    @override
+    def _write(self, pixels: Image, time: Fraction) -> None:
         name = self._pattern.name % self._count
         encoded, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         if not encoded:
             raise OutputError(f"{self._pattern.with_name(name)} cannot be encoded as PNG.")
-        with reporting_failures(self._pattern):
-            (self._staged.path / name).write_bytes(content.tobytes())
+        (self._staged.path / name).write_bytes(content.tobytes())
 
+    @override
     def commit(self) -> None:
-        """Moves the pictures to where they belong.
-
-        Raises:
-            OutputError: If no frame was written or a picture cannot be moved.
-        """
-        if self._count == 0:
-            raise OutputError(f"{self._pattern} would hold no frame; nothing was written.")
-        self._staged.commit()
+        super().commit()
         self._warn_of_earlier_pictures()
+
+    @override
+    def _finish(self) -> None:
+        pass
+
+    @override
+    def _close(self) -> None:
+        pass
 
     def _warn_of_earlier_pictures(self) -> None:
         try:

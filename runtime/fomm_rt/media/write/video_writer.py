@@ -1,117 +1,163 @@
-"""Choosing how a result is written by the ending of its name."""
+"""Where a video is written, and by which writer: the ending of its name chooses the format."""
+
+from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from fractions import Fraction
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from typing_extensions import Self
 
-from fomm_rt.errors import MediaError, OutputError
-from fomm_rt.files.staging import check_target
+from fomm_rt.errors import MediaError, OutputError, StateError
+from fomm_rt.files.staging import Staged, StagedFolder, StagedOutput
+from fomm_rt.image import Image
 from fomm_rt.media.read.input_container import find_audio, open_input
 from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.read.video_reader import VideoFrame
 from fomm_rt.media.write.encoded_video import EncodedVideoWriter
+from fomm_rt.media.write.frame_writer import FrameWriter
 from fomm_rt.media.write.gif_writer import GifWriter
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 from fomm_rt.media.write.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern, may_overwrite
 
 _logger = logging.getLogger("fomm_rt")
 
-_VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+_ENCODED = (".mp4", ".mkv", ".webm")
+HIGHEST_RATE = 1000
 
 
-class Writer(Protocol):
-    """Takes frames; keeps them only if committed."""
+class VideoWriter:
+    """Writes frames to a video file, which appears, complete, when the context ends.
 
-    def __enter__(self) -> "Writer":
-        """Creates the temporary file.
+        with VideoReader("talking.mp4") as reader, VideoWriter("result.mp4", reader.timing) as writer:
+            for frame in reader:
+                writer.write(animator.animate(frame), frame.time)
+
+    An exception inside the context discards what was written; an older file of that name stays as it was.
+
+    Args:
+        path: Ends in .mp4 or .mkv (H.264), .webm (VP9) or .gif, or is a pattern such as frames-%05d.png.
+        timing: Frames per second, from 0 to 1000, such as 25 or Fraction(30000, 1001), or `VideoReader.timing` to keep
+            the times of the frames that are read.
+        audio_from: A file whose sound goes along, in step with the frames' times; not with GIF and pictures.
+
+    Raises:
+        OutputError: The ending is unknown, the path is `audio_from` or cannot be written, or the rate is not valid.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        timing: Timing | Fraction | float,
+        *,
+        audio_from: str | PathLike[str] | None = None,
+    ) -> None:
+        path = Path(path)
+        if not isinstance(timing, Timing):
+            if not 0 < timing <= HIGHEST_RATE:
+                raise OutputError(f"{path}: expected a rate of up to {HIGHEST_RATE} frames per second; got {timing}")
+            timing = Timing.constant(Fraction(timing).limit_denominator(1001))
+        self.path = path
+        self._rate = timing.rate
+        self._count = 0
+        self._is_entered = False
+        audio = None if audio_from is None else Path(audio_from)
+        self._writer = VideoTarget(path, [] if audio is None else [audio]).open(timing, audio)
+
+    def write(self, frame: Image | VideoFrame, time: Fraction | float | None = None) -> None:
+        """Writes the next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, of the first frame's size (numbered pictures may differ); or a frame that a
+                `VideoReader` yields, which brings its time. OpenCV's frames are BGR: convert them with
+                `cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)`.
+            time: Seconds from the start; by default the frame's number divided by the rate.
 
         Raises:
-            OutputError: If it cannot be created.
+            ImageError: Not such a frame.
+            OutputError: The frame has another size, has no time although times vary, or cannot be written.
+            StateError: Called outside the `with` block.
         """
-        ...
+        if not self._is_entered:
+            raise StateError(f"{self.path}: write frames inside `with VideoWriter(...) as writer:`")
+        if isinstance(frame, VideoFrame):
+            time = frame.time if time is None else time
+            frame = frame.pixels
+        if time is None:
+            if self._rate is None:
+                raise OutputError(f"{self.path}: the times of its frames vary; give each frame its time in seconds")
+            time = self._count / self._rate
+        self._writer.write(frame, Fraction(time))
+        self._count += 1
+
+    def __enter__(self) -> Self:
+        self._writer.__enter__()
+        self._is_entered = True
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Discards everything that was not committed; an old file stays as it was."""
-        ...
-
-    def write(self, pixels: NDArray[np.uint8], time: Fraction) -> None:
-        """Writes one frame.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB; the first frame sets the size of all.
-            time: Seconds from the start of the input's container, as `VideoFrame.time`.
+        """Finishes the file, or discards it after an exception.
 
         Raises:
-            ImageError: If the pixels are not a picture.
-            OutputError: If the frame has another size or cannot be written.
+            OutputError: No frame was written, or the file cannot be finished.
         """
-        ...
-
-    def commit(self) -> None:
-        """Finishes the result and puts it in place of an old file at once.
-
-        Raises:
-            OutputError: If there was no frame or the result cannot be finished.
-        """
-        ...
+        self._is_entered = False
+        try:
+            if error is None:
+                self._writer.commit()
+        finally:
+            self._writer.__exit__(kind, error, trace)
 
 
-def check_output(path: Path, inputs: Sequence[Path]) -> None:
-    """Makes sure, before any work, that a result can be written.
-
-    Args:
-        path: The result.
-        inputs: The files that are read for it.
-
-    Raises:
-        OutputError: If the ending is unknown, a pattern malformed, the result (of a pattern, one of its
-            pictures) one of the inputs by whatever name, or its folder not writable.
-    """
-    if is_pattern(path):
-        check_pattern(path)
-    elif path.suffix.lower() not in (*_VIDEO_SUFFIXES, ".gif"):
-        raise OutputError(f"{path} ends in {path.suffix or 'nothing'}; results are written as {OUTPUT_FORMATS}.")
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise OutputError(f"{str(path)!a} is not valid UTF-8; choose another name.") from None
-    check_target(path)
-    for source in inputs:
-        if is_pattern(path) and may_overwrite(path, source):
-            raise OutputError(f"{path} may overwrite the input {source}; choose another name or folder.")
-        if _is_same_file(path, source):
-            raise OutputError(f"{path} is also an input; choose another name, the input would be lost.")
-
-
-def open_writer(path: Path, timing: Timing, audio_from: Path | None) -> Writer:
-    """Prepares the writer for a result.
+class VideoTarget:
+    """A checked path for a video. Nothing is created before the writer from `open` is entered.
 
     Args:
         path: The result; its ending chooses the format, see `OUTPUT_FORMATS`.
-        timing: The timing of the input, which the result gets too.
-        audio_from: The file whose sound goes along; None for a silent result.
-
-    Returns:
-        A writer, to be entered as a context.
+        inputs: The files that are read for it.
 
     Raises:
-        OutputError: If the ending is unknown or the result cannot be written.
+        OutputError: The ending is unknown, a pattern is malformed, the result (of a pattern, one of its pictures) is
+            one of the inputs by whatever name, or its folder cannot be written.
     """
-    check_output(path, [audio_from] if audio_from is not None else [])
-    suffix = path.suffix.lower()
-    if suffix in _VIDEO_SUFFIXES:
-        return EncodedVideoWriter(path, timing, audio_from)
-    if audio_from is not None and _has_audio(audio_from):
-        form = "a GIF has" if suffix == ".gif" else "pictures have"
-        _logger.warning("%s: %s no sound; the sound of %s is left out", path, form, audio_from)
-    return GifWriter(path, timing) if suffix == ".gif" else PictureSequenceWriter(path)
+
+    def __init__(self, path: Path, inputs: Sequence[Path] = ()) -> None:
+        numbered = is_pattern(path)
+        if numbered:
+            check_pattern(path)
+        elif path.suffix.lower() not in (*_ENCODED, ".gif"):
+            raise OutputError(f"{path} ends in {path.suffix or 'nothing'}; results are written as {OUTPUT_FORMATS}.")
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise OutputError(f"{str(path)!a} is not valid UTF-8; choose another name.") from None
+        self.path = path
+        self._staged: Staged = StagedFolder(path) if numbered else StagedOutput(path, inputs)
+        for source in inputs:
+            if numbered and may_overwrite(path, source):
+                raise OutputError(f"{path} may overwrite the input {source}; choose another name or folder.")
+
+    def open(self, timing: Timing, audio_from: Path | None = None) -> FrameWriter:
+        """Returns the writer, to be entered as a context.
+
+        Args:
+            timing: The timing of the input, which the result gets too.
+            audio_from: The file whose sound goes along; None for a silent result.
+        """
+        suffix = self.path.suffix.lower()
+        if suffix in _ENCODED:
+            return EncodedVideoWriter(self.path, self._staged, timing, audio_from)
+        if audio_from is not None and _has_audio(audio_from):
+            form = "a GIF has" if suffix == ".gif" else "pictures have"
+            _logger.warning("%s: %s no sound; the sound of %s is left out", self.path, form, audio_from)
+        if suffix == ".gif":
+            return GifWriter(self.path, self._staged, timing)
+        return PictureSequenceWriter(self.path, self._staged)
 
 
 def _has_audio(path: Path) -> bool:
@@ -119,11 +165,4 @@ def _has_audio(path: Path) -> bool:
         with open_input(path) as container:
             return find_audio(container) is not None
     except MediaError:
-        return False
-
-
-def _is_same_file(path: Path, source: Path) -> bool:
-    try:
-        return path.samefile(source)
-    except (OSError, ValueError):
         return False

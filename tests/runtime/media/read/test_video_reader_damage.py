@@ -17,7 +17,7 @@ from fomm_rt.media.read.container_size import is_cut_short
 from fomm_rt.media.read.input_container import demux
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 
 
 def test_broken_packets_are_skipped_and_counted(
@@ -253,7 +253,7 @@ def test_frames_outside_an_edit_list_are_not_missing(
 def test_a_long_last_frame_is_no_damage(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / f"slides{suffix}"
     timing = Timing(None, Fraction(1, 1000), 12, Fraction(9), last_duration=Fraction(8))
-    with open_writer(path, timing, None) as writer:
+    with VideoTarget(path).open(timing) as writer:
         for time in range(0, 1200, 100):
             writer.write(noise(time), Fraction(time + time % 7, 1000))
         writer.commit()

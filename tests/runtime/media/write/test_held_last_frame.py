@@ -13,7 +13,7 @@ from clips import numbered_frame, packet_places
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.frame_clock import FrameClock
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import convert, frame_pixels, timing_of
 
 MILLISECOND = Fraction(1, 1000)
@@ -181,7 +181,7 @@ def test_clock_holds_the_last_frame(rate: Fraction) -> None:
 
 def test_a_single_frame_may_be_held(tmp_path: Path) -> None:
     path = tmp_path / "one.mp4"
-    with open_writer(path, Timing.constant(Fraction(25), 1, Fraction(5)), None) as writer:
+    with VideoTarget(path).open(Timing.constant(Fraction(25), 1, Fraction(5))) as writer:
         writer.write(np.ascontiguousarray(frame_pixels(1)), Fraction(0))
         writer.commit()
     assert timing_of(path).duration == 5

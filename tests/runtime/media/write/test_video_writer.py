@@ -10,7 +10,7 @@ import pytest
 
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import PATCHES, convert, frame_pixels, patches, timing_of, write_constant
 
 NTSC = Fraction(30000, 1001)
@@ -98,7 +98,7 @@ def test_the_last_of_varying_frames_keeps_its_duration(tmp_path: Path) -> None:
     tick = Fraction(1, 90000)
     timing = Timing(None, tick, 3, Fraction(13, 10), last_duration=Fraction(1))
     path = tmp_path / "slides.mp4"
-    with open_writer(path, timing, None) as writer:
+    with VideoTarget(path).open(timing) as writer:
         for time in (Fraction(0), Fraction(1, 10), Fraction(3, 10)):
             writer.write(frame_pixels(1), time)
         writer.commit()
@@ -108,7 +108,7 @@ def test_the_last_of_varying_frames_keeps_its_duration(tmp_path: Path) -> None:
 
 def test_a_gap_in_constant_rate_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "gap.mp4"
-    with open_writer(path, Timing.constant(Fraction(25), 6), None) as writer:
+    with VideoTarget(path).open(Timing.constant(Fraction(25), 6)) as writer:
         for index in (0, 1, 4, 5):
             writer.write(frame_pixels(index), Fraction(index, 25))
         writer.commit()
@@ -117,7 +117,7 @@ def test_a_gap_in_constant_rate_is_kept(tmp_path: Path) -> None:
 
 def test_millisecond_times_do_not_drift(tmp_path: Path) -> None:
     path = tmp_path / "ms.mp4"
-    with open_writer(path, Timing(NTSC, Fraction(1, 1000), 50, 50 / NTSC), None) as writer:
+    with VideoTarget(path).open(Timing(NTSC, Fraction(1, 1000), 50, 50 / NTSC)) as writer:
         for index in range(50):
             writer.write(frame_pixels(index), Fraction(round(index / NTSC * 1000), 1000))
         writer.commit()
@@ -126,7 +126,7 @@ def test_millisecond_times_do_not_drift(tmp_path: Path) -> None:
 
 def test_times_that_do_not_advance_still_give_one_frame_each(tmp_path: Path) -> None:
     path = tmp_path / "same.mp4"
-    with open_writer(path, Timing(None, Fraction(1, 1000), 4), None) as writer:
+    with VideoTarget(path).open(Timing(None, Fraction(1, 1000), 4)) as writer:
         for time in (0, 5, 5, 4):
             writer.write(frame_pixels(time), Fraction(time, 1000))
         writer.commit()
@@ -137,7 +137,7 @@ def test_times_that_do_not_advance_still_give_one_frame_each(tmp_path: Path) -> 
 def test_saturated_colours_come_back(tmp_path: Path, suffix: str, height: int) -> None:
     path = tmp_path / f"colours{suffix}"
     written = patches(height)
-    with open_writer(path, Timing.constant(Fraction(25), 2), None) as writer:
+    with VideoTarget(path).open(Timing.constant(Fraction(25), 2)) as writer:
         for index in range(2):
             writer.write(written, Fraction(index, 25))
         writer.commit()
@@ -156,7 +156,7 @@ def test_saturated_colours_come_back(tmp_path: Path, suffix: str, height: int) -
 def test_odd_sizes_grow_by_a_repeated_edge(tmp_path: Path) -> None:
     path = tmp_path / "odd.mp4"
     pixels = np.full((33, 31, 3), 90, np.uint8)
-    with open_writer(path, Timing.constant(Fraction(25), 1), None) as writer:
+    with VideoTarget(path).open(Timing.constant(Fraction(25), 1)) as writer:
         writer.write(pixels, Fraction(0))
         writer.commit()
     with VideoReader(path) as reader:

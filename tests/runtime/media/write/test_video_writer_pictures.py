@@ -10,7 +10,7 @@ import pytest
 
 from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import convert, frame_pixels, patches, write_constant
 
 
@@ -32,7 +32,7 @@ def test_gif_spreads_rounding_over_the_frames(tmp_path: Path) -> None:
 def test_gif_keeps_varying_times_and_the_last_duration(tmp_path: Path) -> None:
     path = tmp_path / "out.gif"
     timing = Timing(None, Fraction(1, 1000), 3, Fraction(8, 10), last_duration=Fraction(1, 2))
-    with open_writer(path, timing, None) as writer:
+    with VideoTarget(path).open(timing) as writer:
         for index, time in enumerate((0, 100, 300)):
             writer.write(frame_pixels(index), Fraction(time, 1000))
         writer.commit()
@@ -46,7 +46,7 @@ def test_gif_has_a_palette_a_frame(tmp_path: Path) -> None:
         np.random.default_rng(0).integers(0, 255, (64, 640, 3), np.uint8),
         patches(64)[:, ::-1],
     ]
-    with open_writer(path, Timing.constant(Fraction(10), 3), None) as writer:
+    with VideoTarget(path).open(Timing.constant(Fraction(10), 3)) as writer:
         for index, pixels in enumerate(written):
             writer.write(pixels, Fraction(index, 10))
         writer.commit()

@@ -12,7 +12,7 @@ import pytest
 
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write import encoded_video
-from fomm_rt.media.write.video_writer import open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import convert, timing_of
 
 
@@ -222,7 +222,7 @@ def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
         timing = reader.timing
     monkeypatch.setattr(RefusingContainer, "refusals", refusals)
     monkeypatch.setattr(encoded_video, "av", SimpleNamespace(**{**vars(av), "open": RefusingContainer}))
-    with open_writer(target, timing, clip) as writer:
+    with VideoTarget(target).open(timing, clip) as writer:
         for frame in frames:
             writer.write(frame.pixels, frame.time)
         writer.commit()

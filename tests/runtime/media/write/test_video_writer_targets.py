@@ -11,7 +11,7 @@ import pytest
 
 from fomm_rt.errors import ImageError, OutputError
 from fomm_rt.media.read.timing import Timing
-from fomm_rt.media.write.video_writer import check_output, open_writer
+from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import frame_pixels, timing_of, write_constant
 
 
@@ -35,7 +35,7 @@ from written_videos import frame_pixels, timing_of, write_constant
 )
 def test_endings_and_patterns_are_checked_before_any_work(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(OutputError, match=said.replace("(", r"\(")):
-        check_output(tmp_path / name, [])
+        VideoTarget(tmp_path / name, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,14 +45,14 @@ def test_an_input_is_never_overwritten(tmp_path: Path, make_clip: Callable[..., 
     (tmp_path / "hard.mp4").hardlink_to(clip)
     for name in ("clip.mp4", "soft.mp4", "hard.mp4"):
         with pytest.raises(OutputError, match="is also an input"):
-            check_output(tmp_path / name, [tmp_path / "missing.png", clip])
-    check_output(tmp_path / "other.mp4", [clip])
+            VideoTarget(tmp_path / name, [tmp_path / "missing.png", clip])
+    VideoTarget(tmp_path / "other.mp4", [clip])
 
 
 @pytest.mark.parametrize("name", ["100%.mp4", "50%-100%/frames-%03d.png", "%d/out.gif"])
 def test_a_percent_sign_alone_makes_no_pattern(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    check_output(path, [])
+    VideoTarget(path, [])
     write_constant(path, Fraction(25), 2)
     written = [path] if not name.endswith(".png") else [path.with_name(f"frames-00{n}.png") for n in (1, 2)]
     assert sorted(path.parent.iterdir()) == written
@@ -84,10 +84,10 @@ def test_a_pattern_never_overwrites_an_input(tmp_path: Path, pattern: str, name:
         for source in (folder / name, tmp_path / "same" / name, elsewhere / "link.png"):
             if is_refused:
                 with pytest.raises(OutputError, match="may overwrite the input"):
-                    check_output(target, [tmp_path / "missing.mp4", source])
+                    VideoTarget(target, [tmp_path / "missing.mp4", source])
             else:
-                check_output(target, [source])
-    check_output(elsewhere / pattern, [folder / name])
+                VideoTarget(target, [source])
+    VideoTarget(elsewhere / pattern, [folder / name])
 
 
 def test_a_link_among_the_pictures_is_an_input_too(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_link_among_the_pictures_is_an_input_too(tmp_path: Path) -> None:
     link = tmp_path / "frames-1.png"
     link.symlink_to(tmp_path / "real.png")
     with pytest.raises(OutputError, match="may overwrite the input"):
-        check_output(tmp_path / "frames-%d.png", [link])
+        VideoTarget(tmp_path / "frames-%d.png", [link])
 
 
 def test_pictures_of_a_longer_earlier_run_stay_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ def test_pictures_of_a_longer_earlier_run_stay_with_a_warning(tmp_path: Path, ca
 def test_naming_the_formats_imports_nothing_heavy() -> None:
     script = """
 import sys
-import fomm_rt.media
+import fomm_rt.media.write
 before = set(sys.modules)
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 assert ".mp4" in OUTPUT_FORMATS
@@ -127,7 +127,7 @@ print(sorted(set(sys.modules) - before))
 
 def test_frames_of_another_size_are_refused(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     for name in ("out.mp4", "out.gif"):
-        with open_writer(tmp_path / name, Timing.constant(Fraction(25)), None) as writer:
+        with VideoTarget(tmp_path / name).open(Timing.constant(Fraction(25))) as writer:
             writer.write(frame_pixels(0), Fraction(0))
             with pytest.raises(OutputError, match="Write frames of one size"):
                 writer.write(frame_pixels(0, 32, 32), Fraction(1, 25))
@@ -137,7 +137,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path, leftovers: Callable[
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "p-%d.png"])
 def test_what_is_no_picture_is_refused(tmp_path: Path, name: str) -> None:
-    with open_writer(tmp_path / name, Timing.constant(Fraction(25)), None) as writer:
+    with VideoTarget(tmp_path / name).open(Timing.constant(Fraction(25))) as writer:
         for wrong in (
             np.zeros((8, 8), np.uint8),
             np.zeros((8, 8, 4), np.uint8),
@@ -170,7 +170,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(
     target = tmp_path / "p-%d.png" if name.endswith(".png") else old
 
     def work() -> None:
-        with open_writer(target, Timing.constant(Fraction(25)), clip) as writer:
+        with VideoTarget(target).open(Timing.constant(Fraction(25)), clip) as writer:
             for index in range(frames):
                 writer.write(frame_pixels(index), Fraction(index, 25))
             raise KeyboardInterrupt
@@ -185,7 +185,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(
 def test_two_writers_onto_one_target(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     path = tmp_path / "out.mp4"
     timing = Timing.constant(Fraction(25))
-    with open_writer(path, timing, None) as first, open_writer(path, timing, None) as second:
+    with VideoTarget(path).open(timing) as first, VideoTarget(path).open(timing) as second:
         for index in range(5):
             first.write(frame_pixels(index), Fraction(index, 25))
             second.write(frame_pixels(index), Fraction(index, 25))
@@ -199,4 +199,4 @@ def test_two_writers_onto_one_target(tmp_path: Path, leftovers: Callable[[], lis
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not valid UTF-8"):
-        check_output(tmp_path / "\udcff.mp4", [])
+        VideoTarget(tmp_path / "\udcff.mp4", [])
