@@ -1,1 +1,1 @@
-"""Keypoints, and how driving motion is transferred to the source."""
+"""Keypoints, and the transfer of driving motion to the source."""
