@@ -12,7 +12,7 @@ import typer
 from fomm_bench import options
 from fomm_bench.options import TIMEOUT_S, WHAT
 from fomm_bench.results.command_line import command_line
-from fomm_rt.cli.options import AsJson, BackendName, Precision, Quiet
+from fomm_rt.cli.options import AsJson, BackendOption, PrecisionOption, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ def clip(
     clip: Annotated[
         Path | None, typer.Option("--clip", metavar="FILE", help="What drives it.", show_default="the demo's")
     ] = None,
-    backend: BackendName = "auto",
-    precision: Precision = None,
+    backend: BackendOption = "auto",
+    precision: PrecisionOption = None,
     runs: Annotated[int, typer.Option(min=1, help="How often.")] = 3,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -10,11 +10,13 @@ from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.animator import Animator
 from fomm_rt.backends.onnxruntime.sessions import PROVIDERS
+from fomm_rt.backends.options import BackendName
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.image import Image
+from fomm_rt.model.precision import Precision
 
 
-def open_runtime(model: ModelSpec, backend: str, precision: str) -> RuntimeContestant:
+def open_runtime(model: ModelSpec, backend: BackendName, precision: Precision) -> RuntimeContestant:
     """Opens a backend of fomm-rt by name; where it needs engines and none fit, they are built first.
 
     Raises:
@@ -38,12 +40,12 @@ def _contestant(animator: Animator, build_s: float | None = None) -> RuntimeCont
     return (BatchedRuntimeContestant if animator.batch > 1 else RuntimeContestant)(animator, build_s)
 
 
-def _load(model: ModelSpec, backend: str, precision: str, *, auto_build: bool = False) -> Animator:
+def _load(model: ModelSpec, backend: BackendName, precision: Precision, *, auto_build: bool = False) -> Animator:
     return Animator.load(
         model.folder,
         backend,
-        model.relative,
-        False,
+        relative=model.relative,
+        adapt_scale=False,
         threads=model.threads,
         precision=precision,
         auto_build=auto_build,

@@ -1,24 +1,33 @@
-"""What may be asked of a backend when it is opened."""
+"""Names and options with which a backend is opened."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+from fomm_rt.model.precision import Precision
+
+BackendName = Literal["auto", "tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-cpu"]
+"""A backend, or "auto" for the fastest that runs on this machine."""
+
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)[1:]
+"""Every backend, fastest first, in the order of `registry.REGISTRY`."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Wishes; a backend that cannot fulfil one of them is not opened.
+    """Requested options. A backend that does not support one of them is not opened.
 
     Attributes:
-        threads: CPU threads within a network; the backend's own choice by default.
-        precision: One of PRECISIONS; the backend's own choice, its first, by default.
-        engines: Folder of the engine store; the user's by default.
-        auto_build: Whether to build engines where there are none that fit, which takes minutes.
+        threads: CPU threads within a network; the backend's default if None.
+        precision: The first of the backend's precisions if None.
+        engines: Folder of the engine store; the user's if None.
+        auto_build: True to build missing engines, which takes minutes.
     """
 
     threads: int | None = None
-    precision: str | None = None
+    precision: Precision | None = None
     engines: Path | None = None
     auto_build: bool = False
 

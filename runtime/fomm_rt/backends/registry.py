@@ -1,4 +1,4 @@
-"""The ways to run a model, fastest first, and the choice among them."""
+"""The backends, fastest first, and the choice among them."""
 
 from __future__ import annotations
 
@@ -8,37 +8,36 @@ from dataclasses import dataclass
 from functools import partial
 
 from fomm_rt.backends.onnxruntime import backend as onnx_runtime
-from fomm_rt.backends.options import DEFAULTS, Options
+from fomm_rt.backends.options import BACKENDS, DEFAULTS, BackendName, Options
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model.folder import ModelFolder
-from fomm_rt.model.precision import ENGINE_PRECISIONS, PRECISIONS
+from fomm_rt.model.precision import ENGINE_PRECISIONS, PRECISIONS, Precision
 
 _log = logging.getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
 class BackendEntry:
-    """One backend as the choice sees it. Nothing of it is imported before it is asked.
+    """A backend as `open_backend` sees it. Its libraries are imported only when one of these functions is called.
 
     Attributes:
         name: As given to `open_backend`.
-        why_unavailable: Says why it cannot run here, as far as can be told without a model; None if it can.
-        precisions: Those of PRECISIONS that it can run, its own choice first.
+        why_unavailable: Returns why it cannot run here, as far as can be told without a model; None if it can.
+        precisions: Precisions that it can run, the default first.
         open: Opens a model: (model, reason for the choice, options).
-        probe: Runs a small network and returns its latency in milliseconds; None where only a model's engines can run.
+        probe: Runs a small network and returns its latency in milliseconds; None for a backend that only runs engines.
     """
 
-    name: str
+    name: BackendName
     why_unavailable: Callable[[], str | None]
-    precisions: tuple[str, ...]
+    precisions: tuple[Precision, ...]
     open: Callable[[ModelFolder, str, Options], Backend]
     probe: Callable[[], float] | None
 
 
-def _tensorrt(flavour: str) -> BackendEntry:
+def _tensorrt(flavour: BackendName) -> BackendEntry:
     return BackendEntry(
         flavour,
         partial(tensorrt.why_unavailable, flavour),
@@ -48,7 +47,7 @@ def _tensorrt(flavour: str) -> BackendEntry:
     )
 
 
-def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
+def _onnx_runtime(name: BackendName, *precisions: Precision) -> BackendEntry:
     return BackendEntry(
         name,
         partial(onnx_runtime.why_unavailable, name),
@@ -59,23 +58,21 @@ def _onnx_runtime(name: str, precisions: tuple[str, ...]) -> BackendEntry:
 
 
 REGISTRY = (
-    *map(_tensorrt, FLAVOURS),
-    _onnx_runtime("onnxruntime-cuda", ("fp32",)),
-    _onnx_runtime("onnxruntime-cpu", ("fp32", "int8")),
+    _tensorrt("tensorrt"),
+    _tensorrt("tensorrt-rtx"),
+    _onnx_runtime("onnxruntime-cuda", "fp32"),
+    _onnx_runtime("onnxruntime-cpu", "fp32", "int8"),
 )
 """Every backend, fastest first."""
 
-BACKENDS = tuple(entry.name for entry in REGISTRY)
-"""Names accepted by `open_backend` besides "auto"."""
 
-
-def open_backend(name: str, model: ModelFolder, options: Options = DEFAULTS) -> Backend:
-    """Opens a backend by name, or with "auto" the fastest that really runs here.
+def open_backend(name: BackendName, model: ModelFolder, options: Options = DEFAULTS) -> Backend:
+    """Opens a model on a backend, or with "auto" on the fastest that runs here.
 
     Args:
-        name: One of BACKENDS or "auto".
-        model: What to run.
-        options: How.
+        name: One of BACKENDS, or "auto".
+        model: The model to run.
+        options: Options for the backend.
 
     Raises:
         BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here or at this precision.
@@ -117,7 +114,7 @@ def _open_fastest(model: ModelFolder, options: Options) -> Backend:
             try:
                 return entry.open(model, reason, options)
             except BackendError as error:
-                # The last one's own error is the one to show.
+                # If even the last backend fails, its own error is the useful one.
                 if entry is REGISTRY[-1]:
                     raise
                 problem = str(error)
@@ -127,5 +124,5 @@ def _open_fastest(model: ModelFolder, options: Options) -> Backend:
 
 
 def _reasons(skipped: Mapping[str, Sequence[str]]) -> list[str]:
-    """Problem and the backends that have it, in words."""
+    """One phrase for each problem and the backends that have it."""
     return [f"not {', '.join(names)}: {problem}" for problem, names in skipped.items()]

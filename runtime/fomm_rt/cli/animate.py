@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fomm_rt.cli.model import ModelOption, announce, say_bundled
-from fomm_rt.cli.options import AsJson, BackendName, Engines, Precision, Quiet, Threads, parse_rectangle
+from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
@@ -84,8 +84,8 @@ def animate(
         ),
     ] = False,
     audio: Annotated[bool, typer.Option(help="Keep the driving video's sound.", rich_help_panel=LOOK)] = True,
-    backend: BackendName = "auto",
-    precision: Precision = None,
+    backend: BackendOption = "auto",
+    precision: PrecisionOption = None,
     engines: Engines = None,
     threads: Threads = None,
     quiet: Quiet = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fomm_rt.cli.model import announce
-from fomm_rt.cli.options import AsJson, BackendName, Quiet, Threads
+from fomm_rt.cli.options import AsJson, BackendOption, Quiet, Threads
 from fomm_rt.cli.terminal import running
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def demo(
             help="Animate this picture by this video too: something the bundled model has not been trained on.",
         ),
     ] = None,
-    backend: BackendName = "auto",
+    backend: BackendOption = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, BackendName
+from fomm_rt.cli.options import AsJson, BackendOption
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu as doctor_gpu
 from fomm_rt.doctor import report as examination
@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 def doctor(
     model: ModelOption = None,
-    backend: BackendName = "auto",
+    backend: BackendOption = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Say what this machine can run, and time it.

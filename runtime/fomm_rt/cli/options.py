@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from fomm_rt.backends.registry import BACKENDS
-from fomm_rt.model.precision import PRECISIONS
+from fomm_rt.backends.options import BACKENDS, BackendName
+from fomm_rt.model.precision import PRECISIONS, Precision
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-BackendName = Annotated[
-    str, typer.Option("--backend", metavar="NAME", help=f"auto, {', '.join(BACKENDS)}.", show_default=True)
+BackendOption = Annotated[
+    BackendName,
+    typer.Option("--backend", parser=str, metavar="NAME", help=f"auto, {', '.join(BACKENDS)}.", show_default=True),
 ]
-Precision = Annotated[
-    str | None,
+PrecisionOption = Annotated[
+    Precision | None,
     typer.Option(
+        parser=str,
         metavar="NAME",
-        help=f"{', '.join(PRECISIONS)}: fp16 with TensorRT, int8 on a CPU if exported so.",
+        help=f"{', '.join(PRECISIONS)}: fp16 needs TensorRT, int8 a CPU and a model exported with --int8.",
         show_default="the backend's choice",
     ),
 ]

@@ -20,6 +20,7 @@ from typing import Literal, TypedDict
 from typing_extensions import Unpack
 
 from fomm_rt.animator import Animator
+from fomm_rt.backends.options import BackendName
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.clip.best_frame import BestFrame, find_reference
@@ -33,6 +34,7 @@ from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.video_writer import VideoTarget
+from fomm_rt.model.precision import Precision
 
 View = Literal["result", "panel", "explain"]
 """What a frame of the result shows: the prediction, `views.panel` or `views.explanation_view`."""
@@ -55,13 +57,13 @@ class LoadOptions(TypedDict, total=False):
     """Options of `Animator.load`."""
 
     model: str | PathLike[str] | None
-    backend: str
+    backend: BackendName
     relative: bool
     adapt_scale: bool
     source_framing: Framing
     driving_framing: Framing
     threads: int | None
-    precision: str | None
+    precision: Precision | None
     engines: str | PathLike[str] | None
     auto_build: bool
 

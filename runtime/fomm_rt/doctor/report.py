@@ -18,6 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from fomm_rt.animator import Animator
+from fomm_rt.backends.options import BackendName
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import FommError
@@ -191,7 +192,7 @@ def time_media() -> MediaSpeed:
         return MediaSpeed(MEDIA_FRAMES / (written - start), frames / (perf_counter() - written))
 
 
-def time_model(model: Path | None, backend: str = "auto") -> ModelSpeed:
+def time_model(model: Path | None, backend: BackendName = "auto") -> ModelSpeed:
     """Animates a few frames of a drawn picture with a model folder, or with the bundled model.
 
     Raises:

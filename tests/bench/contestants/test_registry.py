@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from importlib import util
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_int8_needs_int8_graphs(tiny_spec: ModelSpec) -> None:
     assert "no int8" in str(why_unavailable("fomm-rt:onnxruntime-cpu:int8", tiny_spec))
 
 
-def later(name: str, precisions: tuple[str, ...], problem: str | None = None) -> BackendEntry:
+def later(name: Any, precisions: tuple[Any, ...], problem: str | None = None) -> BackendEntry:
     return dataclasses.replace(REGISTRY[0], name=name, precisions=precisions, why_unavailable=lambda: problem)
 
 

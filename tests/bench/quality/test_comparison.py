@@ -29,7 +29,7 @@ class Local:
 
     def open(self, model: ModelSpec, source: Image) -> Opened:
         assert not model.relative
-        self.animator = Animator.load(model.folder, "onnxruntime-cpu", model.relative, False)
+        self.animator = Animator.load(model.folder, "onnxruntime-cpu", relative=model.relative, adapt_scale=False)
         self.animator.set_source(source)
         return Opened("CPU", False, "3", {}, 1.0)
 

@@ -27,6 +27,7 @@ from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU_INT8, Weights
 from fomm_rt.model.parity_picture import MOVES
+from fomm_rt.model.precision import Precision
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -65,7 +66,7 @@ def test_folder(model: ModelFolder) -> None:
 
 
 def test_animates_nearly_the_same(model: ModelFolder) -> None:
-    def animated(precision: str) -> tuple[list[Image], np.ndarray]:
+    def animated(precision: Precision) -> tuple[list[Image], np.ndarray]:
         with Animator.load(model.path, "onnxruntime-cpu", precision=precision) as animator:
             animator.set_source(GOLDEN.source)
             return [animator.animate(frame) for frame in GOLDEN.driving], animator.keypoints(GOLDEN.driving[1]).value

@@ -10,11 +10,12 @@ import pytest
 from fomm_rt import Animator
 from fomm_rt.backends.onnxruntime import cuda as onnx_runtime_cuda
 from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend
-from fomm_rt.backends.options import Options
-from fomm_rt.backends.registry import BACKENDS, REGISTRY
+from fomm_rt.backends.options import BACKENDS, Options
+from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.precision import PRECISIONS, Precision
 from model_copies import add_int8
 
 
@@ -37,12 +38,16 @@ def test_auto_says_what_it_took_and_why_nothing_faster(
         assert words in animator.backend.reason
     with pytest.raises(BackendError, match=words):
         Animator.load(small_model, backend="onnxruntime-cuda")
+
+
+def test_names_are_those_of_the_registry() -> None:
     assert [entry.name for entry in REGISTRY] == list(BACKENDS)
+    assert {precision for entry in REGISTRY for precision in entry.precisions} == set(PRECISIONS)
 
 
 def test_unknown_backend(small_model: Path) -> None:
     with pytest.raises(BackendError, match="expected a backend among auto, tensorrt, tensorrt-rtx, onnx"):
-        Animator.load(small_model, backend="fast")
+        Animator.load(small_model, backend="fast")  # type: ignore[arg-type]
 
 
 def test_a_provider_that_falls_back_silently_is_noticed(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +87,7 @@ def test_precision(copied_model: Path) -> None:
             Animator.load(copied_model, backend=backend, precision="int8")
     add_int8(copied_model)
     with pytest.raises(BackendError, match="expected a precision among fp32, fp16, int8; got 'bf16'"):
-        Animator.load(copied_model, precision="bf16")
+        Animator.load(copied_model, precision="bf16")  # type: ignore[arg-type]
     with pytest.raises(BackendError, match="onnxruntime-cpu is not available: it runs fp32, int8, not fp16"):
         Animator.load(copied_model, backend="onnxruntime-cpu", precision="fp16")
     with pytest.raises(BackendError, match="onnxruntime-cuda is not available: it runs fp32, not int8"):
@@ -101,7 +106,7 @@ def test_precision(copied_model: Path) -> None:
     ],
 )
 def test_every_backend_runs_the_graphs_meant_for_it(
-    copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: str, generator: str
+    copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: Precision, generator: str
 ) -> None:
     add_int8(copied_model)
     session, opened = onnxruntime.InferenceSession, []

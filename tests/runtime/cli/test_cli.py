@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from fomm_rt.backends.registry import BACKENDS
+from fomm_rt.backends.options import BACKENDS
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.framing import Framing, resample
 from fomm_rt.media.read.picture import read_picture

@@ -200,7 +200,8 @@ def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
     assert 6 < asked <= 10, "two frame streams of three, the next batch, and the frame that tells that it is full"
     results.close()
     assert all(not stream.pending for stream in played.device.streams)
-    assert close_to(next(iter(played.animator.animate_all(frames(1)))), played.animator.animate(frames(1)[0]))
+    (only,) = played.animator.animate_all(frames(1))
+    assert close_to(only, played.animator.animate(frames(1)[0]))
 
 
 def test_frames_that_fail_in_a_batch(played: Played) -> None:

@@ -22,6 +22,7 @@ from fomm_kernels.sources import source_hash
 from fomm_rt import Animator
 from fomm_rt.backends.gpu import cuda_device
 from fomm_rt.backends.gpu.backend import BATCH_STREAMS
+from fomm_rt.backends.options import BackendName
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
@@ -30,6 +31,7 @@ from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
+from fomm_rt.model.precision import Precision
 from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
@@ -230,7 +232,7 @@ class World:
         self.machine.device = self.devices[-1]
         return self.devices[-1]
 
-    def load(self, backend: str = "tensorrt", precision: str | None = "fp32", **options: Any) -> Animator:
+    def load(self, backend: BackendName = "tensorrt", precision: Precision | None = "fp32", **options: Any) -> Animator:
         return Animator.load(self.model.path, backend, precision=precision, **options)
 
 
