@@ -2,73 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from difflib import get_close_matches
+from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Generic, TypeVar, overload
-from weakref import WeakKeyDictionary
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar, overload
+from weakref import ref
 
 import numpy as np
 
-from fomm_rt.backends.gpu.device_arrays import DeviceImage, device_shape, is_on_device
-from fomm_rt.backends.options import Options
-from fomm_rt.backends.protocol import (
-    Backend,
-    BackendDescription,
-    Explanation,
-    PreparedReference,
-    PreparedSource,
-)
+from fomm_rt.backends.gpu.device_arrays import DeviceImage, is_on_device
+from fomm_rt.backends.options import BackendName, Options
+from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, PreparedReference
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
-from fomm_rt.errors import ImageError, MotionError, StateError
+from fomm_rt.errors import ImageError, StateError
+from fomm_rt.frame_arrays import check_result, frame_region
 from fomm_rt.framing import Framing, Region, resample
-from fomm_rt.image import Image, check_image
-from fomm_rt.model.manifest import Manifest
-from fomm_rt.motion.keypoints import Keypoints
-from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
+from fomm_rt.image import Frame, Image, check_image, pixels_of
+from fomm_rt.model.folder import Manifest
+from fomm_rt.model.precision import Precision
+from fomm_rt.motion.keypoints import Keypoints, check_keypoints
+from fomm_rt.source import Reference, Source
+from fomm_rt.timed_frame import TimedFrame
 
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)
-Prediction = TypeVar("Prediction")
-WHOLE_CROP = Framing()
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A source picture that an animator has prepared, see `Animator.prepare_source`; only that animator takes it."""
-
-    _prepared: PreparedSource
-    _backend: Backend
-
-    @property
-    def image(self) -> Image:
-        """(size, size, 3) uint8: the source as the networks see it; a copy."""
-        return self._prepared.image.copy()
-
-    @property
-    def keypoints(self) -> Keypoints:
-        """Keypoints of the source; a copy."""
-        return self._prepared.keypoints.copy()
-
-
-@dataclass(frozen=True, eq=False)
-class TimedFrame(Generic[Prediction]):
-    """One animated frame and how long each stage of it took.
-
-    Attributes:
-        prediction: (size, size, 3) uint8 RGB: the array that `animate` returns.
-        stage_ms: A name of `fomm_rt.backends.protocol.STAGES` -> milliseconds; read-only. Stages that the frame did not
-            need, or that the backend cannot tell apart, are missing.
-    """
-
-    prediction: Prediction
-    stage_ms: Mapping[str, float]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stage_ms", MappingProxyType(self.stage_ms))
+CENTRED_SQUARE = Framing()
 
 
 class Animator:
@@ -79,7 +43,7 @@ class Animator:
             for frame in frames:
                 show(animator.animate(frame))
 
-    Several sources by one driver, each prepared once and the driver's keypoints found once a frame:
+    Several sources by one driver: prepare each source once and find the driver's keypoints once per frame.
 
         sources = [animator.prepare_source(picture) for picture in pictures]
         for frame in frames:
@@ -88,9 +52,12 @@ class Animator:
                 animator.set_source(source)
                 show(animator.animate(keypoints))
 
-    Pictures are (H, W, 3) uint8 RGB of any size; results are (size, size, 3) uint8 and belong to the caller.
-    What depends on the source or on the reference alone is computed once. Not for use by several threads at
-    once; several animators in one process are fine.
+    Pictures and frames are (H, W, 3) uint8 RGB arrays of any size and strides, or objects that hold one in `pixels`,
+    like the frames of a `VideoReader`. OpenCV's frames are BGR: pass `frame[..., ::-1]`, and show `result[..., ::-1]`.
+    Results are new (size, size, 3) uint8 RGB arrays.
+
+    An animator is not for use by several threads at once, and it cannot be pickled. Several animators in one process
+    are fine.
     """
 
     def __init__(
@@ -100,57 +67,52 @@ class Animator:
         *,
         relative: bool = True,
         adapt_scale: bool = True,
-        source_framing: Framing = WHOLE_CROP,
-        driving_framing: Framing = WHOLE_CROP,
+        source_framing: Framing = CENTRED_SQUARE,
+        driving_framing: Framing = CENTRED_SQUARE,
     ) -> None:
         self._manifest = manifest
         self._backend = backend
-        self._relative = relative
-        self._adapt_scale = adapt_scale
-        self._source_framing = source_framing
-        self._driving_framing = driving_framing
+        self._reference = Reference(_bool("relative", relative), _bool("adapt_scale", adapt_scale))
+        self._source_framing = _framing("source_framing", source_framing)
+        self._driving_framing = _framing("driving_framing", driving_framing)
         self._source: Source | None = None
-        self._kp_reference: Keypoints | None = None
-        # One for every source that is still in use, so that going back to a source costs nothing.
-        self._references: WeakKeyDictionary[Source, PreparedReference] = WeakKeyDictionary()
+        self._iteration: ref[Generator[Image, None, None]] | None = None
         self._closed = False
 
     @classmethod
     def load(
         cls,
         model: str | PathLike[str] | None = None,
-        backend: str = "auto",
+        backend: BackendName = "auto",
+        *,
         relative: bool = True,
         adapt_scale: bool = True,
-        *,
-        source_framing: Framing = WHOLE_CROP,
-        driving_framing: Framing = WHOLE_CROP,
+        source_framing: Framing = CENTRED_SQUARE,
+        driving_framing: Framing = CENTRED_SQUARE,
         threads: int | None = None,
-        precision: str | None = None,
+        precision: Precision | None = None,
         engines: str | PathLike[str] | None = None,
         auto_build: bool = False,
     ) -> Animator:
         """Opens a model folder on a backend.
 
         Args:
-            model: A model folder made by `fomm-rt export`; by default the bundled one, which knows drawn faces.
-            backend: "auto" (the fastest that runs here), "tensorrt", "tensorrt-rtx", "onnxruntime-cuda" or
-                "onnxruntime-cpu".
-            relative: Apply the driving frames' movement since the reference to the source's own pose;
-                otherwise take over the driving pose as it is.
-            adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull to the
+            model: A model folder made by `fomm-rt export`; the bundled model for drawn faces by default.
+            backend: "auto" takes the fastest that runs here.
+            relative: Apply the movement since a reference frame to the source; otherwise take over the driver's pose.
+            adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull relative to the
                 reference's.
-            source_framing, driving_framing: Which square of either picture to use.
+            source_framing, driving_framing: The square of the source and of driving frames that the networks see.
             threads: CPU threads within a network.
-            precision: "fp32"; "fp16" for TensorRT, which takes it by default; or "int8" on a CPU where the model has
-                such graphs (`fomm-rt export --int8`). The backend's own choice by default.
+            precision: "fp32"; "fp16" for TensorRT, its default; or "int8" on a CPU if the model was exported with
+                `fomm-rt export --int8`. The backend's default if not given.
             engines: Folder of TensorRT engines, as given to `fomm-rt build -o`; the user's cache by default.
-            auto_build: Build TensorRT engines where there are none that fit, which takes minutes; else make them with
-                `fomm-rt build`.
+            auto_build: Build missing TensorRT engines, which takes minutes. Otherwise build them with `fomm-rt build`.
 
         Raises:
             ModelError: Not a model folder, an altered one, or one without graphs of this precision.
             BackendError: The backend is unknown, or cannot run here or at this precision.
+            TypeError: An option has the wrong type.
         """
         folder = open_model(model)
         options = Options(threads, precision, None if engines is None else Path(engines), auto_build)
@@ -165,37 +127,48 @@ class Animator:
 
     @property
     def manifest(self) -> Manifest:
-        """What the model folder says of the model."""
+        """Description of the model, from its folder."""
         return self._manifest
 
     @property
     def relative(self) -> bool:
-        """Whether motion is relative to a reference frame; may be set at any time."""
-        return self._relative
+        """True if motion is relative to a reference frame. Can be set between frames."""
+        return self._reference.relative
 
     @relative.setter
     def relative(self, value: bool) -> None:
-        self._relative = value
-        self._references.clear()
+        self._check_idle()
+        self._reference = replace(self._reference, relative=_bool("relative", value))
 
     @property
     def adapt_scale(self) -> bool:
-        """Whether relative movement is scaled to the size of the source; may be set at any time."""
-        return self._adapt_scale
+        """True if relative movement is scaled to the size of the source. Can be set between frames."""
+        return self._reference.adapt_scale
 
     @adapt_scale.setter
     def adapt_scale(self, value: bool) -> None:
-        self._adapt_scale = value
-        self._references.clear()
+        self._check_idle()
+        self._reference = replace(self._reference, adapt_scale=_bool("adapt_scale", value))
+
+    @property
+    def source_framing(self) -> Framing:
+        """The square of a source picture to use. Setting it affects sources that are prepared afterwards."""
+        return self._source_framing
+
+    @source_framing.setter
+    def source_framing(self, value: Framing) -> None:
+        self._check_idle()
+        self._source_framing = _framing("source_framing", value)
 
     @property
     def driving_framing(self) -> Framing:
-        """Which square of a driving frame is used; may be set at any time, the reference stays."""
+        """The square of a driving frame to use. Can be set between frames; the reference stays."""
         return self._driving_framing
 
     @driving_framing.setter
     def driving_framing(self, value: Framing) -> None:
-        self._driving_framing = value
+        self._check_idle()
+        self._driving_framing = _framing("driving_framing", value)
 
     @property
     def size(self) -> int:
@@ -204,17 +177,17 @@ class Animator:
 
     @property
     def backend(self) -> BackendDescription:
-        """Which backend runs, on what, and why."""
+        """The backend in use, its device, and why it was chosen."""
         return self._backend.description
 
     @property
     def batch(self) -> int:
-        """Frames that `animate_all` animates at a time; 1 where it gains nothing over `animate`."""
+        """Number of frames that `animate_all` animates at a time; 1 if it is no faster than `animate`."""
         return self._backend.batch
 
     @property
     def source_image(self) -> Image:
-        """(size, size, 3) uint8: the source as the networks see it; a copy.
+        """(size, size, 3) uint8: a copy of the source as the networks see it.
 
         Raises:
             StateError: No source has been set.
@@ -223,109 +196,104 @@ class Animator:
 
     @property
     def kp_source(self) -> Keypoints:
-        """Keypoints of the source; a copy.
+        """A copy of the source's keypoints.
 
         Raises:
             StateError: No source has been set.
         """
         return self._current_source().keypoints
 
-    def prepare_source(self, image: Image, framing: Framing | None = None) -> Source:
-        """Runs what depends on a source alone, so that setting it as often as you like costs nothing.
+    def prepare_source(self, image: Image | Frame, framing: Framing | None = None) -> Source:
+        """Computes everything that depends on the source alone; `set_source` then takes the result at no cost.
 
         Args:
             image: (H, W, 3) uint8 RGB of any size.
-            framing: Which square of it to use; by default as given to `load`.
+            framing: The square to use; `source_framing` by default.
 
         Raises:
-            ImageError: Not such a picture, or the framing lies outside of it.
+            ImageError: Not such a picture, or the framing lies outside it.
         """
-        self._check_open()
-        check_image(image)
-        region = (framing or self._source_framing).region(*image.shape[:2])
-        return Source(self._backend.prepare_source(image, region), self._backend)
+        self._check_idle()
+        pixels = pixels_of(image)
+        check_image(pixels)
+        framing = self._source_framing if framing is None else _framing("framing", framing)
+        return Source(self._backend.prepare_source(pixels, framing.region(*pixels.shape[:2])), self._backend)
 
-    def set_source(self, source: Image | Source) -> None:
-        """Sets the picture to animate, (H, W, 3) uint8 RGB of any size, or a prepared one; the reference stays.
+    def set_source(self, source: Image | Frame | Source) -> None:
+        """Sets the picture to animate: (H, W, 3) uint8 RGB of any size, or a prepared source. The reference stays.
 
         Raises:
-            ImageError: Not such a picture, or the framing lies outside of it.
-            StateError: Another animator prepared it.
+            ImageError: Not such a picture, or the framing lies outside it.
+            StateError: Another animator prepared the source.
         """
         if not isinstance(source, Source):
             source = self.prepare_source(source)
-        self._check_open()
-        if source._backend is not self._backend:
+        self._check_idle()
+        if not source.belongs_to(self._backend):
             raise StateError("another animator prepared this source; prepare it with the one that animates it")
         self._source = source
 
-    def set_reference(self, frame: Image | Keypoints) -> None:
-        """Sets the driving frame (or its keypoints) that relative motion counts from.
+    def set_reference(self, frame: Image | Frame | Keypoints) -> None:
+        """Sets the driving frame, or its keypoints, that relative motion is measured from.
 
-        Without it, the first frame animated is the reference. In absolute mode it has no effect.
+        Without it, the first animated frame is the reference. Absolute motion ignores it.
 
         Raises:
             ImageError: Not an (H, W, 3) uint8 picture.
             MotionError: Keypoints of another model.
         """
-        self._kp_reference = self._as_keypoints(frame).copy()
-        self._references.clear()
+        self._reference = replace(self._reference, keypoints=self._as_keypoints(frame).copy())
 
     def clear_reference(self) -> None:
-        """Forgets the reference: the next frame animated becomes it."""
-        self._kp_reference = None
-        self._references.clear()
+        """Forgets the reference: the next animated frame becomes it."""
+        self._check_idle()
+        self._reference = replace(self._reference, keypoints=None)
 
-    def frame_driving(self, frame: Image) -> Image:
+    def frame_driving(self, frame: Image | Frame) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
         self._check_open()
-        check_image(frame)
-        return resample(frame, self._driving_framing.region(*frame.shape[:2]), self.size)
+        pixels = pixels_of(frame)
+        check_image(pixels)
+        return resample(pixels, self._driving_framing.region(*pixels.shape[:2]), self.size)
 
-    def keypoints(self, frame: Image | DeviceImage) -> Keypoints:
-        """Keypoints of a driving frame, (H, W, 3) uint8 RGB of any size, for GPU backends also on the GPU."""
-        self._check_open()
-        return self._backend.detect(frame, self._region(frame))
-
-    def check_keypoints(self, keypoints: Keypoints) -> None:
-        """Makes sure that keypoints are such as this model finds.
+    def keypoints(self, frame: Image | Frame | DeviceImage) -> Keypoints:
+        """Finds the keypoints of a driving frame, (H, W, 3) uint8 RGB of any size; GPU backends take it on the GPU.
 
         Raises:
-            MotionError: They are not.
+            ImageError: Not such a picture.
         """
-        k, with_jacobians = self._manifest.num_kp, self._manifest.has_jacobians
-        shapes = [(k, 2), *([(k, 2, 2)] if with_jacobians else [])]
-        arrays = [keypoints.value, *([] if keypoints.jacobian is None else [keypoints.jacobian])]
-        if [np.shape(array) for array in arrays] != shapes:
-            found = f"{np.shape(keypoints.value)[0] if np.ndim(keypoints.value) else 'something else'}"
-            raise MotionError(
-                f"expected {k} keypoints {'with' if with_jacobians else 'without'} jacobians; got {found} "
-                f"{'without' if keypoints.jacobian is None else 'with'}; use the model that found them"
-            )
-        for array in arrays:
-            if not isinstance(array, np.ndarray) or array.dtype != np.float32 or not np.isfinite(array).all():
-                raise MotionError("expected keypoints as arrays of finite float32; use what a model found")
+        self._check_idle()
+        pixels = pixels_of(frame)
+        return self._backend.detect(pixels, self._region(pixels))
+
+    def check_keypoints(self, keypoints: Keypoints) -> None:
+        """Checks that keypoints have the shapes and types that this model finds.
+
+        Raises:
+            MotionError: They do not.
+        """
+        check_keypoints(keypoints, self._manifest.num_kp, self._manifest.has_jacobians)
 
     @overload
-    def animate(self, frame: Image | Keypoints | DeviceImage, out: Image | None = None) -> Image: ...
+    def animate(self, frame: Image | Frame | Keypoints | DeviceImage, out: Image | None = None) -> Image: ...
 
     @overload
-    def animate(self, frame: Image | Keypoints | DeviceImage, out: OnDevice) -> OnDevice: ...
+    def animate(self, frame: Image | Frame | Keypoints | DeviceImage, out: OnDevice) -> OnDevice: ...
 
     def animate(self, frame: Any, out: Any = None) -> Any:
         """Animates the source by one driving frame.
 
-        With a GPU backend `frame` and `out`, each by itself, may be arrays on the GPU: of PyTorch, CuPy, Numba or
-        pycuda (`__cuda_array_interface__`), or of others by DLPack. They are used where they are. What their owner has
-        queued is waited for: by DLPack on its current stream; else on the stream that the interface names, or on CUDA's
-        default stream. When this returns, the result is there.
+        With a GPU backend, `frame` and `out` may each be an array on the GPU: of PyTorch, CuPy, Numba or pycuda
+        (`__cuda_array_interface__`), or of another library by DLPack. They are used in place. Work that their owner has
+        queued is waited for: with DLPack on its current stream, otherwise on the stream that the interface names, or on
+        CUDA's default stream. The result is complete when this returns.
 
         Args:
-            frame: (H, W, 3) uint8 RGB of any size, or keypoints found earlier by the same model.
+            frame: (H, W, 3) uint8 RGB of any size, or keypoints that the same model found.
             out: (size, size, 3) uint8 to write into, which saves an allocation.
 
         Returns:
-            `out`, or a new array; either way no later call changes it.
+            `out`, or a new array. Later calls do not change it.
 
         Raises:
             StateError: No source has been set.
@@ -335,10 +303,12 @@ class Animator:
         return self._animate(frame, out, timed=False).prediction
 
     @overload
-    def animate_timed(self, frame: Image | Keypoints | DeviceImage, out: Image | None = None) -> TimedFrame[Image]: ...
+    def animate_timed(
+        self, frame: Image | Frame | Keypoints | DeviceImage, out: Image | None = None
+    ) -> TimedFrame[Image]: ...
 
     @overload
-    def animate_timed(self, frame: Image | Keypoints | DeviceImage, out: OnDevice) -> TimedFrame[OnDevice]: ...
+    def animate_timed(self, frame: Image | Frame | Keypoints | DeviceImage, out: OnDevice) -> TimedFrame[OnDevice]: ...
 
     def animate_timed(self, frame: Any, out: Any = None) -> TimedFrame[Any]:
         """Animates the source by one driving frame, as `animate` does, and measures each stage.
@@ -348,46 +318,41 @@ class Animator:
         """
         return self._animate(frame, out, timed=True)
 
-    def animate_all(self, frames: Iterable[Image]) -> Generator[Image, None, None]:
-        """Animates the source by many driving frames, in order: for files, where throughput counts and not latency.
+    def animate_all(self, frames: Iterable[Image | Frame]) -> Generator[Image, None, None]:
+        """Animates the source by many driving frames, in order. Use it for files: it optimizes throughput, not latency.
 
-        A GPU backend takes `batch` frames at a time and, while it computes, uploads the next and downloads the last;
-        frames are asked for ahead of results. Until all is done, or the generator is closed, no other method may be
-        called.
+        A GPU backend takes `batch` frames at a time and, while it computes, uploads the next frames and downloads the
+        last results. Frames are taken ahead of results.
+
+        Until the iterator is exhausted, closed or dropped, all calls and assignments that would disturb it raise
+        StateError; `close` ends it.
 
         Args:
             frames: (H, W, 3) uint8 RGB of any size, in host memory.
 
         Yields:
-            As `animate`.
+            (size, size, 3) uint8 RGB, new arrays.
 
         Raises:
-            StateError, ImageError: As `animate`.
+            StateError: No source has been set, or the animator was closed meanwhile.
+            ImageError: A frame is not such an array.
         """
-        source = self._current_source()
-        ahead = iter(frames)
-        first = next(ahead, None)
-        if first is None:
-            return
-        region = self._host_region(first)
-        keypoints = self._backend.detect(first, region) if self._relative and self._kp_reference is None else None
-        reference = self._prepared_reference(source, keypoints)
-        yield from self._backend.animate_all(
-            reference, ((frame, self._host_region(frame)) for frame in chain([first], ahead))
-        )
+        predictions = self._predictions(self._source_to_animate(), iter(frames))
+        self._iteration = ref(predictions)
+        return predictions
 
-    def explain(self, frame: Image | Keypoints) -> Explanation:
-        """As `animate`, with keypoints, deformation, masks and occlusion map of the frame."""
-        source = self._current_source()
+    def explain(self, frame: Image | Frame | Keypoints) -> Explanation:
+        """Animates the source by one frame and returns its keypoints, deformation, masks and occlusion map as well."""
+        source = self._source_to_animate()
         keypoints = self._as_keypoints(frame)
         return self._backend.explain(self._prepared_reference(source, keypoints), keypoints)
 
     def close(self) -> None:
-        """Frees the backend; calling it twice is harmless."""
+        """Frees the backend. Closing twice is harmless."""
         if not self._closed:
             self._closed = True
             self._source = None
-            self._references.clear()
+            self._reference = replace(self._reference)
             self._backend.close()
 
     def __enter__(self) -> Animator:
@@ -398,21 +363,70 @@ class Animator:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        model = f"{self._manifest.name} {self.size}×{self.size}"
+        if self._closed:
+            return f"<Animator {model}, closed>"
+        motion = "absolute"
+        if self.relative:
+            motion = f"relative{', adapt_scale' if self.adapt_scale else ''}"
+        source = "source set" if self._source else "no source"
+        return f"<Animator {model} on {self.backend.device} ({self.backend.name}), {motion}, {source}>"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name.startswith("_") or hasattr(type(self), name)):
+            similar = get_close_matches(name, [known for known in dir(self) if not known.startswith("_")])
+            hint = f"did you mean {' or '.join(similar)}?" if similar else "see help(fomm_rt.Animator)"
+            raise AttributeError(f"Animator has no attribute {name!r}; {hint}")
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Animator cannot be pickled or copied, because it holds sessions and buffers of a device; "
+            "call Animator.load in each process"
+        )
+
     def _animate(self, frame: Any, out: Any, *, timed: bool) -> TimedFrame[Any]:
-        source = self._current_source()
-        out = self._check_out(out)
-        if isinstance(frame, Keypoints):
-            self.check_keypoints(frame)
-            reference = self._prepared_reference(source, frame)
-            return TimedFrame(out, self._backend.animate_keypoints(reference, frame, out, timed=timed))
-        region = self._region(frame)
-        if self._relative and self._kp_reference is None:
-            keypoints = self._backend.detect(frame, region)
+        source = self._source_to_animate()
+        frame = pixels_of(frame)
+        if out is None:
+            out = np.empty((self.size, self.size, 3), np.uint8)
+        else:
+            check_result(out, self.size, self._backend)
+        if isinstance(frame, Keypoints) or self._reference.is_missing:
+            keypoints = self._as_keypoints(frame)
             reference = self._prepared_reference(source, keypoints)
-            if not timed:
-                return TimedFrame(out, self._backend.animate_keypoints(reference, keypoints, out))
-        reference = self._prepared_reference(source, None)
-        return TimedFrame(out, self._backend.animate(reference, frame, region, out, timed=timed))
+            if keypoints is frame or not timed:
+                return TimedFrame(out, self._backend.animate_keypoints(reference, keypoints, out, timed=timed))
+        region = self._region(frame)
+        return TimedFrame(out, self._backend.animate(self._reference.prepare(source), frame, region, out, timed=timed))
+
+    def _predictions(self, source: Source, frames: Iterator[Image | Frame]) -> Generator[Image, None, None]:
+        """The body of `animate_all`."""
+        self._check_open()
+        first = pixels_of(next(frames, None))
+        if first is None:
+            return
+        region = self._host_region(first)
+        keypoints = self._backend.detect(first, region) if self._reference.is_missing else None
+        reference = self._prepared_reference(source, keypoints)
+        pictures = (pixels_of(frame) for frame in chain([first], frames))
+        predictions = self._backend.animate_all(reference, ((image, self._host_region(image)) for image in pictures))
+        with closing(predictions):
+            for prediction in predictions:
+                yield prediction
+                self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StateError("this animator is closed; load a new one")
+
+    def _check_idle(self) -> None:
+        """Raises StateError if the animator is closed, or busy with `animate_all`."""
+        self._check_open()
+        iteration = None if self._iteration is None else self._iteration()
+        if iteration is not None and getgeneratorstate(iteration) != GEN_CLOSED:
+            raise StateError("an iterator of animate_all is open; exhaust or close it before other calls")
 
     def _current_source(self) -> Source:
         self._check_open()
@@ -420,67 +434,40 @@ class Animator:
             raise StateError("no source picture has been set; call set_source(image) first")
         return self._source
 
-    def _prepared_reference(self, source: Source, first: Keypoints | None) -> PreparedReference:
-        """The reference for a source, made of `first` where none has been set."""
-        reference = self._references.get(source)
-        if reference is None:
-            transfer = ABSOLUTE
-            if self._relative:
-                if self._kp_reference is None:
-                    assert first is not None
-                    self._kp_reference = first.copy()
-                transfer = relative_transfer(source._prepared.keypoints, self._kp_reference, self._adapt_scale)
-            reference = self._references[source] = self._backend.prepare_reference(source._prepared, transfer)
-        return reference
+    def _source_to_animate(self) -> Source:
+        self._check_idle()
+        return self._current_source()
 
-    def _as_keypoints(self, frame: Image | Keypoints) -> Keypoints:
-        if isinstance(frame, Keypoints):
-            self._check_open()
-            self.check_keypoints(frame)
-            return frame
-        return self.keypoints(frame)
+    def _prepared_reference(self, source: Source, keypoints: Keypoints | None) -> PreparedReference:
+        """The reference prepared for a source; without a reference, `keypoints` become it."""
+        if keypoints is not None and self._reference.is_missing:
+            self._reference = replace(self._reference, keypoints=keypoints.copy())
+        return self._reference.prepare(source)
+
+    def _as_keypoints(self, frame: Image | Frame | Keypoints) -> Keypoints:
+        if not isinstance(frame, Keypoints):
+            return self.keypoints(frame)
+        self._check_idle()
+        self.check_keypoints(frame)
+        return frame
 
     def _host_region(self, frame: Image) -> Region:
+        self._check_open()
         if is_on_device(frame):
-            raise ImageError("animate_all takes frames in host memory; give those on a GPU to animate, one by one")
+            raise ImageError("animate_all takes frames in host memory; pass frames on a GPU to animate one by one")
         return self._region(frame)
 
     def _region(self, frame: Any) -> Region:
-        """The square of a driving frame, wherever that lies."""
-        if is_on_device(frame):
-            if not self._backend.takes_device_arrays:
-                raise ImageError(f"the frame {self._on_a_gpu()}")
-            shape = device_shape(frame)
-            if len(shape) != 3 or 0 in shape:
-                raise ImageError(f"frame: expected an (H, W, 3) uint8 RGB array; got {shape} on the GPU")
-            return self._driving_framing.region(*shape[:2])
-        check_image(frame)
-        return self._driving_framing.region(*frame.shape[:2])
+        return frame_region(frame, self._driving_framing, self._backend)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StateError("this animator is closed; load a new one")
 
-    def _check_out(self, out: Any) -> Any:
-        shape = (self.size, self.size, 3)
-        if out is None:
-            return np.empty(shape, np.uint8)
-        if is_on_device(out):
-            if not self._backend.takes_device_arrays:
-                raise ImageError(f"out {self._on_a_gpu()}")
-            found = f"{device_shape(out)} on the GPU"  # its dtype is looked at where it is used
-            fits = device_shape(out) == shape
-        elif isinstance(out, np.ndarray):
-            found = f"{out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}"
-            fits = out.shape == shape and out.dtype == np.uint8 and out.flags.writeable
-        else:
-            found, fits = type(out).__name__, False
-        if not fits:
-            raise ImageError(f"out: expected a writable uint8 array of shape {shape}; got {found}")
-        return out
+def _bool(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False; got {value!r}")
+    return bool(value)
 
-    def _on_a_gpu(self) -> str:
-        return (
-            f"lies on a GPU, but {self.backend.name} takes arrays in host memory; "
-            "give it as a NumPy array, or load the model with a TensorRT backend"
-        )
+
+def _framing(name: str, value: Any) -> Framing:
+    if not isinstance(value, Framing):
+        raise TypeError(f"{name}: expected a fomm_rt.Framing such as Framing('fit'); got {value!r}")
+    return value

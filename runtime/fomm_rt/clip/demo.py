@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from fomm_rt.animator import Animator, Source
+from fomm_rt.animator import Animator
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import FRAMES_AHEAD, LoadOptions, Progress, using
@@ -34,6 +34,7 @@ from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.picture import staged_picture
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.source import Source
 
 MOMENTS = 6
 """Columns of a contact sheet beside the source's."""

@@ -1,0 +1,59 @@
+"""Checks of the arrays that callers pass for frames and results, in host memory or on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fomm_rt.backends.gpu.device_arrays import device_shape, is_on_device
+from fomm_rt.backends.protocol import Backend
+from fomm_rt.errors import ImageError
+from fomm_rt.framing import Framing, Region
+from fomm_rt.image import check_image
+
+
+def frame_region(frame: Any, framing: Framing, backend: Backend) -> Region:
+    """The square of a driving frame, (H, W, 3) uint8 in host memory or on a GPU.
+
+    Raises:
+        ImageError: Not such an array, one on a GPU that the backend does not take, or one that the framing lies
+            outside of.
+    """
+    if not is_on_device(frame):
+        check_image(frame)
+        return framing.region(*frame.shape[:2])
+    _check_device("frame", backend)
+    shape = device_shape(frame)
+    if len(shape) != 3 or 0 in shape:
+        raise ImageError(f"frame: expected an (H, W, 3) uint8 RGB array; got {shape} on the GPU")
+    return framing.region(*shape[:2])
+
+
+def check_result(out: Any, size: int, backend: Backend) -> None:
+    """Checks an array that a result is written into: (size, size, 3) uint8, writable.
+
+    The dtype of an array on a GPU is checked where it is used.
+
+    Raises:
+        ImageError: Not such an array, or one on a GPU that the backend does not take.
+    """
+    shape = (size, size, 3)
+    if is_on_device(out):
+        _check_device("out", backend)
+        fits, found = device_shape(out) == shape, f"{device_shape(out)} on the GPU"
+    elif isinstance(out, np.ndarray):
+        fits = out.shape == shape and out.dtype == np.uint8 and out.flags.writeable
+        found = f"{out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}"
+    else:
+        fits, found = False, type(out).__name__
+    if not fits:
+        raise ImageError(f"out: expected a writable uint8 array of shape {shape}; got {found}")
+
+
+def _check_device(name: str, backend: Backend) -> None:
+    if not backend.takes_device_arrays:
+        raise ImageError(
+            f"{name} lies on a GPU, but {backend.description.name} takes arrays in host memory; "
+            "pass a NumPy array, or load the model with a TensorRT backend"
+        )
