@@ -1,10 +1,20 @@
 """Animate a picture by driving frames with the First Order Motion Model, without torch.
 
-from fomm_rt import Animator, read_picture
+    from fomm_rt import animate_file
 
-with Animator.load("models/vox-adv") as animator:
-animator.set_source(read_picture("portrait.jpg"))    # (H, W, 3) uint8 RGB
-result = animator.animate(frame)                     # (size, size, 3) uint8 RGB
+    animate_file("portrait.png", "driving.mp4", "result.mp4")
+
+Frame by frame:
+
+    from fomm_rt import Animator, VideoReader, read_picture, write_picture
+
+    with Animator.load() as animator, VideoReader("driving.mp4") as driving:
+        animator.set_source(read_picture("portrait.png"))           # (H, W, 3) uint8 RGB
+        for frame in driving:
+            prediction = animator.animate(frame)                    # (size, size, 3) uint8 RGB
+            write_picture(f"frame-{frame.index:04}.png", prediction)
+
+OpenCV's frames are BGR: pass `frame[..., ::-1]`. Names are imported on first use, with the libraries they need.
 """
 
 from importlib import import_module
@@ -13,45 +23,89 @@ from typing import TYPE_CHECKING, Any
 from fomm_rt.version import __version__
 
 if TYPE_CHECKING:
-    from fomm_rt.animator import Animator, Source
+    from fomm_rt.animator import Animator
+    from fomm_rt.backends.options import BackendName
     from fomm_rt.backends.protocol import BackendDescription, Explanation
-    from fomm_rt.errors import FommError
+    from fomm_rt.clip.animate_file import AnimationReport, animate_file
+    from fomm_rt.errors import (
+        BackendError,
+        BenchmarkError,
+        CheckpointError,
+        EngineError,
+        FommError,
+        ImageError,
+        MediaError,
+        ModelError,
+        MotionError,
+        OutputError,
+        ParityError,
+        StateError,
+        TrainingError,
+    )
     from fomm_rt.framing import Framing
     from fomm_rt.media.read.picture import read_picture
     from fomm_rt.media.read.video_reader import VideoReader
     from fomm_rt.media.write.picture import write_picture
+    from fomm_rt.media.write.video_writer import VideoWriter
+    from fomm_rt.model.precision import Precision
     from fomm_rt.motion.keypoints import Keypoints
+    from fomm_rt.source import Source
 
 __all__ = [
+    "AnimationReport",
     "Animator",
     "BackendDescription",
+    "BackendError",
+    "BackendName",
+    "BenchmarkError",
+    "CheckpointError",
+    "EngineError",
     "Explanation",
     "FommError",
     "Framing",
+    "ImageError",
     "Keypoints",
+    "MediaError",
+    "ModelError",
+    "MotionError",
+    "OutputError",
+    "ParityError",
+    "Precision",
     "Source",
+    "StateError",
+    "TrainingError",
     "VideoReader",
+    "VideoWriter",
     "__version__",
+    "animate_file",
     "read_picture",
     "write_picture",
 ]
 
-_HOMES = {
+_MODULES = {
+    "AnimationReport": "clip.animate_file",
     "Animator": "animator",
     "BackendDescription": "backends.protocol",
+    "BackendName": "backends.options",
     "Explanation": "backends.protocol",
-    "FommError": "errors",
     "Framing": "framing",
     "Keypoints": "motion.keypoints",
-    "Source": "animator",
+    "Precision": "model.precision",
+    "Source": "source",
     "VideoReader": "media.read.video_reader",
+    "VideoWriter": "media.write.video_writer",
+    "animate_file": "clip.animate_file",
     "read_picture": "media.read.picture",
     "write_picture": "media.write.picture",
 }
+"""Where public names are defined, unless in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for, and its libraries, only then."""
-    if name in _HOMES:
-        return getattr(import_module(f"fomm_rt.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"fomm_rt.{_MODULES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,11 +1,18 @@
 """What importing the runtime costs and which way imports point."""
 
 import ast
+import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+
+import fomm_rt
+from clips import write_clip
+from fomm_rt import bundled, errors
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = {
@@ -35,12 +42,35 @@ def test_the_command_line_does_not_import_torch() -> None:
 
 
 def test_every_public_name_can_be_imported() -> None:
-    import fomm_rt
-
     for name in fomm_rt.__all__:
         assert getattr(fomm_rt, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = fomm_rt.nothing
+
+
+def test_dir_shows_exactly_the_public_names() -> None:
+    assert dir(fomm_rt) == sorted(fomm_rt.__all__)
+    shown = subprocess.run(
+        [sys.executable, "-c", "import fomm_rt; fomm_rt.Animator; print(*dir(fomm_rt))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split() == sorted(fomm_rt.__all__)
+
+
+def test_every_error_is_public() -> None:
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert classes <= set(fomm_rt.__all__)
+
+
+def test_the_example_of_the_package_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = "".join(re.findall(r"^(?: {4}.*)?\n", str(fomm_rt.__doc__), re.MULTILINE))
+    shutil.copy(bundled.bundled_avatars()[0], tmp_path / "portrait.png")
+    write_clip(tmp_path / "driving.mp4", frames=2)
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(example), {})
+    assert fomm_rt.read_picture("frame-0001.png").shape == (256, 256, 3)
 
 
 def test_animating_does_not_import_torch(small_model: Path) -> None:
