@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from fomm_rt.model.precision import Precision
     from fomm_rt.motion.keypoints import Keypoints
     from fomm_rt.source import Source
+    from fomm_rt.timed_frame import TimedFrame
 
 __all__ = [
     "AnimationReport",
@@ -73,6 +74,7 @@ __all__ = [
     "Precision",
     "Source",
     "StateError",
+    "TimedFrame",
     "TrainingError",
     "VideoReader",
     "VideoWriter",
@@ -92,6 +94,7 @@ _MODULES = {
     "Keypoints": "motion.keypoints",
     "Precision": "model.precision",
     "Source": "source",
+    "TimedFrame": "timed_frame",
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",

@@ -25,7 +25,7 @@ from fomm_rt.errors import ImageError, StateError
 from fomm_rt.frame_arrays import check_result, frame_region
 from fomm_rt.framing import Framing, Region, resample
 from fomm_rt.image import Frame, Image, check_image, pixels_of
-from fomm_rt.model.folder import Manifest
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import Precision
 from fomm_rt.motion.keypoints import Keypoints, check_keypoints
 from fomm_rt.source import Reference, Source
