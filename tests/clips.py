@@ -32,6 +32,13 @@ def corners(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
     return pixels
 
 
+def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """A colour gradient that survives JPEG; its corners all differ."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    red, green = rows * 255 // (height - 1), columns * 255 // (width - 1)
+    return np.stack([red, green, np.full_like(red, 60)], axis=2).astype(np.uint8)
+
+
 def beep(samples: int, rate: int, channels: int, at: float | None) -> NDArray[np.float32]:
     """Silence with a short loud click at `at` seconds, (channels, samples)."""
     sound = np.zeros((channels, samples), np.float32)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -21,7 +22,8 @@ from fomm_rt.clip.animate_file import AnimationReport, View, animate_file
 from fomm_rt.clip.best_frame import find_reference
 from fomm_rt.clip.driving import open_driving
 from fomm_rt.clip.motion_file import load_motion
-from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError
+from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError, StateError
+from fomm_rt.files import staging
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
@@ -107,6 +109,84 @@ def test_other_formats(animator: Animator, source: Path, clip: Path, tmp_path: P
     with VideoReader(output) as result:
         assert sum(1 for _ in result) == 7
         assert not result.has_audio
+
+
+def test_opens_the_driving_file_once_to_look_once_to_read_and_once_for_its_sound(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_in_python, open_in_ffmpeg = io.open, av.open
+
+    def counted_python(file: Any, *arguments: Any, **options: Any) -> Any:
+        opened.extend(["python"] if file == clip else [])
+        return open_in_python(file, *arguments, **options)
+
+    def counted_ffmpeg(file: Any, *arguments: Any, **options: Any) -> Any:
+        opened.extend(["ffmpeg"] if file == str(clip) else [])
+        return open_in_ffmpeg(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", counted_python)
+    monkeypatch.setattr(av, "open", counted_ffmpeg)
+    animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
+    assert opened == ["python", "ffmpeg", "ffmpeg"]
+    opened.clear()
+    animate_file(source, clip, tmp_path / "r.mp4", audio=False, animator=animator)
+    assert opened == ["python", "ffmpeg"]
+
+
+def test_checks_each_output_once(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Path] = []
+    check_target = staging.check_target
+
+    def counted(target: Path, inputs: Sequence[Path] = ()) -> None:
+        checked.append(target)
+        check_target(target, inputs)
+
+    monkeypatch.setattr(staging, "check_target", counted)
+    output, motion = tmp_path / "r.mp4", tmp_path / "m.npz"
+    animate_file(source, clip, output, motion_output=motion, animator=animator)
+    assert checked == [output, motion]
+
+
+def test_takes_strings_and_loads_a_model(
+    small_model: Path, animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    loaded: list[Animator] = []
+    report = animate_file(
+        str(source),
+        str(clip),
+        str(tmp_path / "own-%02d.png"),
+        on_load=loaded.append,
+        model=small_model,
+        backend="onnxruntime-cpu",
+        relative=False,
+    )
+    (own,) = loaded
+    assert not own.relative
+    assert (report.frames, report.reference_frame) == (7, None)
+    assert (report.model, report.backend) == (animator.manifest.name, own.backend)
+    with pytest.raises(StateError, match="closed"):
+        own.keypoints(GOLDEN.source)
+    animator.relative = False
+    animate_file(source, clip, tmp_path / "given-%02d.png", animator=animator)
+    assert np.array_equal(read_picture(tmp_path / "own-07.png"), read_picture(tmp_path / "given-07.png"))
+    animator.keypoints(GOLDEN.source)  # a given animator stays open
+
+
+def test_an_animator_and_options_to_load_one_exclude_each_other(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TypeError, match="got animator and backend, relative"):
+        animate_file(source, clip, tmp_path / "r.mp4", animator=animator, backend="auto", relative=True)
+    assert not (tmp_path / "r.mp4").exists()
+
+
+def test_paths_are_checked_before_a_model_is_loaded(source: Path, clip: Path, tmp_path: Path) -> None:
+    for output, motion in ((clip, None), (tmp_path / "r.mp4", tmp_path / "m.txt"), (tmp_path / "r.avi", None)):
+        with pytest.raises(OutputError):
+            animate_file(source, clip, output, motion_output=motion, model=tmp_path / "missing-model")
 
 
 def test_without_sound(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:

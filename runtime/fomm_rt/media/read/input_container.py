@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -12,7 +12,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.read.input_file import name_content, read_head, require_file
+from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file, require_file
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
 
@@ -27,23 +27,25 @@ _DEMUX_ATTEMPTS = 32
 _NOT_A_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
-def open_input(path: Path) -> InputContainer:
+def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
     """Opens a media file for demuxing.
 
     Args:
         path: A local file; never taken as a URL or a pattern.
+        file: The same file, open, to be read in place of opening it again.
 
     Returns:
         The container, to be closed by the caller.
 
     Raises:
-        MediaError: If the file is missing, empty, a folder, not permitted, damaged or of no known format.
+        MediaError: The file is missing, empty, a folder, not permitted, damaged or of no known format.
     """
-    require_file(path)
+    if file is None:
+        require_file(path)
     try:
         return av.open(
             # An absolute path cannot be mistaken for a protocol: "concat:a" is a legal file name.
-            str(path.absolute()),
+            str(path.absolute()) if file is None else file,
             mode="r",
             container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
             metadata_errors="replace",
@@ -141,11 +143,13 @@ def demux_all(
 
 
 def _explain_refusal(path: Path) -> str:
-    """Says why FFmpeg did not open an existing file."""
-    found = name_content(path)
-    if found is not None:
-        return f"{path} is {found}, not a video; if it was downloaded, download it again."
-    if read_head(path, 12)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+    """Explains why FFmpeg did not open an existing file."""
+    with open_file(path) as file:
+        head = file.read(HEAD_BYTES)
+    content = name_content(head)
+    if content is not None:
+        return f"{path} is {content}, not a video; if it was downloaded, download it again."
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return (
             f"{path} is an incomplete or damaged MP4 file: its index cannot be read. Copy, download or export it again."
         )

@@ -1,103 +1,88 @@
-"""What a path to read must be before any decoder sees it, and what to call a file that is no medium."""
+"""Opens files to read, and names the content of files that are neither pictures nor videos."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO
 
 from fomm_rt.errors import MediaError
 
-_HEAD_BYTES = 4096
+HEAD_BYTES = 4096
+"""How much of a file `name_content` looks at."""
+
+_NAMES = (
+    (b"#extm3u", "a playlist"),
+    (b"ffconcat", "a playlist"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<svg", "an SVG drawing"),
+    (b"%pdf", "a PDF document"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file itself"),
+    (b"pk\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"<?xml", "an XML document"),
+)
 
 
-def require_file(path: str | os.PathLike[str]) -> Path:
-    """Makes sure that a path names a regular, readable file with something in it.
+def require_file(path: Path) -> None:
+    """Checks that a path names a regular file with something in it; a path is never taken as a URL.
+
+    Raises:
+        MediaError: There is no such file, or it is a folder, a device or empty.
+    """
+    if "\0" in str(path):
+        raise MediaError(f"{str(path)!r} is not a file name.")
+    with _reporting_failures(path):
+        status = path.stat()
+    if S_ISDIR(status.st_mode):
+        raise MediaError(f"{path} is a folder; a file was expected.")
+    if not S_ISREG(status.st_mode):
+        raise MediaError(f"{path} is not a regular file; save what it delivers to a file first.")
+    if status.st_size == 0:
+        raise MediaError(f"{path} is empty; copy or download it again.")
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that `require_file` accepts.
+
+    Raises:
+        MediaError: It cannot be opened, or an OSError occurs inside the context.
+    """
+    require_file(path)
+    with _reporting_failures(path), path.open("rb") as file:
+        yield file
+
+
+@contextmanager
+def _reporting_failures(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaError(f"{path} does not exist; check the name and the folder.") from None
+    except PermissionError:
+        raise MediaError(f"{path} may not be read by this user; change its permissions.") from None
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def name_content(head: bytes) -> str | None:
+    """Names what a file holds if it is plainly neither a picture nor a video.
 
     Args:
-        path: The file to read. Never taken as a URL.
+        head: Its first `HEAD_BYTES`.
 
     Returns:
-        The same path.
-
-    Raises:
-        MediaError: If there is no such file, or it is a folder, a device, empty or may not be read.
+        A noun phrase such as "a web page"; None if the content does not say.
     """
-    file = Path(path)
-    if "\0" in str(file):
-        raise MediaError(f"{str(file)!r} is not a file name.")
-    try:
-        if not file.exists():
-            raise MediaError(f"{file} does not exist; check the name and the folder.")
-        if file.is_dir():
-            raise MediaError(f"{file} is a folder; a file was expected.")
-        if not file.is_file():
-            raise MediaError(f"{file} is not a regular file; save what it delivers to a file first.")
-        if file.stat().st_size == 0:
-            raise MediaError(f"{file} is empty; copy or download it again.")
-        with file.open("rb"):
-            pass
-    except PermissionError:
-        raise MediaError(f"{file} may not be read by this user; change its permissions.") from None
-    except OSError as error:
-        raise MediaError(f"{file} cannot be read: {error.strerror}.") from error
-    return file
-
-
-def read_head(path: Path, size: int = _HEAD_BYTES) -> bytes:
-    """Returns the first bytes of a file, at most `size` of them.
-
-    Raises:
-        MediaError: If the file cannot be read.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(size)
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def read_whole(path: Path) -> bytes:
-    """Returns all bytes of a file.
-
-    Raises:
-        MediaError: If the file cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def name_content(path: Path) -> str | None:
-    """Names what a file holds when it is plainly neither a picture nor a video.
-
-    Returns:
-        A noun phrase such as "a web page", or None where the content says nothing.
-
-    Raises:
-        MediaError: If the file cannot be read.
-    """
-    head = read_head(path)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    lower = start[:256].lower()
-    for prefix, name in (
-        (b"#extm3u", "a playlist"),
-        (b"ffconcat", "a playlist"),
-        (b"<!doctype html", "a web page"),
-        (b"<html", "a web page"),
-        (b"<svg", "an SVG drawing"),
-        (b"%pdf", "a PDF document"),
-        (b"version https://git-lfs", "a Git LFS pointer instead of the file itself"),
-        (b"pk\x03\x04", "a ZIP archive"),
-        (b"\x1f\x8b", "a gzip archive"),
-    ):
-        if lower.startswith(prefix):
-            return name
-    if lower.startswith(b"<?xml"):
-        return "an XML document"
-    return "a text file" if _is_text(head) else None
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower()
+    named = next((name for prefix, name in _NAMES if start.startswith(prefix)), None)
+    return named or ("a text file" if _is_text(head) else None)
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether the bytes are printable UTF-8; the last character may be cut."""
+    """Returns True for printable UTF-8; the last character may be cut."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:

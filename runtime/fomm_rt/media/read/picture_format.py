@@ -1,4 +1,4 @@
-"""What the bytes of a file say about the picture in it, without decoding: kind, completeness, orientation."""
+"""Finds format, completeness and orientation of a picture in its bytes, without decoding."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _TIFF_SHORT = 3
 
 
 class PictureKind(Enum):
-    """Formats of still pictures that are told apart by their first bytes."""
+    """Picture formats, recognized by their first bytes."""
 
     PNG = "PNG"
     JPEG = "JPEG"
@@ -36,16 +36,25 @@ class PictureKind(Enum):
     HEIC = "HEIC"
 
 
-def find_kind(head: bytes) -> PictureKind | None:
-    """Tells the format of a still picture by its first bytes.
+def find_picture(file: BinaryIO) -> tuple[PictureKind | None, bool]:
+    """Finds the format of a picture file, in constant memory.
 
     Args:
-        head: At least the first 32 bytes of the file, where it has as many. An animated PNG or WebP counts as
-            its still kind here; see `is_animated`.
+        file: Open at its start.
 
     Returns:
-        The kind, or None for anything else.
+        The format, None for anything else, and True if the file holds an animation. An animation that is cut off may
+        count as a still picture.
+
+    Raises:
+        OSError: The file cannot be read.
     """
+    kind = _find_kind(file.read(32))
+    file.seek(0)
+    return kind, kind is not None and is_animated(file, kind)
+
+
+def _find_kind(head: bytes) -> PictureKind | None:
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     kinds = (
         (head.startswith(_PNG_SIGNATURE), PictureKind.PNG),
@@ -62,23 +71,13 @@ def find_kind(head: bytes) -> PictureKind | None:
 
 
 def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
-    """Tells whether a picture file holds more than one frame, in constant memory.
-
-    Args:
-        file: Open at its start; cut off, it may count as still.
-        kind: Its format.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
+    """Returns True if a picture file of a format, open at its start, holds more than one frame."""
     if kind is PictureKind.PNG:
         return _has_png_animation(file)
     if kind is PictureKind.WEBP:
         head = file.read(21)
         return len(head) == 21 and head[12:16] == b"VP8X" and bool(head[20] & 0x02)
-    if kind is PictureKind.GIF:
-        return _has_two_gif_frames(file)
-    return False
+    return kind is PictureKind.GIF and _has_two_gif_frames(file)
 
 
 def find_damage(content: bytes, kind: PictureKind) -> str | None:

@@ -3,8 +3,9 @@
 Damage that the checks before decoding miss is shown as OpenCV decodes it; libjpeg may print a line about it.
 """
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -12,57 +13,36 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.alpha import lay_over_white
-from fomm_rt.media.read.input_file import read_head, read_whole
 from fomm_rt.media.read.orientation import orient_by_exif
-from fomm_rt.media.read.picture_format import PictureKind, find_damage, find_kind, find_orientation, is_animated
+from fomm_rt.media.read.picture_format import PictureKind, find_damage, find_orientation
 
-_MAYBE_ANIMATED = (PictureKind.PNG, PictureKind.WEBP, PictureKind.GIF)
 # More than any picture that OpenCV accepts takes, compressed.
 _LARGEST_BYTES = 1 << 30
 
 
-def find_still(path: Path) -> PictureKind | None:
-    """Tells the format of a file that holds one still picture.
-
-    Args:
-        path: An existing file.
-
-    Returns:
-        The format, or None for an animation, a video and anything else.
-
-    Raises:
-        MediaError: If the file cannot be read.
-    """
-    kind = find_kind(read_head(path))
-    if kind not in _MAYBE_ANIMATED:
-        return kind
-    try:
-        with path.open("rb") as file:
-            return None if is_animated(file, kind) else kind
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def decode_still(path: Path, kind: PictureKind | None) -> NDArray[np.uint8] | None:
+def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArray[np.uint8] | None:
     """Decodes a picture file upright, opaque and with eight bits per channel.
 
     Args:
-        path: An existing file.
-        kind: Its format, or None where only OpenCV may know it.
+        path: Its name, for messages.
+        file: The file, open.
+        kind: Its format; None if only OpenCV may know it.
 
     Returns:
-        (H, W, 3) uint8 RGB, contiguous; None where OpenCV does not know the format.
+        (H, W, 3) uint8 RGB, contiguous; None if OpenCV does not know the format.
 
     Raises:
-        MediaError: If the file is damaged, cut off, or larger than can be decoded.
+        MediaError: The file is damaged, cut off, or too large to decode.
+        OSError: The file cannot be read.
     """
-    size = path.stat().st_size
+    size = file.seek(0, os.SEEK_END)
     if size > _LARGEST_BYTES:
         raise MediaError(
             f"{path} has {size >> 20} MiB; a {_name(kind)} picture of at most {_LARGEST_BYTES >> 20} was expected. "
             "Make it smaller or convert it to MP4."
         )
-    content = read_whole(path)
+    file.seek(0)
+    content = file.read()
     damage = find_damage(content, kind) if kind else None
     if damage:
         raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")

@@ -5,13 +5,16 @@ constant when the differences t_i - i / r of all frames stay within one tick of 
 that, the timestamps themselves are the timing. A rate says nothing of how long the last frame is held.
 """
 
+from __future__ import annotations
+
 import heapq
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -64,9 +67,7 @@ class Timing:
     last_duration: Fraction | None = None
 
     @classmethod
-    def constant(
-        cls, rate: Fraction, frame_count: int | None = None, last_duration: Fraction | None = None
-    ) -> "Timing":
+    def constant(cls, rate: Fraction, frame_count: int | None = None, last_duration: Fraction | None = None) -> Timing:
         """Returns the timing of frames at a constant rate.
 
         Args:
@@ -115,23 +116,31 @@ class ScannedTiming:
     lost_frames: int = 0
 
 
-def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> ScannedTiming:
+def scan_timing(
+    path: Path,
+    file: BinaryIO,
+    container: InputContainer,
+    stream: VideoStream,
+    on_packet: Callable[[av.Packet[Stream]], None],
+) -> ScannedTiming:
     """Reads all packets of a stream and finds its timing, in constant memory.
 
     Args:
         path: The file's name, for warnings.
+        file: The file, open, to compare with its own structure.
         container: Positioned at its start; afterwards at its end.
         stream: The stream to scan.
+        on_packet: Called with every packet of the stream.
 
     Returns:
-        The timing; of a stream without timestamps the announced rate, or 25 with a warning.
+        The timing. A stream without timestamps has the announced rate, or 25 with a warning.
 
     Raises:
-        OSError: If the file cannot be read.
+        OSError: The file cannot be read.
     """
     tick = stream.time_base or Fraction(1, av.time_base)
     declared = _declared_rates(stream)
-    packets = _TimedPackets(container, stream)
+    packets = _TimedPackets(container, stream, on_packet)
     fit = _RateFit(tick, _rate_candidates(declared))
     for time, duration in _in_order(packets):
         fit.add(time, duration)
@@ -143,8 +152,8 @@ def scan_timing(path: Path, container: InputContainer, stream: VideoStream) -> S
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
         count = packets.timed + packets.untimed
         return ScannedTiming(Timing.constant(rate, count), has_timestamps=False, typical_rate=rate)
-    is_short = is_cut_short(path)
-    has_holes = container.format.name.startswith("matroska") and matroska_structure.is_broken(path)
+    is_short = is_cut_short(file)
+    has_holes = container.format.name.startswith("matroska") and matroska_structure.is_broken(file)
     is_damaged = is_short or packets.is_damaged or has_holes
     announced_end = _announced_end(container, stream)
     # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
@@ -185,9 +194,7 @@ def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction |
     return None
 
 
-def _held_ticks(
-    container: InputContainer, packets: "_TimedPackets", fit: "_RateFit", trusted_end: Fraction | None
-) -> int:
+def _held_ticks(container: InputContainer, packets: _TimedPackets, fit: _RateFit, trusted_end: Fraction | None) -> int:
     """Ticks that the last frame of a file without damage is shown by its own word; 0 where it says nothing of that."""
     if container.format.name.startswith("mov"):
         # The end alone may be late, where decoding times have gaps or an edit list begins late; no packet is, then.
@@ -224,7 +231,10 @@ class _TimedPackets:
         starts_anew: Whether decoding times go back, as where transport streams were joined.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, on_packet: Callable[[av.Packet[Stream]], None]
+    ) -> None:
+        self._on_packet = on_packet
         self._container = container
         self._stream = stream
         self.timed = 0
@@ -241,6 +251,7 @@ class _TimedPackets:
         for packet in demux_all(self._container, self._note_fault):
             if packet.stream.index != self._stream.index:
                 continue
+            self._on_packet(packet)
             self.is_damaged |= packet.is_corrupt
             if packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOW_FRAME):
                 continue
@@ -252,7 +263,7 @@ class _TimedPackets:
                 self.last_duration = packet.duration or 0
                 yield packet.pts, self.last_duration
 
-    def _note_decoding_time(self, packet: "av.Packet[Stream]") -> None:
+    def _note_decoding_time(self, packet: av.Packet[Stream]) -> None:
         if packet.dts is None or packet.is_corrupt:
             return
         # One packet with a wrong time is damage; several that stay behind are another recording.

@@ -1,34 +1,36 @@
 """Decoding a video frame by frame, in constant memory, past damage."""
 
-import heapq
+from __future__ import annotations
+
 import logging
 import os
 import weakref
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.read.frame_decoder import FrameDecoder
 from fomm_rt.media.read.frame_pixels import FramePixels
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, find_video, open_input
-from fomm_rt.media.read.input_file import read_head, require_file
-from fomm_rt.media.read.picture_format import PictureKind, find_kind
-from fomm_rt.media.read.still_picture import decode_still, find_still
-from fomm_rt.media.read.timing import FALLBACK_RATE, ScannedTiming, Timing, scan_timing
+from fomm_rt.media.read.input_file import open_file
+from fomm_rt.media.read.picture_format import PictureKind, find_picture
+from fomm_rt.media.read.still_picture import decode_still
+from fomm_rt.media.read.timing import FALLBACK_RATE, Timing, scan_timing
 
 _logger = logging.getLogger("fomm_rt")
-
-# A decoder that is being drained may report this many faults in a row before it is given up.
-_DRAIN_ATTEMPTS = 64
 
 
 @dataclass(frozen=True)
@@ -78,80 +80,74 @@ class VideoReader:
     missing_frames: int
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Scans the file's timestamps and decodes its first frame.
-
-        Args:
-            path: A video file, or a picture.
-
-        Raises:
-            MediaError: If the file is missing, empty, a folder, not permitted, no video, or nothing in it
-                can be decoded.
-        """
-        self._open(require_file(path), still=find_still(Path(path)))
+        self._open(Path(path), may_be_still=True)
 
     @classmethod
-    def of_moving_picture(cls, path: Path) -> "VideoReader":
-        """Opens a file as a video even where its content looks like a still picture.
-
-        Args:
-            path: An existing file.
+    def of_moving_picture(cls, path: Path) -> VideoReader:
+        """Opens a file as a video even if its content looks like a still picture.
 
         Raises:
             MediaError: As the constructor does.
         """
         reader = cls.__new__(cls)
-        reader._open(path, still=None)
+        reader._open(path, may_be_still=False)
         return reader
 
-    def _open(self, path: Path, still: PictureKind | None) -> None:
+    def _open(self, path: Path, may_be_still: bool) -> None:
         self.path = path
+        self.has_audio = False
         self.skipped_packets = 0
         self.missing_frames = 0
         self._has_warned = False
         self._passes: weakref.WeakSet[Generator[VideoFrame, None, None]] = weakref.WeakSet()
         self._closed = False
-        self._still = None
-        if still is not None:
-            self._still = self._open_still(still)
-            return
-        if find_kind(read_head(path)) is PictureKind.WEBP:
-            raise MediaError(f"{path} is an animated WebP, which cannot be read; convert it to GIF or MP4.")
-        with open_input(path) as container:
+        self._still: NDArray[np.uint8] | None = None
+        with open_file(path) as file:
+            kind, animated = find_picture(file) if may_be_still else (None, False)
+            if kind is PictureKind.WEBP and animated:
+                raise MediaError(f"{path} is an animated WebP, which cannot be read; convert it to GIF or MP4.")
+            if kind is not None and not animated:
+                self._open_still(file, kind)
+            else:
+                self._open_video(file)
+
+    def _open_still(self, file: BinaryIO, kind: PictureKind) -> None:
+        self._still = decode_still(self.path, file, kind)
+        if self._still is None:
+            raise MediaError(f"{self.path} is a {kind.value} picture that cannot be decoded; give a video.")
+        _logger.warning("%s is a picture; it is used as a driving video of one frame", self.path)
+        self.timing = Timing.constant(FALLBACK_RATE, frame_count=1)
+        self.height, self.width = self._still.shape[:2]
+
+    def _open_video(self, file: BinaryIO) -> None:
+        """Reads all packets once and decodes the first frame."""
+        first: list[CodedFrame] = []
+        file.seek(0)
+        with open_input(self.path, file) as container:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
-            self._scanned = self._scan(container, stream)
-            self._start = self._find_start(container)
+            decoder = FrameDecoder(container, stream, lambda: None)
+
+            def decode_first(packet: av.Packet[Stream]) -> None:
+                if not first:
+                    first.extend(decoder.decode(packet))
+
+            self._scanned = scan_timing(self.path, file, container, stream, decode_first)
             self.timing = self._scanned.timing
-        first = next(self._decode(), None)
-        if first is None:
-            raise MediaError(
-                f"{path} has a video stream, but no frame of it can be decoded: it is empty, damaged or "
-                "encrypted. Export it again as MP4."
-            )
-        self.height, self.width = first.pixels.shape[:2]
-        self.skipped_packets = 0
+            self._start = self._find_start(container)
+            first = first or list(decoder.drain())
+            if not first:
+                raise MediaError(
+                    f"{self.path} has a video stream, but no frame of it can be decoded: it is empty, damaged or "
+                    "encrypted. Export it again as MP4."
+                )
+            self.height, self.width = FramePixels(stream.sample_aspect_ratio).convert(first[0]).shape[:2]
 
     def _find_start(self, container: InputContainer) -> Fraction:
-        """Where time 0 is; the picture's own start is its first frame, which AVI announces too early."""
+        """Where time 0 is: without sound the first frame, because AVI announces a start that is too early."""
         if not self._scanned.has_timestamps:
             return Fraction(0)
         return find_start(container) if self.has_audio else self._scanned.first_time
-
-    def _scan(self, container: InputContainer, stream: VideoStream) -> ScannedTiming:
-        try:
-            return scan_timing(self.path, container, stream)
-        except OSError as error:
-            raise MediaError(f"{self.path} cannot be read: {error.strerror}.") from error
-
-    def _open_still(self, kind: PictureKind) -> NDArray[np.uint8]:
-        pixels = decode_still(self.path, kind)
-        if pixels is None:
-            raise MediaError(f"{self.path} is a {kind.value} picture that cannot be decoded; give a video.")
-        _logger.warning("%s is a picture; it is used as a driving video of one frame", self.path)
-        self.has_audio = False
-        self.timing = Timing.constant(FALLBACK_RATE, frame_count=1)
-        self.height, self.width = pixels.shape[:2]
-        return pixels
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Decodes from the first frame.
@@ -165,7 +161,7 @@ class VideoReader:
         self._passes.add(frames)
         return frames
 
-    def __enter__(self) -> "VideoReader":
+    def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(
@@ -234,38 +230,14 @@ class VideoReader:
     def _decode(self) -> Generator[VideoFrame, None, None]:
         with open_input(self.path) as container:
             stream = self._require_video(container)
+            stream.thread_type = "AUTO"
             converter = FramePixels(stream.sample_aspect_ratio)
-            for index, frame in enumerate(self._coded_frames(container, stream)):
+            decoder = FrameDecoder(container, stream, self._note_fault)
+            frames = chain.from_iterable(map(decoder.decode, demux(container, stream, self._note_fault)))
+            for index, frame in enumerate(chain(frames, decoder.drain())):
                 # Frames drained at the end carry no time base of their own, so the stream's is used for all.
                 time = self._time_of(frame.pts, stream.time_base, index)
                 yield VideoFrame(index, time - self._start, converter.convert(frame))
-
-    def _coded_frames(self, container: InputContainer, stream: VideoStream) -> Iterator[CodedFrame]:
-        """All frames the decoder delivers; faults are counted and passed over."""
-        stream.thread_type = "AUTO"
-        # AVI numbers packets, not frames: the earliest number not yet shown is that of the frame that comes.
-        numbers: list[int] | None = [] if container.format.name == "avi" else None
-        for packet in demux(container, stream, self._note_fault):
-            if numbers is not None and packet.pts is not None:
-                heapq.heappush(numbers, packet.pts)
-            try:
-                frames = stream.decode(packet)
-            except av.FFmpegError:
-                self.skipped_packets += 1
-                if numbers is not None and packet.pts in numbers:
-                    numbers.remove(packet.pts)
-                    heapq.heapify(numbers)
-                continue
-            yield from _numbered(frames, numbers)
-        for _ in range(_DRAIN_ATTEMPTS):
-            try:
-                yield from _numbered(stream.decode(None), numbers)
-            except av.EOFError:
-                return
-            except av.FFmpegError:
-                self.skipped_packets += 1
-                continue
-            return
 
     def _note_fault(self) -> None:
         self.skipped_packets += 1
@@ -283,10 +255,3 @@ class VideoReader:
         if stream.codec_context is None:
             raise MediaError(f"{self.path} is coded in a way that cannot be decoded; convert it to H.264 in MP4.")
         return stream
-
-
-def _numbered(frames: Iterable[CodedFrame], numbers: list[int] | None) -> Iterator[CodedFrame]:
-    for frame in frames:
-        if numbers:
-            frame.pts = heapq.heappop(numbers)
-        yield frame

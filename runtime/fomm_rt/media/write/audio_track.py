@@ -1,15 +1,19 @@
-"""Carrying the sound of one file over into another, in step with the picture."""
+"""Carries the sound of one file over into another, in step with the picture."""
+
+from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.codec import Codec
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.filter import Graph
 
 from fomm_rt.errors import MediaError
@@ -33,72 +37,79 @@ _PROBE_PACKETS = 256
 class AudioTrack:
     """The sound track of an output, fed from an input that is demuxed as far as the picture has come.
 
-    Packets are copied where the format allows, so that nothing is lost; otherwise they are decoded and coded
-    as AAC (MP4, MKV) or Opus (WebM), mono as mono and everything else as stereo. Timestamps keep their offset
-    to the picture. Broken packets are skipped.
+    Packets are copied where the format allows, which loses nothing; otherwise they are decoded and encoded as AAC (MP4,
+    MKV) or Opus (WebM), mono as mono and everything else as stereo. Timestamps keep their offset to the picture.
+    Broken packets are skipped.
+
+    Attributes:
+        copies: True if packets are copied.
     """
 
     @classmethod
-    def attach(
-        cls, source: Path, output: OutputContainer, suffix: str, *, may_copy: bool = True
-    ) -> "AudioTrack | None":
+    def attach(cls, source: Path, output: OutputContainer, suffix: str, *, may_copy: bool = True) -> AudioTrack | None:
         """Adds a sound track to a container that is not started yet.
 
         Args:
             source: The file with the sound.
             output: The container to write.
             suffix: Its format: ".mp4", ".mkv" or ".webm".
-            may_copy: False if the packets are to be coded anew in any case.
+            may_copy: False to encode the sound in any case.
 
         Returns:
-            The track, or None where the source has no sound or, after a warning, none that can be read.
+            The track; None if the source has no sound or, with a warning, none that can be read.
         """
-        try:
-            source_container = open_input(source)
-        except MediaError as error:
-            _logger.warning("the result has no sound: %s", error)
-            return None
-        try:
-            stream = find_audio(source_container)
+        with ExitStack() as stack:
+            try:
+                container = stack.enter_context(open_input(source))
+            except MediaError as error:
+                _logger.warning("the result has no sound: %s", error)
+                return None
+            stream = find_audio(container)
             if stream is None:
-                if source_container.streams.audio:
+                if container.streams.audio:
                     _logger.warning("%s: its sound is coded in an unknown way and is left out", source)
-                source_container.close()
                 return None
             copies = may_copy and _can_copy(stream, output, suffix)
-            if not _is_readable(source, decode=not copies):
+            demuxed = stack.enter_context(closing(demux(container, stream)))
+            packets: Iterator[av.Packet[AudioStream]] = demuxed
+            if copies:
+                # The packets before the first good one hold no sound, so they may be dropped.
+                first = next((packet for packet in islice(demuxed, _PROBE_PACKETS) if _has_time(packet)), None)
+                is_readable = first is not None
+                packets = chain([first] if first else [], demuxed)
+            else:
+                is_readable = _can_decode(source)
+            if not is_readable:
                 _logger.warning("%s: its sound cannot be read and is left out", source)
-                source_container.close()
                 return None
-            return cls(source_container, stream, output, suffix, copies)
-        except BaseException:
-            source_container.close()
-            raise
+            track = cls(stream, packets, find_start(container), output, suffix, copies)
+            track._resources = stack.pop_all()
+            return track
 
     def __init__(
-        self, source: InputContainer, stream: AudioStream, output: OutputContainer, suffix: str, copies: bool
+        self,
+        stream: AudioStream,
+        packets: Iterator[av.Packet[AudioStream]],
+        start: Fraction,
+        output: OutputContainer,
+        suffix: str,
+        copies: bool,
     ) -> None:
-        self._source = source
+        self.copies = copies
+        self._resources = ExitStack()
         self._stream = stream
+        self._packets = packets
         self._output = output
         self._suffix = suffix
-        self._start = find_start(source)
-        self._packets = demux(source, stream)
+        self._start = start
         self._reached = Fraction(-1)
         self._last_dts: int | None = None
         self._joint = _Joint()
-        self._transcoder: _Transcoder | None = None
         if copies:
             self._out_stream = output.add_stream_from_template(stream)
         else:
-            encoder, bit_rate = _ENCODERS[suffix]
-            self._out_stream = _add_encoder(output, stream, encoder, bit_rate)
+            self._out_stream = _add_encoder(output, stream, *_ENCODERS[suffix])
             self._transcoder = _Transcoder(self._out_stream)
-
-    @property
-    def copies(self) -> bool:
-        """Whether packets are copied rather than coded anew."""
-        return self._transcoder is None
 
     def advance(self, until: Fraction) -> None:
         """Writes the sound up to a time.
@@ -113,14 +124,13 @@ class AudioTrack:
         """Writes the rest of the sound."""
         while self._forward_packet():
             pass
-        if self._transcoder is not None:
+        if not self.copies:
             self._transcode(None)
             self._output.mux(self._transcoder.flush())
 
     def close(self) -> None:
         """Closes the source."""
-        self._packets.close()
-        self._source.close()
+        self._resources.close()
 
     def _forward_packet(self) -> bool:
         """Copies or transcodes the next packet; returns False at the end."""
@@ -129,19 +139,17 @@ class AudioTrack:
             return False
         if packet.is_corrupt:
             return True
-        time_base = packet.time_base
         self._joint.carry_on(packet)
         if packet.pts is not None:
-            self._reached = max(self._reached, packet.pts * time_base - self._start)
-        if self._transcoder is None:
+            self._reached = max(self._reached, packet.pts * packet.time_base - self._start)
+        if self.copies:
             self._copy(packet)
-            return True
-        self._transcode(packet)
+        else:
+            self._transcode(packet)
         return True
 
-    def _transcode(self, packet: "av.Packet[AudioStream] | None") -> None:
-        """Decodes a packet, or drains the decoder, and writes what comes of it."""
-        assert self._transcoder is not None
+    def _transcode(self, packet: av.Packet[AudioStream] | None) -> None:
+        """Decodes a packet, or drains the decoder, and writes the result."""
         coded: list[av.Packet[AudioStream]] = []
         with suppress(av.FFmpegError):
             for frame in self._stream.decode(packet):
@@ -150,7 +158,7 @@ class AudioTrack:
                 coded += self._transcoder.encode(frame, self._start)
         self._output.mux(coded)
 
-    def _copy(self, packet: "av.Packet[AudioStream]") -> None:
+    def _copy(self, packet: av.Packet[AudioStream]) -> None:
         shift = round(self._start / packet.time_base)
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
@@ -179,7 +187,7 @@ class _Joint:
         self._end = 0
         self._offset = 0
 
-    def carry_on(self, packet: "av.Packet[AudioStream]") -> None:
+    def carry_on(self, packet: av.Packet[AudioStream]) -> None:
         """Shifts a packet's timestamps behind those of the recording before."""
         if packet.dts is None:
             return
@@ -201,7 +209,7 @@ class _Transcoder:
         self._graph_input: tuple[int, str, str] | None = None
         self._next_time: Fraction | None = None
 
-    def encode(self, frame: AudioFrame, start: Fraction) -> "list[av.Packet[AudioStream]]":
+    def encode(self, frame: AudioFrame, start: Fraction) -> list[av.Packet[AudioStream]]:
         """Encodes a decoded frame whose timestamps begin at `start` seconds."""
         time_base = frame.time_base or Fraction(1, frame.sample_rate)
         time = frame.pts * time_base - start if frame.pts is not None else self._next_time or Fraction(0)
@@ -217,17 +225,17 @@ class _Transcoder:
         self._graph.push(frame)
         return packets + self._pull()
 
-    def flush(self) -> "list[av.Packet[AudioStream]]":
+    def flush(self) -> list[av.Packet[AudioStream]]:
         """Returns what is left, at the end."""
         return self._drain() + self._stream.encode(None)
 
-    def _drain(self) -> "list[av.Packet[AudioStream]]":
+    def _drain(self) -> list[av.Packet[AudioStream]]:
         if self._graph is None:
             return []
         self._graph.push(None)
         return self._pull()
 
-    def _pull(self) -> "list[av.Packet[AudioStream]]":
+    def _pull(self) -> list[av.Packet[AudioStream]]:
         packets: list[av.Packet[AudioStream]] = []
         assert self._graph is not None
         while True:
@@ -272,21 +280,18 @@ def _add_encoder(output: OutputContainer, stream: AudioStream, encoder: str, bit
     return added
 
 
-def _is_readable(path: Path, decode: bool) -> bool:
-    """Whether the first packets hold sound, looked at in a container of its own."""
+def _has_time(packet: av.Packet[AudioStream]) -> bool:
+    return not packet.is_corrupt and (packet.pts is not None or packet.dts is not None)
+
+
+def _can_decode(path: Path) -> bool:
+    """Returns True if the first packets can be decoded; in a container of its own, since decoders have a state."""
     with open_input(path) as container:
         stream = find_audio(container)
         if stream is None:
             return False
-        packets = demux(container, stream)
-        for _, packet in zip(range(_PROBE_PACKETS), packets, strict=False):
-            if packet.is_corrupt or (packet.pts is None and packet.dts is None and not decode):
-                continue
-            if not decode:
-                return True
-            try:
-                if stream.decode(packet):
+        for packet in islice(demux(container, stream), _PROBE_PACKETS):
+            with suppress(av.FFmpegError):
+                if not packet.is_corrupt and stream.decode(packet):
                     return True
-            except av.FFmpegError:
-                continue
     return False

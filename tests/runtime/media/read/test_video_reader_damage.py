@@ -325,4 +325,5 @@ def test_a_stream_that_begins_late_does_not_disturb(make_clip: Callable[..., Pat
 def test_sizes_that_say_nothing_do_not_tell_of_a_cut(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd"
     path.write_bytes(content)
-    assert not is_cut_short(path)
+    with path.open("rb") as file:
+        assert not is_cut_short(file)

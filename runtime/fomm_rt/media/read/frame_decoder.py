@@ -1,0 +1,62 @@
+"""Decodes the packets of a video stream, past damage."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame as CodedFrame
+from av.video.stream import VideoStream
+
+# A decoder that is being drained may report this many faults in a row before it is given up.
+_DRAIN_ATTEMPTS = 64
+
+
+class FrameDecoder:
+    """Turns packets into frames; faults are reported and skipped.
+
+    AVI numbers packets, not frames: the earliest number not yet shown is that of the next frame.
+
+    Args:
+        container: The container of the stream.
+        stream: The stream to decode.
+        on_fault: Called for every packet that cannot be decoded.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, on_fault: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_fault = on_fault
+        self._numbers: list[int] | None = [] if container.format.name == "avi" else None
+
+    def decode(self, packet: "av.Packet[VideoStream] | av.Packet[Stream]") -> Iterator[CodedFrame]:
+        """Yields the frames that a packet completes, in display order."""
+        if self._numbers is not None and packet.pts is not None:
+            heapq.heappush(self._numbers, packet.pts)
+        try:
+            frames = self._stream.decode(packet)
+        except av.FFmpegError:
+            self._on_fault()
+            if self._numbers is not None and packet.pts in self._numbers:
+                self._numbers.remove(packet.pts)
+                heapq.heapify(self._numbers)
+            return
+        yield from self._numbered(frames)
+
+    def drain(self) -> Iterator[CodedFrame]:
+        """Yields the frames that the decoder still holds after the last packet."""
+        for _ in range(_DRAIN_ATTEMPTS):
+            try:
+                yield from self._numbered(self._stream.decode(None))
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                self._on_fault()
+                continue
+            return
+
+    def _numbered(self, frames: Iterable[CodedFrame]) -> Iterator[CodedFrame]:
+        for frame in frames:
+            if self._numbers:
+                frame.pts = heapq.heappop(self._numbers)
+            yield frame
