@@ -19,10 +19,11 @@ from onnx import TensorProto, helper
 
 from fomm_bench.results.agreement import psnr
 from fomm_bench.results.command_line import script_command
+from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
-from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
+from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 from fomm_rt.model.parity_picture import parity_frames
 
 GRID = "sampled_grid"
@@ -60,15 +61,16 @@ class BothGrids:
             for name, graph in graphs.items()
         }
 
-    def run(self, name: str, values: Tensors) -> Tensors:
+    def run(self, name: str, values: HostTensors) -> HostTensors:
         """What a graph makes of those tensors that it takes."""
         return run_session(self.sessions[name], values)
 
-    def predictions(self, pictures: list[Image]) -> list[tuple[Tensors, Tensors]]:
+    def predictions(self, pictures: list[Image]) -> list[tuple[HostTensors, HostTensors]]:
         """Grid and prediction of every picture, the first being the source as well: along float32 and along half."""
         chain = GraphChain(self.run)
-        source = chain.encode(pictures[0])
-        moved = [chain.move(source, picture) for picture in pictures]
+        frames = [frame_tensor(picture) for picture in pictures]
+        source = chain.prepare(frames[0])
+        moved = [chain.move(source, chain.detect(frame)) for frame in frames]
         return [(self.run(generator_name(False), values), self.run(generator_name(True), values)) for values in moved]
 
 

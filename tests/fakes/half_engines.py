@@ -13,7 +13,8 @@ from onnx import numpy_helper
 from fomm_build.half_graph import HalfGraph
 from fomm_build.parity.reference import marked_outputs, with_outputs
 from fomm_build.parity.simulation import simulated
-from fomm_rt.model.graph_chain import Tensors, run_session
+from fomm_rt.backends.onnxruntime.sessions import run_session
+from fomm_rt.model.graph_chain import HostTensors
 
 
 class SimulatedEngines:
@@ -22,10 +23,10 @@ class SimulatedEngines:
     def __init__(self, graphs: Mapping[str, HalfGraph]) -> None:
         self._models = {name: graph.model for name, graph in graphs.items()}
 
-    def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
         return run_session(with_outputs(simulated(self._models[engine]), ()), inputs)
 
-    def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
         return run_session(with_outputs(simulated(marked_outputs(self._models[engine], names)), ()), inputs)
 
 

@@ -1,4 +1,7 @@
-"""The four exported graphs one after another, for engines that run ONNX files and nothing else."""
+"""The four exported graphs one after another, for engines that run ONNX files and nothing else.
+
+Independent of `fomm_rt.model.graph_chain` on purpose: a fault in the project's own chain must not hide in its rivals.
+"""
 
 from __future__ import annotations
 

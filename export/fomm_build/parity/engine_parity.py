@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from fomm_build.half_graph import ROUNDING, float_types
 from fomm_build.parity.reference import Reference, with_outputs
 from fomm_build.precision import FP16, FP32
+from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import EngineError
 from fomm_rt.framing import Region
 from fomm_rt.image import Image, psnr_db
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
-from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
+from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 from fomm_rt.model.parity_picture import PICTURE, parity_frames
 from fomm_rt.motion.transfer import ABSOLUTE
 
@@ -30,10 +31,10 @@ from fomm_rt.motion.transfer import ABSOLUTE
 class Candidate(Protocol):
     """Engines to be checked, by name."""
 
-    def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
         """All outputs of an engine, from float32 inputs of a batch of 1."""
 
-    def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
         """Inner tensors of an engine's graph, with those marked as outputs."""
 
 
@@ -136,12 +137,12 @@ def check_engines(
     }
 
 
-def compare(found: Tensors, expected: Tensors, shape: FrameShape, bounds: Bounds) -> list[Loss]:
+def compare(found: HostTensors, expected: HostTensors, shape: FrameShape, bounds: Bounds) -> list[Loss]:
     """What each output of an engine loses."""
     return [_loss(name, found[name], expected[name], shape, bounds) for name in found]
 
 
-def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: Tensors) -> str:
+def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: HostTensors) -> str:
     """The layer of an engine that adds most to what is lost before it, in words.
 
     Args:
@@ -192,21 +193,21 @@ def animate_by_backend(backend: Backend, size: int) -> Animate:
 def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto]) -> Animate:
     """Whole frames by engines that hold everything, one after another."""
 
-    def run(engine: str, values: Tensors) -> Tensors:
+    def run(engine: str, values: HostTensors) -> HostTensors:
         outputs = candidate.run(engine, {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input})
         return {name: np.asarray(array, np.float32) for name, array in outputs.items()}
 
     chain = GraphChain(run)
 
     def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
-        encoded = chain.encode(source)
-        frames = (chain.animate(encoded, frame) for frame in driving)
+        prepared = chain.prepare(frame_tensor(source))
+        frames = (chain.animate(prepared, frame_tensor(frame)) for frame in driving)
         return [(values["keypoints"][0], 255 * values["prediction"][0].transpose(1, 2, 0)) for values in frames]
 
     return animate
 
 
-def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidate, values: Tensors) -> str:
+def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidate, values: HostTensors) -> str:
     inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
     layer = worst_layer(graph, engine, candidate, inputs)
     if worst.excess <= 1:
@@ -215,7 +216,7 @@ def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidat
 
 
 def _compare_frames(
-    found: Sequence[tuple[NDArray[np.float32], NDArray[Any]]], expected: Sequence[Tensors], shape: FrameShape
+    found: Sequence[tuple[NDArray[np.float32], NDArray[Any]]], expected: Sequence[HostTensors], shape: FrameShape
 ) -> tuple[float, float]:
     """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in decibels."""
     pixels = [

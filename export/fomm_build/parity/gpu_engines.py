@@ -21,7 +21,7 @@ from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import LAYOUTS, EngineManifest
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import ModelFolder
-from fomm_rt.model.graph_chain import Tensors
+from fomm_rt.model.graph_chain import HostTensors
 
 Rebuild = Callable[[str, onnx.ModelProto], BuiltEngine]
 """An engine's name and another graph for it to a new engine."""
@@ -86,15 +86,15 @@ class GpuEngines:
         self._graphs = graphs
         self._rebuild = rebuild
 
-    def run(self, engine: str, inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
         """See `Candidate.run`."""
         return self._run(engine, self._engines[engine], inputs)
 
-    def inner(self, engine: str, names: Sequence[str], inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
         """See `Candidate.inner`."""
         return self._run(engine, self._rebuild(engine, marked_outputs(self._graphs[engine].model, names)), inputs)
 
-    def _run(self, name: str, built: BuiltEngine, inputs: Tensors) -> dict[str, NDArray[Any]]:
+    def _run(self, name: str, built: BuiltEngine, inputs: HostTensors) -> dict[str, NDArray[Any]]:
         with self._device.current():
             return LoadedEngine(self._library, self._device, name, built.content, built.inputs, built.outputs).run(
                 inputs

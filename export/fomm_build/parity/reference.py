@@ -8,9 +8,10 @@ import onnx
 import onnxruntime
 
 from fomm_build.whole_graphs import portable_graphs
+from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder
-from fomm_rt.model.graph_chain import GraphChain, Tensors, run_session
+from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 
 
 class Reference:
@@ -27,7 +28,7 @@ class Reference:
         }
         self._chain = GraphChain(lambda name, values: run_session(sessions[name], values))
 
-    def animate(self, source: Image, driving: Sequence[Image]) -> list[Tensors]:
+    def animate(self, source: Image, driving: Sequence[Image]) -> list[HostTensors]:
         """Every input, output and cut tensor of each frame in absolute motion, by name.
 
         `frame` and all that the detector gives are the driving frame's.
@@ -35,8 +36,8 @@ class Reference:
         Args:
             source, driving: (size, size, 3) uint8.
         """
-        encoded = self._chain.encode(source)
-        return [self._chain.animate(encoded, frame) for frame in driving]
+        prepared = self._chain.prepare(frame_tensor(source))
+        return [self._chain.animate(prepared, frame_tensor(frame)) for frame in driving]
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.InferenceSession:

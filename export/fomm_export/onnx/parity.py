@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fomm_export.networks.model import Networks
+from fomm_export.onnx.torch_chain import torch_chain
+from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.errors import ParityError
 from fomm_rt.image import Image
-from fomm_rt.model.graph_chain import GraphChain, frame_tensor, run_session
+from fomm_rt.model.graph_chain import GraphChain, frame_tensor
 from fomm_rt.model.parity_picture import parity_frames
 
 TOLERANCES = {
@@ -84,14 +87,15 @@ def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]])
     frames = parity_frames(networks.size)
     worst: dict[str, float] = {}
     levels = 0
-    exact = _in_float64(networks)
+    exact = torch_chain(_in_float64(networks))
     with torch.inference_mode():
-        source = torch_frame(frames[0]).double()
-        encoded = [chain.encode(frames[0]) for chain in chains]
+        source = exact.prepare(torch_frame(frames[0]).double())
+        sources = [chain.prepare(frame_tensor(frames[0])) for chain in chains]
         for frame in frames:
-            expected = _reference(exact, source, torch_frame(frame).double())
-            for chain, own_source in zip(chains, encoded, strict=True):
-                given = chain.animate(own_source, frame)
+            animated = exact.animate(source, torch_frame(frame).double())
+            expected = {name: tensor for name, tensor in animated.items() if name in TOLERANCES}
+            for chain, own_source in zip(chains, sources, strict=True):
+                given = chain.animate(own_source, frame_tensor(frame))
                 for name, tensor in expected.items():
                     difference = float(np.abs(given[name] - tensor.numpy()).max())
                     worst[name] = max(worst.get(name, 0.0), difference if np.isfinite(difference) else np.inf)
@@ -123,22 +127,7 @@ def _in_float64(networks: Networks) -> Networks:
     return exact
 
 
-def _reference(networks: Networks, source: Tensor, frame: Tensor) -> dict[str, Tensor]:
-    """The published forward pass in absolute mode, every tensor by its exported name."""
-    kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(frame)
-    motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
-    tensors = {
-        "keypoints": kp_driving.value,
-        "jacobians": kp_driving.jacobian,
-        "deformation": motion.deformation,
-        "mask": motion.mask,
-        "occlusion_map": motion.occlusion_map,
-        "prediction": networks.generator(source, kp_source, kp_driving),
-    }
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-
-def _chain(files_: Mapping[str, Path]) -> GraphChain:
+def _chain(files_: Mapping[str, Path]) -> GraphChain[NDArray[np.float32]]:
     sessions = {
         name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         for name, path in files_.items()

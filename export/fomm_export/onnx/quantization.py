@@ -26,6 +26,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from fomm_export.networks.model import Networks
 from fomm_export.onnx.graphs import cpu_generator_graph
 from fomm_export.onnx.parity import torch_frame
+from fomm_export.onnx.torch_chain import torch_chain
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
@@ -124,18 +125,14 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:
-    """What the generator is given for each pair, absolute motion, by its input names."""
+    """Yields the generator's inputs by name for each pair, in absolute motion."""
+    chain = torch_chain(networks, generator.encode_rows)
     with torch.inference_mode():
         for pair in pairs:
-            source, driving = torch_frame(pair.source), torch_frame(pair.driving)
-            kp_source, kp_driving = networks.kp_detector(source), networks.kp_detector(driving)
-            motion = networks.generator.dense_motion_network(source, kp_source, kp_driving)
-            tensors = {
-                "source_features": generator.encode_rows(source),
-                "deformation": motion.deformation,
-                "occlusion_map": motion.occlusion_map,
-            }
-            yield {name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None}
+            source, driving = chain.prepare(torch_frame(pair.source)), chain.detect(torch_frame(pair.driving))
+            moved = chain.move(source, driving)
+            names = ("source_features", "deformation", "occlusion_map")
+            yield {name: moved[name].numpy() for name in names if name in moved}
 
 
 def _predict(generator: CpuGenerator, inputs: Tensors) -> NDArray[np.float32]:

@@ -85,19 +85,19 @@ class Explanation:
 
 
 class Backend(Protocol):
-    """One way of running a model. Not for use by several threads at once."""
+    """One way of running a model, for one thread at a time.
+
+    Attributes:
+        takes_device_arrays: True if frames and results may be arrays on the GPU, see `gpu.device_arrays`.
+        batch: Frames that `animate_all` takes at a time; 1 if it gains nothing over `animate`.
+    """
+
+    takes_device_arrays: bool
+    batch: int
 
     @property
     def description(self) -> BackendDescription:
         """Which backend this is and why it was chosen."""
-
-    @property
-    def takes_device_arrays(self) -> bool:
-        """Whether frames and results may be arrays on the GPU, see `device_arrays`."""
-
-    @property
-    def batch(self) -> int:
-        """Frames that `animate_all` takes at a time; 1 where it gains nothing over `animate`."""
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
         """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""

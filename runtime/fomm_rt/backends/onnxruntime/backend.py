@@ -1,14 +1,10 @@
-"""The backends of ONNX Runtime: on the CPU, or through its CUDA provider.
-
-The CUDA provider has never been executed by this project. The code that chooses it and notices that it did not
-start is tested without it; which operators it leaves to the CPU is not known.
-"""
+"""The backends of ONNX Runtime: on the CPU, or through its CUDA provider."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from statistics import median
@@ -17,18 +13,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fomm_rt.backends.onnxruntime.cuda import DeviceNetworks
 from fomm_rt.backends.onnxruntime.networks import HostNetworks, Networks
 from fomm_rt.backends.onnxruntime.sessions import ONNXRUNTIME_CPU, ONNXRUNTIME_CUDA, PROVIDERS, open_session
 from fomm_rt.backends.options import DEFAULTS, Options
-from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource, StageTimes
+from fomm_rt.backends.protocol import (
+    Backend,
+    BackendDescription,
+    Explanation,
+    PreparedReference,
+    PreparedSource,
+    StageTimes,
+)
 from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.processor import allowed_cores, lacks_int8_instructions
 from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.graph_chain import GraphChain, HostTensors, keypoint_tensors, keypoints_from_tensors
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
@@ -41,6 +46,9 @@ PROBE = "probe.onnx"
 """A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.onnx.probe_network` makes it."""
 
 PROBE_RUNS = 20
+
+MAPS = ("deformation", "mask", "occlusion_map")
+"""Outputs of dense motion that an explanation holds."""
 
 
 def why_unavailable(name: str) -> str | None:
@@ -84,20 +92,20 @@ def _default_threads() -> int | None:
 
 @dataclass(frozen=True, eq=False)
 class _Source(PreparedSource):
-    """encoded: What `Networks.encode` gave."""
+    """A source with its encoded tensors, see `GraphChain.encode`."""
 
-    encoded: Any
+    encoded: HostTensors
 
 
-class OnnxRuntimeBackend:
+class OnnxRuntimeBackend(Backend):
     """Runs the four graphs of a model folder as ONNX Runtime sessions.
 
     Args:
         name: A key of PROVIDERS.
-        model: What to run.
+        model: The model to run.
         reason: Why this backend was chosen.
-        options: Threads are of the CPU provider; the precision is float32 by default.
-        networks: How they are run; by default as suits the backend.
+        options: Threads apply to the CPU provider; the precision is float32 by default.
+        networks: Opens the networks; by default in the way that suits the backend.
 
     Raises:
         BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
@@ -122,6 +130,7 @@ class OnnxRuntimeBackend:
             )
         open_networks = networks or (DeviceNetworks if name == ONNXRUNTIME_CUDA else HostNetworks)
         self._networks = open_networks(name, model, precision, options.threads or _default_threads())
+        self._chain = GraphChain[Any](self._networks.run)
         size = model.manifest.size
         self._size = size
         self._frame = np.empty((1, 3, size, size), np.float32)
@@ -130,93 +139,105 @@ class OnnxRuntimeBackend:
         device = "CPU" if name == ONNXRUNTIME_CPU else "NVIDIA GPU"
         if self._networks.eager_reason is not None:
             reason = f"{reason}; without a CUDA graph: {self._networks.eager_reason}"
-        self.description = BackendDescription(name, f"{device}, ONNX Runtime {onnxruntime.__version__}", reason)
+        self._description = BackendDescription(name, f"{device}, ONNX Runtime {onnxruntime.__version__}", reason)
 
+    @property
+    @override
+    def description(self) -> BackendDescription:
+        return self._description
+
+    @override
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
-        """See `Backend.prepare_source`."""
         picture = resample(image, region, self._size).copy()
-        keypoints = self.detect(picture, Region.square(self._size))
-        return _Source(picture, keypoints, self._networks.encode(keypoints))
+        frame = self._load(picture, Region.square(self._size))
+        keypoints = self._keypoints(frame)
+        encoded = self._chain.encode(frame, keypoint_tensors(keypoints))
+        return _Source(picture, keypoints, self._downloaded(encoded))
 
+    @override
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
-        """See `Backend.prepare_reference`."""
         return PreparedReference(source, transfer)
 
+    @override
     def detect(self, image: Image, region: Region) -> Keypoints:
-        """See `Backend.detect`."""
-        return self._detect(image, region, StageClock())
+        return self._keypoints(self._load(image, region))
 
+    @override
     def animate(
         self, reference: PreparedReference, image: Image, region: Region, out: Image, *, timed: bool = False
     ) -> StageTimes:
-        """See `Backend.animate`."""
         clock = StageClock()
-        self._move(reference, self._detect(image, region, clock), out, clock)
+        with clock("upload"):
+            frame = self._load(image, region)
+        with clock("detector"):
+            keypoints = self._keypoints(frame)
+        self._animate(reference, keypoints, out, clock)
         return clock.milliseconds() if timed else {}
 
+    @override
     def animate_keypoints(
         self, reference: PreparedReference, keypoints: Keypoints, out: Image, *, timed: bool = False
     ) -> StageTimes:
-        """See `Backend.animate_keypoints`."""
         clock = StageClock()
-        self._move(reference, keypoints, out, clock)
+        self._animate(reference, keypoints, out, clock)
         return clock.milliseconds() if timed else {}
 
+    @override
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
     ) -> Generator[Image, None, None]:
-        """See `Backend.animate_all`."""
         for image, region in frames:
             out = np.empty((self._size, self._size, 3), np.uint8)
             self.animate(reference, image, region, out)
             yield out
 
+    @override
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
-        """See `Backend.explain`."""
-        animated = reference.transfer(keypoints)
         prediction = np.empty((self._size, self._size, 3), np.uint8)
-        self._generate(reference, animated, prediction, StageClock())
-        maps = self._networks.maps()
+        moved = self._animate(reference, keypoints, prediction, StageClock())
+        maps = self._downloaded({name: moved[name] for name in MAPS if name in moved})
         occlusion_map = maps.get("occlusion_map")
         return Explanation(
             prediction,
             reference.source.keypoints,
             keypoints,
-            animated,
+            reference.transfer(keypoints),
             maps["deformation"][0],
             maps["mask"][0],
             None if occlusion_map is None else occlusion_map[0, 0],
         )
 
+    @override
     def close(self) -> None:
-        """See `Backend.close`."""
         self._networks.close()
 
-    def _detect(self, image: Image, region: Region, clock: StageClock) -> Keypoints:
-        with clock("upload"):
-            self._networks.load(self._scaled(resample(image, region, self._size)))
-        with clock("detector"):
-            return self._networks.detect()
-
-    def _move(self, reference: PreparedReference, keypoints: Keypoints, out: Image, clock: StageClock) -> None:
-        with clock("geometry"):
-            animated = reference.transfer(keypoints)
-        self._generate(reference, animated, out, clock)
-
-    def _generate(self, reference: PreparedReference, animated: Keypoints, out: Image, clock: StageClock) -> None:
+    def _animate(
+        self, reference: PreparedReference, keypoints: Keypoints, out: Image, clock: StageClock
+    ) -> Mapping[str, Any]:
+        """Writes the prediction into `out`; returns the tensors of `GraphChain.move`."""
         source = reference.source
         assert isinstance(source, _Source)
+        with clock("geometry"):
+            animated = reference.transfer(keypoints)
         with clock("dense_motion"):
-            self._networks.move(source.encoded, animated)
+            moved = self._chain.move(source.encoded, keypoint_tensors(animated))
         with clock("generator"):
-            self._networks.generate()
+            prediction = self._chain.generate(moved)["prediction"]
         with clock("download"):
-            _write_picture(self._networks.prediction(), out)
+            _write_picture(self._networks.download(prediction), out)
+        return moved
 
-    def _scaled(self, image: Image) -> NDArray[np.float32]:
-        """(size, size, 3) uint8 -> (1, 3, size, size) float32 in [0, 1], in a buffer that the next call reuses."""
-        np.divide(image.transpose(2, 0, 1), np.float32(255), out=self._frame[0], dtype=np.float32)
-        return self._frame
+    def _load(self, image: Image, region: Region) -> Any:
+        """Resamples the square of a picture to the networks' input, in buffers that the next call reuses."""
+        picture = resample(image, region, self._size)
+        np.divide(picture.transpose(2, 0, 1), np.float32(255), out=self._frame[0], dtype=np.float32)
+        return self._networks.load(self._frame)
+
+    def _keypoints(self, frame: Any) -> Keypoints:
+        return keypoints_from_tensors(self._downloaded(self._chain.detect(frame)))
+
+    def _downloaded(self, tensors: Mapping[str, Any]) -> HostTensors:
+        return {name: self._networks.download(tensor) for name, tensor in tensors.items()}
 
 
 def _write_picture(prediction: NDArray[np.float32], out: Image) -> None:

@@ -1,14 +1,9 @@
-"""A model's networks on ONNX Runtime with all tensors on the device, and each network replayed as a CUDA graph.
+"""A model's networks on ONNX Runtime with all tensors on the device, each network replayed as a CUDA graph.
 
-    frame ─▶ detector ─▶ keypoints ─▶ (host) ─▶ dense motion ─▶ deformation, occlusion ─▶ generator ─▶ prediction
-
-What one network gives is what the next takes, in the same memory. A frame goes up, its prediction comes down. Keypoints
-come to the host and go back, some hundred bytes: motion transfer is less work than queueing it would be, and whoever
-asks for keypoints wants them there. A source's tensors are kept on the host and go up when sources are switched: graphs
-keep their addresses, and ONNX Runtime's graphs of every source would never be freed.
-
-On CUDA none of this has been executed: no GPU was at hand. Tests run the same calls with tensors of the device "cpu",
-and refuse what a GPU might refuse.
+A network writes its outputs where the next one reads its inputs. A frame goes up and its prediction comes down.
+Keypoints come to the host and go back, some hundred bytes: motion transfer is cheaper than queueing it, and callers
+expect keypoints on the host. The tensors of a source stay on the host and go up when sources are switched: a graph
+keeps its addresses, and ONNX Runtime would never free one graph per source.
 """
 
 from __future__ import annotations
@@ -20,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from fomm_rt.backends.onnxruntime.networks import Tensors, keypoint_tensors, keypoints_of
+from fomm_rt.backends.onnxruntime.networks import Networks, Tensors
 from fomm_rt.backends.onnxruntime.sessions import (
     ONNXRUNTIME_CPU,
     ONNXRUNTIME_CUDA,
@@ -31,8 +27,8 @@ from fomm_rt.backends.onnxruntime.sessions import (
 )
 from fomm_rt.errors import BackendError
 from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.graph_chain import GraphChain
 from fomm_rt.model.manifest import NetworkFile
-from fomm_rt.motion.keypoints import Keypoints
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -41,126 +37,101 @@ DEVICES = {ONNXRUNTIME_CUDA: "cuda", ONNXRUNTIME_CPU: "cpu"}
 """Backend -> where ONNX Runtime keeps its tensors."""
 
 CAPTURED = ("keypoint_detector", "dense_motion", "generator")
-"""Networks of a frame; the encoder runs once a source."""
-
-_OF_SOURCE = ("source_features", "source_quarter", "kp_source", "kp_source_jacobian")
-_MAPS = ("deformation", "mask", "occlusion_map")
+"""Networks that run for every frame; the encoder runs once per source."""
 
 _log = logging.getLogger("fomm_rt")
 
 
-class DeviceNetworks:
-    """See `fomm_rt.backends.onnxruntime.networks.Networks`.
+class DeviceNetworks(Networks):
+    """Networks that take NumPy arrays and tensors of the device, and return the latter.
 
-    A frame of nothing is run at once: what the device refuses it refuses now, and the first real frame is as fast as
-    any. Where graphs are refused, networks run without.
+    Opening runs one blank frame: what the device refuses it refuses then, and the first real frame is as fast as any
+    other. If the device refuses graphs, networks run without them.
 
     Args:
         name: A key of DEVICES.
-        model: What to run.
-        precision: Of its graphs.
-        threads: CPU threads within a network; ONNX Runtime's choice by default.
-
-    Attributes:
-        eager_reason: Why networks are not replayed; None if they are.
+        model: The model to run.
+        precision: The precision of its graphs.
+        threads: CPU threads within a network; ONNX Runtime chooses by default.
 
     Raises:
-        BackendError: See `open_networks`; or there is too little memory on the device, or a network does not run there.
-        ModelError: See `open_networks`.
+        BackendError: As `open_networks`; or the device has too little memory, or cannot run a network.
+        ModelError: As `open_networks`.
     """
 
     def __init__(self, name: str, model: ModelFolder, precision: str, threads: int | None) -> None:
-        self.eager_reason: str | None = None
+        self.eager_reason = None
         self._tensors: dict[str, Any] = {}
-        self._shown: Tensors | None = None
         open_ = partial(self._open, name, model, precision, threads)
         try:
             open_(CAPTURED)
         except BackendError as error:
             self.eager_reason = str(error)
-        if self.eager_reason is not None:  # not while the error keeps the first sessions
+        if self.eager_reason is not None:  # outside of the handler: the error keeps the first sessions alive
             open_(())
             _log.warning("networks run without a CUDA graph, which takes longer: %s", self.eager_reason)
 
-    def load(self, frame: NDArray[np.float32]) -> None:
-        """See `Networks.load`."""
+    @override
+    def load(self, frame: NDArray[np.float32]) -> Any:
         self._write("frame", frame)
+        return self._tensors["frame"]
 
-    def detect(self) -> Keypoints:
-        """See `Networks.detect`."""
-        self._run("keypoint_detector")
-        return keypoints_of(self._read("keypoints", "jacobians"))
+    @override
+    def run(self, network: str, values: Tensors) -> Tensors:
+        entry = self._networks[network]
+        for name in (spec.name for spec in entry.inputs):
+            # A source is written once, not for every frame.
+            if values[name] is not self._tensors[name] and values[name] is not self._written.get(name):
+                self._write(name, values[name])
+        outputs = [spec.name for spec in entry.outputs]
+        for name in outputs:
+            self._written.pop(name, None)
+        with session_errors(f"in {network}"):
+            self._sessions[network].run_with_iobinding(self._bindings[network])
+        return {name: self._tensors[name] for name in outputs}
 
-    def encode(self, keypoints: Keypoints) -> Tensors:
-        """See `Networks.encode`."""
-        self._shown = None  # the encoder writes where a source is shown from
-        self._run("source_encoder")
-        return {**self._read("source_features", "source_quarter"), **keypoint_tensors("kp_source", keypoints)}
-
-    def move(self, source: Tensors, keypoints: Keypoints) -> None:
-        """See `Networks.move`."""
-        if source is not self._shown:
-            self._shown = None  # until all of it is there
-            for name in _OF_SOURCE:
-                if name in source:
-                    self._write(name, source[name])
-            self._shown = source
-        for name, tensor in keypoint_tensors("kp_driving", keypoints).items():
-            self._write(name, tensor)
-        self._run("dense_motion")
-
-    def generate(self) -> None:
-        """See `Networks.generate`."""
-        self._run("generator")
-
-    def prediction(self) -> NDArray[np.float32]:
-        """See `Networks.prediction`."""
+    @override
+    def download(self, tensor: Any) -> NDArray[np.float32]:
+        if isinstance(tensor, np.ndarray):
+            return tensor
         with session_errors("copying from the device"):
-            prediction: NDArray[np.float32] = self._tensors["prediction"].numpy()
-        return prediction
+            array: NDArray[np.float32] = tensor.numpy()
+        return array if array.flags.owndata else array.copy()  # on a CPU it is a view
 
-    def maps(self) -> Tensors:
-        """See `Networks.maps`."""
-        return self._read(*_MAPS)
-
+    @override
     def close(self) -> None:
-        """See `Networks.close`."""
         self._bindings.clear()
         self._sessions.clear()
         self._tensors.clear()
+        self._written.clear()
 
     def _open(
         self, name: str, model: ModelFolder, precision: str, threads: int | None, captured: Collection[str]
     ) -> None:
-        networks = {n: model.manifest.network(n, VARIANTS[name, precision]) for n in model.manifest.networks}
+        self._networks = {n: model.manifest.network(n, VARIANTS[name, precision]) for n in model.manifest.networks}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._bindings: dict[str, Any] = {}
+        # The array that each tensor was last filled from; it is kept, so that identity means equality.
+        self._written: dict[str, NDArray[np.float32]] = {}
         self._sessions = open_networks(name, model, precision, threads, captured)
         if not self._tensors:
-            self._tensors = _allocate(list(networks.values()), DEVICES[name])
-        self._bindings = {n: _bind(session, networks[n], self._tensors) for n, session in self._sessions.items()}
-        self.load(np.zeros(self._tensors["frame"].shape(), np.float32))
-        keypoints = self.detect()
-        self.move(self.encode(keypoints), keypoints)
-        self.generate()
-        self.prediction()
-
-    def _run(self, network: str) -> None:
-        with session_errors(f"in {network}"):
-            self._sessions[network].run_with_iobinding(self._bindings[network])
+            self._tensors = _allocate(list(self._networks.values()), DEVICES[name])
+        self._bindings = {n: _bind(session, self._networks[n], self._tensors) for n, session in self._sessions.items()}
+        chain = GraphChain[Any](self.run)
+        blank = self.load(np.zeros(self._tensors["frame"].shape(), np.float32))
+        source = {tensor: self.download(value) for tensor, value in chain.prepare(blank).items()}
+        self.download(chain.animate(source, blank)["prediction"])
+        self._written.clear()
 
     def _write(self, name: str, array: NDArray[np.float32]) -> None:
+        self._written.pop(name, None)
         with session_errors(f"copying {name} to the device"):
             self._tensors[name].update_inplace(np.ascontiguousarray(array, np.float32))
-
-    def _read(self, *names: str) -> Tensors:
-        """Of these tensors those that the model has, as arrays of their own: on the CPU `numpy()` only looks."""
-        with session_errors("copying from the device"):
-            return {name: np.array(self._tensors[name].numpy()) for name in names if name in self._tensors}
+        self._written[name] = array
 
 
 def _allocate(networks: list[NetworkFile], device: str) -> dict[str, Any]:
-    """A tensor for every name; what a frame is called by the encoder and by the detector is one."""
+    """Allocates a tensor for every name; the encoder's `source_image` and the detector's `frame` are one."""
     import onnxruntime
 
     tensors: dict[str, Any] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model.folder import ModelFolder
@@ -83,6 +83,13 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
             f"libraries are missing or too old); it would run on {session.get_providers()[0]}"
         )
     return session
+
+
+def run_session(session: onnxruntime.InferenceSession, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs a session on those of the arrays that it takes; returns all of its outputs by name."""
+    names = [output.name for output in session.get_outputs()]
+    outputs = session.run(names, {spec.name: values[spec.name] for spec in session.get_inputs()})
+    return dict(zip(names, outputs, strict=True))
 
 
 @contextmanager
