@@ -76,7 +76,7 @@ class OnGpu:
         """See `Rig.animator`."""
         from fomm_build.build import BuildOptions, build_engines
 
-        engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store)
+        engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store).engines
         backend = tensorrt.open_engines(self._library, self._gpu, model, engines, "a test", captures)
         return Animator(model.manifest, backend)
 

@@ -1,13 +1,11 @@
-"""Engines of every kind: how long they take to build, how large they are, how near to the model.
-
-Not executed on a GPU so far: none was at hand where this was written.
+"""Measures engines of every kind: build time, size and parity.
 
     python benchmarks/gpu/engine_matrix.py -m models/vox-256 -m bundled -o FILE.json
 
-Engines go to the engine store, where benchmarks and the runtime find them; those that are there are not built again
-but reported as they were built. The file is written anew after every set, and with --seconds no set is begun later than
-that: a run that was cut short is continued by the same command. Exit code 1 if a set could not be built or does not
-reproduce its model.
+Engines are kept in the user's cache, where benchmarks and the runtime find them. Existing engines are reported as they
+were built, not built again. The file is rewritten after every set; --seconds limits when the last set is started, and
+the same command continues an incomplete run. The exit code is 1 if a set could not be built or does not reproduce its
+model.
 """
 
 from __future__ import annotations
@@ -20,7 +18,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from fomm_build.build import BuildOptions, build_engines
+from fomm_bench.contestants.whole_engines import whole_place
+from fomm_build.build import WHOLE, BuildOptions, build_engines
 from fomm_rt.backends.tensorrt import backend as tensorrt
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.bundled import open_model
@@ -35,21 +34,22 @@ BUNDLED = "bundled"
 
 
 def models_of(names: list[str]) -> list[ModelFolder]:
-    """Model folders by path; "bundled" is the one that ships with the runtime."""
+    """Opens model folders by path; "bundled" is the bundled model."""
     return [open_model(None if name == BUNDLED else name) for name in names]
 
 
 def document_of(manifest: EngineManifest) -> dict[str, Any]:
-    """What is known of a set, as plain JSON values."""
+    """Returns a set's manifest as plain JSON values, without tensors."""
     return {
         "model": manifest.model_name,
         **asdict(manifest.spec),
-        "built": manifest.built,
+        "built": manifest.built.isoformat(),
         "build_s": manifest.build_s,
-        "size_bytes": sum(file.size_bytes for file in manifest.engines.values()),
+        "size_bytes": manifest.size_bytes,
         "parity": manifest.parity,
         "engines": {
-            name: {"size_bytes": file.size_bytes, "build_s": file.build_s} for name, file in manifest.engines.items()
+            name: {"size_bytes": engine.size_bytes, "build_s": engine.build_s}
+            for name, engine in manifest.engines.items()
         },
         "tools": manifest.tools,
     }
@@ -71,14 +71,14 @@ def _parity(parity: dict[str, Any] | None) -> str:
 
 
 def main() -> None:
-    """Builds, prints a line for every set and writes the JSON file."""
+    """Builds the sets, prints a line for each and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--model", action="append", help="a model folder, or bundled (the default)")
     parser.add_argument("--backend", choices=FLAVOURS, default=TENSORRT)
     parser.add_argument("--precision", nargs="+", choices=ENGINE_PRECISIONS, default=ENGINE_PRECISIONS)
     parser.add_argument("--layout", nargs="+", choices=LAYOUTS, default=LAYOUTS)
-    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of sets")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no set later than this")
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batch of each set")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no set later than this")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     if problem := tensorrt.why_unavailable(options.backend):
@@ -93,16 +93,17 @@ def main() -> None:
     }
     print(f"{gpu.name}, driver {gpu.driver}, {document['library']}")
     start, left = monotonic(), 0
-    # What the runtime takes comes first, what is fastest before the rest.
-    wanted = product(options.layout, options.precision, options.batch, models_of(options.model or [BUNDLED]))
-    for layout, precision, batch, model in wanted:
+    # The defaults come first, in case time runs out.
+    sets = product(options.layout, options.precision, options.batch, models_of(options.model or [BUNDLED]))
+    for layout, precision, batch, model in sets:
         build = BuildOptions(options.backend, precision, layout, batch)
         if monotonic() - start > options.seconds:
             left += 1
             continue
         found: dict[str, Any] = {"model": model.manifest.name, **asdict(build)}
         try:
-            found |= document_of(build_engines(model, build, EngineStore()).manifest)
+            place = whole_place(model, build) if layout == WHOLE else EngineStore()
+            found |= document_of(build_engines(model, build, place).engines.manifest)
         except FommError as error:
             found["error"] = str(error)
         document["sets"].append(found)

@@ -1,11 +1,11 @@
-"""A model's engines: built, compared with the model where there is a GPU, and put into the engine store."""
+"""Builds a model's engines, compares them with the model where there is a GPU, and publishes them."""
 
 from __future__ import annotations
 
 import logging
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from time import perf_counter
 
 import onnx
 
-from fomm_build.builder import BuiltEngine, Device, build_engine
+from fomm_build.builder import BuildTarget, BuiltEngine, build_engine
 from fomm_build.half_graph import HalfGraph
 from fomm_build.precision import FP16, FP32, trunks_in
 from fomm_build.targets import check_targets
@@ -24,8 +24,11 @@ from fomm_kernels.launching import PLUGIN_KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT_RTX, EngineFile, EngineManifest, EngineSpec, model_hash
-from fomm_rt.engines.store import EngineFolder, EngineStaging, EngineStore
+from fomm_rt.engines.building import EnginePlace
+from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT_RTX, EngineManifest, EngineSpec, model_hash
+from fomm_rt.engines.store import EngineStore, default_folder
+from fomm_rt.engines.whole_folder import WholeFolder
 from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
@@ -37,9 +40,7 @@ SPLIT, WHOLE = LAYOUTS
 TOOLS = ("fomm-rt", "onnx", "onnxruntime", "numpy")
 
 Report = Callable[[str, float], None]
-"""Called with what is being done and how much of it is, from 0 to 1; from any thread."""
-Built = Callable[[str, BuiltEngine], None]
-"""Called with the name of every engine and what was built."""
+"""Called with the current step and its progress from 0 to 1, from any thread."""
 
 _log = logging.getLogger("fomm_rt")
 
@@ -50,16 +51,15 @@ class BuildOptions:
 
     Attributes:
         flavour: One of `FLAVOURS`.
-        precision: One of `engines.manifest.ENGINE_PRECISIONS`; see `fomm_build.precision`.
-        layout: "split", trunks for this project's runtime; "whole", graphs for any other program.
-        max_batch: The largest batch, from 1.
-        targets: Compute capabilities, ("sm_89",), with TensorRT-RTX; that of the GPU at hand by default.
-        rebuild: Build even if the store has these engines.
-        onnx_folder: Where to write the graphs that engines are built of, NAME.onnx, for people to look at; nowhere by
-            default.
+        precision: One of `ENGINE_PRECISIONS`; see `fomm_build.precision`.
+        layout: "split": trunks for this project's runtime; "whole": complete networks for other programs.
+        max_batch: Largest batch size, from 1.
+        targets: Compute capabilities, ("sm_89",), with TensorRT-RTX; that of this machine's GPU by default.
+        rebuild: Build even if these engines exist.
+        onnx_folder: Where to write the graphs that engines are built from, as NAME.onnx; not written by default.
 
     Raises:
-        ValueError: One of these is not as described.
+        ValueError: An option is not as described.
     """
 
     flavour: str
@@ -71,32 +71,36 @@ class BuildOptions:
     onnx_folder: Path | None = None
 
     def __post_init__(self) -> None:
-        for value, choices in (
-            (self.flavour, FLAVOURS),
-            (self.precision, ENGINE_PRECISIONS),
-            (self.layout, LAYOUTS),
-        ):
+        for value, choices in ((self.flavour, FLAVOURS), (self.precision, ENGINE_PRECISIONS), (self.layout, LAYOUTS)):
             if value not in choices:
                 raise ValueError(f"expected one of {', '.join(choices)}; got {value!r}")
         if self.max_batch < 1:
             raise ValueError(f"expected max_batch from 1; got {self.max_batch}")
 
 
+@dataclass(frozen=True)
+class BuildResult:
+    """A set of engines.
+
+    Attributes:
+        engines: The published set.
+        built: The engines by name; empty if the set existed and nothing was built.
+    """
+
+    engines: EngineSet
+    built: Mapping[str, BuiltEngine] = field(default_factory=dict)
+
+
 def build_engines(
-    model: ModelFolder,
-    options: BuildOptions,
-    store: EngineStore,
-    report: Report = lambda _what, _fraction: None,
-    built: Built = lambda _name, _engine: None,
-) -> EngineFolder:
-    """Builds a model's engines, unless the store has them.
+    model: ModelFolder, options: BuildOptions, place: EnginePlace, report: Report = lambda _step, _fraction: None
+) -> BuildResult:
+    """Builds a model's engines, unless they exist.
 
     Args:
-        model: What to build.
-        options: How.
-        store: Where to put them.
-        report: Told what is going on.
-        built: Told of every engine; not called for those that the store has.
+        model: The model.
+        options: What to build.
+        place: An `EngineStore` for split engines, a `WholeFolder` for whole ones.
+        report: Called with the progress.
 
     Raises:
         BackendError: The flavour is not installed, does not build what was asked for, or there is no GPU to build for.
@@ -110,31 +114,23 @@ def build_engines(
     spec = _spec(model, options, library, gpu, with_plugin)
     if options.onnx_folder is not None:
         _write(_graphs(model, cut_trunks(model), options, with_plugin), options.onnx_folder)
-    with store.building(spec, on_wait=lambda text: report(text, 0.0)) as staged:
-        # Whoever had to wait for another builder has what it just built, asked for or not.
-        if staged.existing is not None and (staged.waited or not options.rebuild):
-            return staged.existing
+    with place.building(spec, on_wait=lambda text: report(text, 0.0)) as pending:
+        # After waiting for another builder its result is fresh, so even rebuild is satisfied.
+        if pending.existing is not None and (pending.waited or not options.rebuild):
+            return BuildResult(pending.existing)
         start = perf_counter()
         trunks = cut_trunks(model)
         graphs = _graphs(model, trunks, options, with_plugin)
-        device = Device(spec.capabilities if library.builds_without_gpu else (), spec.gpu, store.folder)
-        engines: dict[str, BuiltEngine] = {}
-        files: dict[str, EngineFile] = {}
-        for name, graph in graphs.items():
-            tell = partial(report, f"building {name}")
-            tell(0.0)
-            engines[name] = build_engine(
-                library, name, graph.model, spec.max_batch, device, tell, for_runtime=options.layout == SPLIT
-            )
-            files[name] = _add(staged, name, engines[name])
-            built(name, engines[name])
+        cache = place.folder if options.layout == SPLIT else default_folder()
+        target = BuildTarget(spec.capabilities if library.builds_without_gpu else (), spec.gpu, cache)
+        built = _build_all(library, graphs, spec, target, report)
         manifest = EngineManifest(
             spec=spec,
             model_name=model.manifest.name,
             driver=None if gpu is None else gpu.driver,
-            built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            built=datetime.now(timezone.utc).replace(microsecond=0),
             build_s=perf_counter() - start,
-            engines=files,
+            engines={name: engine.entry for name, engine in built.items()},
             parity=None,
             tools={"python": platform.python_version(), **installed_versions(TOOLS)},
         )
@@ -143,21 +139,39 @@ def build_engines(
 
             report("comparing with ONNX Runtime", 0.0)
             exact = trunks if options.layout == SPLIT else portable_graphs(model)
-            again = partial(_build_again, library, device)
-            parity = check_on_gpu(model, library, gpu, manifest, engines, graphs, exact, again)
+            build_again = partial(_build_again, library, target)
+            parity = check_on_gpu(model, library, gpu, manifest, built, graphs, exact, build_again)
             manifest = replace(manifest, parity=parity, build_s=perf_counter() - start)
-        return staged.publish(manifest)
+        published = pending.publish(manifest, {name: engine.content for name, engine in built.items()})
+        return BuildResult(published, built)
 
 
-def build_for_runtime(
-    model: ModelFolder, flavour: str, precision: str, layout: str, max_batch: int, store: EngineStore
-) -> EngineFolder:
-    """What the runtime calls for engines that are missing (entry point group "fomm_rt.engine_builder").
+def build_whole_engines(
+    model: ModelFolder, options: BuildOptions, folder: Path, report: Report = lambda _step, _fraction: None
+) -> list[BuildResult]:
+    """Builds whole engines into a folder, or for several targets each into its own, such as FOLDER/sm_89.
 
     Raises:
         FommError: See `build_engines`.
     """
-    return build_engines(model, BuildOptions(flavour, precision, layout, max_batch), store)
+    if len(options.targets) < 2:
+        return [build_engines(model, options, WholeFolder(folder), report)]
+    check_targets(tensorrt_library.load(options.flavour), options.targets)
+    return [
+        build_engines(model, replace(options, targets=(target,)), WholeFolder(folder / target), report)
+        for target in dict.fromkeys(options.targets)
+    ]
+
+
+def build_for_runtime(
+    model: ModelFolder, flavour: str, precision: str, layout: str, max_batch: int, store: EngineStore
+) -> EngineSet:
+    """Builds missing engines when the runtime asks for it (entry point group "fomm_rt.engine_builder").
+
+    Raises:
+        FommError: See `build_engines`.
+    """
+    return build_engines(model, BuildOptions(flavour, precision, layout, max_batch), store).engines
 
 
 def _spec(
@@ -172,7 +186,7 @@ def _spec(
             check_targets(library, capabilities)
     elif library.builds_without_gpu:
         raise BackendError(
-            "there is no GPU here to build engines for; say which one they are for, as in: fomm-rt build "
+            "there is no GPU here to build engines for; name one, as in: fomm-rt build "
             f"--backend {TENSORRT_RTX} --target sm_89"
         )
     else:
@@ -180,23 +194,39 @@ def _spec(
             f"{library.describe()} builds engines on the GPU that runs them, and there is none here; build on that "
             f"machine, or for a GeForce RTX or RTX PRO card with: fomm-rt build --backend {TENSORRT_RTX} --target sm_89"
         )
+    if options.layout == SPLIT:
+        kernels: tuple[str, ...] = KERNELS  # they read and write the trunks' tensors
+    else:
+        kernels = PLUGIN_KERNELS if with_plugin else ()  # they are inside the engines
     return EngineSpec(
         model_sha256=model_hash(model.manifest),
         flavour=library.flavour,
         library_version=library.version,
         capabilities=capabilities,
-        # TensorRT-RTX builds for capabilities and asks no GPU.
+        # TensorRT-RTX builds for capabilities, whatever GPU is here.
         gpu=None if gpu is None or library.builds_without_gpu else gpu.name,
         precision=options.precision,
         layout=options.layout,
         max_batch=options.max_batch,
-        # Of trunks, whose tensors they read and write; of whole graphs, what lies in them.
-        kernels_sha256=source_hash(KERNELS if options.layout == SPLIT else PLUGIN_KERNELS if with_plugin else ()),
+        kernels_sha256=source_hash(kernels),
     )
 
 
-def _build_again(library: TensorRT, device: Device, name: str, graph: onnx.ModelProto) -> BuiltEngine:
-    return build_engine(library, name, graph, 1, device, lambda _: None)
+def _build_all(
+    library: TensorRT, graphs: Mapping[str, HalfGraph], spec: EngineSpec, target: BuildTarget, report: Report
+) -> dict[str, BuiltEngine]:
+    built: dict[str, BuiltEngine] = {}
+    for name, graph in graphs.items():
+        tell = partial(report, f"building {name}")
+        tell(0.0)
+        built[name] = build_engine(
+            library, name, graph.model, spec.max_batch, target, tell, for_runtime=spec.layout == SPLIT
+        )
+    return built
+
+
+def _build_again(library: TensorRT, target: BuildTarget, name: str, graph: onnx.ModelProto) -> BuiltEngine:
+    return build_engine(library, name, graph, 1, target, lambda _: None)
 
 
 def _graphs(
@@ -222,7 +252,7 @@ def _write(graphs: Mapping[str, HalfGraph], folder: Path) -> None:
 
 
 def _takes_plugin(library: TensorRT, precision: str) -> bool:
-    """Whether engines hold the project's plugin, which is registered then."""
+    """True if engines contain the project's plugin, which this registers."""
     if precision == FP32 or not library.has_plugins:
         return False
     try:
@@ -231,14 +261,3 @@ def _takes_plugin(library: TensorRT, precision: str) -> bool:
         _log.warning("the warp of whole engines will be float32 GridSample: %s", error)
         return False
     return True
-
-
-def _add(staged: EngineStaging, name: str, engine: BuiltEngine) -> EngineFile:
-    return staged.add(
-        name,
-        engine.content,
-        onnx_sha256=engine.onnx_sha256,
-        build_s=engine.build_s,
-        inputs=engine.inputs,
-        outputs=engine.outputs,
-    )

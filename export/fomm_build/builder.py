@@ -1,7 +1,4 @@
-"""One ONNX graph to one engine, with either flavour of TensorRT.
-
-Executed: TensorRT-RTX, for named compute capabilities, without a GPU. Not executed so far: TensorRT 8.6, 10 and 11.
-"""
+"""Builds one engine from one ONNX graph, with either flavour of TensorRT."""
 
 from __future__ import annotations
 
@@ -22,42 +19,42 @@ from fomm_build.targets import set_targets
 from fomm_build.timing_cache import timing_cache
 from fomm_rt.backends.tensorrt.layout import HWC8, LINEAR
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import EngineTensor
+from fomm_rt.engines.manifest import EngineEntry, EngineTensor
 from fomm_rt.errors import EngineError
 
 TACTIC_SOURCES = ("EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")
-"""Where an engine's kernels may come from; cuBLAS and cuDNN, which are libraries of their own, are left out."""
+"""Sources of an engine's kernels; cuBLAS and cuDNN, which are separate libraries, are left out."""
 
 BATCH = "batch"
-"""Stands for a free one in an engine's shapes."""
+"""Name of a free batch in an engine's shapes."""
 
 
 @dataclass(frozen=True)
-class Device:
-    """What engines are built for and where.
+class BuildTarget:
+    """What engines are built for.
 
     Attributes:
-        targets: Compute capabilities, ("sm_89",); empty for the GPU at hand.
-        gpu: Name of the GPU at hand; None without one.
-        cache: Folder for what TensorRT measures.
+        capabilities: Compute capabilities, ("sm_89",); empty for the GPU of this machine.
+        gpu: Name of the GPU that engines are built on; None if they are built without one.
+        cache: Folder of the timing cache.
     """
 
-    targets: tuple[str, ...]
+    capabilities: tuple[str, ...]
     gpu: str | None
     cache: Path
 
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """An engine and what is known of it.
+    """An engine that was just built.
 
     Attributes:
         content: The serialized engine.
-        onnx_sha256: Of the graph it was built from, hexadecimal.
-        build_s: Seconds that it took.
+        onnx_sha256: Of the graph that it was built from, hexadecimal.
+        build_s: Build time in seconds.
         inputs, outputs: In order.
-        network: The layers of the network as it was parsed.
-        layers: Those of the engine, for each of its profiles, where TensorRT tells without a GPU; else empty.
+        network: Layers of the parsed network.
+        layers: Layers of the engine, for each of its profiles, if TensorRT lists them without a GPU; else empty.
     """
 
     content: bytes
@@ -68,36 +65,42 @@ class BuiltEngine:
     network: tuple[Layer, ...]
     layers: tuple[Layer, ...]
 
+    @property
+    def entry(self) -> EngineEntry:
+        """The engine as a manifest lists it."""
+        sha256 = hashlib.sha256(self.content).hexdigest()
+        return EngineEntry(sha256, len(self.content), self.onnx_sha256, self.build_s, self.inputs, self.outputs)
+
 
 def build_engine(
     library: TensorRT,
     name: str,
     model: onnx.ModelProto,
     max_batch: int,
-    device: Device,
+    target: BuildTarget,
     report: Fraction,
     *,
     for_runtime: bool = True,
 ) -> BuiltEngine:
-    """Builds an engine whose precision is that of the graph's types, everywhere.
+    """Builds an engine that computes in the types of the graph.
 
-    float32 convolutions are float32 and not TF32. Half tensors of at least 8 channels that it takes or gives lie
-    channels last, padded to a multiple of 8, as its kernels want them; all others are linear.
+    float32 convolutions are not TF32. Half inputs and outputs with at least 8 channels are channels last, padded to a
+    multiple of 8, as the engine's own kernels prefer; all others are linear.
 
     Args:
-        library: To build with.
+        library: TensorRT.
         name: Of the engine, for messages.
-        model: (batch, ...) inputs.
-        max_batch: For batches from 1 to this: one frame has an optimization profile of its own, the first, and the
-            second is optimized for the largest batch. With 1 the batch is no longer free.
-        device: What to build for.
-        report: Told how much is done.
-        for_runtime: Whether the project's runtime is to run it, which gives it memory and captures it, see
-            `engine_contexts`; other programs need not know of either.
+        model: Graph whose inputs are (batch, ...).
+        max_batch: Largest batch. With 1 the batch is fixed. Otherwise the first optimization profile is for single
+            frames, and the second for batches from 1 to `max_batch`, optimized for the largest.
+        target: What to build for.
+        report: Called with the progress.
+        for_runtime: True if the project's runtime executes the engine: it then expects the memory for its execution
+            contexts from outside; see `fomm_rt.backends.tensorrt.contexts`.
 
     Raises:
-        EngineError: TensorRT does not take the graph, or cannot build the engine.
-        KeyboardInterrupt: Or whatever else interrupted it; the build is stopped.
+        EngineError: TensorRT rejects the graph, or cannot build the engine.
+        KeyboardInterrupt: As any other exception that interrupts the build, which is stopped.
     """
     trt = library.module
     content = model.SerializeToString()
@@ -109,21 +112,21 @@ def build_engine(
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(content):
         raise EngineError(
-            f"{name}: {library.describe()} does not take this graph: {_parse_errors(parser) or logger.last_error}. "
+            f"{name}: {library.describe()} rejects this graph: {_parse_errors(parser) or logger.last_error}. "
             "Export the model again; if that does not help, report it with this message"
         )
     config = builder.create_builder_config()
-    # Where it has half's mantissa, it would lose what float32 is kept for.
+    # TF32 has the mantissa of half, which would defeat the float32 islands.
     config.clear_flag(trt.BuilderFlag.TF32)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.set_tactic_sources(sum(1 << int(getattr(trt.TacticSource, source)) for source in TACTIC_SOURCES))
     if library.builds_without_gpu:
-        set_targets(library, config, device.targets)
+        set_targets(library, config, target.capabilities)
     if for_runtime and library.leaves_memory_to_user:
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if not library.strongly_typed:
         _constrain_types(trt, network, config, float_types(model))
-        # The runtime has a context for each of its buffers, and 8.6 has one for a profile unless told so.
+        # The runtime has a context for each input buffer; by default 8.6 allows one context for each profile.
         config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
     inputs, outputs = _interface(network)
     _set_batches(builder, config, inputs, max_batch)
@@ -134,7 +137,7 @@ def build_engine(
     if watch is not None:
         config.progress_monitor = watch
     start = perf_counter()
-    with timing_cache(library, config, device.cache, device.gpu):
+    with timing_cache(library, config, target.cache, target.gpu):
         built = cancellable(lambda: builder.build_serialized_network(network, config), cancelled)
         if watch is not None and watch.failure is not None:
             raise watch.failure
@@ -158,7 +161,7 @@ def _parse_errors(parser: Any) -> str:
     errors = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
-        # Before TensorRT 10 an error knows its node by number only.
+        # Before TensorRT 10 an error has only the number of its node.
         node = (
             f"{error.node_operator()} ({error.node_name()})" if hasattr(error, "node_name") else f"node {error.node()}"
         )
@@ -172,7 +175,7 @@ def _interface(network: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _lay_out(trt: Any, tensor: Any, batch: int | str) -> EngineTensor:
-    """Fixes how an input or output lies in memory, so that the manifest can say it."""
+    """Fixes the memory layout of an input or output, so the manifest can state it."""
     shape = tuple(tensor.shape)
     channels_last = tensor.dtype == trt.float16 and len(shape) == 4 and shape[1] >= 8
     layout = trt.TensorFormat.HWC8 if channels_last else trt.TensorFormat.LINEAR
@@ -182,7 +185,7 @@ def _lay_out(trt: Any, tensor: Any, batch: int | str) -> EngineTensor:
 
 
 def _set_batches(builder: Any, config: Any, inputs: Sequence[Any], max_batch: int) -> None:
-    """A frame on its own is what latency is about: batches must not cost it anything."""
+    """Adds the optimization profiles. Single frames have their own, so batches cost no latency."""
     if max_batch == 1:
         for tensor in inputs:
             tensor.shape = (1, *tuple(tensor.shape)[1:])
@@ -195,33 +198,33 @@ def _set_batches(builder: Any, config: Any, inputs: Sequence[Any], max_batch: in
 
 
 def _constrain_types(trt: Any, network: Any, config: Any, types: Mapping[str, int]) -> None:
-    """Has TensorRT 8.6, which chooses types itself, keep to those of the ONNX graph.
+    """Makes TensorRT 8.6, which chooses types itself, keep those of the ONNX graph.
 
-    What its network says of inner tensors' types while it is made is not to be relied on (NVIDIA/TensorRT#1993).
+    The types that its network reports for inner tensors are unreliable (NVIDIA/TensorRT#1993).
 
     Args:
         trt: The module.
-        network: As parsed; tensors have the names they have in the graph.
-        config: To build with.
-        types: Tensor name to `half_graph.HALF` or FLOAT.
+        network: The parsed network; its tensors have the same names as in the graph.
+        config: The builder configuration to change.
+        types: Tensor name -> `half_graph.HALF` or `FLOAT`.
     """
     kinds = {HALF: trt.float16, FLOAT: trt.float32}
-    wanted = {name: kinds[kind] for name, kind in types.items()}
+    expected = {name: kinds[kind] for name, kind in types.items()}
     if HALF in types.values():
         config.set_flag(trt.BuilderFlag.FP16)
     config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
     for index in range(network.num_layers):
         layer = network.get_layer(index)
-        given = [layer.get_output(output) for output in range(layer.num_outputs)]
-        if layer.type == trt.LayerType.CONSTANT or any(tensor.dtype not in kinds.values() for tensor in given):
+        outputs = [layer.get_output(i) for i in range(layer.num_outputs)]
+        if layer.type == trt.LayerType.CONSTANT or any(tensor.dtype not in kinds.values() for tensor in outputs):
             continue
-        # A layer that the parser added between two of the graph gives what it takes.
-        taken = [layer.get_input(number) for number in range(layer.num_inputs)]
-        names = [tensor.name for tensor in (*given, *taken) if tensor is not None and tensor.name in wanted]
+        # A layer that the parser inserted has no named outputs; it keeps the type of its inputs.
+        inputs = [layer.get_input(i) for i in range(layer.num_inputs)]
+        names = [tensor.name for tensor in (*outputs, *inputs) if tensor is not None and tensor.name in expected]
         if not names:
             continue
-        kind = wanted[names[0]]
+        kind = expected[names[0]]
         if layer.type != trt.LayerType.CAST:
             layer.precision = kind
-        for output, tensor in enumerate(given):
-            layer.set_output_type(output, wanted.setdefault(tensor.name, kind))
+        for i, tensor in enumerate(outputs):
+            layer.set_output_type(i, expected.setdefault(tensor.name, kind))

@@ -1,4 +1,4 @@
-"""`fomm-rt build`: a model folder to TensorRT engines. TensorRT is imported only when it runs."""
+"""`fomm-rt build`: builds TensorRT engines of a model folder. TensorRT is imported only when the command runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 if TYPE_CHECKING:
-    from fomm_build.build import Report
-    from fomm_build.builder import BuiltEngine
-    from fomm_rt.engines.store import EngineFolder
+    from fomm_build.build import BuildResult, Report
 
-NOT_CHECKED = "not compared with the model: that takes a GPU they run on; to have it done, build them there"
+NOT_CHECKED = "not compared with the model, as no GPU here runs these engines; build on that GPU to compare them"
 
 
 def build(
@@ -34,48 +32,56 @@ def build(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="tensorrt (data-centre cards, Jetson; on the card itself) or tensorrt-rtx (GeForce RTX, RTX PRO).",
-            show_default="tensorrt where it is installed and there is a GPU, else tensorrt-rtx",
+            help="tensorrt (data-centre GPUs, Jetson; built on the GPU itself) or tensorrt-rtx (GeForce RTX, RTX PRO).",
+            show_default="tensorrt if it is installed and there is a GPU, else tensorrt-rtx",
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(metavar="NAME", help="fp16: convolutions in half, keypoints in float32; or fp32.")
+        str, typer.Option(metavar="NAME", help="fp16: convolutions in half precision, keypoints in float32; or fp32.")
     ] = "fp16",
-    max_batch: Annotated[int, typer.Option(min=1, help="The most frames that an engine takes at a time.")] = 1,
+    max_batch: Annotated[int, typer.Option(min=1, help="Largest batch of frames.")] = 1,
     layout: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="split: for fomm-rt's own runtime. whole: self-contained engines for C++, trtexec or a server.",
+            help="split: for fomm-rt itself. whole: self-contained engine files, for C++, trtexec or a server.",
         ),
     ] = "split",
     target: Annotated[
         str | None,
         typer.Option(
             metavar="sm_89,sm_120",
-            help="GPUs to build for by compute capability, with tensorrt-rtx, from any machine.",
-            show_default="the GPU here",
+            help="Compute capabilities to build for on any machine, with tensorrt-rtx. Whole engines of several "
+            "targets go into a folder each, such as FOLDER/sm_89.",
+            show_default="this machine's GPU",
         ),
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build again what has been built.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build even if these engines exist.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder to keep engines in.", show_default="fomm-rt/engines in the cache"),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="split: engine store, which --engines of other commands names. whole: folder for the engine files.",
+            show_default="split: fomm-rt/engines in the cache; whole: engines/MODEL",
+        ),
     ] = None,
     keep_onnx: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Also write the graphs that engines are built of, for Polygraphy or Netron."
+            metavar="FOLDER", help="Also write the graphs that engines are built from, for Polygraphy or Netron."
         ),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build TensorRT engines of a model (needs TensorRT; no torch).
+    """Build TensorRT engines of a model (needs TensorRT, not torch).
 
-    They appear in the engine store only when all of them are whole, and a
-    build that is interrupted leaves nothing. The runtime finds those that fit
-    by itself.
+    Engines are published when all of them are complete; an interrupted build
+    leaves nothing. fomm-rt finds the engines in the store that fit by itself.
+    Whole engines are NAME.engine and manifest.json in the output folder; a
+    rebuild keeps these paths.
 
     For example:
 
@@ -83,7 +89,7 @@ def build(
 
     fomm-rt build models/vox-adv --backend tensorrt-rtx --target sm_89,sm_120
 
-    fomm-rt build models/vox-adv --max-batch 8 --layout whole -o engines
+    fomm-rt build models/vox-adv --max-batch 8 --layout whole -o engines/vox-adv
     """
     for name, value, choices in (
         ("--backend", backend, FLAVOURS),
@@ -97,7 +103,7 @@ def build(
         raise typer.BadParameter(f"expected names such as sm_89,sm_120; got {target!r}", param_hint="--target")
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_build.build import BuildOptions, build_engines
+            from fomm_build.build import WHOLE, BuildOptions, build_engines, build_whole_engines
         except ImportError as error:
             raise BackendError(
                 f"building engines needs packages that are not installed ({error}); install them with: "
@@ -118,10 +124,16 @@ def build(
         folder = open_model(model)
         if model is None:
             terminal.say(f"no model given: building the bundled {folder.manifest.name}")
-        engines: dict[str, BuiltEngine] = {}
         with _progress(terminal) as report:
-            found = build_engines(folder, options, EngineStore(output), report, engines.__setitem__)
-        terminal.result(_described(found, engines), _document(found, engines))
+            if layout == WHOLE:
+                target_folder = output or Path("engines") / folder.manifest.name
+                results = build_whole_engines(folder, options, target_folder, report)
+            else:
+                results = [build_engines(folder, options, EngineStore(output), report)]
+        documents = [_document(result) for result in results]
+        terminal.result(
+            "\n".join(map(_described, results)), documents[0] if len(documents) == 1 else {"sets": documents}
+        )
 
 
 def _chosen(for_targets: bool) -> str:
@@ -131,44 +143,43 @@ def _chosen(for_targets: bool) -> str:
     return TENSORRT if gpu.capability in NOT_RTX or tensorrt_library.why_unavailable(TENSORRT) is None else TENSORRT_RTX
 
 
-def _described(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> str:
+def _described(result: BuildResult) -> str:
     from fomm_build.engine_layers import convolutions
 
-    manifest = folder.manifest
+    manifest = result.engines.manifest
     spec = manifest.spec
     lines = [
-        f"{folder.path}: {manifest.model_name}, {spec.flavour} {spec.library_version}, {', '.join(spec.capabilities)}, "
-        f"{spec.precision}, {spec.layout}, batch "
+        f"{result.engines.path}: {manifest.model_name}, {spec.flavour} {spec.library_version}, "
+        f"{', '.join(spec.capabilities)}, {spec.precision}, {spec.layout}, batch "
         + (f"1 to {spec.max_batch}" if spec.max_batch > 1 else "1")
-        + ("" if engines else "; built before (--rebuild builds it again)")
+        + ("" if result.built else "; built before (--rebuild builds it again)")
     ]
-    for name, file in manifest.engines.items():
-        line = f"  {file.file:<26} {file.size_bytes / 2**20:7.1f} MiB {file.build_s:7.1f} s"
-        if name in engines:
-            half, full = convolutions(engines[name].network)
+    for name, engine in manifest.engines.items():
+        line = f"  {name:<19} {engine.size_bytes / 2**20:7.1f} MiB {engine.build_s:7.1f} s"
+        if name in result.built:
+            half, full = convolutions(result.built[name].network)
             line += f"  {half} half, {full} float32 convolutions"
         lines.append(line)
-    lines.append(f"  {'parity':<26} {_parity(manifest.parity)}")
+    lines.append(f"  {'parity':<19} {_parity(manifest.parity)}")
     return "\n".join(lines)
 
 
 def _parity(parity: dict[str, Any] | None) -> str:
     if parity is None:
         return NOT_CHECKED
-    psnr = parity["prediction_psnr_db"]  # infinite, or null as JSON has it, where nothing differs
+    psnr = parity["prediction_psnr_db"]  # infinite, or None from JSON, if nothing differs
     prediction = "identical to" if psnr is None or not isfinite(psnr) else f"{psnr:.1f} dB from"
     return f"keypoints within {parity['keypoints_pixels']:.3f} pixel, prediction {prediction} the model's"
 
 
-def _document(folder: EngineFolder, engines: dict[str, BuiltEngine]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {"path": str(folder.path), "built_now": bool(engines), **asdict(folder.manifest)}
+def _document(result: BuildResult) -> dict[str, Any]:
+    path = str(result.engines.path)
+    return {"path": path, "built_now": bool(result.built), **result.engines.manifest.as_json()}
 
 
 @contextmanager
 def _progress(terminal: Terminal) -> Iterator[Report]:
-    """A bar for every engine on a terminal, else a line for each; nothing if quiet."""
+    """Shows a bar for each engine on a terminal, else a line; nothing if quiet."""
     if terminal.quiet or not terminal.err.is_terminal:
         said: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""`fomm-rt build`, end to end into a store of its own."""
+"""`fomm-rt build`, end to end."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from fomm_rt.errors import BackendError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.frame_shape import TRUNKS
+from fomm_rt.model.manifest import NETWORKS
 
 
 def _run(*arguments: object) -> Result:
@@ -30,12 +31,12 @@ def _run(*arguments: object) -> Result:
 def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
     result = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
     assert result.exit_code == 0
-    (folder,) = EngineStore(tmp_path / "engines").look()[0]
+    (found,) = EngineStore(tmp_path / "engines").look()[0]
     first, *engines, parity = result.stdout.splitlines()
-    assert first.startswith(f"{folder.path}: small_aligned, tensorrt-rtx ")
+    assert first.startswith(f"{found.path}: small_aligned, tensorrt-rtx ")
     assert first.endswith("sm_89, sm_120, fp16, split, batch 1")
     for name, line in zip(TRUNKS, engines, strict=True):
-        assert line.split()[0] == f"{name}.engine"
+        assert line.split()[0] == name
         counts = "0 half, " if name == "keypoint_detector" else "half, 0 float32"
         assert counts in line
     assert parity.split(maxsplit=1) == ["parity", NOT_CHECKED]
@@ -46,7 +47,7 @@ def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
     for name in TRUNKS:
         graph = onnx.load_model(str(tmp_path / "graphs" / f"{name}.onnx"))
         onnx.checker.check_model(graph, full_check=True)
-        assert sha256(graph.SerializeToString()).hexdigest() == folder.manifest.engines[name].onnx_sha256
+        assert sha256(graph.SerializeToString()).hexdigest() == found.manifest.engines[name].onnx_sha256
     assert "built before (--rebuild builds it again)" in again.stdout
     assert "building generator" not in again.stderr
 
@@ -59,7 +60,20 @@ def test_the_bundled_model_as_json(tmp_path: Path) -> None:
     assert document["model_name"] == "drawn-faces-256"
     assert document["spec"]["capabilities"] == ["sm_86"]
     assert document["spec"]["max_batch"] == 2
-    assert Path(document["path"]).parent == tmp_path
+    assert Path(document["path"]) == tmp_path
+    assert document["engines"]["generator"]["size_bytes"] == (tmp_path / "generator.engine").stat().st_size
+
+
+def test_whole_engines_go_beside_the_current_folder_by_default(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = _run(small_model, "--target", "sm_89,sm_120", "--layout", "whole", "--precision", "fp32", "--json")
+    assert result.exit_code == 0
+    folders = [Path("engines") / "small_aligned" / name for name in ("sm_89", "sm_120")]
+    assert [Path(each["path"]) for each in json.loads(result.stdout)["sets"]] == folders
+    for folder in folders:
+        assert {f"{name}.engine" for name in NETWORKS} | {"manifest.json"} <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +148,7 @@ def test_a_line_for_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     ("psnr", "words"), [(61.25, "61.2 dB from"), (float("inf"), "identical to"), (None, "identical to")]
 )
 def test_parity_in_words(psnr: float | None, words: str) -> None:
-    """Infinity is null once it has been in a manifest."""
+    """A manifest turns infinity into None."""
     found = _parity({"keypoints_pixels": 0.0123, "prediction_psnr_db": psnr})
     assert found == f"keypoints within 0.012 pixel, prediction {words} the model's"
 
@@ -142,7 +156,7 @@ def test_parity_in_words(psnr: float | None, words: str) -> None:
 @pytest.mark.parametrize(
     ("capability", "has_tensorrt", "for_targets", "flavour"),
     [
-        ((9, 0), False, False, "tensorrt"),  # to be told to install that
+        ((9, 0), False, False, "tensorrt"),  # the error says how to install it
         ((9, 0), True, False, "tensorrt"),
         ((8, 9), True, False, "tensorrt"),
         ((8, 9), False, False, "tensorrt-rtx"),

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from fomm_build import builder
-from fomm_build.builder import Device, build_engine
+from fomm_build.builder import BuildTarget, build_engine
 from fomm_build.engine_layers import CASTS, convolutions, stray_casts
 from fomm_build.half_graph import FLOAT, HALF
 from fomm_build.precision import FLOAT32_TRUNKS, FP16, FP32, trunks_in
@@ -44,7 +44,7 @@ def _check_trunks(rtx: TensorRT, model: ModelFolder, cache: Path, targets: list[
         expected = sum(node.op_type in ("Conv", "ConvTranspose") for node in graph.model.graph.node)
         for target in targets:
             fractions: list[float] = []
-            engine = build_engine(rtx, name, graph.model, 1, Device(target, None, cache), fractions.append)
+            engine = build_engine(rtx, name, graph.model, 1, BuildTarget(target, None, cache), fractions.append)
             assert fractions == sorted(fractions)
             assert fractions[-1] == 1
             inputs, outputs = shape.trunk_tensors(name)
@@ -72,14 +72,14 @@ def _cast_inputs(layer: Any) -> tuple[tuple[str, str], ...]:
 @pytest.mark.parametrize("precision", [FP16, FP32])
 def test_a_free_batch(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precision: str) -> None:
     graph = trunks_in(precision, cut_trunks(golden_model("small")))["generator"]
-    engine = build_engine(rtx, "generator", graph.model, 4, Device(("sm_89",), None, tmp_path), lambda _: None)
+    engine = build_engine(rtx, "generator", graph.model, 4, BuildTarget(("sm_89",), None, tmp_path), lambda _: None)
     assert [tensor.shape[0] for tensor in (*engine.inputs, *engine.outputs)] == ["batch", "batch"]
     assert not stray_casts(engine.network)
     half, full = convolutions(engine.layers)
     assert (half == 0) if precision == FP32 else (full == 0)
 
 
-def test_a_graph_that_tensorrt_does_not_take(rtx: TensorRT, tmp_path: Path) -> None:
+def test_a_graph_that_tensorrt_rejects(rtx: TensorRT, tmp_path: Path) -> None:
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Nonsense", ["x"], ["y"], domain="nobody")],
         "graph",
@@ -88,13 +88,13 @@ def test_a_graph_that_tensorrt_does_not_take(rtx: TensorRT, tmp_path: Path) -> N
     )
     opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("nobody", 1)]
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
-    with pytest.raises(EngineError, match=r"^warp: TensorRT-RTX [\d.]+ does not take this graph: .*Nonsense.*Export"):
-        build_engine(rtx, "warp", model, 1, Device(("sm_89",), None, tmp_path), lambda _: None)
+    with pytest.raises(EngineError, match=r"^warp: TensorRT-RTX [\d.]+ rejects this graph: .*Nonsense.*Export"):
+        build_engine(rtx, "warp", model, 1, BuildTarget(("sm_89",), None, tmp_path), lambda _: None)
 
 
 def test_an_engine_that_cannot_be_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path) -> None:
     graph = trunks_in(FP16, cut_trunks(golden_model("small")))["generator"]
-    of_a_gpu_at_hand = Device(("current",), None, tmp_path)
+    of_a_gpu_at_hand = BuildTarget(("current",), None, tmp_path)
     with pytest.raises(EngineError, match=r"^generator: TensorRT-RTX [\d.]+ could not build the engine: .*CUDA"):
         build_engine(rtx, "generator", graph.model, 1, of_a_gpu_at_hand, lambda _: None)
 
@@ -108,7 +108,7 @@ def test_what_interrupts_the_report_stops_the_build(rtx: TensorRT, golden_model:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_engine(rtx, "generator", graph.model, 1, Device(("sm_89",), None, tmp_path), report)
+        build_engine(rtx, "generator", graph.model, 1, BuildTarget(("sm_89",), None, tmp_path), report)
     assert len(calls) == 1, "no step after it"
 
 

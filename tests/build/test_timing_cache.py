@@ -1,4 +1,4 @@
-"""The timing cache: kept, combined, and never trusted blindly. TensorRT's own part is played by a stand-in."""
+"""The timing cache: kept, merged, and never trusted blindly. TensorRT's part is a fake."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _measured(config: _Config) -> set[bytes]:
     return config.cache.words
 
 
-def test_the_next_build_has_it(tmp_path: Path) -> None:
+def test_the_next_build_reads_it(tmp_path: Path) -> None:
     config = _Config()
     with timing_cache(LIBRARY, config, tmp_path, GPU):
         assert not _measured(config)
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("flavour", "gpu"), [(TENSORRT_RTX, GPU), (TENSORRT, None)])
-def test_none_where_nothing_is_measured(tmp_path: Path, flavour: str, gpu: str | None) -> None:
+def test_no_cache_where_nothing_is_measured(tmp_path: Path, flavour: str, gpu: str | None) -> None:
     config = _Config()
     with timing_cache(TensorRT(flavour, "1.7", SimpleNamespace()), config, tmp_path, gpu):
         assert config.cache is None

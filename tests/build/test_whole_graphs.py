@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from fakes.half_engines import SimulatedEngines
-from fomm_build.builder import Device, build_engine
+from fomm_build.builder import BuildTarget, build_engine
 from fomm_build.engine_layers import convolutions, stray_casts
 from fomm_build.half_graph import FLOAT, HALF, float_types
 from fomm_build.parity.engine_parity import animate_by_graphs, check_engines
@@ -34,7 +34,9 @@ def test_are_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precisi
     graphs = whole_graphs(model, trunks, precision, with_plugin=False)
     assert tuple(graphs) == NETWORKS
     for name, graph in graphs.items():
-        engine = build_engine(rtx, name, graph.model, max_batch, Device(("sm_89",), None, tmp_path), lambda _: None)
+        engine = build_engine(
+            rtx, name, graph.model, max_batch, BuildTarget(("sm_89",), None, tmp_path), lambda _: None
+        )
         network = model.manifest.networks[name]
         assert [tensor.name for tensor in engine.inputs] == [spec.name for spec in network.inputs]
         assert [tensor.name for tensor in engine.outputs] == [spec.name for spec in network.outputs]

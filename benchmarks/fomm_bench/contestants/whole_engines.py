@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,16 @@ from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.folder import EngineFolder
-from fomm_rt.engines.store import EngineStore
+from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.manifest import model_hash
+from fomm_rt.engines.store import default_folder
+from fomm_rt.engines.whole_folder import WholeFolder
 from fomm_rt.errors import BackendError, EngineError
+from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import NETWORKS
+
+if TYPE_CHECKING:
+    from fomm_build.build import BuildOptions
 
 
 class WholeChain(GraphContestant):
@@ -34,22 +40,20 @@ class WholeChain(GraphContestant):
 
 
 def open_whole_engines(model: ModelSpec, flavour: str) -> WholeChain:
-    """Opens a model's whole engines in half precision, from the user's store or built first.
+    """Opens a model's whole engines in half precision, from the user's cache or built first.
 
     Raises:
         UnavailableError: They cannot be built here.
         EngineError: They do not reproduce the model, or TensorRT refuses them.
     """
-    from fomm_build.build import BuildOptions, build_engines
+    from fomm_build.build import WHOLE, BuildOptions, build_engines
     from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
     start = perf_counter()
-    built: list[str] = []
     try:
-        options = BuildOptions(flavour, layout="whole")
-        folder = build_engines(
-            open_model(model.folder), options, EngineStore(), built=lambda name, _engine: built.append(name)
-        )
+        options = BuildOptions(flavour, layout=WHOLE)
+        folder = open_model(model.folder)
+        result = build_engines(folder, options, whole_place(folder, options))
     except EngineError:
         raise  # built, but not good enough: that is no reason to skip
     except BackendError as error:
@@ -58,10 +62,16 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> WholeChain:
     library = tensorrt_library.load(flavour)
     with device.current():
         chain = WholeChain(
-            WholeEngines(library, device, folder), f"{device.name}, {library.describe()}", model.relative
+            WholeEngines(library, device, result.engines), f"{device.name}, {library.describe()}", model.relative
         )
-    chain.build_s = perf_counter() - start if built else None
+    chain.build_s = perf_counter() - start if result.built else None
     return chain
+
+
+def whole_place(model: ModelFolder, options: BuildOptions) -> WholeFolder:
+    """Where benchmarks keep whole engines: beside the engine store, a folder for each model and choice of options."""
+    name = f"{model_hash(model.manifest)[:16]}-{options.flavour}-{options.precision}-{options.max_batch}"
+    return WholeFolder(default_folder().with_name("whole-engines") / name)
 
 
 class WholeEngines:
@@ -70,18 +80,18 @@ class WholeEngines:
     Args:
         library: What built the engines.
         device: Entered; where they run.
-        folder: Where they are.
+        engines: The built engines.
 
     Raises:
         EngineError: Of any call: TensorRT refuses.
     """
 
-    def __init__(self, library: TensorRT, device: Device, folder: EngineFolder) -> None:
+    def __init__(self, library: TensorRT, device: Device, engines: EngineSet) -> None:
         self._device = device
         self._networks = {
-            name: LoadedEngine(library, device, name, folder.read(name), file.inputs, file.outputs)
+            name: LoadedEngine(library, device, name, engines.read(name), file.inputs, file.outputs)
             for name in NETWORKS
-            for file in [folder.manifest.engines[name]]
+            for file in [engines.manifest.engines[name]]
         }
 
     def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:

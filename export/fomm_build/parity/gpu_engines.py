@@ -17,7 +17,7 @@ from fomm_rt.backends.gpu.cuda_device import CudaDevice
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt.backend import open_engines
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.folder import EngineFolder
+from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import LAYOUTS, EngineManifest
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import ModelFolder
@@ -59,7 +59,8 @@ def check_on_gpu(
         candidate = GpuEngines(library, device, engines, graphs, rebuild)
         if spec.layout != LAYOUTS[0]:
             return check_engines(model, exact, candidate, animate_by_graphs(candidate, exact), spec.precision)
-        backend = open_engines(library, gpu, model, _Unpublished(model, manifest, engines), "to be checked")
+        unpublished = EngineSet(model.path, manifest, lambda name: engines[name].content)
+        backend = open_engines(library, gpu, model, unpublished, "to be checked")
         try:
             animate = animate_by_backend(backend, model.manifest.size)
             return check_engines(model, exact, candidate, animate, spec.precision)
@@ -99,16 +100,3 @@ class GpuEngines:
             return LoadedEngine(self._library, self._device, name, built.content, built.inputs, built.outputs).run(
                 inputs
             )
-
-
-class _Unpublished(EngineFolder):
-    """Engines in memory, as the runtime reads them."""
-
-    def __init__(self, model: ModelFolder, manifest: EngineManifest, engines: Mapping[str, BuiltEngine]) -> None:
-        super().__init__(model.path, manifest)
-        object.__setattr__(self, "_engines", engines)
-
-    def read(self, name: str) -> bytes:
-        """See `EngineFolder.read`."""
-        engines: Mapping[str, BuiltEngine] = vars(self)["_engines"]
-        return engines[name].content

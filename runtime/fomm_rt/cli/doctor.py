@@ -13,6 +13,7 @@ from fomm_rt.cli.options import AsJson, BackendOption
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu as doctor_gpu
 from fomm_rt.doctor import report as examination
+from fomm_rt.engines.summary import EngineSummary
 
 Found = TypeVar("Found")
 
@@ -107,13 +108,13 @@ def _store_lines(found: doctor_gpu.StoreHealth) -> list[str]:
     size = _mib(sum(one.size_bytes for one in found.sets))
     count = f"{len(found.sets)} set{'' if len(found.sets) == 1 else 's'}, {size}" if found.sets else "none built so far"
     return [
-        *_pairs({"store": f"{found.folder}: {count}", **{one.name: _engine_set(one) for one in found.sets}}),
+        *_pairs({"store": f"{found.folder}: {count}", **{one.key: _engine_set(one) for one in found.sets}}),
         *(f"DAMAGED: {reason}" for reason in found.damaged),
         *_pairs({"to build engines": "fomm-rt build MODEL --backend tensorrt, or tensorrt-rtx"}),
     ]
 
 
-def _engine_set(found: doctor_gpu.EngineSet) -> str:
+def _engine_set(found: EngineSummary) -> str:
     batch = "frame by frame" if found.max_batch == 1 else f"up to {found.max_batch} frames at a time"
     return (
         f"{found.model}: {found.precision}, {found.layout}, {batch}; {found.flavour}; for {found.built_for}; "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from fomm_kernels import driver_problem
 from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.engines.folder import EngineFolder
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
+from fomm_rt.engines.summary import EngineSummary, summarize
 from fomm_rt.errors import BackendError
 from fomm_rt.machine import nvidia_driver
 
@@ -48,31 +48,6 @@ class GpuHealth:
 
 
 @dataclass(frozen=True)
-class EngineSet:
-    """A set of engines in the store.
-
-    Attributes:
-        name: Of its folder.
-        model: Name of the model.
-        flavour: Of TensorRT, with its version.
-        built_for: The card that it was built on; else compute capabilities.
-        precision, layout, max_batch: See `engines.manifest.EngineSpec`.
-        size_bytes: Of all its engines.
-        built: When, ISO 8601 in UTC.
-    """
-
-    name: str
-    model: str
-    flavour: str
-    built_for: str
-    precision: str
-    layout: str
-    max_batch: int
-    size_bytes: int
-    built: str
-
-
-@dataclass(frozen=True)
 class StoreHealth:
     """The engine store.
 
@@ -83,7 +58,7 @@ class StoreHealth:
     """
 
     folder: str
-    sets: list[EngineSet]
+    sets: list[EngineSummary]
     damaged: list[str]
 
 
@@ -99,10 +74,8 @@ def engine_store(store: EngineStore | None = None) -> StoreHealth:
         EngineError: The user has no home, so there is no place for a store.
     """
     store = store or EngineStore()
-    folders, damaged = store.look()
-    return StoreHealth(
-        str(store.folder), [_engine_set(folder) for folder in folders], [reason for _, reason in damaged]
-    )
+    sets, damaged = store.look()
+    return StoreHealth(str(store.folder), [summarize(found) for found in sets], [each.reason for each in damaged])
 
 
 def _flavour(name: str) -> FlavourHealth:
@@ -111,19 +84,3 @@ def _flavour(name: str) -> FlavourHealth:
     except BackendError as error:
         return FlavourHealth(name, str(error))
     return FlavourHealth(name, None, library.version, library.builds_without_gpu, library.has_plugins)
-
-
-def _engine_set(folder: EngineFolder) -> EngineSet:
-    manifest, spec = folder.manifest, folder.manifest.spec
-    capabilities = ", ".join(spec.capabilities)
-    return EngineSet(
-        name=folder.path.name,
-        model=manifest.model_name,
-        flavour=f"{spec.flavour} {spec.library_version}",
-        built_for=capabilities if spec.gpu is None else f"{spec.gpu} ({capabilities})",
-        precision=spec.precision,
-        layout=spec.layout,
-        max_batch=spec.max_batch,
-        size_bytes=sum(engine.size_bytes for engine in manifest.engines.values()),
-        built=manifest.built,
-    )

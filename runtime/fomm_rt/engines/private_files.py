@@ -1,117 +1,86 @@
-"""One published set of engines, and how it is read.
+"""Files and folders that only their owner can change.
 
-TensorRT executes what an engine says and may crash on one that is cut or altered. So an engine is read once, hashed as
-read, and taken only from plain files that no other user may write.
+TensorRT executes what an engine says, so an engine is read only from plain files that no other user can write. On
+Windows, where modes say nothing, the access lists of the user's profile keep others out.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
 import stat
-import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from fomm_rt.engines.manifest import MANIFEST_NAME, EngineFile, EngineManifest, parse_manifest
-from fomm_rt.errors import EngineError
+from fomm_rt.errors import EngineError, OutputError
+from fomm_rt.files.staging import StagedOutput
 
-LARGEST_MANIFEST_BYTES = 1 << 24
+FOLDER_MODE, FILE_MODE = 0o755, 0o644
 
-# A pipe in an engine's place would keep us waiting for its other end.
-_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-@dataclass(frozen=True)
-class EngineFolder:
-    """A set of engines.
-
-    Attributes:
-        path: Its folder.
-        manifest: What it holds.
-    """
-
-    path: Path
-    manifest: EngineManifest
-    _held: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        weakref.finalize(self, _close, tuple(self._held.values()))
-
-    def read(self, name: str) -> bytes:
-        """The content of an engine, exactly as it was built.
-
-        Args:
-            name: One of `manifest.engines`.
-
-        Raises:
-            EngineError: There is none of this name, or its file is missing, cut, altered or not to be trusted.
-        """
-        entry = self.manifest.engines.get(name)
-        if entry is None:
-            raise EngineError(
-                f"{self.path}: expected an engine {name}; there are only {', '.join(self.manifest.engines)}. "
-                f"Rebuild: {self.manifest.rebuild_command}"
-            )
-        file = self.path / entry.file
-        if name in self._held:
-            content = _read_engine(self._held[name], file, entry, self.manifest)
-        else:
-            with _opened(file, _PLAIN) as descriptor:
-                content = _read_engine(descriptor, file, entry, self.manifest)
-        if hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise EngineError(
-                f"{file}: its SHA-256 is not the one in {MANIFEST_NAME}; it was altered since it was built. "
-                f"Rebuild: {self.manifest.rebuild_command}"
-            )
-        return content
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+# A pipe in place of a file would block until another process opens its other end.
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_engine_folder(path: Path, hold: bool = True) -> EngineFolder:
-    """Opens a set of engines; its files are checked for all but their content.
-
-    Args:
-        path: Its folder.
-        hold: Keep the files open, so that they can be read even after a newer set has replaced this one.
+def open_private(path: Path) -> BinaryIO:
+    """Opens a file for reading that nobody but this user and root can change. Links are not followed.
 
     Raises:
-        EngineError: There is none, it is damaged, or others may write it.
+        EngineError: It is missing or not a plain file, or others can write it.
     """
-    with _opened(path, _PLAIN | os.O_DIRECTORY) as folder:
-        check_private(os.fstat(folder), path)
-        file = path / MANIFEST_NAME
-        with _opened(file, _PLAIN, folder) as descriptor:
-            size = _check_plain(descriptor, file)
-            if size > LARGEST_MANIFEST_BYTES:
-                raise EngineError(f"{file}: expected a manifest of engines; it has {size} bytes. Remove {path}")
-            manifest = parse_manifest(_read(descriptor, size, file), file)
-        held: dict[str, int] = {}
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS))  # noqa: SIM115
+    except OSError as error:
+        if path.is_symlink():
+            reason = "it is a link, which is not followed"
+        elif isinstance(error, FileNotFoundError):
+            reason = "it is missing"
+        else:
+            reason = f"it cannot be opened ({error.strerror})"
+        raise EngineError(f"{path}: expected a file; {reason}. Build the engines again") from error
+    try:
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode):
+            raise EngineError(f"{path}: expected a file; it is a pipe or device. Remove it")
+        check_private(info, path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_private(path: Path) -> bytes:
+    """Reads a file that nobody but this user and root can change.
+
+    Raises:
+        EngineError: See `open_private`; or it cannot be read.
+    """
+    with open_private(path) as file:
         try:
-            for name, entry in manifest.engines.items():
-                file = path / entry.file
-                held[name] = _open(file, _PLAIN, folder)
-                _check_engine(held[name], file, entry, manifest)
-        except BaseException:
-            _close(held.values())
-            raise
-    if not hold:
-        _close(held.values())
-        held = {}
-    return EngineFolder(path, manifest, held)
+            return file.read()
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> EngineError:
+    """The error for a file that cannot be read."""
+    return EngineError(f"{path}: cannot be read ({error.strerror}); build the engines again")
 
 
 def check_private(info: os.stat_result, path: Path) -> None:
-    """Makes sure that none but this user and root may change a file or folder.
+    """Makes sure that only this user and root can change a file or folder.
 
     Args:
         info: Of the file or folder.
         path: Its name, for messages.
 
     Raises:
-        EngineError: Others may.
+        EngineError: Others can change it.
     """
+    if os.name == "nt":
+        return
     if info.st_uid not in {os.geteuid(), 0}:
         raise EngineError(
             f"{path}: expected to belong to this user or root, as engines are executed; it belongs to user "
@@ -120,69 +89,66 @@ def check_private(info: os.stat_result, path: Path) -> None:
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise EngineError(
             f"{path}: expected to be writable by its owner alone, as engines are executed; its mode is "
-            f"{stat.S_IMODE(info.st_mode):03o}. If you trust what is in it, run: chmod -R go-w {path}"
+            f"{stat.S_IMODE(info.st_mode):03o}. If you trust its content, run: chmod -R go-w {path}"
         )
 
 
-def _read_engine(descriptor: int, file: Path, entry: EngineFile, manifest: EngineManifest) -> bytes:
-    _check_engine(descriptor, file, entry, manifest)
-    return _read(descriptor, entry.size_bytes, file)
+def make_private_folder(path: Path) -> None:
+    """Creates a folder if it is missing.
+
+    Raises:
+        EngineError: It cannot be created, or others can write it.
+    """
+    with reporting_failures(path):
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        check_private(path.stat(), path)
 
 
-def _check_engine(descriptor: int, file: Path, entry: EngineFile, manifest: EngineManifest) -> None:
-    size = _check_plain(descriptor, file)
-    if size != entry.size_bytes:
-        raise EngineError(
-            f"{file}: expected {entry.size_bytes} bytes, found {size}; it was cut or altered since it was built. "
-            f"Rebuild: {manifest.rebuild_command}"
-        )
-
-
-def _check_plain(descriptor: int, file: Path) -> int:
-    info = os.fstat(descriptor)
-    if not stat.S_ISREG(info.st_mode):
-        raise EngineError(f"{file}: expected a file; it is a folder or device. Remove {file.parent}")
-    check_private(info, file)
-    return info.st_size
-
-
-def _read(descriptor: int, size: int, file: Path) -> bytes:
-    # Not through the descriptor's own position: a held one is read more than once, by any thread.
-    chunks: list[bytes] = []
-    done = 0
-    try:
-        while done < size and (chunk := os.pread(descriptor, size - done, done)):
-            chunks.append(chunk)
-            done += len(chunk)
-    except OSError as error:
-        raise EngineError(f"{file}: cannot be read ({error.strerror}); build the engines again") from error
-    return b"".join(chunks)
+def remove_leftovers(folder: Path, suffix: str) -> None:
+    """Removes what killed processes left of `staged_private`; the caller holds the lock under which it is used."""
+    with reporting_failures(folder):
+        for leftover in folder.glob(f".fomm-rt-*{suffix}"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager
-def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
-    descriptor = _open(path, flags, folder)
+def staged_private(target: Path, content: Iterable[bytes]) -> Iterator[StagedOutput]:
+    """Writes a private file beside its target, on the disk when the context begins; the caller commits it.
+
+    Raises:
+        EngineError: It cannot be written.
+    """
+    with reporting_failures(target.parent):
+        try:
+            open_private(target).close()
+        except EngineError:
+            target.unlink(missing_ok=True)  # the new file would replace what a link points to, or take over the mode
+        with StagedOutput(target, mode=FILE_MODE) as staged:
+            with staged.path.open("wb") as file:
+                file.writelines(content)
+                file.flush()
+                os.fsync(file.fileno())  # some file systems report a full disk only here
+            yield staged
+
+
+@contextmanager
+def reporting_failures(folder: Path) -> Iterator[None]:
+    """Turns failures to write into a folder inside the context into EngineError.
+
+    Raises:
+        EngineError: For an OSError, also one that became an OutputError.
+    """
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: Path, flags: int, folder: int | None = None) -> int:
-    """Opens a file, by its name in an open folder if one is given: all of a set are then of one set."""
-    try:
-        return os.open(path if folder is None else path.name, flags, dir_fd=folder)
-    except OSError as error:
-        if path.is_symlink():
-            reason = "it is a link, which is not followed"
-        elif isinstance(error, FileNotFoundError):
-            reason = "it is missing"
-        else:
-            reason = f"it cannot be opened ({error.strerror})"
-        kind = "a folder of engines" if flags & os.O_DIRECTORY else "a file"
-        raise EngineError(f"{path}: expected {kind}; {reason}. Build the engines again") from error
-
-
-def _close(descriptors: Iterable[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
+        yield
+    except (OSError, OutputError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if getattr(cause, "errno", None) in _NO_SPACE:
+            raise EngineError(
+                f"{folder}: no space left for engines; nothing was kept. Free some disk or set XDG_CACHE_HOME to a "
+                "folder on another"
+            ) from error
+        reason = getattr(cause, "strerror", None) or error
+        raise EngineError(
+            f"{folder}: engines cannot be kept ({reason}); choose a folder that can be written, with -o or "
+            "XDG_CACHE_HOME"
+        ) from error

@@ -1,140 +1,156 @@
-"""The engine store: built TensorRT engines on disk, found by what they have to fit.
+"""The engine store: a cache of engines for the kernel path, found by what they have to fit.
 
-Which engines fit: `fit`. How they are read: `folder`. How they are written, and what lies in the store's
-folder: `staging`.
+<key>.engines    a set of engines (`archive`); <key> is that of its `EngineSpec`
+.<key>.lock      held by the builder of that set
+.publish.lock    held while a set is written
 """
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from fomm_rt.engines import staging
-from fomm_rt.engines.folder import EngineFolder, check_private, open_engine_folder
-from fomm_rt.engines.manifest import EngineSpec
+import platformdirs
+from typing_extensions import override
+
+from fomm_rt.engines.archive import archive_content, open_archive
+from fomm_rt.engines.building import EnginePlace
+from fomm_rt.engines.engine_set import Contents, EngineSet
+from fomm_rt.engines.lock import locked
+from fomm_rt.engines.manifest import EngineManifest, EngineSpec
+from fomm_rt.engines.private_files import check_private, remove_leftovers, staged_private
 from fomm_rt.engines.requirements import EngineRequirements, best_of
-from fomm_rt.engines.staging import EngineStaging
 from fomm_rt.errors import EngineError
 
-__all__ = ["EngineFolder", "EngineRequirements", "EngineStaging", "EngineStore", "default_folder"]
-
-_log = logging.getLogger("fomm_rt")
-
-# A set that vanishes while it is looked at has been replaced; more than a few times in a row is no accident.
-_LOOKS = 10
-
-Damaged = list[tuple[Path, str]]
+SUFFIX = ".engines"
+_ARCHIVE = re.compile(rf"(?P<key>[0-9a-f]{{16}}){re.escape(SUFFIX)}")
 
 
-class EngineStore:
-    """Sets of engines in one folder.
+@dataclass(frozen=True)
+class Damage:
+    """A set that cannot be used, or the store itself.
 
     Attributes:
-        folder: It need not exist.
+        path: The file or folder.
+        reason: An error message that starts with a path.
+    """
+
+    path: Path
+    reason: str
+
+
+class EngineStore(EnginePlace):
+    """Sets of engines in one folder.
+
+    Args:
+        folder: It need not exist; by default `default_folder()`.
+
+    Raises:
+        EngineError: There is no default, as the user has no home.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Nothing is read or written yet.
+        super().__init__(default_folder() if folder is None else folder)
 
-        Args:
-            folder: By default `default_folder()`.
+    def find(self, requirements: EngineRequirements, largest: bool = False) -> EngineSet:
+        """Finds the set that fits best: with the smallest sufficient batch, or the largest; of equals the newest.
 
-        Raises:
-            EngineError: There is no default, as the user has no home.
-        """
-        self.folder = default_folder() if folder is None else folder
-
-    def find(self, requirements: EngineRequirements, largest: bool = False) -> EngineFolder:
-        """The set that fits best: with the smallest batch that suffices, or the largest, and of equals the newest.
-
-        It can be read even if it is replaced or removed afterwards.
+        The set stays readable even if it is replaced or removed afterwards.
 
         Raises:
-            EngineError: None fits, or the store cannot be read or trusted; says why, and what to run.
+            EngineError: None fits, or the store cannot be read or others can write it; says why, and what to run.
         """
-        for look in range(1, _LOOKS + 1):
-            folders, damaged = self._look()
-            fitting = [folder for folder in folders if not requirements.mismatches(folder.manifest)]
-            if not fitting:
-                break
-            try:
-                return open_engine_folder(best_of(fitting, largest).path)
-            except EngineError:
-                if look == _LOOKS:
-                    raise
-        raise EngineError(f"{self.folder}: {requirements.explain(folders, damaged)}")
+        sets, damaged = self._look()
+        fitting = [found for found in sets if not requirements.mismatches(found.manifest)]
+        if not fitting:
+            reasons = [damage.reason for damage in damaged]
+            raise EngineError(f"{self.folder}: {requirements.explain([found.manifest for found in sets], reasons)}")
+        return best_of(fitting, largest)
 
-    @contextmanager
-    def building(self, spec: EngineSpec, on_wait: Callable[[str], None] | None = None) -> Iterator[EngineStaging]:
-        """Holds the lock of a set of engines and gives a place to write it.
-
-        Another builder of the same set, in any process, is waited for; `EngineStaging.existing` is then what it built.
-        What is not published by the end of the context leaves nothing. What killed builders left is removed.
-
-        Args:
-            spec: Of the set.
-            on_wait: Called with a sentence before another builder is waited for; logged as a warning by default.
-
-        Raises:
-            EngineError: The store cannot be written, locked or trusted.
-        """
-        tell = on_wait or _log.warning
-        with staging.staging(
-            self.folder, spec, lambda: tell("waiting for another builder of the same engines")
-        ) as staged:
-            yield staged
-
-    def look(self) -> tuple[list[EngineFolder], Damaged]:
-        """All sets that can be read; and what cannot be used, sets or the store itself, each with the reason."""
+    def look(self) -> tuple[list[EngineSet], list[Damage]]:
+        """Returns all readable sets, and what cannot be used. The content of engines is not checked."""
         try:
             return self._look()
         except EngineError as error:
-            return [], [(self.folder, str(error))]
+            return [], [Damage(self.folder, str(error))]
 
-    def _look(self) -> tuple[list[EngineFolder], Damaged]:
-        """The latest readable set under every key, and what is wrong with later ones."""
-        for _ in range(_LOOKS):
+    def remove(self, path: Path) -> None:
+        """Removes a set; a reader that has opened it can still read it.
+
+        Raises:
+            EngineError: It cannot be removed.
+        """
+        try:
+            path.unlink()
+        except OSError as error:
+            raise EngineError(f"{path}: cannot be removed ({error.strerror})") from error
+
+    def path_of(self, key: str) -> Path:
+        """The file of a set."""
+        return self.folder / f"{key}{SUFFIX}"
+
+    @override
+    def lock_file(self, spec: EngineSpec) -> Path:
+        return self.folder / f".{spec.key}.lock"
+
+    @override
+    def open(self, spec: EngineSpec) -> EngineSet:
+        return self._open(self.path_of(spec.key))
+
+    @override
+    def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
+        path = self.path_of(manifest.spec.key)
+        with locked(self.folder / ".publish.lock", on_wait=lambda: None):
+            remove_leftovers(self.folder, SUFFIX)
+            with staged_private(path, archive_content(manifest, contents)) as staged:
+                open_archive(staged.path).check()
+                staged.commit()
+        return self._open(path)
+
+    def _look(self) -> tuple[list[EngineSet], list[Damage]]:
+        sets: list[EngineSet] = []
+        damaged: list[Damage] = []
+        for path in self._paths():
             try:
-                return self._look_once()
-            except _ReplacedError:
-                continue
-        raise EngineError(f"{self.folder}: its engines keep being replaced; wait until they are built")
+                sets.append(self._open(path))
+            except EngineError as error:
+                damaged.append(Damage(path, str(error)))
+        return sets, damaged
 
-    def _look_once(self) -> tuple[list[EngineFolder], Damaged]:
-        found = staging.sets(self.folder)
-        if found:
-            # Its ownership tells of the folders above as well: who may change those can put only their own here.
-            check_private(self.folder.stat(), self.folder)
-        folders: list[EngineFolder] = []
-        damaged: Damaged = []
-        for key, numbers in found.items():
-            for number in numbers:
-                path = self.folder / f"{key}.{number}"
-                try:
-                    folders.append(staging.open_set(self.folder, key, number, hold=False))
-                    break
-                except EngineError as error:
-                    if not os.path.lexists(path):
-                        raise _ReplacedError from error
-                    damaged.append((path, str(error)))
-        return folders, damaged
+    def _paths(self) -> list[Path]:
+        try:
+            paths = sorted(path for path in self.folder.iterdir() if _ARCHIVE.fullmatch(path.name))
+            if paths:
+                # Who can change a folder above can only put a store of their own here, which this notices.
+                check_private(self.folder.stat(), self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise EngineError(
+                f"{self.folder}: cannot be read ({error.strerror}); change its permissions, or set XDG_CACHE_HOME to "
+                "another folder"
+            ) from error
+        return paths
+
+    def _open(self, path: Path) -> EngineSet:
+        found = open_archive(path)
+        if path != self.path_of(found.manifest.spec.key):
+            raise EngineError(
+                f"{path}: expected the engines of this name; its manifest is of {found.manifest.spec.key}. Remove it"
+            )
+        return found
 
 
 def default_folder() -> Path:
-    """fomm-rt/engines in the user's cache ($XDG_CACHE_HOME, else ~/.cache).
+    """fomm-rt/engines in the user's cache: $XDG_CACHE_HOME or ~/.cache on Linux.
 
     Raises:
         EngineError: The user has no home.
     """
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "fomm-rt" / "engines"
-    except RuntimeError as error:  # as in some containers
-        raise EngineError(f"engines have no place to be kept ({error}); set XDG_CACHE_HOME") from error
-
-
-class _ReplacedError(Exception):
-    """A set vanished while it was looked at."""
+    with suppress(RuntimeError):
+        folder = platformdirs.user_cache_path("fomm-rt", appauthor=False)
+        if folder.is_absolute():  # older versions of platformdirs return "~" as it is
+            return folder / "engines"
+    raise EngineError("there is no folder to keep engines in, as the user has no home; set XDG_CACHE_HOME")

@@ -150,15 +150,17 @@ class StagedOutput(Staged):
     Args:
         target: The file to write. A symbolic link stays one: the file it points to is replaced.
         inputs: Files that the target must not replace.
+        mode: Permissions of a new file; the umask applies.
 
     Raises:
         OutputError: The target cannot be written, see `check_target`.
     """
 
-    def __init__(self, target: Path, inputs: Sequence[Path] = ()) -> None:
+    def __init__(self, target: Path, inputs: Sequence[Path] = (), mode: int = 0o666) -> None:
         check_target(target, inputs)
         self.target = target
         self._final = _resolve(target)
+        self._mode = mode
         self.path = hidden_beside(self._final)
 
     @override
@@ -166,7 +168,7 @@ class StagedOutput(Staged):
         with reporting_failures(self.target):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unlike tempfile's, this file gets the permissions that the user's umask gives new files.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._mode))
         return self
 
     @override

@@ -17,7 +17,7 @@ from fomm_build.whole_graphs import portable_graphs
 from fomm_rt import Animator
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import EngineFile, EngineTensor
+from fomm_rt.engines.manifest import EngineEntry, EngineTensor
 from fomm_rt.errors import EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.folder import open_model_folder
@@ -53,8 +53,8 @@ class Folder:
     def read(self, name: str) -> bytes:
         return name.encode()
 
-    def _file(self, network: NetworkFile) -> EngineFile:
-        return EngineFile(network.file, "", 0, "", 0.0, self._tensors(network.inputs), self._tensors(network.outputs))
+    def _file(self, network: NetworkFile) -> EngineEntry:
+        return EngineEntry("", 0, "", 0.0, self._tensors(network.inputs), self._tensors(network.outputs))
 
     def _tensors(self, specs: tuple[TensorSpec, ...]) -> tuple[EngineTensor, ...]:
         return tuple(EngineTensor(spec.name, spec.dtype, (1, *spec.shape[1:]), "linear") for spec in specs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,18 +82,18 @@ def test_engine_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rtx = replace(SPEC, flavour="tensorrt-rtx", gpu=None, capabilities=("sm_89", "sm_120"), max_batch=1)
     second = build(store, rtx, megabyte)
     broken = build(store, replace(SPEC, max_batch=2))
-    (broken.path / "engines.json").write_text("{")
+    broken.path.write_text("{")
     found = doctor_gpu.engine_store(store)
-    assert {one.name for one in found.sets} == {first.path.name, second.path.name}
+    assert {one.key for one in found.sets} == {first.path.stem, second.path.stem}
     lines = command._store_lines(found)
     assert lines[0].endswith(f"{store.folder}: 2 sets, 5.3 MiB")
     assert set(lines[1:3]) == {
-        f"{first.path.name:<24} vox: fp16, split, up to 8 frames at a time; tensorrt 11.4.0.106; "
+        f"{first.path.stem:<24} vox: fp16, split, up to 8 frames at a time; tensorrt 11.4.0.106; "
         "for NVIDIA H200 (sm_90); 2.7 MiB; built 2026-01-31",
-        f"{second.path.name:<24} vox: fp16, split, frame by frame; tensorrt-rtx 11.4.0.106; "
+        f"{second.path.stem:<24} vox: fp16, split, frame by frame; tensorrt-rtx 11.4.0.106; "
         "for sm_89, sm_120; 2.7 MiB; built 2026-01-31",
     }
-    assert lines[3].startswith(f"DAMAGED: {broken.path}/engines.json: expected a manifest of engines")
+    assert lines[3].startswith(f"DAMAGED: {broken.path}: expected an archive of engines")
     assert lines[4:] == [build_line]
     assert json.loads(json.dumps(command._plain(found)))["sets"][0]["model"] == "vox"
     assert not caplog.records, "what is damaged is in the report"
@@ -101,15 +102,12 @@ def test_engine_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 def test_no_place_for_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said in its section; all others are there."""
 
-    def homeless() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does without a home
     report = command._Report()
     report.add("engines", "engine_store", doctor_gpu.engine_store, command._store_lines)
     assert report.failed
-    assert report.lines[1].startswith("  FAILED: engines have no place to be kept (Could not determine home dir")
+    assert report.lines[1].startswith("  FAILED: there is no folder to keep engines in, as the user has no home")
 
 
 @pytest.mark.parametrize(

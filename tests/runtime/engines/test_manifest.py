@@ -1,4 +1,4 @@
-"""engines.json: exact round trips, and whatever else is in the file is refused in words."""
+"""Manifests of engines: exact round trips, and errors that name the field."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakes.engine_sets import FRAME, ONNX, PREDICTION, SPEC
-from fomm_rt.engines.manifest import EngineFile, EngineManifest, build_command, model_hash, parse_manifest
+from fomm_rt.engines.manifest import EngineEntry, EngineManifest, build_command, model_hash, parse_manifest
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.model.manifest import CPU, NETWORKS, Manifest, NetworkFile, Weights
 
-ENGINE = EngineFile("generator.engine", "d" * 64, 100, ONNX, 0.5, (FRAME,), (PREDICTION,))
+BUILT = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+ENGINE = EngineEntry("d" * 64, 100, ONNX, 0.5, (FRAME,), (PREDICTION,))
 MANIFEST = EngineManifest(
-    SPEC, "vox", "580.65.06", "2026-01-31T12:00:00+00:00", 1.5, {"generator": ENGINE}, {"psnr_db": 45.5}, {"numpy": "2"}
+    SPEC, "vox", "580.65.06", BUILT, 1.5, {"generator": ENGINE}, {"psnr_db": 45.5}, {"numpy": "2"}
 )
-FILE = Path("store/engines.json")
+FILE = Path("store/manifest.json")
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -31,7 +33,8 @@ Change = Callable[[dict[str, Any]], object]
         MANIFEST,
         replace(MANIFEST, driver=None, parity=None, tools={}),
         replace(MANIFEST, spec=replace(SPEC, gpu=None, capabilities=("sm_89", "sm_120"))),
-        replace(MANIFEST, build_s=2, built="2026-01-31T12:00:00.123456Z"),
+        replace(MANIFEST, build_s=2, built=BUILT.replace(microsecond=123456)),
+        replace(MANIFEST, built=datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=-1)))),
         replace(MANIFEST, model_name="vøx \udc80"),
     ],
 )  # fmt: skip
@@ -39,15 +42,15 @@ def test_round_trip(manifest: EngineManifest) -> None:
     assert parse_manifest(manifest.to_json().encode(), FILE) == manifest
 
 
-def test_numbers_that_json_has_not_become_null_in_parity() -> None:
-    """Equal pictures have an infinite PSNR."""
+def test_infinities_and_nan_in_parity_become_null() -> None:
+    """The PSNR of equal pictures is infinite."""
     manifest = replace(MANIFEST, parity={"psnr_db": math.inf, "all": [1.0, math.nan, {"a": -math.inf}], "name": "x"})
     assert parse_manifest(manifest.to_json().encode(), FILE).parity == {
         "psnr_db": None, "all": [1.0, None, {"a": None}], "name": "x",
     }  # fmt: skip
 
 
-def test_the_key_is_of_every_field() -> None:
+def test_the_key_depends_on_every_field() -> None:
     others = [
         replace(SPEC, **change)
         for change in (
@@ -62,11 +65,11 @@ def test_the_key_is_of_every_field() -> None:
     assert replace(SPEC, capabilities=("sm_120", "sm_90")).key == others[4].key
 
 
-def test_the_key_is_the_same_in_every_version() -> None:
+def test_the_key_stays_the_same_between_versions() -> None:
     assert SPEC.key == "6a1d0165af145c5c"
 
 
-def test_the_model_hash_is_of_the_portable_networks() -> None:
+def test_the_model_hash_depends_on_the_portable_networks_only() -> None:
     networks = {name: NetworkFile(f"{name}.onnx", name, 1, (), (), ()) for name in NETWORKS}
     weights = Weights("stand-in", "vox", None, None)
     manifest = Manifest("vox", weights, {}, 64, True, networks, {}, {}, {CPU: networks})
@@ -78,7 +81,7 @@ def test_the_model_hash_is_of_the_portable_networks() -> None:
         assert model_hash(replace(manifest, networks={**networks, name: replace(network, sha256="")})) != before
 
 
-def test_commands_name_what_is_not_the_default() -> None:
+def test_commands_leave_out_defaults() -> None:
     assert build_command("vox", "tensorrt", "fp16", "split", 1) == "fomm-rt build vox --backend tensorrt"
     assert MANIFEST.rebuild_command == "fomm-rt build MODEL --backend tensorrt --max-batch 8 --rebuild"
     ahead = replace(MANIFEST, spec=replace(MANIFEST.spec, gpu=None, capabilities=("sm_89", "sm_120")))
@@ -114,55 +117,55 @@ IN_ENGINE = ("engines", "generator")
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (change("format_version", to=2), "has engine format 2; this fomm-rt reads up to 1. Upgrade fomm-rt"),
-        (change("format_version", to=True), "format_version is True"),
-        (change("format_version", to=0), "format_version is 0"),
-        (without("format_version"), "format_version is missing"),
-        (change("spec", to=[]), "spec is [], not an object"),
-        (change("spec", "model_sha256", to="abc"), "spec.model_sha256 is 'abc', not a SHA-256"),
-        (change("spec", "kernels_sha256", to="A" * 64), "not a SHA-256"),
-        (change("spec", "flavour", to=None), "spec.flavour is None, not a text"),
-        (change("spec", "capabilities", to=[]), "spec.capabilities is []"),
-        (change("spec", "capabilities", to="sm_90"), "spec.capabilities is 'sm_90', not a list"),
-        (change("spec", "capabilities", to=["9.0"]), "such as ['sm_90']"),
-        (change("spec", "capabilities", to=[90]), "spec.capabilities is [90]"),
-        (change("spec", "gpu", to=3), "spec.gpu is 3, not a text"),
-        (without("spec", "gpu"), "spec.gpu is missing"),
-        (change("spec", "precision", to="int8"), "spec.precision is 'int8', not one of fp16, fp32"),
-        (change("spec", "layout", to="half"), "not one of split, whole"),
-        (change("spec", "max_batch", to=0), "spec.max_batch is 0, not a whole number from 1"),
-        (change("spec", "max_batch", to=1.0), "spec.max_batch is 1.0"),
-        (change("spec", "max_batch", to=True), "spec.max_batch is True"),
-        (change("driver", to=580), "driver is 580, not a text"),
-        (change("built", to="yesterday"), "yesterday"),
-        (change("built", to="2026-01-31T12:00:00"), "no time zone"),
-        (change("built", to=12), "built is 12"),
-        (change("build_s", to="1"), "build_s is '1', not seconds from 0"),
-        (change("build_s", to=-1), "build_s is -1"),
-        (change("build_s", to=False), "build_s is False"),
-        (change("build_s", to=10**400), "build_s is 1000"),
-        (change("engines", to=None), "engines is None, not an object"),
-        (change("engines", to={}), "engines is empty"),
-        (change("engines", "other", to=json.loads(MANIFEST.to_json())["engines"]["generator"]), "two engines"),
-        (change(*IN_ENGINE, to="generator.engine"), "engines.generator is 'generator.engine', not an object"),
-        (change(*IN_ENGINE, "file", to="../generator.engine"), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to="/generator.engine"), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to=".."), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to=""), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to="a\0b"), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to="a\n"), "not the name of a file in this folder"),
-        (change(*IN_ENGINE, "file", to="engines.json"), "the manifest itself"),
-        (change(*IN_ENGINE, "size_bytes", to=0), "engines.generator.size_bytes is 0"),
-        (change(*IN_ENGINE, "inputs", to={}), "engines.generator.inputs is {}, not a list"),
-        (change(*IN_ENGINE, "inputs", 0, to=3), "engines.generator.inputs[0] is 3, not an object"),
-        (change(*IN_ENGINE, "inputs", 0, "dtype", to="int8"), "inputs[0].dtype is 'int8'"),
-        (change(*IN_ENGINE, "inputs", 0, "shape", to=[1, 2.5]), "shape is [1, 2.5]"),
-        (change(*IN_ENGINE, "inputs", 0, "shape", to=[True]), "shape is [True]"),
-        (change(*IN_ENGINE, "inputs", 0, "shape", to=[-1]), "shape is [-1]"),
-        (without(*IN_ENGINE, "outputs", 0, "format"), "engines.generator.outputs[0].format is missing"),
-        (change("parity", to=[]), "parity is [], not an object"),
-        (without("parity"), "parity is missing"),
-        (change("tools", "numpy", to=2), "tools.numpy is 2, not a text"),
+        (change("format_version", to=3), "has engine format 3; this fomm-rt reads format 2. Build the engines again"),
+        (change("format_version", to=1), "has engine format 1; this fomm-rt reads format 2. Build the engines again"),
+        (change("format_version", to=True), "Expected `int`, got `bool` - at `$.format_version`"),
+        (change("format_version", to=0), "Expected `int` >= 1 - at `$.format_version`"),
+        (without("format_version"), "missing required field `format_version`"),
+        (change("spec", to=[]), "Expected `object`, got `array` - at `$.spec`"),
+        (change("spec", "model_sha256", to="abc"), "matching regex '^[0-9a-f]{64}\\\\Z' - at `$.spec.model_sha256`"),
+        (change("spec", "kernels_sha256", to="A" * 64), "at `$.spec.kernels_sha256`"),
+        (change("spec", "kernels_sha256", to="a" * 64 + "\n"), "at `$.spec.kernels_sha256`"),
+        (change("spec", "flavour", to=None), "Expected `str`, got `null` - at `$.spec.flavour`"),
+        (change("spec", "capabilities", to=[]), "Expected `array` of length >= 1 - at `$.spec.capabilities`"),
+        (change("spec", "capabilities", to="sm_90"), "Expected `array`, got `str` - at `$.spec.capabilities`"),
+        (change("spec", "capabilities", to=["9.0"]), "matching regex '^sm_[0-9]+[a-z]?\\\\Z' - at `$.spec.capabil"),
+        (change("spec", "capabilities", to=[90]), "Expected `str`, got `int` - at `$.spec.capabilities[0]`"),
+        (change("spec", "gpu", to=3), "Expected `str | null`, got `int` - at `$.spec.gpu`"),
+        (without("spec", "gpu"), "missing required field `gpu` - at `$.spec`"),
+        (change("spec", "precision", to="int8"), "matching regex '^(fp16|fp32)\\\\Z' - at `$.spec.precision`"),
+        (change("spec", "layout", to="half"), "matching regex '^(split|whole)\\\\Z' - at `$.spec.layout`"),
+        (change("spec", "max_batch", to=0), "Expected `int` >= 1 - at `$.spec.max_batch`"),
+        (change("spec", "max_batch", to=1.0), "Expected `int`, got `float` - at `$.spec.max_batch`"),
+        (change("spec", "max_batch", to=True), "Expected `int`, got `bool` - at `$.spec.max_batch`"),
+        (change("driver", to=580), "Expected `str | null`, got `int` - at `$.driver`"),
+        (change("built", to="yesterday"), "Invalid RFC3339 encoded datetime - at `$.built`"),
+        (change("built", to="2026-01-31T12:00:00"), "Expected `datetime` with a timezone component - at `$.built`"),
+        (change("built", to=12), "Expected `datetime`, got `int` - at `$.built`"),
+        (change("build_s", to="1"), "Expected `float`, got `str` - at `$.build_s`"),
+        (change("build_s", to=-1), "Expected `float` >= 0.0 - at `$.build_s`"),
+        (change("build_s", to=False), "Expected `float`, got `bool` - at `$.build_s`"),
+        (change("build_s", to=10**400), "at `$.build_s`"),
+        (change("engines", to=None), "Expected `object`, got `null` - at `$.engines`"),
+        (change("engines", to={}), "Expected `object` of length >= 1 - at `$.engines`"),
+        (change(*IN_ENGINE, to="generator.engine"), "Expected `object`, got `str` - at `$.engines[...]`"),
+        (change("engines", "../generator", to={}), "at `key` in `$.engines`"),
+        (change("engines", "/generator", to={}), "at `key` in `$.engines`"),
+        (change("engines", "..", to={}), "at `key` in `$.engines`"),
+        (change("engines", "", to={}), "at `key` in `$.engines`"),
+        (change("engines", "a\0b", to={}), "at `key` in `$.engines`"),
+        (change("engines", "a\n", to={}), "at `key` in `$.engines`"),
+        (change(*IN_ENGINE, "size_bytes", to=0), "Expected `int` >= 1 - at `$.engines[...].size_bytes`"),
+        (change(*IN_ENGINE, "inputs", to={}), "Expected `array`, got `object` - at `$.engines[...].inputs`"),
+        (change(*IN_ENGINE, "inputs", 0, to=3), "Expected `object`, got `int` - at `$.engines[...].inputs[0]`"),
+        (change(*IN_ENGINE, "inputs", 0, "dtype", to="int8"), "at `$.engines[...].inputs[0].dtype`"),
+        (change(*IN_ENGINE, "inputs", 0, "shape", to=[1, 2.5]), "at `$.engines[...].inputs[0].shape[1]`"),
+        (change(*IN_ENGINE, "inputs", 0, "shape", to=[True]), "at `$.engines[...].inputs[0].shape[0]`"),
+        (change(*IN_ENGINE, "inputs", 0, "shape", to=[-1]), "at `$.engines[...].inputs[0].shape[0]`"),
+        (without(*IN_ENGINE, "outputs", 0, "format"), "required field `format` - at `$.engines[...].outputs[0]"),
+        (change("parity", to=[]), "Expected `object | null`, got `array` - at `$.parity`"),
+        (without("parity"), "missing required field `parity`"),
+        (change("tools", "numpy", to=2), "Expected `str`, got `int` - at `$.tools[...]`"),
     ],
 )  # fmt: skip
 def test_wrong_fields_are_named(spoil: Change, words: str) -> None:
@@ -185,12 +188,12 @@ def test_wrong_fields_are_named(spoil: Change, words: str) -> None:
         MANIFEST.to_json()[:-20].encode(),
     ],
 )  # fmt: skip
-def test_what_is_no_json_object(content: bytes) -> None:
+def test_rejects_what_is_not_a_json_object(content: bytes) -> None:
     with pytest.raises(EngineError, match=r"expected a manifest of engines; .*Build the engines again"):
         parse_manifest(content, FILE)
 
 
-def test_fields_of_later_versions_are_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     document = json.loads(MANIFEST.to_json())
     document["more"] = document["spec"]["more"] = 1
     assert parse_manifest(json.dumps(document).encode(), FILE) == MANIFEST

@@ -1,155 +1,168 @@
-"""The engine store: no engine is read that is not as it was built."""
+"""The engine store: an engine that is not as it was built is never read."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
-from fomm_rt.engines.manifest import MANIFEST_NAME
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, manifest_of, why_not_found
+from fomm_rt.engines.archive import MAGIC
+from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
 
-
-def spoil_manifest(folder: Path) -> None:
-    (folder / MANIFEST_NAME).write_text("{")
+Damage = Callable[[Path], None]
 
 
-def cut(folder: Path) -> None:
-    os.truncate(folder / "generator.engine", 100)
+def overwrite(path: Path, old: bytes, new: bytes) -> None:
+    """Changes the first occurrence in place, as a reader that has the file open sees it."""
+    assert len(old) == len(new)
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(content.index(old))
+        file.write(new)
 
 
-def lose(folder: Path) -> None:
-    (folder / "generator.engine").unlink()
+def spoil_manifest(path: Path) -> None:
+    overwrite(path, b'"format_version"', b'"format_versi"on')
 
 
-def link_engine(folder: Path) -> None:
-    outside = folder.parents[1] / "generator.engine"
-    (folder / "generator.engine").rename(outside)
-    (folder / "generator.engine").symlink_to(outside)
+def spoil_magic(path: Path) -> None:
+    overwrite(path, MAGIC, b"FOMMENG\x03")
 
 
-def link_manifest(folder: Path) -> None:
-    outside = folder.parents[1] / MANIFEST_NAME
-    (folder / MANIFEST_NAME).rename(outside)
-    (folder / MANIFEST_NAME).symlink_to(outside)
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 100)
 
 
-def link_folder(folder: Path) -> None:
-    outside = folder.parents[1] / "outside"
-    folder.rename(outside)
-    folder.symlink_to(outside)
+def cut_manifest(path: Path) -> None:
+    os.truncate(path, 100)
 
 
-def pipe(folder: Path) -> None:
-    lose(folder)
-    os.mkfifo(folder / "generator.engine")
+def cut_head(path: Path) -> None:
+    os.truncate(path, 10)
 
 
-def folder_for_file(folder: Path) -> None:
-    lose(folder)
-    (folder / "generator.engine").mkdir()
+def append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"1")
 
 
-def empty(folder: Path) -> None:
-    (folder / MANIFEST_NAME).unlink()
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
 
 
-def file_for_folder(folder: Path) -> None:
-    shutil.rmtree(folder)
-    folder.write_text("")
+def link(path: Path) -> None:
+    outside = path.parents[1] / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
 
 
-def swell(folder: Path) -> None:
-    os.truncate(folder / MANIFEST_NAME, 1 << 30)
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
-def others_key(folder: Path) -> None:
-    file = folder / MANIFEST_NAME
-    file.write_text(file.read_text().replace('"sm_90"', '"sm_120"'))
+def swell_manifest(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(MAGIC + (1 << 30).to_bytes(8, "little"))
 
 
-DAMAGE: dict[Callable[[Path], None], str] = {
-    spoil_manifest: f"{MANIFEST_NAME}: expected a manifest of engines",
-    cut: "generator.engine: expected 9000 bytes, found 100; it was cut or altered",
-    lose: "generator.engine: expected a file; it is missing",
-    link_engine: "generator.engine: expected a file; it is a link",
-    link_manifest: f"{MANIFEST_NAME}: expected a file; it is a link",
-    link_folder: "expected a folder of engines; it is a link",
-    pipe: "generator.engine: expected a file; it is a folder or device",
-    folder_for_file: "generator.engine: expected a file; it is a folder or device",
-    empty: f"{MANIFEST_NAME}: expected a file; it is missing",
-    file_for_folder: "expected a folder of engines; it cannot be opened (Not a directory)",
-    swell: f"has {1 << 30} bytes",
+def others_key(path: Path) -> None:
+    overwrite(path, b'"sm_90"', b'"sm_80"')
+
+
+DAMAGE: dict[Damage, str] = {
+    spoil_manifest: "expected a manifest of engines; ",
+    spoil_magic: "expected an archive of engines; it is another file",
+    cut: "; it was cut or altered",
+    cut_manifest: "expected a manifest of engines; ",
+    cut_head: "expected a manifest of engines; ",
+    append: "; it was cut or altered",
+    empty: "expected an archive of engines; it is another file",
+    link: "expected a file; it is a link",
+    pipe: "expected a file; it is a pipe or device",
+    swell_manifest: "expected an archive of engines; it is another file",
     others_key: "its manifest is of",
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
-def test_damaged_sets_are_passed_over_and_replaced(store: EngineStore, damage: Callable[[Path], None]) -> None:
+def test_damaged_sets_are_skipped_and_replaced(store: EngineStore, damage: Damage) -> None:
     good, bad = build(store, replace(SPEC, max_batch=1)), build(store)
     damage(bad.path)
-    assert [folder.path for folder in store.look()[0]] == [good.path]
-    ((path, reason),) = store.look()[1]
-    assert path == bad.path
-    assert DAMAGE[damage] in reason
-    assert reason.startswith(str(bad.path))
+    assert [found.path for found in store.look()[0]] == [good.path]
+    (damaged,) = store.look()[1]
+    assert damaged.path == bad.path
+    assert DAMAGE[damage] in damaged.reason
+    assert damaged.reason.startswith(str(bad.path))
     assert store.find(WANTED).path == good.path
-    assert f"Unusable: {reason}" in why_not_found(store, batch=2)
+    assert f"Unusable: {damaged.reason}" in why_not_found(store, batch=2)
 
-    with store.building(SPEC) as staged:
-        assert staged.existing is None
-        again = staged.publish(fill(staged))
-    assert store.find(replace(WANTED, batch=2)).path == again.path
+    with store.building(SPEC) as pending:
+        assert pending.existing is None
+        again = pending.publish(manifest_of(), CONTENTS)
+    assert contents_of(store.find(replace(WANTED, batch=2))) == CONTENTS
+    assert again.path == bad.path
     assert kept_names(store) == sorted([good.path.name, again.path.name])
 
 
-@pytest.mark.parametrize("hold", [True, False])
-def test_an_altered_engine_is_not_handed_over(store: EngineStore, hold: bool) -> None:
+def test_a_folder_in_place_of_a_set_is_reported(store: EngineStore) -> None:
+    path = build(store).path
+    path.unlink()
+    path.mkdir()
+    (damaged,) = store.look()[1]
+    assert "expected a file; it cannot be opened (Is a directory)" in damaged.reason
+    with pytest.raises(EngineError, match=r"engines cannot be kept"):
+        build(store)
+
+
+@pytest.fixture(params=["find", "look"])
+def found(store: EngineStore, request: pytest.FixtureRequest) -> EngineSet:
+    """A set as `find` and `look` return it."""
     build(store)
-    folder = store.find(WANTED) if hold else store.look()[0][0]
-    file = folder.path / "generator.engine"
-    with file.open("r+b") as opened:
-        opened.write(b"G")
-    for altered in (folder, store.find(WANTED)):
-        with pytest.raises(EngineError, match=r"its SHA-256 is not .* Rebuild: fomm-rt build MODEL .*--rebuild"):
+    return store.find(WANTED) if request.param == "find" else store.look()[0][0]
+
+
+def test_an_altered_engine_is_refused(store: EngineStore, found: EngineSet) -> None:
+    overwrite(found.path, b"generatordense", b"generatoRdense")
+    for altered in (found, store.find(WANTED)):
+        with pytest.raises(EngineError, match=r"the SHA-256 of the generator .* Rebuild: fomm-rt build MODEL .*--reb"):
             altered.read("generator")
         assert altered.read("dense_motion") == CONTENTS["dense_motion"]
-    with store.building(SPEC) as staged:
-        assert staged.existing is None, "a build without --rebuild has to mend it"
+    with store.building(SPEC) as pending:
+        assert pending.existing is None, "a build without --rebuild must replace it"
 
 
-@pytest.mark.parametrize("hold", [True, False])
-@pytest.mark.parametrize("length", [0, 100, 9001])
-def test_an_engine_cut_after_it_was_found(store: EngineStore, hold: bool, length: int) -> None:
-    build(store)
-    folder = store.find(WANTED) if hold else store.look()[0][0]
-    os.truncate(folder.path / "generator.engine", length)
-    with pytest.raises(EngineError, match=f"expected 9000 bytes, found {length}"):
-        folder.read("generator")
+def test_an_engine_that_is_cut_after_it_was_found_is_refused(found: EngineSet) -> None:
+    os.truncate(found.path, found.path.stat().st_size - 100)
+    with pytest.raises(EngineError, match="expected 5000 bytes of the dense_motion engine, found 4900"):
+        found.read("dense_motion")
+    assert found.read("generator") == CONTENTS["generator"]
 
 
-def test_an_engine_of_another_set_is_foreign(store: EngineStore) -> None:
+def test_an_engine_of_another_set_is_refused(store: EngineStore) -> None:
     build(store)
     other = build(store, replace(SPEC, max_batch=1), {**CONTENTS, "generator": b"G" * 9000})
-    shutil.copy(other.path / "generator.engine", store.find(replace(WANTED, batch=2)).path)
+    own = store.find(replace(WANTED, batch=2))
+    manifest = own.path.read_bytes()[: -sum(map(len, CONTENTS.values()))]
+    own.path.write_bytes(manifest + other.path.read_bytes()[-14000:])
     with pytest.raises(EngineError, match="altered"):
         store.find(replace(WANTED, batch=2)).read("generator")
 
 
-def test_what_is_not_a_set_is_none(store: EngineStore) -> None:
+def test_other_files_in_the_folder_are_ignored(store: EngineStore) -> None:
     build(store)
-    for name in ("notes.txt", f"{SPEC.key}.0", f"{SPEC.key}.01", SPEC.key, f"{SPEC.key}.x", ".hidden", "lost+found"):
+    names = ("notes.txt", f"{SPEC.key}.1", SPEC.key, f"{SPEC.key}.engines.old", "x.engines", ".hidden", "lost+found")
+    for name in names:
         (store.folder / name).mkdir()
     assert len(store.look()[0]) == 1
     assert store.look()[1] == []
     build(store)
-    assert (store.folder / ".hidden").exists(), "only what builders leave is removed"
+    assert all((store.folder / name).exists() for name in names), "only what builders leave is removed"
 
 
 def test_a_linked_store_is_followed(store: EngineStore, tmp_path: Path) -> None:
@@ -159,3 +172,12 @@ def test_a_linked_store_is_followed(store: EngineStore, tmp_path: Path) -> None:
     build(store)
     assert contents_of(store.find(WANTED)) == CONTENTS
     assert list((tmp_path / "large-disk").iterdir())
+
+
+def test_a_removed_set_is_gone(store: EngineStore) -> None:
+    kept, removed = build(store, replace(SPEC, max_batch=1)), build(store)
+    store.remove(removed.path)
+    assert kept_names(store) == [kept.path.name]
+    assert contents_of(removed) == CONTENTS, "an opened set stays readable"
+    with pytest.raises(EngineError, match="cannot be removed"):
+        store.remove(removed.path)

@@ -1,4 +1,4 @@
-"""The engine store: nothing is loaded that others may have written."""
+"""The engine store: a file that others can write is never loaded."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import subprocess
 import pytest
 
 from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, why_not_found
-from fomm_rt.engines import staging
-from fomm_rt.engines.manifest import MANIFEST_NAME
+from fomm_rt.engines import lock
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
 
 
-@pytest.mark.parametrize("part", ["store", "set", MANIFEST_NAME, "generator.engine"])
+@pytest.mark.parametrize("part", ["store", "set"])
 @pytest.mark.parametrize("bit", [stat.S_IWGRP, stat.S_IWOTH])
-def test_what_others_may_write_is_not_loaded(store: EngineStore, part: str, bit: int) -> None:
-    folder = build(store)
-    path = {"store": store.folder, "set": folder.path}.get(part, folder.path / part)
+def test_what_others_can_write_is_not_loaded(store: EngineStore, part: str, bit: int) -> None:
+    engines = build(store).path
+    path = store.folder if part == "store" else engines
     mode = stat.S_IMODE(path.stat().st_mode)
     path.chmod(mode | bit)
     message = why_not_found(store)
@@ -29,26 +28,33 @@ def test_what_others_may_write_is_not_loaded(store: EngineStore, part: str, bit:
     )
     assert f"chmod -R go-w {path}" in message
     assert store.look()[0] == []
-    assert store.look()[1][0][0] == (store.folder if part == "store" else folder.path)
+    assert store.look()[1][0].path == path
     subprocess.run(["chmod", "-R", "go-w", path], check=True)
     assert contents_of(store.find(WANTED)) == CONTENTS
 
 
-@pytest.mark.parametrize("hold", [True, False])
-def test_what_becomes_writable_after_it_was_found(store: EngineStore, hold: bool) -> None:
+def test_a_set_that_others_can_write_is_replaced_by_a_private_one(store: EngineStore) -> None:
+    build(store).path.chmod(0o666)
+    with store.building(SPEC) as pending:
+        assert pending.existing is None
     build(store)
-    folder = store.find(WANTED) if hold else store.look()[0][0]
-    (folder.path / "generator.engine").chmod(0o666)
-    with pytest.raises(EngineError, match="writable by its owner alone"):
-        folder.read("generator")
+    assert contents_of(store.find(WANTED)) == CONTENTS
 
 
-@pytest.mark.parametrize("part", ["store", "set", MANIFEST_NAME, "generator.engine"])
+def test_a_set_that_becomes_writable_after_it_was_found_is_refused(store: EngineStore) -> None:
+    build(store)
+    for engines in (store.find(WANTED), store.look()[0][0]):
+        engines.path.chmod(0o666)
+        with pytest.raises(EngineError, match="writable by its owner alone"):
+            engines.read("generator")
+        engines.path.chmod(0o644)
+
+
+@pytest.mark.parametrize("part", ["store", "set"])
 def test_what_belongs_to_others_is_not_loaded(store: EngineStore, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = build(store)
-    path = {"store": store.folder, "set": folder.path}.get(part, folder.path / part)
+    engines = build(store).path
     if os.geteuid() == 0:
-        os.chown(path, 12345, -1)
+        os.chown(store.folder if part == "store" else engines, 12345, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert "expected to belong to this user or root, as engines are executed; it belongs to user" in why_not_found(
@@ -57,7 +63,7 @@ def test_what_belongs_to_others_is_not_loaded(store: EngineStore, part: str, mon
     assert store.look()[0] == []
 
 
-def test_building_into_a_store_that_others_may_write(store: EngineStore) -> None:
+def test_does_not_build_into_a_store_that_others_can_write(store: EngineStore) -> None:
     store.folder.mkdir(parents=True)
     store.folder.chmod(0o777)
     with pytest.raises(EngineError, match="writable by its owner alone"), store.building(SPEC):
@@ -68,8 +74,7 @@ def test_building_into_a_store_that_others_may_write(store: EngineStore) -> None
 def test_a_file_system_without_modes_is_noticed_before_building(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "_FOLDER_MODE", 0o777)
-    store.folder.mkdir(parents=True)
+    monkeypatch.setattr(lock, "FILE_MODE", 0o666)
     umask = os.umask(0)
     try:
         with pytest.raises(EngineError, match="writable by its owner alone"), store.building(SPEC):
@@ -80,7 +85,7 @@ def test_a_file_system_without_modes_is_noticed_before_building(
 
 
 @pytest.mark.parametrize("umask", [0, 0o002, 0o022, 0o077])
-def test_what_is_written_is_its_owners_whatever_the_umask(store: EngineStore, umask: int) -> None:
+def test_only_the_owner_can_write_whatever_the_umask(store: EngineStore, umask: int) -> None:
     before = os.umask(umask)
     try:
         build(store)

@@ -1,4 +1,4 @@
-"""The engine store: sets are there whole or not at all, whatever fails on the way."""
+"""The engine store: a set is there complete or not at all, whatever fails."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any
 
 import pytest
 
-from fakes.engine_sets import CONTENTS, ONNX, SPEC, WANTED, build, contents_of, fill, kept_names, why_not_found
-from fomm_rt.engines.store import EngineStore
-from fomm_rt.errors import EngineError, StateError
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, manifest_of, why_not_found
+from fomm_rt.engines.store import Damage, EngineStore
+from fomm_rt.errors import EngineError
 from store_processes import run
 
 
 def build_until(store: EngineStore, error: BaseException | None, publish: bool = False) -> None:
-    with store.building(SPEC) as staged:
-        manifest = fill(staged)
+    with store.building(SPEC) as pending:
         if publish:
-            staged.publish(manifest)
+            pending.publish(manifest_of(), CONTENTS)
         if error is not None:
             raise error
 
@@ -30,10 +29,10 @@ def build_until(store: EngineStore, error: BaseException | None, publish: bool =
 @pytest.mark.parametrize(
     "error", [RuntimeError("mine"), KeyboardInterrupt("mine"), OSError(errno.ENOSPC, "mine"), None]
 )
-def test_nothing_remains_of_what_is_not_published(store: EngineStore, error: BaseException | None) -> None:
+def test_an_unpublished_set_leaves_nothing(store: EngineStore, error: BaseException | None) -> None:
     with pytest.raises(type(error), match="mine") if error else nullcontext() as caught:
         build_until(store, error)
-    assert error is None or (caught is not None and caught.value is error), "errors of the builder are left alone"
+    assert error is None or (caught is not None and caught.value is error), "errors of the builder pass unchanged"
     assert kept_names(store) == []
 
 
@@ -43,47 +42,36 @@ def test_an_error_after_publishing_does_not_undo_it(store: EngineStore) -> None:
     assert contents_of(store.find(WANTED)) == CONTENTS
 
 
-def test_published_is_published(store: EngineStore) -> None:
-    with store.building(SPEC) as staged:
-        manifest = fill(staged)
-        staged.publish(manifest)
-        with pytest.raises(StateError, match="published already"):
-            staged.publish(manifest)
-        with pytest.raises(StateError, match="published already"):
-            staged.add("more", b"1", onnx_sha256=ONNX, build_s=0, inputs=[], outputs=[])
-
-
-@pytest.mark.parametrize("name", ["", "../a", "a/b", ".hidden", "generator", "a\0"])
-def test_names_of_engines_are_plain_and_new(store: EngineStore, name: str) -> None:
-    with store.building(SPEC) as staged:
-        fill(staged)
-        with pytest.raises(ValueError, match="expected a new plain name"):
-            staged.add(name, b"1", onnx_sha256=ONNX, build_s=0, inputs=[], outputs=[])
-        with pytest.raises(ValueError, match="0 bytes"):
-            staged.add("empty", b"", onnx_sha256=ONNX, build_s=0, inputs=[], outputs=[])
-
-
-def test_a_manifest_of_something_else_is_not_published(store: EngineStore) -> None:
-    with store.building(SPEC) as staged:
-        manifest = fill(staged)
+def test_rejects_a_manifest_of_another_set(store: EngineStore) -> None:
+    manifest = manifest_of()
+    with store.building(SPEC) as pending:
         for wrong in (
             replace(manifest, engines={}),
             replace(manifest, spec=replace(SPEC, max_batch=1)),
-            replace(manifest, engines={name: replace(file, size_bytes=1) for name, file in manifest.engines.items()}),
+            manifest_of({"generator": CONTENTS["generator"]}),
         ):
-            with pytest.raises(ValueError, match="the manifest lists"):
-                staged.publish(wrong)
+            with pytest.raises(ValueError, match="expected a manifest of "):
+                pending.publish(wrong, CONTENTS)
     assert kept_names(store) == []
 
 
-def test_what_could_not_be_read_again_is_not_published(store: EngineStore) -> None:
-    with pytest.raises(EngineError, match="no time zone"):
-        build(store, built="2026-01-31T12:00:00")
-    with store.building(SPEC) as staged:
-        manifest = fill(staged)
-        (staged.path / "generator.engine").write_bytes(b"G" * len(CONTENTS["generator"]))
-        with pytest.raises(EngineError, match="SHA-256"):
-            staged.publish(manifest)
+@pytest.mark.parametrize("name", ["", "../a", "a/b", ".hidden", "a\0"])
+def test_rejects_names_that_are_not_plain(store: EngineStore, name: str) -> None:
+    with pytest.raises(EngineError, match=r"at `key` in `\$.engines`"):
+        build(store, contents={name: b"1"})
+    assert kept_names(store) == []
+
+
+def test_rejects_what_could_not_be_read_again(store: EngineStore) -> None:
+    manifest = manifest_of()
+    with pytest.raises(EngineError, match="timezone"):
+        build(store, built=manifest.built.replace(tzinfo=None))
+    with pytest.raises(EngineError, match="`int` >= 1"):
+        build(store, contents={"empty": b""})
+    with store.building(SPEC) as pending:
+        for altered, words in ((b"G" * 9000, "SHA-256 of the generator"), (b"G", "cut or altered")):
+            with pytest.raises(EngineError, match=words):
+                pending.publish(manifest, {**CONTENTS, "generator": altered})
     assert kept_names(store) == []
 
 
@@ -95,7 +83,7 @@ def test_what_could_not_be_read_again_is_not_published(store: EngineStore) -> No
         (errno.EIO, r"engines cannot be kept \(Input/output error\)"),
     ],
 )
-@pytest.mark.parametrize("step", ["fsync", "rename"])
+@pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_disk_that_fails(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch, step: str, code: int, words: str
 ) -> None:
@@ -105,7 +93,7 @@ def test_a_disk_that_fails(
     def fail(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(*{"fsync": (os, "fsync"), "rename": (Path, "rename")}[step], fail)
+    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[step], fail)
     with pytest.raises(EngineError, match=words) as caught:
         build(store, contents={"generator": b"new"})
     assert str(caught.value).startswith(str(store.folder))
@@ -114,23 +102,22 @@ def test_a_disk_that_fails(
 
 
 def test_a_write_that_really_fails(store: EngineStore) -> None:
-    """A process that may write files of 4000 bytes only."""
+    """The process may write files of 4000 bytes only."""
     run(store, "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))", "build(store)", fails="File too large")
     assert kept_names(store) == []
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
-def test_a_cache_that_may_not_be_written(store: EngineStore, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_a_cache_that_cannot_be_written(store: EngineStore, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     build(store)
-    mkdir = Path.mkdir
+    opened = os.open
 
-    def refuse(path: Path, *args: Any, **options: Any) -> None:
-        if path == store.folder:
-            mkdir(path, *args, **options)
-        else:
+    def refuse(path: Any, flags: int, *mode: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(store.folder)):
             raise OSError(code, os.strerror(code))
+        return opened(path, flags, *mode, **options)
 
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(EngineError, match=r"cannot be kept .*; choose a folder that can be written"):
         build(store)
     assert contents_of(store.find(WANTED)) == CONTENTS
@@ -151,14 +138,14 @@ def test_permissions(store: EngineStore) -> None:
 def test_a_cache_that_cannot_be_read(store: EngineStore, monkeypatch: pytest.MonkeyPatch) -> None:
     build(store)
 
-    def refuse(_: Path) -> list[str]:
+    def refuse(_: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(Path, "iterdir", refuse)
     message = why_not_found(store)
     assert message.startswith(f"{store.folder}: cannot be read (Permission denied); change its permissions")
     assert store.look()[0] == []
-    assert store.look()[1] == [(store.folder, message)]
+    assert store.look()[1] == [Damage(store.folder, message)]
 
 
 def test_a_file_where_the_cache_should_be(tmp_path: Path) -> None:

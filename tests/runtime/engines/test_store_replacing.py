@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
-from pathlib import Path
 from threading import Thread
-from typing import Any
 
-import pytest
-
-from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, fill, kept_names
-from fomm_rt.engines import staging
-from fomm_rt.engines.folder import open_engine_folder
-from fomm_rt.engines.store import EngineFolder, EngineStore
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, manifest_of
+from fomm_rt.engines.store import EngineStore
 
 
-def test_building_again_replaces(store: EngineStore) -> None:
+def test_a_rebuild_replaces_the_set(store: EngineStore) -> None:
     build(store)
-    with store.building(SPEC) as staged:
-        assert staged.existing is not None
-        assert contents_of(staged.existing) == CONTENTS
-        assert not staged.waited
-        staged.publish(fill(staged, {"generator": b"new"}))
-    assert contents_of(store.find(WANTED)) == {"generator": b"new"}
-    assert kept_names(store) == [f"{SPEC.key}.2"]
+    new = {"generator": b"new"}
+    with store.building(SPEC) as pending:
+        assert pending.existing is not None
+        assert contents_of(pending.existing) == CONTENTS
+        assert not pending.waited
+        pending.publish(manifest_of(new), new)
+    assert contents_of(store.find(WANTED)) == new
+    assert kept_names(store) == [f"{SPEC.key}.engines"]
 
 
 def test_a_reader_keeps_what_it_found(store: EngineStore) -> None:
@@ -33,28 +28,28 @@ def test_a_reader_keeps_what_it_found(store: EngineStore) -> None:
     build(store, contents={"generator": b"new"})
     assert contents_of(old) == CONTENTS
     new = store.find(WANTED)
-    staging.discard(new.path)
+    store.remove(new.path)
     assert contents_of(old) == CONTENTS
     assert contents_of(new) == {"generator": b"new"}
 
 
-def test_nothing_stays_open(store: EngineStore) -> None:
+def test_no_file_stays_open(store: EngineStore) -> None:
     build(store)
     gc.collect()
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     for _ in range(3):
-        folder = store.find(WANTED)
-        contents_of(folder)
+        found = store.find(WANTED)
+        contents_of(found)
         store.look()[0]
         build(store)
-    os.truncate(store.find(WANTED).path / "generator.engine", 100)
-    store.look()[0]
-    del folder
+    os.truncate(store.find(WANTED).path, 100)
+    store.look()
+    del found
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
 
 
-def test_readers_find_a_whole_set_while_it_is_replaced(store: EngineStore) -> None:
+def test_readers_find_a_complete_set_while_it_is_replaced(store: EngineStore) -> None:
     def number(n: int) -> dict[str, bytes]:
         return {"generator": b"%d" % n * 5000, "dense_motion": b"-%d" % n * 5000}
 
@@ -75,33 +70,16 @@ def test_readers_find_a_whole_set_while_it_is_replaced(store: EngineStore) -> No
         builder.join()
     assert all(content in map(number, range(40)) for content in found)
     assert contents_of(store.find(WANTED)) == number(39)
-    assert kept_names(store) == [f"{SPEC.key}.40"]
+    assert kept_names(store) == [f"{SPEC.key}.engines"]
 
 
-def test_a_set_that_vanishes_while_looked_at_is_looked_for_again(
-    store: EngineStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_read_the_same_set(store: EngineStore) -> None:
     build(store)
-    opened = staging.open_set
-
-    def replace_first(*args: Any, **options: Any) -> EngineFolder:
-        monkeypatch.setattr(staging, "open_set", opened)
-        build(store, contents={"generator": b"new"})
-        return opened(*args, **options)
-
-    monkeypatch.setattr(staging, "open_set", replace_first)
-    assert contents_of(store.find(WANTED)) == {"generator": b"new"}
-
-
-def test_a_set_that_vanishes_once_chosen_is_looked_for_again(
-    store: EngineStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build(store)
-
-    def replace_first(path: Path) -> EngineFolder:
-        monkeypatch.setattr("fomm_rt.engines.store.open_engine_folder", open_engine_folder)
-        build(store, contents={"generator": b"new"})
-        return open_engine_folder(path)
-
-    monkeypatch.setattr("fomm_rt.engines.store.open_engine_folder", replace_first)
-    assert contents_of(store.find(WANTED)) == {"generator": b"new"}
+    found = store.find(WANTED)
+    seen: list[dict[str, bytes]] = []
+    threads = [Thread(target=lambda: seen.extend(contents_of(found) for _ in range(20))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [CONTENTS] * 80

@@ -15,8 +15,10 @@ from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, model_hash
-from fomm_rt.engines.store import EngineFolder, EngineRequirements, EngineStore
+from fomm_rt.engines.requirements import EngineRequirements
+from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
@@ -97,7 +99,7 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
 
 
 def open_engines(
-    library: TensorRT, gpu: Gpu, model: ModelFolder, folder: EngineFolder, reason: str, captures: bool = True
+    library: TensorRT, gpu: Gpu, model: ModelFolder, engines: EngineSet, reason: str, captures: bool = True
 ) -> GpuBackend:
     """Opens engines that fit this machine as a backend.
 
@@ -112,8 +114,8 @@ def open_engines(
     device = CudaDevice()
     try:
         with device.current():
-            trunks = EngineTrunks(library, folder, FrameShape.of(model.manifest), device.allocate)
-        spec = folder.manifest.spec
+            trunks = EngineTrunks(library, engines, FrameShape.of(model.manifest), device.allocate)
+        spec = engines.manifest.spec
         return GpuBackend(
             model.manifest,
             device,
@@ -128,16 +130,16 @@ def open_engines(
         raise
 
 
-def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore) -> EngineFolder:
+def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore) -> EngineSet:
     """Engines for a frame at a time; those for batches take longer and are for whoever asks for them by command."""
     builders = list(entry_points(group=BUILDERS))
     if not builders:
         raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")
     try:
-        folder = builders[0].load()(model, flavour, precision, LAYOUTS[0], 1, store)
+        engines = builders[0].load()(model, flavour, precision, LAYOUTS[0], 1, store)
     except ImportError as error:  # what building takes beyond running, when it is loaded or when it is first needed
         raise BackendError(
             f"engines cannot be built here ({error}); run: {tensorrt_library.INSTALL[flavour]}"
         ) from error
-    assert isinstance(folder, EngineFolder)
-    return folder
+    assert isinstance(engines, EngineSet)
+    return engines

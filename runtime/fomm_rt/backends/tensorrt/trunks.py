@@ -14,7 +14,7 @@ from fomm_rt.backends.tensorrt import layout as engine_layout
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.contexts import Allocate, give_memory, new_context
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.store import EngineFolder
+from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.errors import EngineError
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
@@ -27,7 +27,7 @@ class EngineTrunks:
 
     Args:
         library: What built the engines.
-        folder: Where they are; a file that was altered is not given to TensorRT.
+        engines: Of the trunks; one that was altered is not given to TensorRT.
         shape: Of the model.
         allocate: Shape and dtype to an array on the GPU, where contexts have no memory of their own (TensorRT-RTX).
 
@@ -38,17 +38,17 @@ class EngineTrunks:
         EngineError: A file was altered, TensorRT refuses it, or it is no engine of this model's trunk.
     """
 
-    def __init__(self, library: TensorRT, folder: EngineFolder, shape: FrameShape, allocate: Allocate) -> None:
-        self.max_batch = folder.manifest.spec.max_batch
+    def __init__(self, library: TensorRT, engines: EngineSet, shape: FrameShape, allocate: Allocate) -> None:
+        self.max_batch = engines.manifest.spec.max_batch
         self._logger = tensorrt_library.logger(library)
         self._library = library
         self._trt = library.module
         # TensorRT does not say so, but an engine must not outlive what it came from.
         self._runtime = self._trt.Runtime(self._logger)
-        self._engines = {name: self._engine(folder, name) for name in TRUNKS}
+        self._engines = {name: self._engine(engines, name) for name in TRUNKS}
         self._layouts: dict[str, str] = {}
         for name, engine in self._engines.items():
-            self._check(folder, name, engine, shape)
+            self._check(engines, name, engine, shape)
         self._allocate = allocate
         # Each with the memory it works in, where that is given to it.
         self._contexts: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -78,17 +78,17 @@ class EngineTrunks:
         if not context.execute_async_v3(handle):
             raise self._failed(f"running the {trunk} engine")
 
-    def _engine(self, folder: EngineFolder, name: str) -> Any:
-        engine = self._runtime.deserialize_cuda_engine(folder.read(name))
+    def _engine(self, engines: EngineSet, name: str) -> Any:
+        engine = self._runtime.deserialize_cuda_engine(engines.read(name))
         if engine is None:
-            raise self._failed(f"{folder.path}: loading the {name} engine")
+            raise self._failed(f"{engines.path}: loading the {name} engine")
         return engine
 
-    def _check(self, folder: EngineFolder, trunk: str, engine: Any, shape: FrameShape) -> None:
+    def _check(self, engines: EngineSet, trunk: str, engine: Any, shape: FrameShape) -> None:
         """Makes sure that an engine takes and gives its trunk's tensors, and keeps how they lie in memory."""
         inputs, outputs = shape.trunk_tensors(trunk)
         sizes = shape.tensor_shapes(1)
-        half = folder.manifest.spec.precision == "fp16"
+        half = engines.manifest.spec.precision == "fp16"
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         found = {name: self._seen(engine, name) for name in names}
         wanted: dict[str, _Tensor] = {
@@ -98,8 +98,8 @@ class EngineTrunks:
         }
         if found != wanted:
             raise EngineError(
-                f"{folder.path}: the {trunk} engine has the tensors {_told(found)}; expected {_told(wanted)}. "
-                f"Build it again: {folder.manifest.rebuild_command}"
+                f"{engines.path}: the {trunk} engine has the tensors {_told(found)}; expected {_told(wanted)}. "
+                f"Build it again: {engines.manifest.rebuild_command}"
             )
         self._layouts |= {name: engine.get_tensor_format(name).name.lower() for name in names}
 

@@ -1,0 +1,49 @@
+"""What people are told about a set of engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fomm_rt.engines.engine_set import EngineSet
+
+
+@dataclass(frozen=True)
+class EngineSummary:
+    """A set of engines in the store.
+
+    Attributes:
+        key: Names the set in the store.
+        model: Name of the model.
+        flavour: Flavour of TensorRT and its version.
+        built_for: The GPU that built it; else compute capabilities.
+        precision, layout, max_batch: See `EngineSpec`.
+        size_bytes: Of all its engines.
+        built: Time of the build, ISO 8601.
+    """
+
+    key: str
+    model: str
+    flavour: str
+    built_for: str
+    precision: str
+    layout: str
+    max_batch: int
+    size_bytes: int
+    built: str
+
+
+def summarize(engines: EngineSet) -> EngineSummary:
+    """Summarizes a set."""
+    manifest, spec = engines.manifest, engines.manifest.spec
+    capabilities = ", ".join(spec.capabilities)
+    return EngineSummary(
+        key=spec.key,
+        model=manifest.model_name,
+        flavour=f"{spec.flavour} {spec.library_version}",
+        built_for=capabilities if spec.gpu is None else f"{spec.gpu} ({capabilities})",
+        precision=spec.precision,
+        layout=spec.layout,
+        max_batch=spec.max_batch,
+        size_bytes=manifest.size_bytes,
+        built=manifest.built.isoformat(timespec="seconds"),
+    )
