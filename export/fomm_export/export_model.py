@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +25,7 @@ from fomm_export.onnx.quantization import CalibrationFrames, quantize_generator
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.errors import CheckpointError, FommError, OutputError
+from fomm_rt.files.staging import hidden_beside
 from fomm_rt.machine.packages import installed_version
 from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
 from fomm_rt.model.manifest import (
@@ -139,7 +139,7 @@ def export_networks(
     _check_output(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        staged = _hidden_beside(output)
+        staged = hidden_beside(output)
         staged.mkdir()
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); {_another_folder(output)}") from error
@@ -230,7 +230,7 @@ def _put_in_place(staged: Path, output: Path) -> None:
         staged.rename(output)
         return
     _check_output(output)  # minutes have passed since the first look
-    aside = _hidden_beside(output)
+    aside = hidden_beside(output)
     output.rename(aside)
     try:
         staged.rename(output)
@@ -246,10 +246,6 @@ def _another_folder(output: Path) -> str:
     if tempfile.tempdir is not None and Path(tempfile.tempdir).resolve() in output.resolve().parents:
         return "choose another folder with -o, or by the environment variable TMPDIR where it is a temporary one"
     return "choose another folder with -o"
-
-
-def _hidden_beside(output: Path) -> Path:
-    return output.with_name(f".{output.name}.{secrets.token_hex(6)}")
 
 
 def _check_output(output: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fomm_bench.machine.environment import describe_machine
 from fomm_bench.results.run_result import ContestantResult, Results
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,10 +118,8 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     paths = []
     for ending, metadata in (("svg", {"Date": None}), ("png", {})):
         path = folder / f"{name}.{ending}"
-        with StagedOutput(path) as staged:
-            with reporting_failures(path):
-                figure.savefig(staged.path, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
-            staged.commit()
+        with replacing(path) as staged:
+            figure.savefig(staged, format=ending, dpi=DOTS_PER_INCH, metadata=metadata)
         paths.append(path)
     return paths
 

@@ -14,7 +14,7 @@ from fomm_bench.results.json_shape import ShapeError
 from fomm_bench.results.run_result import Results, device_type
 from fomm_bench.results.schema import check_results
 from fomm_rt.errors import BenchmarkError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing
 
 FORMAT = "fomm-rt benchmark"
 FORMAT_VERSION = 2
@@ -41,10 +41,8 @@ def write_document(path: Path, document: dict[str, Any]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    with StagedOutput(path) as staged:
-        with reporting_failures(path):
-            staged.path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        staged.commit()
+    with replacing(path) as staged:
+        staged.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def read_results(path: Path) -> Results:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fomm_export.checkpoints.configuration_file import OWN_NAMES
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing
 
 ORIGIN = "fomm-rt"
 
@@ -34,10 +34,8 @@ def save_own_checkpoint(
         if tensor.is_floating_point()
     }
     content = safetensors.torch.save(tensors, metadata={"origin": ORIGIN, "name": name})
-    with StagedOutput(path) as staged:
-        with reporting_failures(path):
-            staged.path.write_bytes(content)
-        staged.commit()
+    with replacing(path) as staged:
+        staged.write_bytes(content)
 
 
 def own_checkpoint_name(path: Path) -> str | None:

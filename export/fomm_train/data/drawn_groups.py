@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from fomm_rt.errors import TrainingError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing, reporting_failures
 from fomm_train.faces import (
     Identity,
     Pose,
@@ -228,10 +228,8 @@ class GroupFolder:
     def _draw(self, index: int) -> None:
         group = draw_group(self.first_seed + index, self.size)
         path = self._file(index)
-        with StagedOutput(path) as staged:
-            with reporting_failures(path), staged.path.open("wb") as file:
-                np.savez(file, **{field.name: getattr(group, field.name) for field in fields(group)})
-            staged.commit()
+        with replacing(path) as staged, staged.open("wb") as file:
+            np.savez(file, **{field.name: getattr(group, field.name) for field in fields(group)})
 
 
 def _start_worker() -> None:

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from statistics import fmean
 
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing
 
 
 class TrainingLog:
@@ -42,10 +42,8 @@ class TrainingLog:
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        with StagedOutput(self.path) as staged:
-            with reporting_failures(self.path):
-                staged.path.write_text(text.getvalue(), encoding="utf-8")
-            staged.commit()
+        with replacing(self.path) as path:
+            path.write_text(text.getvalue(), encoding="utf-8")
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

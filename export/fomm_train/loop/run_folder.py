@@ -10,7 +10,7 @@ from typing import IO
 
 from fomm_export.checkpoints.configuration import Configuration
 from fomm_rt.errors import OutputError, TrainingError
-from fomm_rt.files.staging import StagedOutput, explain_failure, reporting_failures
+from fomm_rt.files.staging import explain_failure, replacing, reporting_failures
 from fomm_train.recipe import Recipe
 
 SPARE_BYTES = 1 << 30
@@ -81,9 +81,8 @@ def check_recipe(folder: Path, configuration: Configuration, recipe: Recipe) -> 
     text = recipe_text(configuration, recipe)
     with reporting_failures(path):
         if not path.exists():
-            with StagedOutput(path) as staged:
-                staged.path.write_text(text, encoding="utf-8")
-                staged.commit()
+            with replacing(path) as staged:
+                staged.write_text(text, encoding="utf-8")
         elif path.read_text(encoding="utf-8") != text:
             raise TrainingError(
                 f"{folder}: holds a run of another recipe (compare {RECIPE_NAME}); choose another folder with -o"

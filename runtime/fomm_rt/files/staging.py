@@ -115,33 +115,54 @@ def hidden_beside(path: Path) -> Path:
 class Staged(ABC):
     """Something written under a temporary name. `commit` puts it in place; without it, leaving the context removes it.
 
-    Attributes:
-        path: Where to write; exists once the context is entered.
+    Args:
+        target: The file to write, for messages too.
+        final: The file or folder that `commit` changes.
+        path: The temporary file or folder; exists once the context is entered.
     """
 
-    path: Path
+    def __init__(self, target: Path, final: Path, path: Path) -> None:
+        self.target = target
+        self.path = path
+        self._final = final
 
-    @abstractmethod
     def __enter__(self) -> Self:
-        """Creates the temporary file or folder, and the target's folder.
+        """Creates the target's folder and the temporary file or folder.
 
         Raises:
             OutputError: They cannot be created.
         """
+        with reporting_failures(self.target):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._create()
+        return self
 
-    @abstractmethod
     def commit(self) -> None:
         """Puts the result in place of an old one.
 
         Raises:
             OutputError: It cannot be renamed.
         """
+        with reporting_failures(self.target):
+            self._move()
 
-    @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Removes what was not committed."""
+        with suppress(OSError):
+            self._remove()
+
+    @abstractmethod
+    def _create(self) -> None:
+        """Creates the temporary file or folder."""
+
+    @abstractmethod
+    def _move(self) -> None:
+        """Renames it."""
+
+    @abstractmethod
+    def _remove(self) -> None:
+        """Removes what was not moved."""
 
 
 class StagedOutput(Staged):
@@ -158,39 +179,30 @@ class StagedOutput(Staged):
 
     def __init__(self, target: Path, inputs: Sequence[Path] = (), mode: int = 0o666) -> None:
         check_target(target, inputs)
-        self.target = target
-        self._final = _resolve(target)
+        final = _resolve(target)
+        super().__init__(target, final, hidden_beside(final))
         self._mode = mode
-        self.path = hidden_beside(self._final)
 
     @override
-    def __enter__(self) -> Self:
-        with reporting_failures(self.target):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Unlike tempfile's, this file gets the permissions that the user's umask gives new files.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._mode))
-        return self
+    def _create(self) -> None:
+        # Unlike tempfile's, this file gets the permissions that the user's umask gives new files.
+        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._mode))
 
     @override
-    def commit(self) -> None:
-        with reporting_failures(self.target):
-            if self._final.exists():
-                shutil.copymode(self._final, self.path)
-            self.path.replace(self._final)
+    def _move(self) -> None:
+        if self._final.exists():
+            shutil.copymode(self._final, self.path)
+        self.path.replace(self._final)
 
     @override
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+    def _remove(self) -> None:
+        self.path.unlink(missing_ok=True)
 
 
 class StagedFolder(Staged):
-    """A temporary folder whose files move into the target's folder on commit.
+    """A temporary folder whose files move into the target's folder on commit, while signals wait.
 
-    If one file cannot be moved, for example onto a folder of its name, `commit` raises OutputError; the files before
-    it are moved by then. Signals wait until all files are moved.
+    If a file cannot be moved, `commit` raises OutputError; the files before it are moved by then.
 
     Args:
         target: Any name in the folder that the files move to.
@@ -201,33 +213,26 @@ class StagedFolder(Staged):
 
     def __init__(self, target: Path) -> None:
         check_target(target)
-        self.target = target
-        self._final = target.parent.resolve()
-        self.path = hidden_beside(self._final / "folder")
+        final = target.parent.resolve()
+        super().__init__(target, final, hidden_beside(final / "folder"))
 
     @override
-    def __enter__(self) -> Self:
-        with reporting_failures(self.target):
-            self._final.mkdir(parents=True, exist_ok=True)
-            self.path.mkdir()
-        return self
+    def _create(self) -> None:
+        self.path.mkdir()
 
     @override
-    def commit(self) -> None:
-        with reporting_failures(self.target):
-            staged = sorted(self.path.iterdir())
-            blocked = next((file.name for file in staged if (self._final / file.name).is_dir()), None)
-            if blocked is not None:
-                raise OutputError(f"{self._final / blocked} is a folder; remove it or choose another name.")
-            # Pictures of two runs under one pattern would pass for one clip.
-            with uninterrupted():
-                for file in staged:
-                    file.replace(self._final / file.name)
+    def _move(self) -> None:
+        staged = sorted(self.path.iterdir())
+        blocked = next((file.name for file in staged if (self._final / file.name).is_dir()), None)
+        if blocked is not None:
+            raise OutputError(f"{self._final / blocked} is a folder; remove it or choose another name.")
+        # Pictures of two runs under one pattern would pass for one clip.
+        with uninterrupted():
+            for file in staged:
+                file.replace(self._final / file.name)
 
     @override
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
