@@ -1,8 +1,8 @@
-"""The frame rate of a video, exactly, found by reading the timestamps of all its packets before any decoding.
+"""Finds the exact frame rate of a video from the timestamps of all its packets, before any frame is shown.
 
-Containers round timestamps to their ticks (Matroska to milliseconds: 33, 67, 100), so a rate r is taken for
-constant when the differences t_i - i / r of all frames stay within one tick of each other. Where no rate does
-that, the timestamps themselves are the timing. A rate says nothing of how long the last frame is held.
+Containers round timestamps to their ticks (Matroska to milliseconds: 33, 67, 100), so a rate r counts as constant if
+the differences t_i - i / r of all frames stay within one tick of each other. If no rate does that, the timestamps
+themselves are the timing. How long the last frame is held is a separate question.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _VP8_SHOW_FRAME = 0x10
 _LARGEST_SLIP_S = Fraction(1, 4)
 _JOINT_PACKETS = 5
 
-# Matroska and what is made from it without coding anew keeps times in milliseconds, whatever the tick.
+# Matroska, and files remuxed from it, keep times in milliseconds, whatever the tick.
 _MILLISECOND = Fraction(1, 1000)
 
-# Formats whose frames may say how long each is shown; of others FFmpeg tells what it estimates.
+# Formats whose frames may carry a duration; for others FFmpeg returns an estimate.
 _WITH_DURATIONS = ("matroska", "gif", "apng")
 
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -52,12 +52,12 @@ class Timing:
     """When the frames of a video are shown.
 
     Attributes:
-        rate: Frames per second where constant, as an exact fraction; None where timestamps vary.
+        rate: Frames per second if constant, as an exact fraction; None if timestamps vary.
         time_base: Seconds per tick; every frame time is a whole number of ticks after the first frame's.
-        frame_count: Frames that the file holds; damaged ones may yet be skipped. None where unknown.
-        duration: Seconds from the start of the first frame to the end of the last; None where unknown.
-        last_duration: Seconds that the last frame is shown: where timestamps vary, or where it is held for longer
-            than one frame of a constant rate; else, and where unknown, None.
+        frame_count: Frames that the file holds, of which damaged ones may be skipped; None if unknown.
+        duration: Seconds from the start of the first frame to the end of the last; None if unknown.
+        last_duration: Seconds that the last frame is shown if timestamps vary, or if it is held for longer than one
+            frame of a constant rate; otherwise, and if unknown, None.
     """
 
     rate: Fraction | None
@@ -68,17 +68,11 @@ class Timing:
 
     @classmethod
     def constant(cls, rate: Fraction, frame_count: int | None = None, last_duration: Fraction | None = None) -> Timing:
-        """Returns the timing of frames at a constant rate.
-
-        Args:
-            rate: Frames per second, positive.
-            frame_count: How many frames there are, where known.
-            last_duration: Seconds that the last frame is held, where longer than the others.
-        """
+        """Returns the timing of frames at a constant, positive rate per second; the rest as in the attributes."""
         return cls(rate, 1 / rate, frame_count, _length(rate, frame_count, last_duration), last_duration)
 
     def last_duration_after(self, count: int) -> Fraction | None:
-        """`last_duration` if so many frames are all; of frames that were not all read, the last is another."""
+        """Returns `last_duration` if `count` frames are all; if some were not read, the last one is another."""
         return self.last_duration if count == self.frame_count else None
 
 
@@ -91,19 +85,18 @@ def _length(rate: Fraction, frame_count: int | None, last_duration: Fraction | N
 
 @dataclass(frozen=True)
 class ScannedTiming:
-    """A timing, whether the frames' own timestamps can be used, and what speaks for damage.
+    """A timing, and signs of damage. Times are in seconds of the stream's own clock.
 
     Attributes:
         timing: The timing.
-        has_timestamps: False where frames are to be counted, frame i being shown at i / rate.
-        typical_rate: Frames per second, estimated where they vary.
-        announced_end: The end of the last frame in seconds of the stream's own time, by the file's headers;
-            None where they do not say.
-        is_cut_short: Whether the file is shorter than its own structure says.
-        is_damaged: Whether that or anything else is wrong with the file itself. Without that a difference to
-            `announced_end` means nothing: a last frame may be shown for long.
-        first_time: Presentation time of the first frame in seconds of the stream's own time.
-        lost_frames: Frames missing where the demuxer passed over damage, the end not counted; 0 where unknown.
+        has_timestamps: False if frames must be counted, frame i being shown at i / rate.
+        typical_rate: Frames per second, estimated if they vary.
+        announced_end: The end of the last frame as the file's headers state it; None if they do not.
+        is_cut_short: True if the file is shorter than its own structure says.
+        is_damaged: True for that and any other damage of the file. Without damage, a difference to `announced_end`
+            means nothing: a last frame may be shown for long.
+        first_time: Presentation time of the first frame.
+        lost_frames: Frames missing where the demuxer skipped damage, not counting the end; 0 if unknown.
     """
 
     timing: Timing
@@ -116,12 +109,11 @@ class ScannedTiming:
     lost_frames: int = 0
 
 
+OnPacket = Callable[["av.Packet[Stream]"], None]
+
+
 def scan_timing(
-    path: Path,
-    file: BinaryIO,
-    container: InputContainer,
-    stream: VideoStream,
-    on_packet: Callable[[av.Packet[Stream]], None],
+    path: Path, file: BinaryIO, container: InputContainer, stream: VideoStream, on_packet: OnPacket
 ) -> ScannedTiming:
     """Reads all packets of a stream and finds its timing, in constant memory.
 
@@ -144,28 +136,26 @@ def scan_timing(
     fit = _RateFit(tick, _rate_candidates(declared))
     for time, duration in _in_order(packets):
         fit.add(time, duration)
-    if packets.untimed or packets.starts_anew or not packets.timed:
+    if packets.untimed or packets.starts_anew or not fit.count:
         rate = declared[0] if declared else FALLBACK_RATE
         if packets.starts_anew:
             _logger.warning("%s: its timestamps start anew; frames are counted at %s a second instead", path, rate)
         if not declared:
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
-        count = packets.timed + packets.untimed
-        return ScannedTiming(Timing.constant(rate, count), has_timestamps=False, typical_rate=rate)
+        return ScannedTiming(Timing.constant(rate, fit.count + packets.untimed), False, typical_rate=rate)
     is_short = is_cut_short(file)
     has_holes = container.format.name.startswith("matroska") and matroska_structure.is_broken(file)
     is_damaged = is_short or packets.is_damaged or has_holes
     announced_end = _announced_end(container, stream)
-    # MP4 stores durations by decoding order, so that the last packet's may be another frame's; the track's own
-    # duration is right unless its last frames are missing.
+    # MP4 stores durations by decoding order, so the last packet's may be another frame's; the track's own duration is
+    # right unless its last frames are missing.
     is_mov = container.format.name.startswith("mov")
     trusted_end = announced_end if is_mov and not is_damaged else None
     timing = fit.timing(trusted_end, 0 if is_damaged else _held_ticks(container, packets, fit, trusted_end))
-    rate = timing.rate or (declared[0] if declared else FALLBACK_RATE)
     return ScannedTiming(
         timing,
         has_timestamps=True,
-        typical_rate=rate,
+        typical_rate=timing.rate or (declared[0] if declared else FALLBACK_RATE),
         announced_end=None if announced_end is None else announced_end * tick,
         is_cut_short=is_short,
         is_damaged=is_damaged,
@@ -175,9 +165,9 @@ def scan_timing(
 
 
 def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """The end of the last frame in ticks by the headers of a file; None where they do not say.
+    """Returns the end of the last frame in ticks as the headers state it, None if they do not.
 
-    Formats whose duration FFmpeg estimates from what is there, such as transport streams, announce nothing.
+    Formats whose duration FFmpeg estimates from the content, such as transport streams, announce nothing.
     """
     form = container.format.name
     if form.startswith("mov") and stream.duration is not None and stream.start_time is not None:
@@ -188,32 +178,31 @@ def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction |
         tag = _DURATION_TAG.fullmatch(stream.metadata.get("DURATION", ""))
         if tag:
             return (int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])) / stream.time_base
-        # The duration of the whole file is the picture's only where there is nothing else.
+        # The duration of the whole file is the picture's only if there is no other stream.
         if container.duration is not None and len(container.streams) == 1:
             return Fraction(container.duration, av.time_base) / stream.time_base
     return None
 
 
 def _held_ticks(container: InputContainer, packets: _TimedPackets, fit: _RateFit, trusted_end: Fraction | None) -> int:
-    """Ticks that the last frame of a file without damage is shown by its own word; 0 where it says nothing of that."""
+    """Returns the ticks that an undamaged file states for its last frame, 0 if it does not."""
     if container.format.name.startswith("mov"):
-        # The end alone may be late, where decoding times have gaps or an edit list begins late; no packet is, then.
+        # The end alone may be late, if decoding times have gaps or an edit list begins late; then no packet is.
         longest = max(fit.last_duration, packets.last_duration)
         return 0 if trusted_end is None else min(round(trusted_end) - fit.last, longest)
     return fit.last_duration if container.format.name.startswith(_WITH_DURATIONS) else 0
 
 
 def _declared_rates(stream: VideoStream) -> list[Fraction]:
-    """The plausible rates that FFmpeg derived from headers and the first packets, best first."""
+    """Returns the plausible rates that FFmpeg derived from headers and the first packets, best first."""
     rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
     return list(dict.fromkeys(rate for rate in rates if rate is not None and 0 < rate <= _HIGHEST_RATE))
 
 
 def _rate_candidates(declared: list[Fraction]) -> list[Fraction]:
-    """The declared rates, then the whole and the NTSC rates (30000/1001 and the like) nearest to them.
+    """Returns the declared rates, then the whole and the NTSC rates (such as 30000/1001) nearest to them.
 
-    A rate measured from millisecond timestamps is off in the last digits; the true one is nearly always one
-    of these neighbours.
+    A rate measured from millisecond timestamps is off in the last digits; the true one is nearly always a neighbour.
     """
     nearest = [round(rate) for rate in declared if round(rate) > 0]
     ntsc = [Fraction(max(1, round(rate * 1001 / 1000)) * 1000, 1001) for rate in declared]
@@ -221,23 +210,19 @@ def _rate_candidates(declared: list[Fraction]) -> list[Fraction]:
 
 
 class _TimedPackets:
-    """Presentation times and durations, in ticks and in decoding order, of the packets that show a frame.
+    """Presentation times and durations, in ticks and decoding order, of the packets that show a frame.
 
     Attributes:
-        timed: Packets with a time, so far.
-        untimed: Packets without one.
-        last_duration: Duration of the latest packet with a time, in ticks.
-        is_damaged: At the end, whether a packet or a place between packets was broken.
-        starts_anew: Whether decoding times go back, as where transport streams were joined.
+        untimed: Packets without a time, so far.
+        last_duration: Duration in ticks of the latest packet with a time.
+        is_damaged: At the end, True if a packet or a place between packets was broken.
+        starts_anew: True if decoding times go back, as in joined transport streams.
     """
 
-    def __init__(
-        self, container: InputContainer, stream: VideoStream, on_packet: Callable[[av.Packet[Stream]], None]
-    ) -> None:
-        self._on_packet = on_packet
+    def __init__(self, container: InputContainer, stream: VideoStream, on_packet: OnPacket) -> None:
         self._container = container
         self._stream = stream
-        self.timed = 0
+        self._on_packet = on_packet
         self.untimed = 0
         self.last_duration = 0
         self.is_damaged = False
@@ -258,7 +243,6 @@ class _TimedPackets:
             if packet.pts is None:
                 self.untimed += 1
             else:
-                self.timed += 1
                 self._note_decoding_time(packet)
                 self.last_duration = packet.duration or 0
                 yield packet.pts, self.last_duration
@@ -279,7 +263,7 @@ class _TimedPackets:
 
 
 def goes_back(previous: int | None, ticks: int, time_base: Fraction) -> bool:
-    """Whether decoding times, which never fall within one recording, fell by more than a slip."""
+    """Returns True if decoding times, which never fall within one recording, fell by more than a slip."""
     return previous is not None and (previous - ticks) * time_base > _LARGEST_SLIP_S
 
 
@@ -297,11 +281,17 @@ def _in_order(packets: _TimedPackets) -> Iterator[tuple[int, int]]:
 class _RateFit:
     """Tests candidate rates against timestamps as they come.
 
-    For a rate p / q and ticks of n / d seconds, (t_i - i / r) d p = ticks n p - i q d is a whole number, so
-    the test is exact and cheap: its spread over all frames may not exceed one tick, n p, or a millisecond.
+    For a rate p / q and ticks of n / d seconds, (t_i - i / r) d p = ticks n p - i q d is a whole number, so the test is
+    exact and cheap: its spread over all frames must not exceed one tick, n p, or a millisecond.
+
+    Attributes:
+        count: Frames so far.
+        first, last: Times of the first and the latest frame in ticks.
+        last_duration: Duration of the latest frame's packet in ticks.
     """
 
     def __init__(self, tick: Fraction, candidates: list[Fraction]) -> None:
+        self.count = self.first = self.last = self.last_duration = 0
         self._tick = tick
         self._candidates = candidates
         self._lowest = [0] * len(candidates)
@@ -309,82 +299,57 @@ class _RateFit:
         self._fitting = list(range(len(candidates)))
         self._tolerance = max(tick, _MILLISECOND)
         self._allowed = [int(self._tolerance * tick.denominator * rate.numerator) for rate in candidates]
-        self._steps = 0
+        self._last_step = self._steps = 0
         self._is_on_grid = bool(candidates)
-        self._count = 0
-        self._first = 0
-        self._last = 0
-        self._last_step = 0
-        self._last_duration = 0
 
     def add(self, time: int, duration: int) -> None:
         """Takes the next frame: its time and duration in ticks."""
-        if self._count == 0:
-            self._first = time
+        if self.count == 0:
+            self.first = time
         else:
-            self._last_step = time - self._last
+            self._last_step = time - self.last
             self._note_grid(time)
-        self._last, self._last_duration = time, duration
+        self.last, self.last_duration = time, duration
         numerator, denominator = self._tick.numerator, self._tick.denominator
         still_fitting = []
         for index in self._fitting:
             rate = self._candidates[index]
-            residual = (time - self._first) * numerator * rate.numerator
-            residual -= self._count * rate.denominator * denominator
+            residual = (time - self.first) * numerator * rate.numerator
+            residual -= self.count * rate.denominator * denominator
             self._lowest[index] = min(self._lowest[index], residual)
             self._highest[index] = max(self._highest[index], residual)
             if self._highest[index] - self._lowest[index] <= self._allowed[index]:
                 still_fitting.append(index)
         self._fitting = still_fitting
-        self._count += 1
-
-    @property
-    def first(self) -> int:
-        """Time of the first frame in ticks."""
-        return self._first
-
-    @property
-    def last(self) -> int:
-        """Time of the last frame in ticks."""
-        return self._last
-
-    @property
-    def last_duration(self) -> int:
-        """Duration of the last frame's packet in ticks."""
-        return self._last_duration
+        self.count += 1
 
     @property
     def gaps(self) -> int:
-        """Frames of the declared rate that are missing between the first and the last; 0 where it does not fit."""
-        return max(0, self._steps - (self._count - 1)) if self._is_on_grid else 0
+        """Frames of the declared rate that are missing between the first and the last; 0 if it does not fit."""
+        return max(0, self._steps - (self.count - 1)) if self._is_on_grid else 0
 
     def _note_grid(self, time: int) -> None:
-        """Whether frames keep to whole steps of the declared rate, however many apart."""
+        """Checks that frames keep to whole steps of the declared rate, however many apart."""
         if self._is_on_grid:
-            steps = (time - self._first) * self._tick * self._candidates[0]
+            steps = (time - self.first) * self._tick * self._candidates[0]
             self._steps = round(steps)
             self._is_on_grid = abs(steps - self._steps) <= self._tolerance * self._candidates[0]
 
     def timing(self, announced_end: Fraction | None, held: int) -> Timing:
-        """Returns the constant timing if any candidate fits all frames, else the varying one.
+        """Returns the constant timing if any candidate fits all frames, otherwise the varying one.
 
         Args:
-            announced_end: End of the last frame in ticks, where the file says it.
-            held: Ticks that the last frame is shown at a constant rate if that is more than one frame; 0 where unknown.
+            announced_end: End of the last frame in ticks, if the file states it.
+            held: Ticks that the last frame is shown at a constant rate, if that is more than one frame; 0 if unknown.
         """
-        if self._fitting or self._count == 1:
+        if self._fitting or self.count == 1:
             rate = self._candidates[self._fitting[0]] if self._fitting else FALLBACK_RATE
             is_held = held * self._tick > 1 / rate + self._tolerance
             last_duration = held * self._tick if is_held else None
-            return Timing(rate, self._tick, self._count, _length(rate, self._count, last_duration), last_duration)
-        last_ticks = self._last_duration or self._last_step
-        if announced_end is not None and announced_end > self._last:
-            last_ticks = round(announced_end) - self._last
+            return Timing(rate, self._tick, self.count, _length(rate, self.count, last_duration), last_duration)
+        last_ticks = self.last_duration or self._last_step
+        if announced_end is not None and announced_end > self.last:
+            last_ticks = round(announced_end) - self.last
         last_duration = max(last_ticks, 1) * self._tick
-        return Timing(
-            rate=None,
-            time_base=self._tick,
-            frame_count=self._count,
-            duration=(self._last - self._first) * self._tick + last_duration,
-            last_duration=last_duration,
-        )
+        duration = (self.last - self.first) * self._tick + last_duration
+        return Timing(None, self._tick, self.count, duration, last_duration)
