@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.video_writer import VideoTarget
 
 

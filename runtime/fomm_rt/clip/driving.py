@@ -11,8 +11,8 @@ from typing import Protocol
 
 from fomm_rt.clip.motion_file import Motion, load_motion
 from fomm_rt.image import Image
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.motion.keypoints import Keypoints
 
 

@@ -1,9 +1,8 @@
-"""Pictures, video and sound: everything fomm-rt reads from files and writes to files.
+"""Pictures, video and sound: everything fomm-rt reads from media files and writes to them.
 
-    pictures        read and write one picture
-    video_reader    decode a video frame by frame, in constant memory
-    timing          find the frame rate of a video, exactly
-    video_writer    write a result as MP4, MKV, WebM, GIF or numbered PNG pictures
+The modules below import PyAV and OpenCV; this package does not, so importing it costs nothing.
 
-The submodules import PyAV and OpenCV, this package does not, so that importing it costs nothing.
+    read      pictures and videos, frame by frame in constant memory
+    write     results as MP4, MKV, WebM, GIF or PNG pictures, with sound
+    timing    when frames are shown
 """

@@ -28,8 +28,8 @@ from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.picture import write_picture
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import pose_distance

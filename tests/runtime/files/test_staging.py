@@ -13,7 +13,7 @@ import pytest
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedFolder, StagedOutput, check_target, explain_failure
-from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.video_writer import VideoTarget
 
 # A file-size limit fails like a full disk does, in the middle of a write; unlike one it needs no mount.
@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from fomm_rt.errors import OutputError
-from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.video_writer import VideoTarget
 
 target, audio, limit, frames = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

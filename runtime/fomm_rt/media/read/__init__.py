@@ -1,1 +1,1 @@
-"""Reads pictures and videos."""
+"""Pictures and videos from files."""

@@ -1,4 +1,4 @@
-"""What transparent pixels look like once a picture has no transparency."""
+"""Removes transparency from pixels."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def lay_over_white(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Composites pixels over white, so that the colours hidden under full transparency do not show.
+    """Composites pixels over white, so the colours hidden under full transparency do not show.
 
     Args:
         colour: (H, W, 3) uint8 or uint16, not premultiplied.

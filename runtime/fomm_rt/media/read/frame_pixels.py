@@ -1,4 +1,4 @@
-"""Turning a decoded video frame into the RGB pixels a player would show."""
+"""Converts a decoded video frame to the RGB pixels that a player would show."""
 
 from fractions import Fraction
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from fomm_rt.media.read.alpha import lay_over_white
 from fomm_rt.media.read.orientation import orient_by_matrix
 
-# swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full
-# chroma interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
+# swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full chroma
+# interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
 _BILINEAR = 0x0002
 _BICUBIC = 0x0004
 EXACT = 0x2000 | 0x4000 | 0x40000
 
-# Standard definition is coded with BT.601, high definition with BT.709, where a file does not say.
+# If a file does not say, standard definition is BT.601 and high definition BT.709.
 LARGEST_SD_HEIGHT = 576
 
 _UNSPECIFIED_MATRICES = (2, 3)
@@ -30,14 +30,13 @@ def guess_colorspace(height: int) -> Colorspace:
 
 
 class FramePixels:
-    """Converts the frames of one stream; keeps the scaler between frames."""
+    """Converts the frames of one stream; keeps the scaler between frames.
+
+    Args:
+        pixel_aspect: Width of a pixel divided by its height; None or an implausible value counts as square.
+    """
 
     def __init__(self, pixel_aspect: Fraction | None) -> None:
-        """Sets up the conversion.
-
-        Args:
-            pixel_aspect: Width of a pixel over its height; None or nonsense counts as square.
-        """
         sensible = pixel_aspect is not None and 1 <= max(pixel_aspect, 1 / (pixel_aspect or 1)) <= _LARGEST_PIXEL_ASPECT
         self._pixel_aspect = pixel_aspect if sensible and pixel_aspect else Fraction(1)
         self._reformatter = VideoReformatter()
@@ -45,11 +44,11 @@ class FramePixels:
     def convert(self, frame: CodedFrame) -> NDArray[np.uint8]:
         """Converts one frame.
 
-        The frame's own matrix and range are used, transparency is laid over white, pixels that are not square
-        are resampled along the width, and the display matrix is obeyed.
+        It uses the frame's own colour matrix and range, composites transparency over white, resamples pixels that are
+        not square along the width, and applies the display matrix.
 
         Args:
-            frame: As decoded, of any pixel format and size.
+            frame: A decoded frame of any pixel format and size.
 
         Returns:
             (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
@@ -68,7 +67,7 @@ class FramePixels:
             interpolation=EXACT | (_BILINEAR if width == frame.width else _BICUBIC),
             src_color_range=source_range,
             dst_color_range=ColorRange.JPEG,
-            # Threads inside the scaler cost more than they bring at these sizes.
+            # Threads inside the scaler cost more than they save at these sizes.
             threads=1,
         )
         pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)

@@ -1,4 +1,6 @@
-"""Opening a media file with FFmpeg: local files of known formats only, errors in this project's words."""
+"""Opens media files with FFmpeg: local files of known formats only, with errors that say what to do."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -17,7 +19,7 @@ from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file, r
 _StreamT = TypeVar("_StreamT", bound=Stream)
 
 # Formats that hold their own frames and sound. Left out are those that open other files by name (playlists,
-# scripts, picture patterns), capture devices, and those that take any text for a video (tty, subtitles).
+# scripts, picture patterns), capture devices, and those that accept any text as a video (tty, subtitles).
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,apng,asf,flv,live_flv,mpegts,mpeg,mpegvideo,ogg,mxf,nut,ivf,"
     "obu,av1,h264,hevc,vvc,m4v,mjpeg,h261,h263,vc1,dirac,yuv4mpegpipe,dv,wtv,rm,nsv,swf,amv,r3d,gxf,lxf,"
@@ -59,33 +61,22 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
 
 
 def find_video(container: InputContainer) -> VideoStream | None:
-    """Returns the stream with the moving picture; cover art does not count.
-
-    Args:
-        container: An open container.
-
-    Returns:
-        The default stream, else the first; None where there is only sound.
-    """
-    streams = [stream for stream in container.streams.video if not stream.disposition & _NOT_A_TRACK]
-    chosen = [stream for stream in streams if stream.disposition & Disposition.default]
-    return next(iter(chosen or streams), None)
+    """Returns the default video stream, else the first; None if there is only sound. Cover art does not count."""
+    return _default([stream for stream in container.streams.video if not stream.disposition & _NOT_A_TRACK])
 
 
 def find_audio(container: InputContainer) -> AudioStream | None:
-    """Returns the sound stream that players would play.
+    """Returns the default sound stream, else the first, among those with a known codec; None if there is none."""
+    return _default(
+        [
+            stream
+            for stream in container.streams.audio
+            if stream.codec_context is not None and stream.codec_context.sample_rate and stream.codec_context.channels
+        ]
+    )
 
-    Args:
-        container: An open container.
 
-    Returns:
-        The default stream, else the first, among those with a known codec; None where there is none.
-    """
-    streams = [
-        stream
-        for stream in container.streams.audio
-        if stream.codec_context is not None and stream.codec_context.sample_rate and stream.codec_context.channels
-    ]
+def _default(streams: list[_StreamT]) -> _StreamT | None:
     chosen = [stream for stream in streams if stream.disposition & Disposition.default]
     return next(iter(chosen or streams), None)
 
@@ -93,8 +84,8 @@ def find_audio(container: InputContainer) -> AudioStream | None:
 def find_start(container: InputContainer) -> Fraction:
     """Returns the time in seconds at which the picture or the sound of a file begins, whichever is first.
 
-    The container's own start is rounded to microseconds; this is exact. What lies before 0 an edit list, or
-    the priming of the sound, keeps from being shown or heard.
+    The container's own start is rounded to microseconds; this is exact. Anything before 0 is not shown or heard: an
+    edit list cuts it off, or it primes the sound decoder.
     """
     starts = [
         max(stream.start_time * stream.time_base, Fraction(0))
@@ -106,17 +97,8 @@ def find_start(container: InputContainer) -> Fraction:
 
 def demux(
     container: InputContainer, stream: _StreamT, on_fault: Callable[[], None] | None = None
-) -> "Generator[av.Packet[_StreamT], None, None]":
-    """Yields the packets of a stream that hold something, passing over places that cannot be demuxed.
-
-    Args:
-        container: An open container.
-        stream: One of its streams.
-        on_fault: Called for every such place.
-
-    Yields:
-        Packets in decoding order, without FFmpeg's empty one that flushes the decoder.
-    """
+) -> Generator[av.Packet[_StreamT], None, None]:
+    """Yields the packets of one stream, as `demux_all` does those of all streams."""
     for packet in demux_all(container, on_fault):
         if packet.stream.index == stream.index:
             yield cast("av.Packet[_StreamT]", packet)
@@ -124,20 +106,27 @@ def demux(
 
 def demux_all(
     container: InputContainer, on_fault: Callable[[], None] | None = None
-) -> "Generator[av.Packet[Stream], None, None]":
-    """Yields the packets of all streams, as `demux` does those of one."""
+) -> Generator[av.Packet[Stream], None, None]:
+    """Yields packets in decoding order, skipping places that cannot be demuxed.
+
+    FFmpeg's empty packets, which flush the decoder, are left out.
+
+    Args:
+        container: An open container.
+        on_fault: Called for every place that is skipped.
+    """
     for _ in range(_DEMUX_ATTEMPTS):
         try:
             for packet in container.demux():
                 if packet.size:
                     yield packet
         except (av.FFmpegError, OSError):
-            # The position is past the fault now; a file that goes on failing is given up.
+            # The position is past the fault now; a file that keeps failing is given up.
             if on_fault is not None:
                 on_fault()
             continue
         except IndexError:
-            # PyAV stumbles once over a stream that the headers did not announce; it is passed over from then on.
+            # PyAV raises this once for a stream that the headers did not announce, then ignores the stream.
             continue
         return
 

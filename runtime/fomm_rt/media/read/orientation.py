@@ -1,4 +1,4 @@
-"""Turning and mirroring pixels the way cameras note it, in EXIF and in display matrices."""
+"""Turns and mirrors pixels as EXIF or a display matrix says."""
 
 import struct
 
@@ -32,7 +32,7 @@ def orient_by_exif(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.ui
 
 
 def orient_by_matrix(pixels: NDArray[np.uint8], matrix: bytes | None) -> NDArray[np.uint8]:
-    """Turns a video frame the way its display matrix says, to the nearest quarter turn.
+    """Turns a video frame as its display matrix says, to the nearest quarter turn.
 
     Args:
         pixels: (H, W, C) as coded.

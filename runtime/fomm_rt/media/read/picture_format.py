@@ -4,7 +4,9 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from enum import Enum
+from itertools import takewhile
 from typing import BinaryIO
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -81,18 +83,15 @@ def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
 
 
 def find_damage(content: bytes, kind: PictureKind) -> str | None:
-    """Looks for a missing end or altered bytes, which decoders fill with grey rather than report.
-
-    Args:
-        content: The whole file.
-        kind: Its format.
+    """Finds a missing end or altered bytes in a whole file, which decoders fill with grey instead of reporting.
 
     Returns:
-        What is wrong, such as "its end is missing", or None where nothing is.
+        A clause such as "its end is missing"; None for a file that looks complete.
     """
     missing_end = "its end is missing"
     if kind is PictureKind.JPEG:
-        return None if _find_jpeg_end(content) else missing_end
+        has_end = any(marker == _JPEG_END_OF_IMAGE for marker, _ in _jpeg_segments(content))
+        return None if has_end else missing_end
     if kind is PictureKind.PNG:
         last = b""
         for name, chunk, checksum in _png_chunks(content):
@@ -107,21 +106,15 @@ def find_damage(content: bytes, kind: PictureKind) -> str | None:
 
 
 def find_orientation(content: bytes, kind: PictureKind) -> int:
-    """Reads the EXIF orientation of a JPEG, PNG or WebP file.
-
-    Args:
-        content: The whole file.
-        kind: Its format.
+    """Reads the EXIF orientation of a whole JPEG, PNG or WebP file.
 
     Returns:
-        1 to 8 as EXIF numbers them; 1, upright, where there is none or it is not valid.
+        1 to 8 as EXIF numbers them; 1, upright, if there is none or it is not valid.
     """
     exif = b""
     if kind is PictureKind.JPEG:
-        exif = next(
-            (body for marker, body in _jpeg_segments(content) if marker == _JPEG_EXIF and body[:4] == b"Exif"),
-            b"",
-        )
+        before_pixels = takewhile(lambda segment: segment[0] != _JPEG_START_OF_SCAN, _jpeg_segments(content))
+        exif = next((body for marker, body in before_pixels if marker == _JPEG_EXIF and body[:4] == b"Exif"), b"")
     elif kind is PictureKind.PNG:
         exif = next((bytes(chunk) for name, chunk, _ in _png_chunks(content) if name == b"eXIf"), b"")
     elif kind is PictureKind.WEBP:
@@ -130,7 +123,7 @@ def find_orientation(content: bytes, kind: PictureKind) -> int:
 
 
 def _parse_orientation(tiff: bytes) -> int:
-    """Orientation in the first directory of a TIFF structure, 1 where it is absent or malformed."""
+    """Returns the orientation in the first directory of a TIFF structure, 1 if it is absent or malformed."""
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
     if order is None:
         return 1
@@ -146,56 +139,37 @@ def _parse_orientation(tiff: bytes) -> int:
     return 1
 
 
-def _jpeg_segments(content: bytes) -> "list[tuple[int, bytes]]":
-    """Markers and bodies before the first scan."""
-    segments = []
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker in _JPEG_BARE_MARKERS:
-            position += 2
-            continue
-        if marker in (_JPEG_START_OF_SCAN, _JPEG_END_OF_IMAGE):
-            break
-        length = int.from_bytes(content[position + 2 : position + 4], "big")
-        segments.append((marker, content[position + 4 : position + 2 + length]))
-        position += 2 + length
-    return segments
-
-
-def _find_jpeg_end(content: bytes) -> bool:
-    """Whether the end marker of the picture is there; one of an embedded thumbnail does not count."""
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields markers with the bodies of their segments, up to the end marker of the picture, not of a thumbnail."""
     position = 2
     while position + 2 <= len(content):
         if content[position] != 0xFF:
             # Some cameras leave bytes between segments; decoders skip to the next marker.
             position = content.find(b"\xff", position)
             if position < 0:
-                return False
+                return
             continue
         marker = content[position + 1]
-        if marker == _JPEG_END_OF_IMAGE:
-            return True
         if marker in (0xFF, 0x00):
             position += 1
             continue
+        position += 2
         if marker in _JPEG_BARE_MARKERS:
-            position += 2
             continue
-        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+        length = int.from_bytes(content[position : position + 2], "big")
+        yield marker, content[position + 2 : position + length]
+        if marker == _JPEG_END_OF_IMAGE:
+            return
+        position += length
         if marker == _JPEG_START_OF_SCAN:
             end = _JPEG_SCAN_END.search(content, position)
             if end is None:
-                return False
+                return
             position = end.start()
-    return False
 
 
-def _png_chunks(content: bytes) -> "list[tuple[bytes, memoryview, int]]":
-    """Names, bodies and stored checksums of the complete chunks, up to and with IEND."""
+def _png_chunks(content: bytes) -> list[tuple[bytes, memoryview, int]]:
+    """Returns names, bodies and stored checksums of the complete chunks, up to IEND."""
     chunks = []
     view = memoryview(content)
     position = len(_PNG_SIGNATURE)
@@ -211,8 +185,8 @@ def _png_chunks(content: bytes) -> "list[tuple[bytes, memoryview, int]]":
     return chunks
 
 
-def _webp_chunks(content: bytes) -> "list[tuple[bytes, memoryview]]":
-    """Names and bodies of the chunks inside the RIFF."""
+def _webp_chunks(content: bytes) -> list[tuple[bytes, memoryview]]:
+    """Returns names and bodies of the chunks inside the RIFF."""
     chunks = []
     view = memoryview(content)
     position = 12
@@ -224,7 +198,7 @@ def _webp_chunks(content: bytes) -> "list[tuple[bytes, memoryview]]":
 
 
 def _has_png_animation(file: BinaryIO) -> bool:
-    """Whether acTL stands among the chunks; it must come before the pixels."""
+    """Returns True if there is an acTL chunk, which must come before the pixels."""
     file.seek(len(_PNG_SIGNATURE))
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
@@ -235,7 +209,7 @@ def _has_png_animation(file: BinaryIO) -> bool:
 
 
 def _has_two_gif_frames(file: BinaryIO) -> bool:
-    """Whether a second image block begins; a damaged file counts up to the damage."""
+    """Returns True if a second image block begins; a damaged file counts up to the damage."""
 
     def skip_blocks() -> None:
         while length := file.read(1):

@@ -1,6 +1,6 @@
-"""Decoding one still picture with OpenCV without accepting half a file.
+"""Decodes one still picture with OpenCV, without accepting half a file.
 
-Damage that the checks before decoding miss is shown as OpenCV decodes it; libjpeg may print a line about it.
+Damage that the checks before decoding miss shows in the pixels; libjpeg may print a line about it.
 """
 
 import os
@@ -56,14 +56,14 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArra
     if decoded is None:
         return None
     pixels = _to_rgb(path, decoded)
-    # OpenCV itself turns TIFF pictures; of the other formats it is told to leave the pixels as stored.
+    # OpenCV turns TIFF pictures itself; other formats it leaves as stored, with IMREAD_UNCHANGED.
     if kind is not None and kind is not PictureKind.TIFF:
         pixels = orient_by_exif(pixels, find_orientation(content, kind))
     return np.ascontiguousarray(pixels)
 
 
 def _to_rgb(path: Path, decoded: NDArray[Any]) -> NDArray[np.uint8]:
-    """(H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of any depth to (H, W, 3) uint8 RGB."""
+    """Converts (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of any depth to (H, W, 3) uint8 RGB."""
     if decoded.dtype.kind == "f":
         decoded = np.rint(np.nan_to_num(decoded).clip(0.0, 1.0) * 255).astype(np.uint8)
     if decoded.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):

@@ -24,10 +24,10 @@ from av.video.stream import VideoStream
 from fomm_rt.media.read import matroska_structure
 from fomm_rt.media.read.container_size import is_cut_short
 from fomm_rt.media.read.input_container import demux_all
+from fomm_rt.media.timing import FALLBACK_RATE, Timing
 
 _logger = logging.getLogger("fomm_rt")
 
-FALLBACK_RATE = Fraction(25)
 _HIGHEST_RATE = 1000
 
 # Packets come in decoding order. No codec reorders further than 16 frames; hidden frames double that.
@@ -45,42 +45,6 @@ _MILLISECOND = Fraction(1, 1000)
 _WITH_DURATIONS = ("matroska", "gif", "apng")
 
 _DURATION_TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-
-
-@dataclass(frozen=True)
-class Timing:
-    """When the frames of a video are shown.
-
-    Attributes:
-        rate: Frames per second if constant, as an exact fraction; None if timestamps vary.
-        time_base: Seconds per tick; every frame time is a whole number of ticks after the first frame's.
-        frame_count: Frames that the file holds, of which damaged ones may be skipped; None if unknown.
-        duration: Seconds from the start of the first frame to the end of the last; None if unknown.
-        last_duration: Seconds that the last frame is shown if timestamps vary, or if it is held for longer than one
-            frame of a constant rate; otherwise, and if unknown, None.
-    """
-
-    rate: Fraction | None
-    time_base: Fraction
-    frame_count: int | None = None
-    duration: Fraction | None = None
-    last_duration: Fraction | None = None
-
-    @classmethod
-    def constant(cls, rate: Fraction, frame_count: int | None = None, last_duration: Fraction | None = None) -> Timing:
-        """Returns the timing of frames at a constant, positive rate per second; the rest as in the attributes."""
-        return cls(rate, 1 / rate, frame_count, _length(rate, frame_count, last_duration), last_duration)
-
-    def last_duration_after(self, count: int) -> Fraction | None:
-        """Returns `last_duration` if `count` frames are all; if some were not read, the last one is another."""
-        return self.last_duration if count == self.frame_count else None
-
-
-def _length(rate: Fraction, frame_count: int | None, last_duration: Fraction | None) -> Fraction | None:
-    """Seconds that frames at a constant rate last together."""
-    if frame_count is None:
-        return None
-    return frame_count / rate if last_duration is None else (frame_count - 1) / rate + last_duration
 
 
 @dataclass(frozen=True)
@@ -346,7 +310,7 @@ class _RateFit:
             rate = self._candidates[self._fitting[0]] if self._fitting else FALLBACK_RATE
             is_held = held * self._tick > 1 / rate + self._tolerance
             last_duration = held * self._tick if is_held else None
-            return Timing(rate, self._tick, self.count, _length(rate, self.count, last_duration), last_duration)
+            return Timing.constant(rate, self.count, last_duration, self._tick)
         last_ticks = self.last_duration or self._last_step
         if announced_end is not None and announced_end > self.last:
             last_ticks = round(announced_end) - self.last

@@ -1,4 +1,4 @@
-"""Decoding a video frame by frame, in constant memory, past damage."""
+"""Decodes a video frame by frame, in constant memory, past damage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from fomm_rt.media.read.input_container import demux, find_audio, find_start, fi
 from fomm_rt.media.read.input_file import open_file
 from fomm_rt.media.read.picture_format import PictureKind, find_picture
 from fomm_rt.media.read.still_picture import decode_still
-from fomm_rt.media.read.timing import FALLBACK_RATE, Timing, scan_timing
+from fomm_rt.media.read.timing_scan import scan_timing
+from fomm_rt.media.timing import FALLBACK_RATE, Timing
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -38,8 +39,8 @@ class VideoFrame:
     """One decoded frame.
 
     Attributes:
-        index: Counts the frames that were decoded, from 0.
-        time: Seconds from the start of the container; of the first frame above 0 where sound begins earlier.
+        index: Counts the decoded frames from 0.
+        time: Seconds from the start of the container; above 0 for the first frame if the sound begins earlier.
         pixels: (H, W, 3) uint8 RGB, contiguous; belongs to the caller.
     """
 
@@ -49,26 +50,30 @@ class VideoFrame:
 
 
 class VideoReader:
-    """Reads the frames of a video file, as often as wanted, each time from the first.
-
-    Rotation, colour matrix and range, pixel aspect and transparency (over white) are taken care of. Packets
-    that cannot be decoded are skipped and counted, and what a file holds is compared with what it announces;
-    one warning at the end of the first full iteration tells what is missing. A still picture is a video of
-    one frame. Memory does not grow with the length of the video.
+    """Reads the frames of a video; every iteration starts from the first frame.
 
         with VideoReader("clip.mp4") as reader:
             for frame in reader:
-                print(frame.time, frame.pixels.shape)
+                print(frame.index, frame.time, frame.pixels.shape)
+
+    Frames come upright, with square pixels, in full-range RGB, transparency composited over white. A still picture is a
+    video of one frame. Packets that cannot be decoded are skipped and counted; at the end of the first full iteration
+    one warning says what is missing. Memory does not grow with the length of the video.
+
+    Args:
+        path: A video file, or a picture.
 
     Attributes:
         path: The file.
         timing: When its frames are shown.
-        width: Pixels across the first frame, after rotation.
-        height: Pixels down the first frame, after rotation.
-        has_audio: Whether the file has a sound track.
-        skipped_packets: Packets and places that the latest iteration could not read or decode.
-        missing_frames: Frames that a damaged file announces and that the latest full iteration did not find
-            in it, estimated by the frame rate; 0 where unknown. Skipped packets count only at the end.
+        width, height: Size of the first frame in pixels, after rotation.
+        has_audio: True if the file has a sound track.
+        skipped_packets: Packets, and places between them, that the latest iteration could not read or decode.
+        missing_frames: Frames that a damaged file announces and that the latest full iteration did not find, estimated
+            by the frame rate; 0 if unknown. Skipped packets count only at the end.
+
+    Raises:
+        MediaError: The file is missing, empty, a folder, not permitted, not a video, or no frame can be decoded.
     """
 
     path: Path
@@ -153,7 +158,7 @@ class VideoReader:
         """Decodes from the first frame.
 
         Raises:
-            MediaError: If the file changed or vanished since it was opened, or the reader is closed.
+            MediaError: The file changed or vanished since it was opened, or the reader is closed.
         """
         if self._closed:
             raise MediaError(f"{self.path} was closed; open it again to read it.")
@@ -190,42 +195,37 @@ class VideoReader:
             self._has_warned = True
             _logger.warning("%s", finding)
 
-    def _compare(self, last: Fraction) -> str | None:  # noqa: PLR0911 - one return a finding
+    def _compare(self, last: Fraction) -> str | None:
         """Counts the missing frames of a full iteration.
 
         Args:
-            last: Time of the last frame that came, in seconds from the start of the container.
+            last: Time of the last decoded frame.
 
         Returns:
-            What to warn of, or None.
+            A warning, or None.
         """
-        scanned = self._scanned
-        # Of a damaged file the last packet tells nothing; of a whole one it may be shown for long.
-        last_duration = None if scanned.is_damaged else self.timing.last_duration
-        end = last + (last_duration or 1 / scanned.typical_rate)
-        if not (scanned.is_damaged or self.skipped_packets):
+        scanned, skipped = self._scanned, self.skipped_packets
+        if not (scanned.is_damaged or skipped):
             return None
         self.missing_frames = scanned.lost_frames
+        # The last packet of a damaged file says nothing; that of an undamaged one may be shown for long.
+        last_duration = None if scanned.is_damaged else self.timing.last_duration
+        end = last + (last_duration or 1 / scanned.typical_rate)
         if scanned.announced_end is not None:
             announced = scanned.announced_end - self._start
             missing = round((announced - end) * scanned.typical_rate)
             # Headers are rounded, some by a whole frame.
             if missing > 1:
                 self.missing_frames += missing
-                return (
-                    f"{self.path} ends after {float(end):.1f} s of {float(announced):.1f} s; "
-                    "the rest is missing or damaged"
-                )
+                rest = "the rest is missing or damaged"
+                return f"{self.path} ends after {float(end):.1f} s of {float(announced):.1f} s; {rest}"
         elif scanned.is_cut_short:
             return f"{self.path} ends after {float(end):.1f} s; the file is cut short and the rest is missing"
         if self.missing_frames:
             return f"{self.path} is damaged; about {self.missing_frames} of its frames are missing"
-        if scanned.is_damaged and not self.skipped_packets:
-            return f"{self.path} is damaged; some of its frames may be missing"
-        if self.skipped_packets:
-            packets = "packet was" if self.skipped_packets == 1 else "packets were"
-            return f"{self.path}: {self.skipped_packets} broken {packets} skipped"
-        return None
+        if skipped:
+            return f"{self.path}: {skipped} broken {'packet was' if skipped == 1 else 'packets were'} skipped"
+        return f"{self.path} is damaged; some of its frames may be missing"
 
     def _decode(self) -> Generator[VideoFrame, None, None]:
         with open_input(self.path) as container:

@@ -1,1 +1,1 @@
-"""Writes pictures, videos and sound."""
+"""Pictures, videos and sound to files."""

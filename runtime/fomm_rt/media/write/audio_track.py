@@ -18,7 +18,7 @@ from av.filter import Graph
 
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, open_input
-from fomm_rt.media.read.timing import goes_back
+from fomm_rt.media.read.timing_scan import goes_back
 
 _logger = logging.getLogger("fomm_rt")
 

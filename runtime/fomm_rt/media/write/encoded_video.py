@@ -17,7 +17,7 @@ from typing_extensions import override
 from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
 from fomm_rt.media.read.frame_pixels import EXACT, guess_colorspace
-from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.audio_track import AudioTrack
 from fomm_rt.media.write.frame_clock import FrameClock
 from fomm_rt.media.write.frame_writer import ContainerWriter

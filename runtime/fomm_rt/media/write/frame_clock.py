@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.timing import Timing
 
 # A frame's offset to the sound is kept to this many ticks a second or better.
 _FINEST_TICKS_PER_SECOND = 10_000

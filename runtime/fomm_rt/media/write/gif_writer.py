@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
-from fomm_rt.media.read.timing import FALLBACK_RATE, Timing
+from fomm_rt.media.timing import FALLBACK_RATE, Timing
 from fomm_rt.media.write.frame_writer import Clock, ContainerWriter
 
 _logger = logging.getLogger("fomm_rt")

@@ -15,8 +15,8 @@ from fomm_rt.errors import MediaError, OutputError, StateError
 from fomm_rt.files.staging import Staged, StagedFolder, StagedOutput
 from fomm_rt.image import Image
 from fomm_rt.media.read.input_container import find_audio, open_input
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoFrame
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.encoded_video import EncodedVideoWriter
 from fomm_rt.media.write.frame_writer import FrameWriter
 from fomm_rt.media.write.gif_writer import GifWriter

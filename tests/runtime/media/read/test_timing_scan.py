@@ -6,8 +6,8 @@ import av
 import pytest
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.frame_clock import FrameClock
 
 NTSC = Fraction(30000, 1001)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from clips import corners
 from fomm_rt.errors import MediaError
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 
 SHARED_MEDIA = Path(__file__).parents[4] / ".." / "shared" / "media"
 

@@ -10,8 +10,8 @@ import pytest
 from av.video.stream import VideoStream
 
 from clips import numbered_frame, packet_places
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.frame_clock import FrameClock
 from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import convert, frame_pixels, timing_of

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from fomm_rt.media.read.timing import Timing
 from fomm_rt.media.read.video_reader import VideoReader
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import convert, frame_pixels, patches, write_constant
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fomm_rt.errors import ImageError, OutputError
-from fomm_rt.media.read.timing import Timing
+from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import frame_pixels, timing_of, write_constant
 
