@@ -14,6 +14,7 @@ import typer
 from fomm_rt.cli.animate import animate
 from fomm_rt.cli.demo import demo
 from fomm_rt.cli.doctor import doctor
+from fomm_rt.cli.engines import app as engines
 from fomm_rt.cli.info import info
 from fomm_rt.version import __version__
 
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     app.callback()(_callback)
     for command in (demo, animate, info, doctor):
         app.command()(command)
+    app.add_typer(engines, name="engines")
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):

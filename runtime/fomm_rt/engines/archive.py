@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, parse_manifest
-from fomm_rt.engines.private_files import check_private, open_private, unreadable
+from fomm_rt.engines.private_files import check_private, private_file
 from fomm_rt.errors import EngineError
 
 MAGIC = b"FOMMENG\x02"
@@ -42,29 +43,21 @@ def open_archive(path: Path) -> EngineSet:
     Raises:
         EngineError: The file is missing, cut or not an archive, or others can write it.
     """
-    file = open_private(path)
-    lock = Lock()
+    with ExitStack() as stack:
+        file = stack.enter_context(private_file(path))
+        manifest, places = _read_manifest(file, path)
+        lock = Lock()
 
-    def read(name: str) -> bytes:
-        offset, size = places[name]
-        try:
+        def read(name: str) -> bytes:
             check_private(os.fstat(file.fileno()), path)
+            offset, size = places[name]
             with lock:  # threads share the position in the file
                 file.seek(offset)
                 return file.read(size)
-        except OSError as error:
-            raise unreadable(path, error) from error
 
-    try:
-        manifest, places = _read_manifest(file, path)
-        engine_set = EngineSet(path, manifest, read)
-        weakref.finalize(engine_set, file.close)
-    except BaseException as error:
-        file.close()
-        if isinstance(error, OSError):
-            raise unreadable(path, error) from error
-        raise
-    return engine_set
+        engines = EngineSet(path, manifest, read)
+        weakref.finalize(engines, stack.pop_all().close)
+    return engines
 
 
 def _read_manifest(file: BinaryIO, path: Path) -> tuple[EngineManifest, dict[str, tuple[int, int]]]:

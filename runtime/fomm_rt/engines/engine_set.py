@@ -39,7 +39,10 @@ class EngineSet:
         if entry is None:
             names = ", ".join(self.manifest.engines)
             raise EngineError(f"{self.path}: expected an engine {name}; there are only {names}. {rebuild}")
-        content = self.content(name)
+        try:
+            content = self.content(name)
+        except OSError as error:
+            raise EngineError(f"{self.path}: cannot be read ({error.strerror}). {rebuild}") from error
         if len(content) != entry.size_bytes:
             raise EngineError(
                 f"{self.path}: expected {entry.size_bytes} bytes of the {name} engine, found {len(content)}; it was "

@@ -91,7 +91,7 @@ class EngineSpec:
     """
 
     model_sha256: Sha256
-    flavour: str
+    flavour: Annotated[str, Meta(pattern=rf"^({'|'.join(FLAVOURS)})\Z")]
     library_version: str
     capabilities: Annotated[tuple[Annotated[str, Meta(pattern=r"^sm_[0-9]+[a-z]?\Z")], ...], Meta(min_length=1)]
     gpu: str | None

@@ -24,49 +24,33 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_private(path: Path) -> BinaryIO:
-    """Opens a file for reading that nobody but this user and root can change. Links are not followed.
+@contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a plain file for reading that only this user and root can change. Links are not followed.
 
     Raises:
-        EngineError: It is missing or not a plain file, or others can write it.
+        EngineError: It is missing or no such file, or cannot be read.
     """
     try:
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS))  # noqa: SIM115
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS)) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise EngineError(f"{path}: expected a file; it is a pipe or device. Remove it")
+            check_private(info, path)
+            yield file
     except OSError as error:
-        if path.is_symlink():
-            reason = "it is a link, which is not followed"
-        elif isinstance(error, FileNotFoundError):
-            reason = "it is missing"
-        else:
-            reason = f"it cannot be opened ({error.strerror})"
-        raise EngineError(f"{path}: expected a file; {reason}. Build the engines again") from error
-    try:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise EngineError(f"{path}: expected a file; it is a pipe or device. Remove it")
-        check_private(info, path)
-    except BaseException:
-        file.close()
-        raise
-    return file
+        reason = "it is a link, which is not followed" if path.is_symlink() else error.strerror
+        raise EngineError(f"{path}: expected a file of engines; {reason}. Build the engines again") from error
 
 
 def read_private(path: Path) -> bytes:
-    """Reads a file that nobody but this user and root can change.
+    """Reads a `private_file`.
 
     Raises:
-        EngineError: See `open_private`; or it cannot be read.
+        EngineError: See `private_file`.
     """
-    with open_private(path) as file:
-        try:
-            return file.read()
-        except OSError as error:
-            raise unreadable(path, error) from error
-
-
-def unreadable(path: Path, error: OSError) -> EngineError:
-    """The error for a file that cannot be read."""
-    return EngineError(f"{path}: cannot be read ({error.strerror}); build the engines again")
+    with private_file(path) as file:
+        return file.read()
 
 
 def check_private(info: os.stat_result, path: Path) -> None:
@@ -104,23 +88,17 @@ def make_private_folder(path: Path) -> None:
         check_private(path.stat(), path)
 
 
-def remove_leftovers(folder: Path, suffix: str) -> None:
-    """Removes what killed processes left of `staged_private`; the caller holds the lock under which it is used."""
-    with reporting_failures(folder):
-        for leftover in folder.glob(f".fomm-rt-*{suffix}"):
-            leftover.unlink(missing_ok=True)
-
-
 @contextmanager
 def staged_private(target: Path, content: Iterable[bytes]) -> Iterator[StagedOutput]:
-    """Writes a private file beside its target, on the disk when the context begins; the caller commits it.
+    """Writes a private file beside its target, synchronized to the disk; the caller commits it.
 
     Raises:
         EngineError: It cannot be written.
     """
     with reporting_failures(target.parent):
         try:
-            open_private(target).close()
+            with private_file(target):
+                pass
         except EngineError:
             target.unlink(missing_ok=True)  # the new file would replace what a link points to, or take over the mode
         with StagedOutput(target, mode=FILE_MODE) as staged:
@@ -129,6 +107,13 @@ def staged_private(target: Path, content: Iterable[bytes]) -> Iterator[StagedOut
                 file.flush()
                 os.fsync(file.fileno())  # some file systems report a full disk only here
             yield staged
+
+
+def remove_leftovers(folder: Path, suffix: str) -> None:
+    """Removes what killed processes left of `staged_private`. The caller holds the lock that writers of it hold."""
+    with reporting_failures(folder):
+        for leftover in folder.glob(f".fomm-rt-*{suffix}"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from fomm_rt.engines.requirements import EngineRequirements, best_of
 from fomm_rt.errors import EngineError
 
 SUFFIX = ".engines"
-_ARCHIVE = re.compile(rf"(?P<key>[0-9a-f]{{16}}){re.escape(SUFFIX)}")
+_ARCHIVE = re.compile(rf"[0-9a-f]{{16}}{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,43 @@ class EngineStore(EnginePlace):
         except EngineError as error:
             return [], [Damage(self.folder, str(error))]
 
-    def remove(self, path: Path) -> None:
-        """Removes a set; a reader that has opened it can still read it.
+    def remove(self, key: str) -> None:
+        """Removes a set. A reader that has opened it can still read it.
 
         Raises:
-            EngineError: It cannot be removed.
+            EngineError: There is no such set, or it cannot be removed.
         """
+        path = self.path_of(key)
+        if not _ARCHIVE.fullmatch(path.name):
+            raise EngineError(f"{key}: expected the key of a set, 16 hexadecimal digits; see fomm-rt engines list")
         try:
             path.unlink()
         except OSError as error:
-            raise EngineError(f"{path}: cannot be removed ({error.strerror})") from error
+            raise EngineError(f"{path}: cannot be removed ({error.strerror}); see fomm-rt engines list") from error
 
     def path_of(self, key: str) -> Path:
         """The file of a set."""
         return self.folder / f"{key}{SUFFIX}"
+
+    def paths(self) -> list[Path]:
+        """The files of all sets, damaged ones too.
+
+        Raises:
+            EngineError: The store cannot be read, or others can write it.
+        """
+        try:
+            paths = sorted(path for path in self.folder.iterdir() if _ARCHIVE.fullmatch(path.name))
+            if paths:
+                # Who can change a folder above can only put a store of their own here, which this notices.
+                check_private(self.folder.stat(), self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise EngineError(
+                f"{self.folder}: cannot be read ({error.strerror}); change its permissions, or set XDG_CACHE_HOME to "
+                "another folder"
+            ) from error
+        return paths
 
     @override
     def lock_file(self, spec: EngineSpec) -> Path:
@@ -112,27 +135,12 @@ class EngineStore(EnginePlace):
     def _look(self) -> tuple[list[EngineSet], list[Damage]]:
         sets: list[EngineSet] = []
         damaged: list[Damage] = []
-        for path in self._paths():
+        for path in self.paths():
             try:
                 sets.append(self._open(path))
             except EngineError as error:
                 damaged.append(Damage(path, str(error)))
         return sets, damaged
-
-    def _paths(self) -> list[Path]:
-        try:
-            paths = sorted(path for path in self.folder.iterdir() if _ARCHIVE.fullmatch(path.name))
-            if paths:
-                # Who can change a folder above can only put a store of their own here, which this notices.
-                check_private(self.folder.stat(), self.folder)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise EngineError(
-                f"{self.folder}: cannot be read ({error.strerror}); change its permissions, or set XDG_CACHE_HOME to "
-                "another folder"
-            ) from error
-        return paths
 
     def _open(self, path: Path) -> EngineSet:
         found = open_archive(path)

@@ -83,7 +83,7 @@ DAMAGE: dict[Damage, str] = {
     cut_head: "expected a manifest of engines; ",
     append: "; it was cut or altered",
     empty: "expected an archive of engines; it is another file",
-    link: "expected a file; it is a link",
+    link: "expected a file of engines; it is a link",
     pipe: "expected a file; it is a pipe or device",
     swell_manifest: "expected an archive of engines; it is another file",
     others_key: "its manifest is of",
@@ -115,7 +115,7 @@ def test_a_folder_in_place_of_a_set_is_reported(store: EngineStore) -> None:
     path.unlink()
     path.mkdir()
     (damaged,) = store.look()[1]
-    assert "expected a file; it cannot be opened (Is a directory)" in damaged.reason
+    assert "expected a file of engines; Is a directory" in damaged.reason
     with pytest.raises(EngineError, match=r"engines cannot be kept"):
         build(store)
 
@@ -176,8 +176,8 @@ def test_a_linked_store_is_followed(store: EngineStore, tmp_path: Path) -> None:
 
 def test_a_removed_set_is_gone(store: EngineStore) -> None:
     kept, removed = build(store, replace(SPEC, max_batch=1)), build(store)
-    store.remove(removed.path)
+    store.remove(SPEC.key)
     assert kept_names(store) == [kept.path.name]
     assert contents_of(removed) == CONTENTS, "an opened set stays readable"
     with pytest.raises(EngineError, match="cannot be removed"):
-        store.remove(removed.path)
+        store.remove(SPEC.key)

@@ -28,7 +28,7 @@ def test_a_reader_keeps_what_it_found(store: EngineStore) -> None:
     build(store, contents={"generator": b"new"})
     assert contents_of(old) == CONTENTS
     new = store.find(WANTED)
-    store.remove(new.path)
+    store.remove(SPEC.key)
     assert contents_of(old) == CONTENTS
     assert contents_of(new) == {"generator": b"new"}
 

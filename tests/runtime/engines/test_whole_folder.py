@@ -127,11 +127,11 @@ def open_to_all(folder: Path) -> None:
 
 
 DAMAGE: dict[Callable[[Path], None], str] = {
-    lose_manifest: f"{MANIFEST_NAME}: expected a file; it is missing",
-    lose_engine: "generator.engine: expected a file; it is missing",
+    lose_manifest: f"{MANIFEST_NAME}: expected a file of engines; No such file or directory",
+    lose_engine: "generator.engine: expected a file of engines; No such file or directory",
     cut: "expected 9000 bytes of the generator engine, found 100",
     alter: "the SHA-256 of the generator engine is not the one in the manifest",
-    link: "generator.engine: expected a file; it is a link",
+    link: "generator.engine: expected a file of engines; it is a link",
     open_to_all: "generator.engine: expected to be writable by its owner alone",
 }
 

@@ -1,0 +1,121 @@
+"""`fomm-rt engines`: lists and removes built TensorRT engines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fomm_kernels import KERNELS
+from fomm_kernels.sources import source_hash
+from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.cli.options import AsJson, Engines, Quiet
+from fomm_rt.cli.terminal import running
+from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.requirements import EngineRequirements
+from fomm_rt.engines.store import EngineStore
+from fomm_rt.engines.summary import summarize
+from fomm_rt.errors import BackendError, EngineError
+from fomm_rt.machine import nvidia_driver
+
+app = typer.Typer(no_args_is_help=True, help="List and remove built TensorRT engines.")
+
+
+@app.command("list")
+def list_engines(engines: Engines = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """List the sets of engines in the store: what they are for, and if this machine can use them.
+
+    For example:
+
+    fomm-rt engines list
+    """
+    with running(quiet, as_json) as terminal:
+        store = EngineStore(engines)
+        sets, damaged = store.look()
+        lines, found = [], []
+        for each in sets:
+            summary, problem = summarize(each), _problem(each)
+            batch = "1" if summary.max_batch == 1 else f"1 to {summary.max_batch}"
+            lines += [
+                f"{summary.key}  {summary.model}: {summary.flavour}, {summary.precision}, batch {batch}, for "
+                f"{summary.built_for}; {summary.size_bytes / 2**20:.1f} MiB, built {summary.built[:10]}",
+                f"                  {problem or 'usable here'}",
+            ]
+            found.append({**asdict(summary), "problem": problem})
+        lines += [f"DAMAGED: {damage.reason}" for damage in damaged]
+        document = {"folder": str(store.folder), "sets": found, "damaged": [damage.reason for damage in damaged]}
+        terminal.result("\n".join(lines) or f"{store.folder}: no engines", document)
+
+
+@app.command()
+def remove(
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY]...", help="Sets to remove, as list shows them.")
+    ] = None,
+    remove_all: Annotated[bool, typer.Option("--all", help="Remove every set.")] = False,
+    damaged: Annotated[bool, typer.Option("--damaged", help="Remove the sets that cannot be read.")] = False,
+    engines: Engines = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove sets of engines from the store. A process that runs them keeps them until it ends.
+
+    For example:
+
+    fomm-rt engines remove 6a1d0165af145c5c
+
+    fomm-rt engines remove --damaged
+    """
+    if sum(map(bool, (keys, remove_all, damaged))) != 1:
+        raise typer.BadParameter("expected either keys, --all or --damaged")
+    with running(quiet, as_json) as terminal:
+        store = EngineStore(engines)
+        if remove_all or damaged:
+            keys = [path.stem for path in (store.paths() if remove_all else _damaged(store))]
+        keys = keys or []
+        for key in keys:
+            store.remove(key)
+        terminal.result("\n".join(f"removed {key}" for key in keys) or "nothing to remove", {"removed": keys})
+
+
+def _problem(engines: EngineSet) -> str | None:
+    """Why this machine cannot use a set; None if it can."""
+    try:
+        engines.check()
+    except EngineError as error:
+        return f"DAMAGED: {error}"
+    spec = engines.manifest.spec
+    gpu = nvidia_driver.gpu()
+    if gpu is None:
+        return "not usable here: there is no NVIDIA GPU"
+    try:
+        version = tensorrt_library.load(spec.flavour).version
+    except BackendError as error:
+        return f"not usable here: {error}"
+    here = EngineRequirements(
+        model_sha256=spec.model_sha256,
+        flavour=spec.flavour,
+        library_version=version,
+        capability=gpu.architecture,
+        gpu=gpu.name,
+        precision=spec.precision,
+        layout=spec.layout,
+        batch=1,
+        kernels_sha256=source_hash(KERNELS),
+        model_name="",
+    )
+    reasons = "; ".join(f"has {has}, needs {needs}" for has, needs in here.mismatches(engines.manifest))
+    return f"not usable here: {reasons}" if reasons else None
+
+
+def _damaged(store: EngineStore) -> list[Path]:
+    sets, damaged = store.look()
+    paths = [damage.path for damage in damaged if damage.path != store.folder]
+    for engines in sets:
+        try:
+            engines.check()
+        except EngineError:
+            paths.append(engines.path)
+    return paths
