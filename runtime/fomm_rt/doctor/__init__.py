@@ -1,1 +1,1 @@
-"""What `fomm-rt doctor` finds out."""
+"""Checks of the machine for `fomm-rt doctor`."""

@@ -1,4 +1,4 @@
-"""What this machine has of NVIDIA: driver, CUDA's Python packages, TensorRT's flavours, and the engines built here."""
+"""NVIDIA's parts of this machine: driver, CUDA's Python packages, TensorRT's flavours, and built engines."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fomm_rt.machine import nvidia_driver
 
 @dataclass(frozen=True)
 class FlavourHealth:
-    """One flavour of TensorRT, as a package; whether it runs here, too, its backend says.
+    """The Python package of one flavour of TensorRT. Its backend says if it also runs here.
 
     Attributes:
         name: One of `FLAVOURS`.
         problem: Why it cannot be imported; None if it can.
-        version: Of the module, "11.4.0.106"; None without one.
-        builds_without_gpu: Whether it builds engines for GPUs that are not here.
-        has_plugins: Whether its engines can hold this project's kernels.
+        version: Version of the module, such as "11.4.0.106"; None if it cannot be imported.
+        builds_without_gpu: True if it builds engines for GPUs of other machines.
+        has_plugins: True if its engines can contain this project's kernels.
     """
 
     name: str
@@ -34,12 +34,12 @@ class FlavourHealth:
 
 @dataclass(frozen=True)
 class GpuHealth:
-    """What GPU backends stand on.
+    """Requirements of the GPU backends.
 
     Attributes:
-        driver: NVIDIA's driver and the first GPU in words.
+        driver: Description of NVIDIA's driver and the first GPU.
         cuda_problem: Why CUDA's Python packages cannot reach a GPU; None if they can.
-        flavours: Of TensorRT.
+        flavours: Flavours of TensorRT.
     """
 
     driver: str
@@ -52,9 +52,9 @@ class StoreHealth:
     """The engine store.
 
     Attributes:
-        folder: Where it is, or would be.
-        sets: Those that can be read.
-        damaged: Why others cannot; each starts with the path at fault.
+        folder: Its path, even if nothing has been built.
+        sets: The readable sets.
+        damaged: Why other sets cannot be read; each text starts with the path at fault.
     """
 
     folder: str
@@ -62,16 +62,16 @@ class StoreHealth:
     damaged: list[str]
 
 
-def gpu() -> GpuHealth:
-    """Starts the driver and imports TensorRT where there are any."""
+def gpu_health() -> GpuHealth:
+    """Asks the driver and imports every flavour of TensorRT."""
     return GpuHealth(nvidia_driver.describe(), driver_problem(), [_flavour(name) for name in FLAVOURS])
 
 
-def engine_store(store: EngineStore | None = None) -> StoreHealth:
-    """Looks at a store, the user's by default; no engine is read.
+def store_health(store: EngineStore | None = None) -> StoreHealth:
+    """Lists a store, the user's by default, without reading its engines.
 
     Raises:
-        EngineError: The user has no home, so there is no place for a store.
+        EngineError: The user has no home directory to keep a store in.
     """
     store = store or EngineStore()
     sets, damaged = store.look()

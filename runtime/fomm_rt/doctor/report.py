@@ -1,14 +1,10 @@
-"""What this machine can run: versions, codecs, and short timed runs of media, backends and a model.
-
-What there is of NVIDIA: `doctor_gpu`.
-"""
+"""What this machine can run: versions, OpenCV, codecs, and short timed runs of media, backends and a model."""
 
 from __future__ import annotations
 
 import platform
 import statistics
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -24,8 +20,11 @@ from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import FommError
 from fomm_rt.image import Image
 from fomm_rt.machine import processor
-from fomm_rt.machine.packages import installed_version
+from fomm_rt.machine.packages import installed_version, installed_versions
 from fomm_rt.version import __version__
+
+OPENCV_PACKAGES = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+"""Each of them installs the module cv2; the last one installed overwrites the others."""
 
 PACKAGES = (
     "numpy",
@@ -58,23 +57,38 @@ PICTURE_SIDE = 256
 
 @dataclass(frozen=True)
 class BackendHealth:
-    """Whether a backend really runs here.
+    """Result of trying a backend.
 
     Attributes:
         name: As given to `Animator.load`.
         problem: Why it does not run; None if it does.
-        probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run, or runs
-            nothing but a model's engines.
+        probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run, or only
+            runs a model's engines.
     """
 
-    name: str
+    name: BackendName
     problem: str | None
     probe_ms: float | None
 
 
 @dataclass(frozen=True)
+class OpenCv:
+    """The module cv2 that is imported.
+
+    Attributes:
+        version: Of the module.
+        file: Where it lies.
+        packages: Installed distributions that contain a module cv2, with their versions; one of them is right.
+    """
+
+    version: str
+    file: str
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Codec:
-    """An encoder or decoder of the installed FFmpeg libraries and what it is for."""
+    """An encoder or decoder of PyAV's FFmpeg libraries and its use."""
 
     name: str
     purpose: str
@@ -94,10 +108,10 @@ class ModelSpeed:
     """Latency of a model on this machine.
 
     Attributes:
-        model: Its name.
-        backend: What ran it.
-        frames: How many were timed, after two of warm-up.
-        latency_ms: Median time of a frame, picture to picture.
+        model: Name of the model.
+        backend: The backend that ran it.
+        frames: Number of timed frames, after the warmup.
+        latency_ms: Median time of a frame, from driving frame to prediction.
     """
 
     model: str
@@ -107,7 +121,7 @@ class ModelSpeed:
 
 
 def versions() -> dict[str, str]:
-    """fomm-rt, Python, the operating system and the packages that matter; "not installed" where missing."""
+    """Versions of fomm-rt, Python, the operating system and the packages in use; "not installed" for missing ones."""
     found = {"fomm-rt": __version__, "python": platform.python_version(), "system": _system()}
     return found | {package: installed_version(package) or "not installed" for package in PACKAGES}
 
@@ -118,15 +132,15 @@ def _system() -> str:
 
 
 def describe_processor() -> str:
-    """The CPU in words and the number of cores this process may use."""
+    """Name of the CPU and the number of cores that this process may use."""
     return f"{processor.name()}, {processor.allowed_cores()} cores"
 
 
 def vector_instructions() -> str:
-    """Which instructions that matter the CPU has, and what that means for int8; one phrase for people."""
+    """The CPU's vector instructions and the speed of int8 with them, as a phrase."""
     had = processor.vector_instructions()
     if had is None:
-        return "not told by this system"
+        return "not reported by this system"
     found = ", ".join(word for key, word in processor.VECTOR_INSTRUCTIONS.items() if key in had) or "none known"
     if processor.lacks_int8_instructions():
         return f"{found}; no VNNI, so int8 is hardly faster than fp32"
@@ -134,7 +148,7 @@ def vector_instructions() -> str:
 
 
 def backends() -> list[BackendHealth]:
-    """Every backend, fastest first, each tried with a small network."""
+    """Tries every backend with a small network, fastest first."""
     found = []
     for entry in REGISTRY:
         problem, probe_ms = entry.why_unavailable(), None
@@ -147,13 +161,20 @@ def backends() -> list[BackendHealth]:
     return found
 
 
+def opencv() -> OpenCv:
+    """Finds the module cv2 and the packages that may have installed it."""
+    import cv2
+
+    return OpenCv(cv2.__version__, cv2.__file__, installed_versions(OPENCV_PACKAGES))
+
+
 def missing_for_export() -> list[str]:
-    """Modules that `fomm-rt export` needs and that are not installed."""
+    """Modules that `fomm-rt export` needs and cannot find."""
     return [module for module in EXPORT_MODULES if find_spec(module) is None]
 
 
 def codecs() -> list[Codec]:
-    """The encoders and decoders that results and inputs commonly need."""
+    """Encoders for all result formats and decoders for common inputs."""
     import av
 
     def available(name: str, mode: str) -> bool:
@@ -170,7 +191,7 @@ def codecs() -> list[Codec]:
 
 
 def time_media() -> MediaSpeed:
-    """Writes a short clip to a temporary folder and reads it again.
+    """Writes a short clip to a temporary folder and reads it back.
 
     Raises:
         FommError: The codecs or the temporary folder do not work.
@@ -179,7 +200,7 @@ def time_media() -> MediaSpeed:
     from fomm_rt.media.write.video_writer import VideoWriter
 
     rate = Fraction(30)
-    pictures = list(_moving_pictures(MEDIA_FRAMES))
+    pictures = _moving_pictures(MEDIA_FRAMES)
     with tempfile.TemporaryDirectory(prefix="fomm-rt-doctor-") as folder:
         path = Path(folder) / "clip.mp4"
         start = perf_counter()
@@ -193,13 +214,13 @@ def time_media() -> MediaSpeed:
 
 
 def time_model(model: Path | None, backend: BackendName = "auto") -> ModelSpeed:
-    """Animates a few frames of a drawn picture with a model folder, or with the bundled model.
+    """Animates a few frames with a model folder, or with the bundled model.
 
     Raises:
         ModelError, BackendError: The model cannot be run.
     """
     with Animator.load(model, backend) as animator:
-        pictures = list(_moving_pictures(WARMUP_FRAMES + TIMED_FRAMES))
+        pictures = _moving_pictures(WARMUP_FRAMES + TIMED_FRAMES)
         animator.set_source(pictures[0])
         latencies = []
         for picture in pictures:
@@ -210,16 +231,9 @@ def time_model(model: Path | None, backend: BackendName = "auto") -> ModelSpeed:
         return ModelSpeed(animator.manifest.name, animator.backend, TIMED_FRAMES, median)
 
 
-def _moving_pictures(count: int) -> Iterator[Image]:
-    """A drawn face that moves a little from frame to frame."""
-    import cv2
+def _moving_pictures(count: int) -> list[Image]:
+    """A picture that moves to the right, (256, 256, 3) uint8."""
+    from fomm_rt.model.parity_picture import parity_frames
 
-    side = PICTURE_SIDE
-    for i in range(count):
-        picture = np.full((side, side, 3), (70, 110, 150), np.uint8)
-        x = side // 2 + round(side / 16 * np.sin(i / 5))
-        cv2.ellipse(picture, (x, side // 2), (side // 4, side // 3), 0, 0, 360, (225, 185, 150), -1, cv2.LINE_AA)
-        for eye in (x - side // 10, x + side // 10):
-            cv2.circle(picture, (eye, side * 9 // 20), side // 32, (40, 30, 30), -1, cv2.LINE_AA)
-        cv2.ellipse(picture, (x, side * 3 // 5), (side // 12, side // 24), 0, 0, 180, (150, 50, 60), 3, cv2.LINE_AA)
-        yield picture
+    picture = parity_frames(PICTURE_SIDE)[0]
+    return [np.roll(picture, i, axis=1) for i in range(count)]

@@ -159,6 +159,7 @@ def test_doctor(work: Path) -> None:
     assert document["model"]["model"] == open_bundled_model().manifest.name
     assert document["model"]["latency_ms"] > 0
     assert document["media"]["encode_fps"] > 0
+    assert "opencv-python-headless" in document["opencv"]["packages"]
     backends = {b["name"]: b for b in document["backends"]}
     assert tuple(backends) == BACKENDS
     assert backends["onnxruntime-cpu"]["probe_ms"] > 0
