@@ -1,4 +1,4 @@
-"""Start of `fomm-rt` and `python -m fomm_rt`: ready for an interrupt before the slow imports."""
+"""Entry point of `fomm-rt` and `python -m fomm_rt`. Handles Ctrl-C during the slow imports as well."""
 
 import sys
 

@@ -1,27 +1,26 @@
-"""Everything fomm-rt raises on purpose.
+"""The exceptions that fomm-rt raises on purpose.
 
 FommError
 ├── MediaError        a picture or a video cannot be read
 ├── OutputError       a result cannot be written
 ├── ModelError        a model folder is missing, altered or of another format
-├── CheckpointError   published weights cannot be read or do not fit the configuration
-├── TrainingError     training cannot start, go on or be resumed
+├── CheckpointError   weights cannot be read or do not fit the configuration
+├── TrainingError     training cannot start, continue or be resumed
 ├── ParityError       an exported model disagrees with the PyTorch networks
-├── BackendError      an inference backend is not available or failed
-│   └── EngineError   built engines are missing, do not fit, are altered or cannot be kept
+├── BackendError      a backend is not available or failed
+│   └── EngineError   engines are missing, do not fit, are altered or cannot be stored
 ├── BenchmarkError    a benchmark cannot run, or its results cannot be read
 ├── MotionError       a motion file or a reference cannot be used
-├── ImageError        an array is not a picture, or a crop lies outside of it
+├── ImageError        an array is not a picture, or a crop lies outside it
 └── StateError        a call came in the wrong order
 
-A message is one sentence or two: what was expected, what came, what to do. Where a path is at fault the
-message starts with it. Things that went well enough to continue are logged as warnings to the logger
-"fomm_rt" instead.
+A message has one or two sentences: what was expected, what came, and what to do. If a path is at fault, the message
+starts with it. Problems that do not stop the work are logged as warnings to the logger "fomm_rt".
 """
 
 
 class FommError(Exception):
-    """Base of all errors raised on purpose; the command line prints them without a traceback."""
+    """Base class of these exceptions. The command line prints them without a traceback."""
 
 
 class MediaError(FommError):
@@ -37,11 +36,11 @@ class ModelError(FommError):
 
 
 class CheckpointError(FommError):
-    """Published weights cannot be read or do not fit the configuration."""
+    """Weights cannot be read or do not fit the configuration."""
 
 
 class TrainingError(FommError):
-    """Training cannot start, go on or be resumed."""
+    """Training cannot start, continue or be resumed."""
 
 
 class ParityError(FommError):
@@ -49,15 +48,15 @@ class ParityError(FommError):
 
 
 class BackendError(FommError):
-    """An inference backend is not available or failed."""
+    """A backend is not available or failed."""
 
 
 class EngineError(BackendError):
-    """Built engines are missing, do not fit, are altered or cannot be kept."""
+    """Engines are missing, do not fit, are altered or cannot be stored."""
 
 
 class BenchmarkError(FommError):
-    """A benchmark cannot run, or a file of its results cannot be read."""
+    """A benchmark cannot run, or its results cannot be read."""
 
 
 class MotionError(FommError):
@@ -65,7 +64,7 @@ class MotionError(FommError):
 
 
 class ImageError(FommError):
-    """An array is not an (H, W, 3) uint8 picture, or a crop lies outside of it."""
+    """An array is not an (H, W, 3) uint8 picture, or a crop lies outside it."""
 
 
 class StateError(FommError):

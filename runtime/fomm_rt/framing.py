@@ -1,8 +1,8 @@
-"""Which square of a picture the networks see, and its resampling to their size. Nothing is ever squashed.
+"""The square of a picture that the networks see, and its resampling to their size. Aspect ratios are kept.
 
-crop (default)   the largest centred square            ┌──┬────┬──┐
-fit              the whole picture, edges extended     └──┴────┴──┘
-rectangle        either of them within x, y, w, h
+crop (default)   the largest centred square
+fit              the whole picture, its edges extended to a square
+rectangle        either of them within x, y, width, height
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from fomm_rt.image import Image
 
 @dataclass(frozen=True)
 class Region:
-    """A square of side `side` and the part of a picture that lies in it, in pixels.
-
-    The part starts (left, top) pixels into the square; where it does not reach, its edge pixels are extended.
+    """A square, and the part of a picture that lies in it, in pixels. Edge pixels of the part fill the rest.
 
         ┌──────────── side ────────────┐
         │ top                          │
@@ -31,8 +29,8 @@ class Region:
 
     Attributes:
         x, y, width, height: The part, within the picture.
-        left, top: Where it lies in the square.
-        side: Of the square.
+        left, top: Position of the part within the square.
+        side: Side of the square.
     """
 
     x: int
@@ -45,17 +43,17 @@ class Region:
 
     @classmethod
     def square(cls, side: int) -> Region:
-        """The whole of a square picture."""
+        """A whole square picture."""
         return cls(0, 0, side, side, 0, 0, side)
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How to choose the square.
+    """How to choose the square of a picture.
 
     Attributes:
-        mode: "crop": the largest centred square; "fit": all of it, its edges extended to a square.
-        rectangle: (x, y, width, height) in pixels to look at; the whole picture by default.
+        mode: "crop" takes the largest centred square, "fit" the whole picture with its edges extended to a square.
+        rectangle: Use only this part of the picture: (x, y, width, height) in pixels.
     """
 
     mode: Literal["crop", "fit"] = "crop"
@@ -68,7 +66,7 @@ class Framing:
             raise ImageError(f"expected a rectangle (x, y, width, height); got {self.rectangle!r}")
 
     def region(self, height: int, width: int) -> Region:
-        """The region for a picture of this size.
+        """Computes the region for a picture of this size.
 
         Raises:
             ImageError: The rectangle does not lie within the picture.
@@ -87,7 +85,7 @@ class Framing:
 
 
 def placement(region: Region, size: int) -> tuple[int, int, int, int]:
-    """(left, top, width, height), in pixels, of the region's part within its square once that is `size` wide."""
+    """(left, top, width, height) in pixels of the region's part, after scaling the square to `size`."""
     scale = size / region.side
     width, height = max(1, round(region.width * scale)), max(1, round(region.height * scale))
     return min(round(region.left * scale), size - width), min(round(region.top * scale), size - height), width, height
@@ -96,8 +94,7 @@ def placement(region: Region, size: int) -> tuple[int, int, int, int]:
 def resample(image: Image, region: Region, size: int) -> Image:
     """Cuts a region out of an image and resizes it to (size, size, 3).
 
-    Area averaging when it shrinks, bilinear when it grows. The result may share memory with the image when
-    neither is needed.
+    Shrinks by area averaging and enlarges bilinearly. The result may share memory with an image that is not scaled.
     """
     r = region
     cut = image[r.y : r.y + r.height, r.x : r.x + r.width]
@@ -105,7 +102,7 @@ def resample(image: Image, region: Region, size: int) -> Image:
         return _resize(cut, size, size)
     import cv2
 
-    # Resize first, extend after: extending a large picture pixel by pixel would be wasteful.
+    # Extending the edges after resizing touches fewer pixels.
     left, top, width, height = placement(r, size)
     bordered = cv2.copyMakeBorder(
         _resize(cut, width, height), top, size - height - top, left, size - width - left, cv2.BORDER_REPLICATE

@@ -1,8 +1,8 @@
-"""What ships with the runtime, so that it moves a face before anything else is at hand.
+"""A model, pictures and a video that are installed with the runtime, so it can animate a face at once.
 
-model/            a model folder: weights that fomm-rt's own training made, on drawn faces
+model/            a model folder, trained by fomm-rt on drawn faces
 avatars/*.png     drawn faces to animate, 256×256
-performance.mp4   a drawn face that turns, blinks and speaks, 256×256, to animate them by
+performance.mp4   a driving video: a drawn face that turns, blinks and speaks, 256×256
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ REMEDY = "install fomm-rt again, or in a checkout: git restore runtime/fomm_rt/b
 
 
 def bundled_model() -> Path:
-    """The bundled model folder.
+    """Path of the bundled model folder.
 
     Raises:
-        ModelError: A file of it is missing from this installation.
+        ModelError: A file of the model is missing from this installation.
     """
     folder = FOLDER / "model"
     for name in (MANIFEST_NAME, *(f"{network}.onnx" for network in NETWORKS)):
@@ -34,18 +34,18 @@ def open_bundled_model() -> ModelFolder:
     """Opens the bundled model and checks its files.
 
     Raises:
-        ModelError: A file of it is missing from this installation, or altered.
+        ModelError: A file of the model is missing from this installation, or altered.
     """
     folder = bundled_model()
     try:
         return open_model_folder(folder)
     except ModelError as error:
-        # A user cannot export this one again, which is what the error advises.
+        # The original error advises to export the model again, which users cannot do with this one.
         raise ModelError(f"{folder}: the bundled model is altered or cannot be read; {REMEDY}") from error
 
 
 def open_model(path: str | PathLike[str] | None) -> ModelFolder:
-    """Opens a model folder, or without a path the bundled one.
+    """Opens a model folder; without a path, the bundled one.
 
     Raises:
         ModelError: Not a model folder, or a file of it is missing or altered.
@@ -54,10 +54,10 @@ def open_model(path: str | PathLike[str] | None) -> ModelFolder:
 
 
 def bundled_avatars() -> list[Path]:
-    """The bundled faces, sorted by name.
+    """Paths of the bundled faces, sorted by name.
 
     Raises:
-        MediaError: There are none in this installation.
+        MediaError: This installation has none.
     """
     folder = FOLDER / "avatars"
     avatars = sorted(folder.glob("*.png"))
@@ -67,10 +67,10 @@ def bundled_avatars() -> list[Path]:
 
 
 def bundled_performance() -> Path:
-    """The bundled driving video.
+    """Path of the bundled driving video.
 
     Raises:
-        MediaError: It is missing from this installation.
+        MediaError: The video is missing from this installation.
     """
     return _require(FOLDER / "performance.mp4", MediaError)
 

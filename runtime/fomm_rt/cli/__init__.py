@@ -1,1 +1,1 @@
-"""The command line `fomm-rt`."""
+"""The command line, `fomm-rt`."""

@@ -1,4 +1,4 @@
-"""`fomm-rt animate`: a picture and a driving video to a result."""
+"""`fomm-rt animate`: animate a picture by a driving video."""
 
 from __future__ import annotations
 
@@ -17,42 +17,49 @@ from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 if TYPE_CHECKING:
     from fomm_rt.animator import Animator
 
-SOURCE, DRIVING, BOTH, LOOK, MOTION = ("Source", "Driving", "Both sides", "Result", "Motion")
+SOURCE, DRIVING, BOTH, MOTION, RESULT = "Source", "Driving", "Source and driving", "Motion", "Result"
 
 
 def animate(
     source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP.")],
-    driving: Annotated[Path, typer.Argument(help="The video that drives it, or a motion file (.npz).")],
+    driving: Annotated[Path, typer.Argument(help="The driving video, or a motion file (.npz).")],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help=f"The result; its ending chooses the format: {OUTPUT_FORMATS}."),
+        typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}."),
     ],
     model: ModelOption = None,
     source_crop: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="Use this part of the source.", rich_help_panel=SOURCE),
+        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of the source.", rich_help_panel=SOURCE),
     ] = None,
     source_fit: Annotated[
-        bool, typer.Option("--source-fit", help="Fit all of it in, edges extended.", rich_help_panel=SOURCE)
+        bool,
+        typer.Option(
+            "--source-fit", help="Use the whole source, its edges extended to a square.", rich_help_panel=SOURCE
+        ),
     ] = False,
     driving_crop: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="Use this part of every frame.", rich_help_panel=DRIVING),
+        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of every driving frame.", rich_help_panel=DRIVING),
     ] = None,
     driving_fit: Annotated[
-        bool, typer.Option("--driving-fit", help="Fit all of it in, edges extended.", rich_help_panel=DRIVING)
+        bool,
+        typer.Option(
+            "--driving-fit", help="Use whole driving frames, their edges extended to a square.", rich_help_panel=DRIVING
+        ),
     ] = False,
     crop: Annotated[
-        str | None, typer.Option(metavar="X,Y,W,H", help="Use this part of both sides.", rich_help_panel=BOTH)
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of source and driving frames.", rich_help_panel=BOTH),
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Fit all of both sides in, edges extended.", rich_help_panel=BOTH)
+        bool, typer.Option("--fit", help="As --source-fit and --driving-fit.", rich_help_panel=BOTH)
     ] = False,
     relative: Annotated[
         bool,
         typer.Option(
             "--relative/--absolute",
-            help="Apply the movement since the reference frame, or take over the pose.",
+            help="Apply the driver's movement since the reference frame, or copy its pose.",
             rich_help_panel=MOTION,
         ),
     ] = True,
@@ -63,27 +70,30 @@ def animate(
         str | None,
         typer.Option(
             metavar="auto|N",
-            help="Reference frame: the one posed most like the source, or frame N, counted from 0.",
+            help="The reference frame: the one posed most like the source, or number N, counted from 0.",
             show_default="the first",
             rich_help_panel=MOTION,
         ),
     ] = None,
     save_motion: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="Keep the motion, to drive other pictures.", rich_help_panel=MOTION),
+        typer.Option(
+            metavar="FILE.npz", help="Save the motion, to drive other pictures by it.", rich_help_panel=MOTION
+        ),
     ] = None,
     panel: Annotated[
-        bool, typer.Option("--panel", help="Source, driving and result side by side.", rich_help_panel=LOOK)
+        bool,
+        typer.Option("--panel", help="Show source, driving frame and result side by side.", rich_help_panel=RESULT),
     ] = False,
     explain: Annotated[
         bool,
         typer.Option(
             "--explain",
-            help="Keypoints, deformation, parts and occlusion map: what to look at when a result is bad.",
-            rich_help_panel=LOOK,
+            help="Show keypoints, deformation, masks and occlusion map, to find out why a result is bad.",
+            rich_help_panel=RESULT,
         ),
     ] = False,
-    audio: Annotated[bool, typer.Option(help="Keep the driving video's sound.", rich_help_panel=LOOK)] = True,
+    audio: Annotated[bool, typer.Option(help="Keep the sound of the driving video.", rich_help_panel=RESULT)] = True,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     engines: Engines = None,
@@ -93,9 +103,9 @@ def animate(
 ) -> None:
     """Animate a picture by a driving video.
 
-    Both sides are cropped to their centred square unless told otherwise.
-    Nothing is squashed. The result has one frame for every driving frame,
-    the exact frame rate and the sound.
+    By default, the centred square of the source and of every driving frame
+    is used. Aspect ratios are kept. The result has one frame for every
+    driving frame, the exact frame rate and the sound.
 
     For example:
 
@@ -108,14 +118,14 @@ def animate(
     fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o out.webm --best-frame auto
     """
     if panel and explain:
-        raise typer.BadParameter("--panel and --explain are two views of one frame; choose one")
+        raise typer.BadParameter("--panel and --explain exclude each other; choose one")
     source_framing = Framing("fit" if fit or source_fit else "crop", parse_rectangle(source_crop or crop))
     driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
     reference = _parse_best_frame(best_frame)
     with running(quiet, as_json) as terminal:
         from fomm_rt.clip.animate_file import animate_file
 
-        def say_what_runs(animator: Animator) -> None:
+        def on_load(animator: Animator) -> None:
             if model is None:
                 say_bundled(terminal, animator)
             announce(terminal, animator, model)
@@ -139,7 +149,7 @@ def animate(
                 audio=audio,
                 motion_output=save_motion,
                 progress=progress,
-                on_load=say_what_runs,
+                on_load=on_load,
             )
         terminal.result(
             f"{report.output}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps", asdict(report)

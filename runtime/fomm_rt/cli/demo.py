@@ -1,4 +1,4 @@
-"""`fomm-rt demo`: the bundled faces, animated."""
+"""`fomm-rt demo`: animate the bundled faces."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the results go.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the results.")] = Path(
         "fomm-rt-demo"
     ),
     also: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="SOURCE DRIVING",
-            help="Animate this picture by this video too: something the bundled model has not been trained on.",
+            help="Also animate this picture by this video, which may differ from what the model was trained on.",
         ),
     ] = None,
     backend: BackendOption = "auto",
@@ -32,12 +32,12 @@ def demo(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Animate the bundled faces: the first thing to run.
+    """Animate the bundled faces. Run this first.
 
-    Writes demo.mp4, where one performance drives every face, and
-    contact-sheet.png, moments of it. With --also, outside-training.mp4 and
-    outside-training.png show what the bundled model makes of a picture unlike
-    those it has seen. Files of these names are replaced.
+    Writes demo.mp4, in which one performance drives every face, and
+    contact-sheet.png, which shows moments of it. With --also, writes
+    outside-training.mp4 and outside-training.png, which show how the bundled
+    model animates another picture. Existing files of these names are replaced.
 
     For example:
 
@@ -66,5 +66,5 @@ def demo(
 def _lines(report: ClipReport, content: str) -> list[str]:
     return [
         f"{report.video}: {content}, {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps",
-        f"{report.contact_sheet}: moments of it",
+        f"{report.contact_sheet}: moments of this video",
     ]

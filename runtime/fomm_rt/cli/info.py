@@ -1,4 +1,4 @@
-"""`fomm-rt info`: what a model folder holds."""
+"""`fomm-rt info`: describe a model folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model a command runs, and what is said of it."""
+"""The option for a model, and messages about the model that runs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 VARIABLE = "FOMM_RT_MODEL"
 HELP = "A model folder made by fomm-rt export."
-BUNDLED = "the bundled one, which knows drawn faces"
+BUNDLED = "the bundled model, for drawn faces"
 
 ModelOption = Annotated[Path | None, typer.Option("--model", "-m", envvar=VARIABLE, help=HELP, show_default=BUNDLED)]
 ModelArgument = Annotated[Path | None, typer.Argument(envvar=VARIABLE, help=HELP, show_default=BUNDLED)]
 
 
 def announce(terminal: Terminal, animator: Animator, model: Path | None) -> None:
-    """Says what runs, on what and why; warns of weights that were never trained."""
+    """Prints the model, its device and the reason for it; warns of untrained weights."""
     terminal.say(f"{animator.manifest.name} on {animator.backend.device} ({animator.backend.name})")
     terminal.say(f"  {animator.backend.reason}")
     if animator.manifest.weights.origin == "stand-in":
         terminal.warn(
-            f"{model or 'the bundled model'} has stand-in weights: it was never trained, so the result is an abstract "
-            "pattern that shows the engine at work, not an animated picture"
+            f"{model or 'the bundled model'} has stand-in weights, which were never trained: expect an abstract "
+            "pattern instead of an animated picture"
         )
 
 
 def say_bundled(terminal: Terminal, animator: Animator) -> None:
-    """Says that nobody chose this model, and when to choose another."""
+    """Prints that the bundled model runs by default, and when to choose another one."""
     terminal.say(
-        f"no model given: using the bundled {animator.manifest.name}, which knows drawn faces; "
-        "for photographs export published weights (see README)"
+        f"no model given: using the bundled {animator.manifest.name}, which was trained on drawn faces; "
+        "for photographs export published weights (see docs/checkpoints.md)"
     )

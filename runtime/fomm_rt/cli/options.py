@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from fomm_rt.backends.options import BACKENDS, BackendName
 from fomm_rt.model.precision import PRECISIONS, Precision
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 BackendOption = Annotated[
     BackendName,
@@ -30,14 +30,18 @@ Engines = Annotated[
     typer.Option(
         "--engines",
         metavar="FOLDER",
-        help="TensorRT engines, as given to build -o.",
-        show_default="fomm-rt/engines in the cache",
+        help="Folder of TensorRT engines, as given to build -o.",
+        show_default="fomm-rt/engines in the user's cache",
     ),
 ]
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads", min=1, max=256, help="CPU threads within a network.", show_default="the cores this process may use"
+        "--threads",
+        min=1,
+        max=256,
+        help="CPU threads within a network.",
+        show_default="the cores that this process may use",
     ),
 ]
 
@@ -46,7 +50,7 @@ def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
     """Parses "x,y,w,h".
 
     Raises:
-        typer.BadParameter: Not four whole numbers, or no width or height.
+        typer.BadParameter: Not four whole numbers, or an empty rectangle.
     """
     if text is None:
         return None

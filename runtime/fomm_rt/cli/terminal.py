@@ -1,7 +1,7 @@
-"""What every command shares: progress, notes, results, errors and exit codes.
+"""Output of every command: progress, messages, results, errors and exit codes.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 error, 2 wrong usage,
-130 interrupted, 143 terminated, 129 hung up.
+Results go to standard output, everything else to standard error. Exit codes: 0 success, 1 error, 2 wrong usage,
+129 SIGHUP, 130 SIGINT, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from fomm_rt.files.interruption import SIGNALS, heeded
 from fomm_rt.version import __version__
 
 PLAIN_LINE_EVERY_S = 10.0
-"""Without a terminal a line of progress is printed this often."""
+"""Interval between lines of progress if standard error is not a terminal."""
 
 WIDE_COLUMNS = 80
-"""A narrower terminal has no room for the bar beside the figures."""
+"""Narrower terminals show the figures without a bar."""
 
 FrameProgress = Callable[[str, int, "int | None"], None]
 
 
 class Terminal:
-    """Where a command talks to its user.
+    """Prints what a command has to say.
 
     Args:
-        quiet: Only results, warnings and errors.
-        as_json: The result as one JSON document on standard output.
+        quiet: Print only warnings and errors, and with `as_json` the result.
+        as_json: Print the result as one JSON document on standard output.
     """
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
@@ -62,17 +62,17 @@ class Terminal:
         self.out, self.err = _console(stderr=False), _console(stderr=True)
 
     def say(self, text: str) -> None:
-        """Tells what is going on, unless quiet."""
+        """Prints a message, unless quiet."""
         if not self.quiet:
             self.err.print(text, markup=False)
 
     def warn(self, text: str) -> None:
-        """Tells of something unexpected that did not stop the command."""
+        """Prints a warning: something unexpected that does not stop the command."""
         self.warnings.append(text)
         self.err.print(f"warning: {text}", style="yellow", markup=False)
 
     def result(self, text: str, document: dict[str, Any]) -> None:
-        """Prints the result: a text for people (unless quiet), or the document as JSON."""
+        """Prints the result: the document as JSON, or the text unless quiet."""
         try:
             if self.as_json:
                 print(json.dumps({**document, "warnings": self.warnings}, indent=2, default=str), flush=True)
@@ -87,7 +87,7 @@ class Terminal:
 
     @contextmanager
     def frames(self, counted: str = "frames") -> Iterator[FrameProgress]:
-        """Shows how many frames (or whatever is counted) are done, how many per second and the remaining time."""
+        """Shows how many frames (or what `counted` names) are done, how many per second, and the remaining time."""
         if self.quiet:
             yield lambda _stage, _done, _total: None
         elif self.err.is_terminal:
@@ -98,8 +98,8 @@ class Terminal:
 
 
 def _console(stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, emoji=False)  # ":b:" may be part of a file's name
-    console.soft_wrap = not console.is_terminal  # a file or pipe gets whole lines
+    console = Console(stderr=stderr, highlight=False, emoji=False)  # a file name may contain ":b:"
+    console.soft_wrap = not console.is_terminal  # do not break lines in files and pipes
     return console
 
 
@@ -118,7 +118,7 @@ class _BarProgress:
             self._start[stage] = (perf_counter(), done)
         start, first = self._start[stage]
         elapsed = perf_counter() - start
-        # The first is done when the clock starts.
+        # The first frame was finished before the clock started.
         speed = f"{(done - first) / elapsed:.1f} {self._unit}" if done > first and elapsed > 0 else ""
         self._bar.update(self._tasks[stage], completed=done, total=total, speed=speed)
 
@@ -170,7 +170,7 @@ class _WarningHandler(logging.Handler):
 
 @contextmanager
 def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
-    """Runs a command's body: shows its warnings, turns errors into one sentence and an exit code."""
+    """Runs the body of a command: prints its warnings and turns errors into a sentence and an exit code."""
     terminal = Terminal(quiet or as_json, as_json)
     logger = logging.getLogger("fomm_rt")
     handler = _WarningHandler(terminal)
@@ -184,7 +184,7 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     except FommError as error:
         _fail(terminal, str(error))
     except BrokenPipeError:
-        # Whoever read standard output is gone; a flush at exit would complain once more.
+        # The reader of standard output is gone; the flush at exit must not fail again.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         raise typer.Exit(1) from None
     except OSError as error:
@@ -217,7 +217,7 @@ def _failed(terminal: Terminal, message: str) -> typer.Exit:
 
 
 def _report_defect(terminal: Terminal, error: Exception) -> None:
-    """Nobody should see this; whoever does is asked for what a report needs."""
+    """Prints an unexpected exception, with what a bug report needs."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     _failed(
         terminal,
@@ -227,14 +227,14 @@ def _report_defect(terminal: Terminal, error: Exception) -> None:
 
 
 def _unwind_on_signals() -> Callable[[], None]:
-    """Lets SIGTERM and SIGHUP unwind like exceptions, so that unfinished output is removed."""
+    """Turns SIGTERM and SIGHUP into exceptions, so unfinished output is removed."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
 
     def stop(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    ending = [number for number in SIGNALS if number != signal.SIGINT]  # which raises by itself
+    ending = [number for number in SIGNALS if number != signal.SIGINT]  # which Python turns into KeyboardInterrupt
     previous = [(number, signal.signal(number, stop)) for number in heeded(ending)]
 
     def restore() -> None:

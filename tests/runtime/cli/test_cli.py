@@ -76,7 +76,9 @@ def test_without_a_model_the_bundled_one_runs(work: Path) -> None:
     name = open_bundled_model().manifest.name
     result = run("animate", "source.png", "clip.mp4", "-o", "r.mp4", cwd=work)
     assert result.returncode == 0
-    assert f"no model given: using the bundled {name}, which knows drawn faces; for photographs " in result.stderr
+    assert (
+        f"no model given: using the bundled {name}, which was trained on drawn faces; for photographs " in result.stderr
+    )
     with VideoReader(work / "r.mp4") as reader:
         assert (reader.width, reader.timing.frame_count) == (256, 5)
     result = run("animate", "source.png", "clip.mp4", "-o", "r.gif", "--json", cwd=work)

@@ -14,6 +14,7 @@ import pytest
 
 from fakes.engine_sets import CONTENTS, SPEC, build
 from fakes.tensorrt import played_module
+from fomm_rt.backends.options import BACKENDS
 from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.cli import doctor as command
@@ -155,10 +156,9 @@ def test_a_user_without_a_home_has_no_store(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_the_choice_of_auto(runs: list[bool], expected: str) -> None:
     """A backend that only runs engines is taken for models that have some."""
-    names = ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-cpu")
     found = [
         report.BackendHealth(name, None if able else "it is broken", 1.25 if able and "onnx" in name else None)
-        for name, able in zip(names, runs, strict=True)
+        for name, able in zip(BACKENDS, runs, strict=True)
     ]
     lines = command._backend_lines(found)
     assert lines[-1] == f"auto takes               {expected}"
