@@ -1,6 +1,6 @@
 """Which tensors between kernels and trunks may be stored as half, and what each costs when it is.
 
-Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_chain`) in float32 and rounds one kind of tensor at a
+Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`) in float32 and rounds one kind of tensor at a
 time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
 move and what the prediction loses, in absolute motion, against float32 throughout.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from half_frames import Frame, animate, parse_request, report
 from numpy.typing import NDArray
 
-from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity.host_pipeline import host_pipeline
 from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, Trunks
 from fomm_rt.image import Image
 from fomm_rt.model.parity_picture import parity_frames
@@ -81,7 +81,7 @@ def frames_rounded(frame: FramePipeline, trunks: Trunks, names: Collection[str],
 def main() -> None:
     """Prints one row a kind of tensor."""
     request = parse_request(__doc__.split("\n")[0])
-    frame = host_chain(request.model)
+    frame = host_pipeline(request.model)
     plain = frame.trunks
     pictures = parity_frames(frame.shape.size)
     ways = ((kind, frames_rounded(frame, plain, names, pictures)) for kind, names in ROUNDED.items())

@@ -1,6 +1,6 @@
 """Which convolutions may be half precision, and what each part costs when it is.
 
-Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_chain`), what is stored between kernels and
+Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`), what is stored between kernels and
 trunks as half where engines store it so, with trunks rounded as half precision would round them
 (`fomm_build.parity.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
 against float32 throughout.
@@ -15,7 +15,7 @@ import onnx
 from half_frames import animate, parse_request, report
 
 from fomm_build.half_graph import to_half
-from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity.host_pipeline import host_pipeline
 from fomm_build.parity.simulation import simulated
 from fomm_build.trunks import cut_trunks
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
@@ -68,10 +68,10 @@ def main() -> None:
     trunks = cut_trunks(request.model)
     pictures = parity_frames(request.model.manifest.size)
     ways = (
-        (what, animate(host_chain(request.model, np.float16, trunks={**trunks, **changed()}), pictures))
+        (what, animate(host_pipeline(request.model, np.float16, trunks={**trunks, **changed()}), pictures))
         for what, changed in arrangements(trunks).items()
     )
-    report(request, "in half precision", animate(host_chain(request.model, trunks=trunks), pictures), ways)
+    report(request, "in half precision", animate(host_pipeline(request.model, trunks=trunks), pictures), ways)
 
 
 if __name__ == "__main__":

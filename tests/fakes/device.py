@@ -18,12 +18,12 @@ import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
-from fomm_build.parity.host_chain import OnnxTrunks
+from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_kernels import HostKernels
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.launching import Launch
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
-from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
 from fomm_rt.errors import BackendError
 
 _kernels: list[HostKernels] = []
@@ -92,7 +92,7 @@ class LateTrunks:
 
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         n, c, h, w = shape if len(shape) == 4 else (1, 1, 1, 1)
-        return engine_layout.strides(self._formats.get(name, engine_layout.LINEAR), (n, c, h, w))
+        return tensor_strides(self._formats.get(name, engine_layout.LINEAR), (n, c, h, w))
 
     def run(self, trunk: str, inputs: Any, outputs: Any, stream: Any = None) -> None:
         def work() -> None:

@@ -18,10 +18,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from fakes.device import HostDevice
-from fomm_build.parity.host_chain import OnnxTrunks
+from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_rt.backends.gpu.cuda_device import c_strides
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
-from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
 from fomm_rt.model.frame_shape import FrameShape
 
 
@@ -117,7 +117,7 @@ class Machine:
         size: tuple[int, ...] = self.shape.tensor_shapes(batch)[name]
         layout = self.format.name.lower() if self.is_half(name) else engine_layout.LINEAR
         dtype = np.dtype(np.float16 if self.is_half(name) else np.float32)
-        strides = (engine_layout.strides(layout, size) if len(size) == 4 else None) or c_strides(size)
+        strides = (tensor_strides(layout, size) if len(size) == 4 else None) or c_strides(size)
         memory = (ctypes.c_ubyte * (size[0] * strides[0] * dtype.itemsize)).from_address(address)
         values = np.ctypeslib.as_array(memory).view(dtype)
         return as_strided(values, size, tuple(stride * dtype.itemsize for stride in strides))

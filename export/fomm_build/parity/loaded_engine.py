@@ -12,9 +12,9 @@ from fomm_kernels.arrays import view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
 from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.contexts import give_memory, new_context
+from fomm_rt.backends.tensorrt.engine_memory import give_memory, new_context
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
@@ -86,7 +86,7 @@ class _Buffer:
     """A tensor as its engine wants it to lie, pinned (`on_host`, flat; `values`, by its shape) and on the device."""
 
     def __init__(self, device: Device, tensor: EngineTensor, shape: tuple[int, ...]) -> None:
-        laid_out = engine_layout.strides(tensor.format, shape) if len(shape) == 4 else None
+        laid_out = tensor_strides(tensor.format, shape) if len(shape) == 4 else None
         strides = laid_out or c_strides(shape)
         self.on_device = device.allocate(shape, tensor.dtype, strides)
         self.on_host = device.pinned((span(shape, strides),), tensor.dtype)

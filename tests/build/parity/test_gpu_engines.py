@@ -12,7 +12,7 @@ from fakes.tensorrt import Machine, TensorFormat, played_module
 from fomm_build.builder import BuiltEngine
 from fomm_build.half_graph import HalfGraph
 from fomm_build.parity.gpu_engines import GpuEngines
-from fomm_build.parity.host_chain import OnnxTrunks
+from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_build.trunks import cut_trunks
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
 from fomm_rt.backends.tensorrt import library as tensorrt_library

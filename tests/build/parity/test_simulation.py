@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from fomm_build.half_graph import to_half
-from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity.host_pipeline import host_pipeline
 from fomm_build.parity.simulation import simulated
 from fomm_build.precision import FP16, trunks_in
 from fomm_build.trunks import cut_trunks
@@ -57,7 +57,7 @@ def test_a_frame_in_half_precision(golden_model: ModelOf, name: str) -> None:
     model = golden_model(name)
     graphs = trunks_in(FP16, cut_trunks(model))
     trunks = {trunk: simulated(graph.model) for trunk, graph in graphs.items()}
-    chain, exact = host_chain(model, np.float16, trunks=trunks), host_chain(model)
+    chain, exact = host_pipeline(model, np.float16, trunks=trunks), host_pipeline(model)
     square = Region.square(golden.meta["size"])
     for index, driving in enumerate(golden.driving):
         predictions = []

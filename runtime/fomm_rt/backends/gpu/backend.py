@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
-from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_of
+from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_from_rows
 from fomm_rt.backends.gpu.frame_stream import FrameStream
 from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource, StageTimes
 from fomm_rt.errors import BackendError
@@ -203,7 +203,7 @@ class GpuBackend:
         return outs
 
     def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
-        return keypoints_of(rows, self._has_jacobians)
+        return keypoints_from_rows(rows, self._has_jacobians)
 
 
 def _close_all(frame_streams: list[FrameStream]) -> None:

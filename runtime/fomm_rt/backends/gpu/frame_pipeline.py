@@ -311,6 +311,6 @@ def keypoint_rows(keypoints: Keypoints) -> NDArray[np.float32]:
     return rows
 
 
-def keypoints_of(rows: NDArray[np.float32], has_jacobians: bool) -> Keypoints:
+def keypoints_from_rows(rows: NDArray[np.float32], has_jacobians: bool) -> Keypoints:
     """(K, 6) rows as the keypoint head writes them -> keypoints."""
     return Keypoints(rows[:, :2].copy(), rows[:, 2:].reshape(-1, 2, 2).copy() if has_jacobians else None)

@@ -10,9 +10,9 @@ from typing import Any
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32, Buffers
-from fomm_rt.backends.tensorrt import layout as engine_layout
+from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
 from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.contexts import Allocate, give_memory, new_context
+from fomm_rt.backends.tensorrt.engine_memory import Allocate, give_memory, new_context
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.errors import EngineError
@@ -58,7 +58,7 @@ class EngineTrunks:
         if name not in self._layouts:
             return None
         n, c, h, w = shape
-        return engine_layout.strides(self._layouts[name], (n, c, h, w))
+        return tensor_strides(self._layouts[name], (n, c, h, w))
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
         """See `Trunks.run`.

@@ -500,9 +500,9 @@ def test_half_storage(model: ModelFolder, reference: Animator) -> None:
 
 @pytest.mark.parametrize(("channels", "padded"), [(3, 8), (8, 8), (11, 16), (44, 48)])
 def test_padded_channels(channels: int, padded: int) -> None:
-    assert strides(HWC8, (2, channels, 4, 5)) == (20 * padded, 1, 5 * padded, padded)
+    assert tensor_strides(HWC8, (2, channels, 4, 5)) == (20 * padded, 1, 5 * padded, padded)
 
 
 def test_other_formats_are_refused() -> None:
     with pytest.raises(BackendError, match="format chw32; expected linear, hwc8"):
-        strides("chw32", (1, 3, 4, 5))
+        tensor_strides("chw32", (1, 3, 4, 5))

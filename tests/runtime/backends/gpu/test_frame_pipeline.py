@@ -16,7 +16,7 @@ from fomm_rt.backends.gpu.frame_pipeline import (
     FramePipeline,
     SourceTensors,
     keypoint_rows,
-    keypoints_of,
+    keypoints_from_rows,
     transfer_rows,
 )
 from fomm_rt.bundled import open_bundled_model
@@ -73,11 +73,11 @@ def test_rows_of_absolute_motion_change_nothing() -> None:
 
 def test_keypoints_come_back() -> None:
     rows = np.arange(12, dtype=np.float32).reshape(2, 6)
-    keypoints = keypoints_of(rows, has_jacobians=True)
+    keypoints = keypoints_from_rows(rows, has_jacobians=True)
     assert np.array_equal(keypoints.value, [[0, 1], [6, 7]])
     assert keypoints.jacobian is not None
     assert np.array_equal(keypoints.jacobian[1], [[8, 9], [10, 11]])
-    without = keypoints_of(rows, has_jacobians=False)
+    without = keypoints_from_rows(rows, has_jacobians=False)
     assert without.jacobian is None
     assert np.array_equal(keypoint_rows(keypoints), rows)
     assert np.array_equal(keypoint_rows(without)[1], [6, 7, 1, 0, 0, 1])

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from fomm_build.parity import host_chain as host_chain_module
-from fomm_build.parity.host_chain import host_chain
+from fomm_build.parity import host_pipeline as host_pipeline_module
+from fomm_build.parity.host_pipeline import host_pipeline
 from fomm_export.export_model import export_networks
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.model import build_networks
 from fomm_kernels import CompileError, HostKernels, keypoint_head
 from fomm_rt import Animator
-from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, SourceTensors, keypoints_of, transfer_rows
+from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, SourceTensors, keypoints_from_rows, transfer_rows
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Framing, Region
 from fomm_rt.image import Image
@@ -48,13 +48,13 @@ LAYOUTS = pytest.mark.parametrize("channels_last", [False, True], ids=["channels
 )
 def test_float32_reproduces_the_goldens(golden_model: ModelOf, name: str, channels_last: bool, batch: int) -> None:
     golden = Golden(name)
-    chain = host_chain(golden_model(name), batch=batch, channels_last=channels_last)
+    chain = host_pipeline(golden_model(name), batch=batch, channels_last=channels_last)
     predictions = {(mode, index): expected for mode, index, expected in golden.predictions()}
     for mode, first in predictions:
         frames = [(first + i) % len(golden.driving) for i in range(batch)]
         _animate(chain, golden, mode, frames)
         for item, index in enumerate(frames):
-            found = keypoints_of(chain.keypoints[item], chain.shape.jacobian_maps > 0)
+            found = keypoints_from_rows(chain.keypoints[item], chain.shape.jacobian_maps > 0)
             keypoints = golden.keypoints(f"kp_driving.{index}")
             assert max_abs(found.value, keypoints.value) <= 1e-5
             assert (found.jacobian is None) == (keypoints.jacobian is None)
@@ -71,8 +71,8 @@ def test_float32_reproduces_the_goldens(golden_model: ModelOf, name: str, channe
 )
 def test_half_between_stages_is_enough(golden_model: ModelOf, name: str, channels_last: bool) -> None:
     golden = Golden(name)
-    chain = host_chain(golden_model(name), np.float16, channels_last=channels_last)
-    exact = host_chain(golden_model(name))
+    chain = host_pipeline(golden_model(name), np.float16, channels_last=channels_last)
+    exact = host_pipeline(golden_model(name))
     exact_source = exact.prepare_source(golden.source[None], _square(golden))
     for mode, index, expected in golden.predictions():
         source = _animate(chain, golden, mode, [index])
@@ -86,7 +86,7 @@ def test_half_between_stages_is_enough(golden_model: ModelOf, name: str, channel
 def test_half_is_not_enough_for_the_detector(golden_model: ModelOf) -> None:
     """Why FLOAT32 is: what the softmax makes of rounded logits."""
     golden = Golden("small_no_jacobian")
-    chain = host_chain(golden_model(golden.name))
+    chain = host_pipeline(golden_model(golden.name))
     pixels = 0.0
     for index in range(len(golden.driving)):
         chain.detect(golden.driving[index : index + 1], _square(golden))
@@ -122,7 +122,7 @@ def test_pictures_of_any_size(
     ) as animator:
         animator.set_source(source)
         expected = animator.animate(driving)
-    chain = host_chain(model, channels_last=channels_last)
+    chain = host_pipeline(model, channels_last=channels_last)
     prepared = chain.prepare_source(source[None], region)
     chain.detect(driving[None], region)
     chain.animate(prepared, transfer_rows(ABSOLUTE, chain.shape.num_kp))
@@ -143,7 +143,7 @@ def test_features_finer_than_the_motion(tmp_path: Path, resize_align_corners: bo
     with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
         animator.set_source(golden.source)
         expected = animator.animate(golden.driving[1])
-    chain = host_chain(model, channels_last=channels_last)
+    chain = host_pipeline(model, channels_last=channels_last)
     assert (chain.shape.feature_size, chain.shape.motion_size) == (32, 16)
     assert chain.shape.resize_align_corners == resize_align_corners
     source = chain.prepare_source(golden.source[None], _square(golden))
@@ -160,7 +160,7 @@ def test_explains_as_the_animator_does(golden_model: ModelOf, name: str, channel
     with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
         animator.set_source(golden.source)
         expected = animator.explain(golden.driving[2])
-    chain = host_chain(model, channels_last=channels_last)
+    chain = host_pipeline(model, channels_last=channels_last)
     k, side = chain.shape.num_kp, chain.shape.motion_size
     deformation, mask = np.empty((1, side, side, 2), np.float32), np.empty((1, k + 1, side, side), np.float32)
     occlusion_map = np.empty((1, 1, side, side), np.float32) if chain.shape.occludes else None
@@ -178,7 +178,7 @@ def test_explains_as_the_animator_does(golden_model: ModelOf, name: str, channel
 def test_sources_stay(golden_model: ModelOf) -> None:
     """Preparing one leaves those prepared before as they were, and one copied into the slot animates as it would."""
     golden = Golden("small")
-    chain = host_chain(golden_model(golden.name))
+    chain = host_pipeline(golden_model(golden.name))
     source = _animate(chain, golden, "absolute", [2])
     expected = chain.pictures.copy()
     chain.prepare_source(golden.driving[:1], _square(golden))
@@ -193,9 +193,9 @@ def test_without_a_compiler(golden_model: ModelOf, monkeypatch: pytest.MonkeyPat
     def missing() -> None:
         raise CompileError("no C++ compiler")
 
-    monkeypatch.setattr(host_chain_module, "HostKernels", missing)
+    monkeypatch.setattr(host_pipeline_module, "HostKernels", missing)
     with pytest.raises(BackendError, match=r"^no C\+\+ compiler$"):
-        host_chain(golden_model("small"))
+        host_pipeline(golden_model("small"))
 
 
 def _animate(chain: FramePipeline, golden: Golden, mode: str, frames: Sequence[int]) -> SourceTensors:
@@ -211,9 +211,9 @@ def _animate(chain: FramePipeline, golden: Golden, mode: str, frames: Sequence[i
 def _relative(chain: FramePipeline, golden: Golden, source: SourceTensors, mode: str, batch: int) -> Transfer:
     has_jacobians = chain.shape.jacobian_maps > 0
     chain.detect(golden.driving[[0] * batch], _square(golden))
-    initial = keypoints_of(chain.keypoints[0], has_jacobians)
+    initial = keypoints_from_rows(chain.keypoints[0], has_jacobians)
     return relative_transfer(
-        keypoints_of(source.keypoints[0], has_jacobians), initial, adapt_scale=mode == "relative_scaled"
+        keypoints_from_rows(source.keypoints[0], has_jacobians), initial, adapt_scale=mode == "relative_scaled"
     )
 
 

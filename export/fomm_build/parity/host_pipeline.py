@@ -43,7 +43,7 @@ class OnnxTrunks:
                 array[...] = result
 
 
-def host_chain(
+def host_pipeline(
     model: ModelFolder,
     storage: DTypeLike = np.float32,
     batch: int = 1,
