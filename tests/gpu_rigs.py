@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from fomm_rt import Animator
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.backend import open_engines, why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.image import Image
@@ -69,7 +69,7 @@ class OnGpu:
         assert gpu is not None
         self.flavour, self.store = flavour, store
         self._gpu = gpu
-        self._library = tensorrt_library.load(flavour)
+        self._library = load_tensorrt(flavour)
         self.device: Device = CudaDevice()
 
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
@@ -77,7 +77,7 @@ class OnGpu:
         from fomm_build.build import BuildOptions, build_engines
 
         engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store).engines
-        backend = tensorrt.open_engines(self._library, self._gpu, model, engines, "a test", captures)
+        backend = open_engines(self._library, self._gpu, model, engines, "a test", captures)
         return Animator(model.manifest, backend)
 
     def memory(self) -> int:
@@ -96,7 +96,7 @@ class OnGpu:
 
 def flavour_problem() -> tuple[str, str | None]:
     """The flavour of TensorRT that is here, or the first one with what stands against it."""
-    problems = {flavour: tensorrt.why_unavailable(flavour) for flavour in FLAVOURS}
+    problems = {flavour: why_tensorrt_unavailable(flavour) for flavour in FLAVOURS}
     usable = [flavour for flavour, problem in problems.items() if problem is None]
     flavour = (usable or list(problems))[0]
     return flavour, problems[flavour]

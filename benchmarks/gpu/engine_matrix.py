@@ -20,8 +20,8 @@ from typing import Any
 
 from fomm_bench.contestants.whole_engines import whole_place
 from fomm_build.build import WHOLE, BuildOptions, build_engines
-from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.backend import why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT, EngineManifest
 from fomm_rt.engines.store import EngineStore
@@ -81,14 +81,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no set later than this")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := tensorrt.why_unavailable(options.backend):
+    if problem := why_tensorrt_unavailable(options.backend):
         raise SystemExit(f"no engines to build: {problem}")
     gpu = nvidia_driver.gpu()
     assert gpu is not None
     document: dict[str, Any] = {
         "benchmark": "engine matrix",
         "gpu": asdict(gpu),
-        "library": tensorrt_library.load(options.backend).describe(),
+        "library": load_tensorrt(options.backend).describe(),
         "sets": [],
     }
     print(f"{gpu.name}, driver {gpu.driver}, {document['library']}")

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt import Animator
-from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.backend import engine_requirements, open_engines, why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.engines.store import EngineStore
@@ -80,7 +80,7 @@ class Bench:
     def __init__(self, model: ModelFolder, precision: str, gpu: Gpu, frames: int, rounds: int) -> None:
         self._model, self._precision, self._gpu = model, precision, gpu
         self._frames, self._rounds = frames, rounds
-        self._library = tensorrt_library.load(TENSORRT)
+        self._library = load_tensorrt(TENSORRT)
         self._pictures = clip(model.manifest.size)
 
     def open(self, batch: int, captures: bool = True) -> Animator:
@@ -89,12 +89,12 @@ class Bench:
         Raises:
             EngineError: There are none.
         """
-        wanted = tensorrt.engine_requirements(self._library, self._gpu, self._model, self._precision, batch)
+        wanted = engine_requirements(self._library, self._gpu, self._model, self._precision, batch)
         engines = EngineStore().find(wanted)
         return self.ready(
             Animator(
                 self._model.manifest,
-                tensorrt.open_engines(self._library, self._gpu, self._model, engines, "measured", captures),
+                open_engines(self._library, self._gpu, self._model, engines, "measured", captures),
             )
         )
 
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of engines")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := tensorrt.why_unavailable(TENSORRT):
+    if problem := why_tensorrt_unavailable(TENSORRT):
         raise SystemExit(f"nothing to measure: {problem}")
     gpu = nvidia_driver.gpu()
     assert gpu is not None

@@ -1,7 +1,7 @@
 """Which tensors between kernels and trunks may be stored as half, and what each costs when it is.
 
-Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`) in float32 and rounds one kind of tensor at a
-time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
+Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`) in float32 and rounds one kind of tensor at
+a time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
 move and what the prediction loses, in absolute motion, against float32 throughout.
 """
 

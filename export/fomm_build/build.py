@@ -22,8 +22,7 @@ from fomm_build.whole_graphs import portable_graphs, whole_graphs
 from fomm_kernels import KERNELS, KernelError, plugin
 from fomm_kernels.launching import PLUGIN_KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, load_tensorrt
 from fomm_rt.engines.building import EnginePlace
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT_RTX, EngineManifest, EngineSpec, model_hash
@@ -108,7 +107,7 @@ def build_engines(
         ModelError: The model cannot be cut; export it again.
         OutputError: The graphs cannot be written.
     """
-    library = tensorrt_library.load(options.flavour)
+    library = load_tensorrt(options.flavour)
     gpu = nvidia_driver.gpu()
     with_plugin = options.layout == WHOLE and _takes_plugin(library, options.precision)
     spec = _spec(model, options, library, gpu, with_plugin)
@@ -156,7 +155,7 @@ def build_whole_engines(
     """
     if len(options.targets) < 2:
         return [build_engines(model, options, WholeFolder(folder), report)]
-    check_targets(tensorrt_library.load(options.flavour), options.targets)
+    check_targets(load_tensorrt(options.flavour), options.targets)
     return [
         build_engines(model, replace(options, targets=(target,)), WholeFolder(folder / target), report)
         for target in dict.fromkeys(options.targets)

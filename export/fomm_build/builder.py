@@ -17,7 +17,7 @@ from fomm_build.half_graph import FLOAT, HALF, float_types
 from fomm_build.progress import Fraction, cancellable, monitor
 from fomm_build.targets import set_targets
 from fomm_build.timing_cache import timing_cache
-from fomm_rt.backends.tensorrt.layout import HWC8, LINEAR
+from fomm_rt.backends.tensorrt.engine_memory import HWC8, LINEAR
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import EngineEntry, EngineTensor
 from fomm_rt.errors import EngineError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.backend import NOT_RTX
+from fomm_rt.backends.tensorrt.library import why_not_importable
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
@@ -140,7 +140,7 @@ def _chosen(for_targets: bool) -> str:
     gpu = None if for_targets else nvidia_driver.gpu()
     if gpu is None:
         return TENSORRT_RTX
-    return TENSORRT if gpu.capability in NOT_RTX or tensorrt_library.why_unavailable(TENSORRT) is None else TENSORRT_RTX
+    return TENSORRT if gpu.capability in NOT_RTX or why_not_importable(TENSORRT) is None else TENSORRT_RTX
 
 
 def _described(result: BuildResult) -> str:

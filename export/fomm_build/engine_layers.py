@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 
 CONVOLUTIONS = frozenset({"CONVOLUTION", "DECONVOLUTION", "correlation", "deconv"})
 """Kinds of layer: those of a network, in capitals, and those of an engine of TensorRT-RTX."""
@@ -85,8 +84,8 @@ def network_layers(network: Any) -> Iterator[Layer]:
 
 
 def recording_logger(library: TensorRT) -> Any:
-    """As `tensorrt_library.logger`, and keeps the list of layers that TensorRT-RTX's builder ends with."""
-    shared = tensorrt_library.logger(library)
+    """As `tensorrt_logger`, and keeps the list of layers that TensorRT-RTX's builder ends with."""
+    shared = tensorrt_logger(library)
 
     class Recorder(type(shared)):  # type: ignore[misc]
         def __init__(self) -> None:

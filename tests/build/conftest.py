@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, load_tensorrt
 from fomm_rt.engines.manifest import TENSORRT_RTX
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.machine import nvidia_driver
@@ -15,7 +14,7 @@ from fomm_rt.machine import nvidia_driver
 
 @pytest.fixture(scope="session")
 def rtx() -> TensorRT:
-    return tensorrt_library.load(TENSORRT_RTX)
+    return load_tensorrt(TENSORRT_RTX)
 
 
 @pytest.fixture

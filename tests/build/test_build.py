@@ -20,7 +20,6 @@ from fomm_build import build as build_module
 from fomm_build.build import BuildOptions, build_engines, build_for_runtime, build_whole_engines
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, model_hash
 from fomm_rt.engines.requirements import EngineRequirements
@@ -169,7 +168,7 @@ def test_a_gpu_that_the_flavour_does_not_support(
 
 def test_tensorrt_needs_the_gpu(model: ModelFolder, store: EngineStore, monkeypatch: pytest.MonkeyPatch) -> None:
     full = TensorRT(TENSORRT, "10.13.3.9", SimpleNamespace(IBuilderConfig=object))
-    monkeypatch.setattr(tensorrt_library, "load", lambda _: full)
+    monkeypatch.setattr("fomm_build.build.load_tensorrt", lambda _: full)
     with pytest.raises(BackendError, match=r"TensorRT 10\.13\.3\.9 builds engines on the GPU that runs them"):
         build_engines(model, BuildOptions(TENSORRT), store)
     with pytest.raises(BackendError, match="not for named ones"):

@@ -12,7 +12,6 @@ import typer
 from typer.testing import CliRunner, Result
 
 from fomm_build.command import NOT_CHECKED, _chosen, _parity, _progress, build
-from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.cli.terminal import Terminal
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError
@@ -111,7 +110,7 @@ def test_without_the_package(small_model: Path, tmp_path: Path, monkeypatch: pyt
     def missing(_: str) -> None:
         raise BackendError("tensorrt cannot be imported (No module named 'tensorrt'); run: pip install it")
 
-    monkeypatch.setattr(tensorrt_library, "load", missing)
+    monkeypatch.setattr("fomm_build.build.load_tensorrt", missing)
     result = _run(small_model, "--backend", "tensorrt", "-o", tmp_path)
     assert result.exit_code == 1
     assert "run: pip install" in result.stderr
@@ -124,8 +123,8 @@ def test_the_backend_by_default(small_model: Path, tmp_path: Path, monkeypatch: 
         asked.append(flavour)
         raise BackendError("not here")
 
-    monkeypatch.setattr(tensorrt_library, "load", load)
-    monkeypatch.setattr(tensorrt_library, "why_unavailable", lambda _: None)
+    monkeypatch.setattr("fomm_build.build.load_tensorrt", load)
+    monkeypatch.setattr("fomm_build.command.why_not_importable", lambda _: None)
     _run(small_model, "-o", tmp_path)
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: Gpu("NVIDIA H200", (9, 0), "580.1"))
     _run(small_model, "-o", tmp_path)
@@ -173,5 +172,5 @@ def test_flavour_by_default(
 ) -> None:
     gpu = None if capability is None else Gpu("NVIDIA", capability, "580.1")
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: gpu)
-    monkeypatch.setattr(tensorrt_library, "why_unavailable", lambda _: None if has_tensorrt else "not installed")
+    monkeypatch.setattr("fomm_build.command.why_not_importable", lambda _: None if has_tensorrt else "not installed")
     assert _chosen(for_targets) == flavour

@@ -23,7 +23,7 @@ from fomm_kernels import HostKernels
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.launching import Launch
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
-from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
+from fomm_rt.backends.tensorrt.engine_memory import LINEAR, tensor_strides
 from fomm_rt.errors import BackendError
 
 _kernels: list[HostKernels] = []
@@ -82,7 +82,7 @@ class LateTrunks:
 
     Args:
         trunks: See `fomm_build.trunks.cut_trunks`.
-        formats: Tensor name to format (`engine_layout`), as engines ask for.
+        formats: Tensor name to format (`engine_memory`), as engines ask for.
     """
 
     def __init__(self, trunks: dict[str, onnx.ModelProto], formats: dict[str, str] | None = None) -> None:
@@ -92,7 +92,7 @@ class LateTrunks:
 
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         n, c, h, w = shape if len(shape) == 4 else (1, 1, 1, 1)
-        return tensor_strides(self._formats.get(name, engine_layout.LINEAR), (n, c, h, w))
+        return tensor_strides(self._formats.get(name, LINEAR), (n, c, h, w))
 
     def run(self, trunk: str, inputs: Any, outputs: Any, stream: Any = None) -> None:
         def work() -> None:

@@ -12,7 +12,7 @@ from fomm_rt import Animator
 from fomm_rt.backends.gpu.backend import GpuBackend
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.tensorrt.layout import HWC8
+from fomm_rt.backends.tensorrt.engine_memory import HWC8
 from fomm_rt.model.folder import ModelFolder
 from gpu_rigs import MOST
 

@@ -21,7 +21,7 @@ from fakes.device import HostDevice
 from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_rt.backends.gpu.cuda_device import c_strides
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
-from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
+from fomm_rt.backends.tensorrt.engine_memory import LINEAR, tensor_strides
 from fomm_rt.model.frame_shape import FrameShape
 
 
@@ -115,7 +115,7 @@ class Machine:
     def array(self, name: str, address: int, batch: int) -> NDArray[Any]:
         """What lies at an address of the device, which is this process's."""
         size: tuple[int, ...] = self.shape.tensor_shapes(batch)[name]
-        layout = self.format.name.lower() if self.is_half(name) else engine_layout.LINEAR
+        layout = self.format.name.lower() if self.is_half(name) else LINEAR
         dtype = np.dtype(np.float16 if self.is_half(name) else np.float32)
         strides = (tensor_strides(layout, size) if len(size) == 4 else None) or c_strides(size)
         memory = (ctypes.c_ubyte * (size[0] * strides[0] * dtype.itemsize)).from_address(address)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fomm_kernels import Array, HostKernels, grid_sample
 from fomm_kernels.arrays import view
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.tensorrt.layout import HWC8, strides
+from fomm_rt.backends.tensorrt.engine_memory import HWC8, tensor_strides
 from fomm_rt.errors import BackendError
 from gpu_rigs import get, put
 
@@ -78,7 +78,7 @@ def test_copies_both_ways(device: Device, shape: tuple[int, ...]) -> None:
 def test_copies_of_padded_arrays(device: Device) -> None:
     """Padding is copied with the rest, so a copy of a copy is the same to the last byte."""
     shape = (2, 3, 4, 5)
-    padded = strides(HWC8, shape)
+    padded = tensor_strides(HWC8, shape)
     assert padded is not None
     values = random(2 * 4 * 5 * 8, dtype=np.float16)
     with device.current():

@@ -20,7 +20,7 @@ from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
-from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.backends.tensorrt.backend import why_tensorrt_unavailable
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
@@ -119,7 +119,7 @@ def _onnx_runtime(name: str, provider: str) -> Entry:
 
 def _whole_engines(flavour: str) -> Entry:
     def why_unavailable(_model: ModelSpec) -> str | None:
-        return tensorrt.why_unavailable(flavour)
+        return why_tensorrt_unavailable(flavour)
 
     return Entry(
         f"{flavour}-whole",

@@ -18,8 +18,7 @@ from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_build.parity.loaded_engine import LoadedEngine
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, load_tensorrt
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import model_hash
@@ -59,7 +58,7 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> WholeChain:
     except BackendError as error:
         raise UnavailableError(str(error)) from error
     device = CudaDevice()
-    library = tensorrt_library.load(flavour)
+    library = load_tensorrt(flavour)
     with device.current():
         chain = WholeChain(
             WholeEngines(library, device, result.engines), f"{device.name}, {library.describe()}", model.relative

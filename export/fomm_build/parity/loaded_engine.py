@@ -12,10 +12,8 @@ from fomm_kernels.arrays import view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.engine_memory import give_memory, new_context
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.engine_memory import give_memory, new_context, tensor_strides
+from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
 
@@ -44,7 +42,7 @@ class LoadedEngine:
         outputs: Sequence[EngineTensor],
     ) -> None:
         self._name, self._device = name, device
-        self._logger = tensorrt_library.logger(library)
+        self._logger = tensorrt_logger(library)
         # TensorRT does not say so, but an engine must not outlive what it came from.
         self._runtime = library.module.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(content)

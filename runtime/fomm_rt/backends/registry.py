@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fomm_rt.backends.onnxruntime import backend as onnx_runtime
+from fomm_rt.backends.onnxruntime.backend import OnnxRuntimeBackend, probe_onnxruntime, why_onnxruntime_unavailable
 from fomm_rt.backends.options import BACKENDS, DEFAULTS, BackendName, Options
 from fomm_rt.backends.protocol import Backend
-from fomm_rt.backends.tensorrt import backend as tensorrt
+from fomm_rt.backends.tensorrt.backend import open_tensorrt, why_tensorrt_unavailable
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.precision import ENGINE_PRECISIONS, PRECISIONS, Precision
@@ -40,9 +40,9 @@ class BackendEntry:
 def _tensorrt(flavour: BackendName) -> BackendEntry:
     return BackendEntry(
         flavour,
-        partial(tensorrt.why_unavailable, flavour),
+        partial(why_tensorrt_unavailable, flavour),
         ENGINE_PRECISIONS,
-        partial(tensorrt.open_tensorrt, flavour),
+        partial(open_tensorrt, flavour),
         None,
     )
 
@@ -50,10 +50,10 @@ def _tensorrt(flavour: BackendName) -> BackendEntry:
 def _onnx_runtime(name: BackendName, *precisions: Precision) -> BackendEntry:
     return BackendEntry(
         name,
-        partial(onnx_runtime.why_unavailable, name),
+        partial(why_onnxruntime_unavailable, name),
         precisions,
-        partial(onnx_runtime.OnnxRuntimeBackend, name),
-        partial(onnx_runtime.probe, name),
+        partial(OnnxRuntimeBackend, name),
+        partial(probe_onnxruntime, name),
     )
 
 

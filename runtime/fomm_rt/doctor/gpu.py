@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fomm_kernels import driver_problem
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.engines.summary import EngineSummary, summarize
@@ -80,7 +80,7 @@ def store_health(store: EngineStore | None = None) -> StoreHealth:
 
 def _flavour(name: str) -> FlavourHealth:
     try:
-        library = tensorrt_library.load(name)
+        library = load_tensorrt(name)
     except BackendError as error:
         return FlavourHealth(name, str(error))
     return FlavourHealth(name, None, library.version, library.builds_without_gpu, library.has_plugins)

@@ -15,8 +15,7 @@ from fomm_bench.contestants.registry import entries
 from fomm_bench.contestants.whole_engines import WholeEngines
 from fomm_build.whole_graphs import portable_graphs
 from fomm_rt import Animator
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 from fomm_rt.engines.manifest import EngineEntry, EngineTensor
 from fomm_rt.errors import EngineError
 from fomm_rt.machine import nvidia_driver
@@ -64,7 +63,7 @@ def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphCon
     model = open_model_folder(small_model)
     machine = Machine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
     machine.device, machine.needs_memory = HostDevice(), needs_memory
-    tensorrt_library.logger.cache_clear()
+    tensorrt_logger.cache_clear()
     library = TensorRT("tensorrt", "11.4", played_module(machine))
     with machine.device.current():
         engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))

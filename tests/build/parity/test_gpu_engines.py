@@ -15,8 +15,7 @@ from fomm_build.parity.gpu_engines import GpuEngines
 from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_build.trunks import cut_trunks
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 from fomm_rt.engines.manifest import EngineTensor
 from fomm_rt.errors import EngineError
 from fomm_rt.model.folder import ModelFolder, open_model_folder
@@ -34,7 +33,7 @@ class Freshly:
         self.machine.format = TensorFormat.HWC8 if half else TensorFormat.LINEAR
         self.machine.device = device = HostDevice()
         library = TensorRT("tensorrt", "11.4", played_module(self.machine))
-        tensorrt_library.logger.cache_clear()
+        tensorrt_logger.cache_clear()
         built = {}
         for name in TRUNKS:
             inputs, outputs = map(self._tensors, self.shape.trunk_tensors(name))

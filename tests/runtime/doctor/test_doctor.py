@@ -15,7 +15,6 @@ import pytest
 from fakes.engine_sets import CONTENTS, SPEC, build
 from fakes.tensorrt import played_module
 from fomm_rt.backends.options import BACKENDS
-from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.cli import doctor as command
 from fomm_rt.doctor import gpu, report
@@ -89,7 +88,7 @@ def test_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(nvidia_driver, "describe", lambda: "580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90")
     monkeypatch.setattr(gpu, "driver_problem", lambda: None)
-    monkeypatch.setattr(tensorrt_library, "load", load)
+    monkeypatch.setattr(gpu, "load_tensorrt", load)
     found = gpu.gpu_health()
     assert found.driver.endswith("NVIDIA H200, sm_90")
     assert found.cuda_problem is None

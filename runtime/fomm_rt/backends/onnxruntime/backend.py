@@ -51,7 +51,7 @@ MAPS = ("deformation", "mask", "occlusion_map")
 """Outputs of dense motion that an explanation holds."""
 
 
-def why_unavailable(name: str) -> str | None:
+def why_onnxruntime_unavailable(name: str) -> str | None:
     """Why the backend of this name cannot run here, as far as can be told without a session; None if it can."""
     try:
         import onnxruntime
@@ -67,7 +67,7 @@ def why_unavailable(name: str) -> str | None:
     return None
 
 
-def probe(name: str) -> float:
+def probe_onnxruntime(name: str) -> float:
     """Runs PROBE on the backend of this name; returns the median latency in milliseconds.
 
     Raises:

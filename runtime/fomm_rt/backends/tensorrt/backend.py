@@ -13,8 +13,7 @@ from fomm_kernels import KERNELS, driver_problem
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.library import INSTALL, TensorRT, load_tensorrt, why_not_importable
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, model_hash
 from fomm_rt.engines.requirements import EngineRequirements
@@ -38,11 +37,11 @@ NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
 """Compute capabilities of data-centre cards that TensorRT-RTX leaves out."""
 
 
-def why_unavailable(flavour: str) -> str | None:
+def why_tensorrt_unavailable(flavour: str) -> str | None:
     """Why this flavour cannot run here, as far as can be told without a model; None if it can."""
     if not nvidia_driver.is_installed():
         return nvidia_driver.NO_DRIVER
-    found = tensorrt_library.why_unavailable(flavour) or driver_problem()
+    found = why_not_importable(flavour) or driver_problem()
     if found is not None:
         return found
     gpu = nvidia_driver.gpu()
@@ -80,7 +79,7 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
         BackendError: The GPU cannot be used.
     """
     precision = options.precision or ENGINE_PRECISIONS[0]
-    library = tensorrt_library.load(flavour)
+    library = load_tensorrt(flavour)
     gpu = nvidia_driver.gpu()
     if gpu is None:
         raise BackendError("the NVIDIA driver finds no GPU")
@@ -138,8 +137,6 @@ def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore)
     try:
         engines = builders[0].load()(model, flavour, precision, LAYOUTS[0], 1, store)
     except ImportError as error:  # what building takes beyond running, when it is loaded or when it is first needed
-        raise BackendError(
-            f"engines cannot be built here ({error}); run: {tensorrt_library.INSTALL[flavour]}"
-        ) from error
+        raise BackendError(f"engines cannot be built here ({error}); run: {INSTALL[flavour]}") from error
     assert isinstance(engines, EngineSet)
     return engines

@@ -1,7 +1,7 @@
-"""Execution contexts of engines, and the memory they work in. Not executed on a GPU so far; tests play TensorRT's part.
+"""How engines use memory: the layout of their tensors, and what their execution contexts work in.
 
-TensorRT gives a context its memory. TensorRT-RTX's engines for the runtime are built to allocate nothing while they
-run, without which they could not always be captured in a CUDA graph; their contexts are given memory.
+TensorRT allocates the memory of a context itself. TensorRT-RTX engines for the runtime are built to allocate nothing
+while they run, since only such engines can always be captured in a CUDA graph; their contexts are given memory.
 """
 
 from __future__ import annotations
@@ -14,25 +14,50 @@ from numpy.typing import DTypeLike
 
 from fomm_kernels.arrays import view
 from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.errors import BackendError
 
-Allocate = Callable[[tuple[int, ...], DTypeLike], Any]
-"""Shape and dtype to an array on the GPU."""
+LINEAR, HWC8, HWC16, HWC = "linear", "hwc8", "hwc16", "hwc"
+"""TensorRT's names of memory formats."""
+
+_MULTIPLES = {HWC8: 8, HWC16: 16, HWC: 1}
+"""Format -> what the number of channels, which lie together, is rounded up to."""
+
+AllocateMemory = Callable[[tuple[int, ...], DTypeLike], Any]
+"""Shape and dtype -> an array on the GPU."""
+
+
+def tensor_strides(layout: str, shape: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    """Returns the strides in elements of an (N, C, H, W) tensor; None for C order.
+
+    Raises:
+        BackendError: The format is not one of those above.
+    """
+    if layout == LINEAR:
+        return None
+    if layout not in _MULTIPLES:
+        raise BackendError(
+            f"expected engine tensors in the format {', '.join((LINEAR, *_MULTIPLES))}; got {layout}. Rebuild the "
+            "engines with this version: fomm-rt build --rebuild"
+        )
+    _, channels, height, width = shape
+    padded = -(-channels // _MULTIPLES[layout]) * _MULTIPLES[layout]
+    return height * width * padded, 1, width * padded, padded
 
 
 def new_context(library: TensorRT, engine: Any) -> Any:
-    """A context that is given its memory (`give_memory`) once its shapes are set; None where TensorRT refuses."""
+    """Creates an execution context, which needs `give_memory` once its shapes are set; None if TensorRT refuses."""
     if not library.leaves_memory_to_user:
         return engine.create_execution_context()
     trt = library.module
     config = engine.create_runtime_config()
     config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
-    # Else the first runs, of which one is captured, are those of slower kernels that serve all shapes.
+    # By default the first runs use slower kernels that fit all shapes, and one of those runs is captured.
     config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
     return engine.create_execution_context(config)
 
 
-def give_memory(library: TensorRT, context: Any, allocate: Allocate) -> Any:
-    """Allocates what a context works in; the array has to live as long as the context. None if it has its own."""
+def give_memory(library: TensorRT, context: Any, allocate: AllocateMemory) -> Any:
+    """Allocates what a context works in; None if TensorRT does. The array must live as long as the context."""
     if not library.leaves_memory_to_user:
         return None
     size = int(context.update_device_memory_size_for_shapes())

@@ -68,17 +68,17 @@ class TensorRT:
         return f"{FLAVOUR_TITLES[self.flavour]} {self.version}"
 
 
-def why_unavailable(flavour: str) -> str | None:
+def why_not_importable(flavour: str) -> str | None:
     """Why this flavour's module cannot be used, in words for people; None if it can."""
     try:
-        load(flavour)
+        load_tensorrt(flavour)
     except BackendError as error:
         return str(error)
     return None
 
 
 @cache
-def load(flavour: str) -> TensorRT:
+def load_tensorrt(flavour: str) -> TensorRT:
     """Imports one of FLAVOURS.
 
     Raises:
@@ -109,7 +109,7 @@ def version_of(text: str) -> tuple[int, ...]:
 
 
 @cache
-def logger(library: TensorRT) -> Any:
+def tensorrt_logger(library: TensorRT) -> Any:
     """A `trt.ILogger` that passes on to Python's logger "fomm_rt.tensorrt", and keeps the latest error.
 
     Its `last_error` is the text of the latest message of severity ERROR or worse, "" before the first, or since whoever

@@ -10,10 +10,8 @@ from typing import Any
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32, Buffers
-from fomm_rt.backends.tensorrt.engine_memory import tensor_strides
-from fomm_rt.backends.tensorrt import library as tensorrt_library
-from fomm_rt.backends.tensorrt.engine_memory import Allocate, give_memory, new_context
-from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.backends.tensorrt.engine_memory import AllocateMemory, give_memory, new_context, tensor_strides
+from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.errors import EngineError
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
@@ -38,9 +36,9 @@ class EngineTrunks:
         EngineError: A file was altered, TensorRT refuses it, or it is no engine of this model's trunk.
     """
 
-    def __init__(self, library: TensorRT, engines: EngineSet, shape: FrameShape, allocate: Allocate) -> None:
+    def __init__(self, library: TensorRT, engines: EngineSet, shape: FrameShape, allocate: AllocateMemory) -> None:
         self.max_batch = engines.manifest.spec.max_batch
-        self._logger = tensorrt_library.logger(library)
+        self._logger = tensorrt_logger(library)
         self._library = library
         self._trt = library.module
         # TensorRT does not say so, but an engine must not outlive what it came from.

@@ -21,7 +21,7 @@ from fomm_rt import Animator, Framing
 from fomm_rt.backends.gpu import device_arrays
 from fomm_rt.backends.gpu.frame_stream import SHAPES_KEPT
 from fomm_rt.backends.protocol import STAGES, PreparedReference
-from fomm_rt.backends.tensorrt.layout import HWC8, strides
+from fomm_rt.backends.tensorrt.engine_memory import HWC8, tensor_strides
 from fomm_rt.errors import BackendError, ImageError
 from fomm_rt.framing import Region
 from fomm_rt.image import Image
@@ -504,5 +504,5 @@ def test_padded_channels(channels: int, padded: int) -> None:
 
 
 def test_other_formats_are_refused() -> None:
-    with pytest.raises(BackendError, match="format chw32; expected linear, hwc8"):
+    with pytest.raises(BackendError, match=r"in the format linear, hwc8, .*; got chw32"):
         tensor_strides("chw32", (1, 3, 4, 5))

@@ -23,8 +23,8 @@ from fomm_rt import Animator
 from fomm_rt.backends.gpu import cuda_device
 from fomm_rt.backends.gpu.backend import BATCH_STREAMS
 from fomm_rt.backends.options import BackendName
-from fomm_rt.backends.tensorrt import backend as tensorrt
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.backend import BUILDERS, why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt.library import load_tensorrt, tensorrt_logger
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineStore
@@ -53,7 +53,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PlayedDriver:
     (tmp_path / "version").write_text(
         "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build\nGCC version:  gcc 12.2.0\n"
     )
-    monkeypatch.setattr(tensorrt, "driver_problem", lambda: None)
+    monkeypatch.setattr("fomm_rt.backends.tensorrt.backend.driver_problem", lambda: None)
     return played
 
 
@@ -67,11 +67,11 @@ def import_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any], 
             raise given[name]
         return given[name]
 
-    tensorrt_library.load.cache_clear()
-    monkeypatch.setattr(tensorrt_library, "importlib", SimpleNamespace(import_module=import_module))
+    load_tensorrt.cache_clear()
+    monkeypatch.setattr("fomm_rt.backends.tensorrt.library.importlib", SimpleNamespace(import_module=import_module))
     yield given.__setitem__
-    tensorrt_library.load.cache_clear()
-    tensorrt_library.logger.cache_clear()
+    load_tensorrt.cache_clear()
+    tensorrt_logger.cache_clear()
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nvidia_driver.gpu() is None
     assert nvidia_driver.describe() == "none (libcuda.so.1 is not installed)"
     for flavour in FLAVOURS:
-        assert tensorrt.why_unavailable(flavour) == "this machine has no NVIDIA driver"
+        assert why_tensorrt_unavailable(flavour) == "this machine has no NVIDIA driver"
 
 
 @pytest.mark.usefixtures("driver")
@@ -119,13 +119,13 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], found: Any, words: str) -> None:
     import_as("tensorrt", found)
     with pytest.raises(BackendError, match=words):
-        tensorrt_library.load("tensorrt")
-    problem = tensorrt.why_unavailable("tensorrt")
+        load_tensorrt("tensorrt")
+    problem = why_tensorrt_unavailable("tensorrt")
     assert problem is not None
     assert "\n" not in problem
     # What is mended is found without starting anew.
     import_as("tensorrt", played_module())
-    assert tensorrt.why_unavailable("tensorrt") is None
+    assert why_tensorrt_unavailable("tensorrt") is None
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_generations(
     import_as: Callable[[str, Any], None], module: str, flavour: str, version: str, plugins: bool
 ) -> None:
     import_as(module, played_module(version=version))
-    library = tensorrt_library.load(flavour)
+    library = load_tensorrt(flavour)
     assert library.version == version
     assert library.has_plugins == plugins
     assert library.strongly_typed
@@ -151,9 +151,9 @@ def test_generations(
 
 def test_the_logger_keeps_errors(import_as: Callable[[str, Any], None], caplog: pytest.LogCaptureFixture) -> None:
     import_as("tensorrt", played_module())
-    library = tensorrt_library.load("tensorrt")
-    logger = tensorrt_library.logger(library)
-    assert logger is tensorrt_library.logger(library), "TensorRT has one for all of a process"
+    library = load_tensorrt("tensorrt")
+    logger = tensorrt_logger(library)
+    assert logger is tensorrt_logger(library), "TensorRT has one for all of a process"
     with caplog.at_level(logging.DEBUG, "fomm_rt.tensorrt"):
         for severity in Severity:
             logger.log(severity, f" {severity.name} \n")
@@ -165,8 +165,8 @@ def test_the_logger_keeps_errors(import_as: Callable[[str, Any], None], caplog: 
 def test_the_logger_of_a_real_library() -> None:
     """TensorRT-RTX can be loaded without a GPU, and its interfaces are what the played ones stand for."""
     pytest.importorskip("tensorrt_rtx")
-    library = tensorrt_library.load("tensorrt-rtx")
-    trt, logger = library.module, tensorrt_library.logger(library)
+    library = load_tensorrt("tensorrt-rtx")
+    trt, logger = library.module, tensorrt_logger(library)
     assert library.strongly_typed
     assert library.builds_without_gpu
     logger.log(trt.ILogger.ERROR, "a failure")
@@ -184,18 +184,20 @@ def test_problems(
     import_as("tensorrt", played_module())
     import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
     driver.fails = {"cuDeviceGet"}
-    assert tensorrt.why_unavailable(flavour) == "the NVIDIA driver finds no GPU"
-    monkeypatch.setattr(tensorrt, "driver_problem", lambda: "the NVIDIA driver supports CUDA 12.4")
-    assert tensorrt.why_unavailable(flavour) == "the NVIDIA driver supports CUDA 12.4"
+    assert why_tensorrt_unavailable(flavour) == "the NVIDIA driver finds no GPU"
+    monkeypatch.setattr(
+        "fomm_rt.backends.tensorrt.backend.driver_problem", lambda: "the NVIDIA driver supports CUDA 12.4"
+    )
+    assert why_tensorrt_unavailable(flavour) == "the NVIDIA driver supports CUDA 12.4"
 
 
 @pytest.mark.usefixtures("driver")
 def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
     import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
     problem = "TensorRT-RTX knows no sm_90 (NVIDIA H200); use the backend tensorrt"
-    assert tensorrt.why_unavailable("tensorrt-rtx") == problem
+    assert why_tensorrt_unavailable("tensorrt-rtx") == problem
     monkeypatch.setattr(nvidia_driver, "_library", lambda: PlayedDriver("NVIDIA GeForce RTX 4090", (8, 9)))
-    assert tensorrt.why_unavailable("tensorrt-rtx") is None
+    assert why_tensorrt_unavailable("tensorrt-rtx") is None
 
 
 class World:
@@ -417,8 +419,10 @@ class EntryPoint:
 @pytest.fixture
 def builders(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     found: list[EntryPoint] = []
-    group = tensorrt.BUILDERS
-    monkeypatch.setattr(tensorrt, "entry_points", lambda *, group: found if group == tensorrt.BUILDERS else [])
+    group = BUILDERS
+    monkeypatch.setattr(
+        "fomm_rt.backends.tensorrt.backend.entry_points", lambda *, group: found if group == BUILDERS else []
+    )
     assert [point.name for point in importlib.metadata.entry_points(group=group)] in (["default"], [])
     return found
 
