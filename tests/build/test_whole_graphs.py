@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from fakes.half_engines import SimulatedEngines
+from fakes.half_engines import FakeHalfEngines
 from fomm_build.builder import BuildTarget, build_engine
 from fomm_build.engine_layers import convolutions, stray_casts
 from fomm_build.half_graph import FLOAT, HALF, float_types
@@ -59,7 +59,7 @@ def test_are_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precisi
 def test_reproduce_the_model(golden_model: ModelOf, name: str, precision: str) -> None:
     model = golden_model(name)
     exact = portable_graphs(model)
-    engines = SimulatedEngines(whole_graphs(model, cut_trunks(model), precision, with_plugin=False))
+    engines = FakeHalfEngines(whole_graphs(model, cut_trunks(model), precision, with_plugin=False))
     measured = check_engines(model, exact, engines, animate_by_graphs(engines, exact), precision)
     assert measured["prediction_psnr_db"] >= (60 if precision == FP16 else 100)
 

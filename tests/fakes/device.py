@@ -1,6 +1,6 @@
-"""A device that a CPU plays: what is queued waits until a stream is waited for, as late as a GPU might run it.
+"""A fake device: queued work runs when its stream is synchronized, as late as on a GPU.
 
-Its arrays answer to `__cuda_array_interface__` alone, so that nothing but kernels, trunks and copies gets at them.
+Its arrays offer only `__cuda_array_interface__`, so only kernels, trunks and copies can reach their memory.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ import numpy as np
 import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import override
 
 from fomm_build.parity.host_pipeline import OnnxTrunks
-from fomm_kernels import HostKernels
+from fomm_kernels import Executor, HostKernels
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.launching import Launch
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
+from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks
 from fomm_rt.backends.tensorrt.engine_memory import LINEAR, tensor_strides
 from fomm_rt.errors import BackendError
 
 _kernels: list[HostKernels] = []
 
 
-class HostArray:
-    """Memory of the device."""
+class FakeArray:
+    """An array in the memory of the device."""
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> None:
         self._strides = strides or c_strides(shape)
@@ -39,7 +42,7 @@ class HostArray:
 
     @property
     def values(self) -> NDArray[Any]:
-        """The array as a test sees it."""
+        """The array as NumPy sees it, for tests."""
         item = self.block.itemsize
         return as_strided(self.block, self.shape, tuple(stride * item for stride in self._strides))
 
@@ -48,8 +51,8 @@ class HostArray:
         return {**self.values.__array_interface__, "stream": None}
 
 
-class HostStream:
-    """Work in order."""
+class FakeStream:
+    """Work that is pending or captured, in order."""
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
@@ -63,8 +66,8 @@ class HostStream:
         return 0, self.handle
 
 
-class LateKernels:
-    """An executor whose launches wait on their stream; arrays lie on the device."""
+class FakeKernels(Executor):
+    """Runs kernels in their host build, once their stream is synchronized."""
 
     on_device = True
 
@@ -73,16 +76,17 @@ class LateKernels:
             _kernels.append(HostKernels())
         self._host = _kernels[0]
 
+    @override
     def launch(self, launch: Launch, stream: Any = None) -> None:
         stream.queue(lambda: self._host.launch(launch))
 
 
-class LateTrunks:
-    """Trunks on ONNX Runtime that wait on their stream.
+class FakeTrunks(LayoutTrunks):
+    """Runs trunks on ONNX Runtime, once their stream is synchronized.
 
     Args:
-        trunks: See `fomm_build.trunks.cut_trunks`.
-        formats: Tensor name to format (`engine_memory`), as engines ask for.
+        trunks: From `fomm_build.trunks.cut_trunks`.
+        formats: Tensor name -> the format (see `engine_memory`) that engines would ask for.
     """
 
     def __init__(self, trunks: dict[str, onnx.ModelProto], formats: dict[str, str] | None = None) -> None:
@@ -90,10 +94,12 @@ class LateTrunks:
         self._formats = formats or {}
         self.runs = 0
 
+    @override
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         n, c, h, w = shape if len(shape) == 4 else (1, 1, 1, 1)
         return tensor_strides(self._formats.get(name, LINEAR), (n, c, h, w))
 
+    @override
     def run(self, trunk: str, inputs: Any, outputs: Any, stream: Any = None) -> None:
         def work() -> None:
             self.runs += 1
@@ -106,32 +112,32 @@ class LateTrunks:
         stream.queue(work)
 
 
-class HostEvent:
-    """A time, once work has come that far."""
+class FakeEvent:
+    """Holds the time at which its stream came to it."""
 
     time = math.nan
 
 
-class HostDevice:
-    """See `fomm_rt.backends.gpu.device.Device`.
+class FakeDevice(Device):
+    """A device in host memory that refuses what CUDA refuses.
 
     Attributes:
-        events: Those that somebody still holds.
-        allocations: How many arrays were allocated, on either side.
-        captures, replays: How often work was captured and replayed.
-        waits: Handles of streams that were waited for.
-        foreign: Handle of another's stream -> work queued there, which is done no earlier than somebody waits for it.
-        refuses_capture: Why captures fail, if they do.
-        breaks: Raised by the next wait for a stream, whose work is lost.
+        events: Events that are still referenced.
+        allocations: Number of arrays allocated, on the device and on the host.
+        captures, replays: Number of captures and replays.
+        waits: Handles of the streams that were waited for.
+        foreign: Handle of another library's stream -> work queued there, done only when a stream waits for it.
+        refuses_capture: The error of every capture, if set.
+        breaks: If set, the error of the next synchronization, which loses the stream's work.
     """
 
-    name = "a GPU that the CPU plays"
+    name = "a fake GPU"
 
     def __init__(self) -> None:
-        self.executor = LateKernels()
-        self.streams: list[HostStream] = []
+        self.executor: FakeKernels = FakeKernels()
+        self.streams: list[FakeStream] = []
         self.allocations = self.captures = self.replays = 0
-        self.events: WeakSet[HostEvent] = WeakSet()
+        self.events: WeakSet[FakeEvent] = WeakSet()
         self.waits: list[int] = []
         self.foreign: dict[int, Callable[[], None]] = {}
         self.refuses_capture: str | None = None
@@ -139,6 +145,7 @@ class HostDevice:
         self.is_closed = False
         self._entered = 0
 
+    @override
     @contextmanager
     def current(self) -> Iterator[None]:
         self._entered += 1
@@ -147,40 +154,47 @@ class HostDevice:
         finally:
             self._entered -= 1
 
-    def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> HostArray:
+    @override
+    def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> FakeArray:
         self._may_wait()
         self.allocations += 1
-        return HostArray(shape, dtype, strides)
+        return FakeArray(shape, dtype, strides)
 
+    @override
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         self._may_wait()
         self.allocations += 1
         return np.zeros(shape, dtype)
 
-    def stream(self) -> HostStream:
+    @override
+    def stream(self) -> FakeStream:
         self._may_wait()
-        self.streams.append(HostStream(len(self.streams) + 10))
+        self.streams.append(FakeStream(len(self.streams) + 10))
         return self.streams[-1]
 
-    def copy(self, source: Any, target: Any, stream: HostStream) -> None:
+    @override
+    def copy(self, source: Any, target: Any, stream: FakeStream) -> None:
         assert self._entered
         read, written = _bytes(source), _bytes(target)
         assert read.size == written.size
         stream.queue(lambda: np.copyto(written, read))
 
-    def copy_picture(self, picture: Any, target: Any, stream: HostStream) -> None:
+    @override
+    def copy_picture(self, picture: Any, target: Any, stream: FakeStream) -> None:
         assert self._entered
         read, written = view(picture, "picture"), view(target, "out")
         stream.queue(lambda: np.copyto(_seen(written), _seen(read)))
 
-    def wait(self, stream: HostStream, other: int) -> None:
+    @override
+    def wait(self, stream: FakeStream, other: int) -> None:
         assert self._entered
         assert stream.captured is None, "what is captured cannot wait for work that is not"
         self.waits.append(other)
         if other in self.foreign:
             stream.queue(self.foreign[other])
 
-    def synchronize(self, stream: HostStream) -> None:
+    @override
+    def synchronize(self, stream: FakeStream) -> None:
         self._may_wait()
         if self.breaks is not None:
             reason, self.breaks = self.breaks, None
@@ -190,7 +204,8 @@ class HostDevice:
         for one in work:
             one()
 
-    def capture(self, stream: HostStream, queue: Callable[[], None]) -> Callable[[], None]:
+    @override
+    def capture(self, stream: FakeStream, queue: Callable[[], None]) -> Callable[[], None]:
         self._may_wait()
         if self.refuses_capture is not None:
             raise BackendError(self.refuses_capture)
@@ -208,36 +223,40 @@ class HostDevice:
 
         return replay
 
-    def event(self) -> HostEvent:
-        event = HostEvent()
+    @override
+    def event(self) -> FakeEvent:
+        event = FakeEvent()
         self.events.add(event)
         return event
 
-    def record(self, event: HostEvent, stream: HostStream) -> None:
+    @override
+    def record(self, event: FakeEvent, stream: FakeStream) -> None:
         def work() -> None:
             event.time = perf_counter()
 
         stream.queue(work)
 
-    def elapsed_ms(self, start: HostEvent, end: HostEvent) -> float:
+    @override
+    def elapsed_ms(self, start: FakeEvent, end: FakeEvent) -> float:
         return (end.time - start.time) * 1e3
 
+    @override
     def close(self) -> None:
         self.is_closed = True
 
     def _may_wait(self) -> None:
-        """What no thread may do while it captures: CUDA refuses it then."""
+        """Asserts that the device is current and that no stream captures: CUDA refuses such calls then."""
         assert self._entered, "the device is not this thread's current one"
         assert all(stream.captured is None for stream in self.streams)
 
 
 def _bytes(array: Any) -> NDArray[np.uint8]:
-    block = array.block if isinstance(array, HostArray) else array.reshape(-1)
+    block = array.block if isinstance(array, FakeArray) else array.reshape(-1)
     return np.asarray(block.view(np.uint8))
 
 
 def _seen(array: Array) -> NDArray[Any]:
-    """What lies at an address of the device, which is this process's."""
+    """The array at an address of the device, which is an address of this process."""
     size = array.strides[0] * array.shape[0] * array.dtype.itemsize
     memory = np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(array.address)).view(array.dtype)
     return as_strided(memory, array.shape, tuple(stride * array.dtype.itemsize for stride in array.strides))

@@ -1,7 +1,7 @@
-"""TensorRT's runtime and NVIDIA's driver library, as far as this project calls them, played by a CPU.
+"""Fakes of TensorRT's runtime and NVIDIA's driver library, as far as this project calls them.
 
-An engine's content is the name of a trunk; a played device (`host_device`) runs it on ONNX Runtime when the stream that
-it was queued on is waited for.
+The content of a fake engine is the name of a trunk; a `FakeDevice` runs it on ONNX Runtime when the stream that it was
+queued on is synchronized. Classes and methods without a docstring of their own do what TensorRT's of the same name do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from fakes.device import HostDevice
+from fakes.device import FakeDevice
 from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_rt.backends.gpu.cuda_device import c_strides
 from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
@@ -26,29 +26,21 @@ from fomm_rt.model.frame_shape import FrameShape
 
 
 class TensorIOMode(enum.Enum):
-    """See `tensorrt.TensorIOMode`."""
-
     INPUT = 1
     OUTPUT = 2
 
 
 class DataType(enum.Enum):
-    """See `tensorrt.DataType`."""
-
     FLOAT = 1
     HALF = 2
 
 
 class TensorFormat(enum.Enum):
-    """See `tensorrt.TensorFormat`."""
-
     LINEAR = 1
     HWC8 = 2
 
 
 class Severity(enum.Enum):
-    """See `tensorrt.ILogger.Severity`."""
-
     INTERNAL_ERROR = 1
     ERROR = 2
     WARNING = 3
@@ -57,51 +49,48 @@ class Severity(enum.Enum):
 
 
 class ILogger:
-    """See `tensorrt.ILogger`."""
-
     INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = Severity
 
     def log(self, severity: Severity, message: str) -> None:
-        """See `tensorrt.ILogger`."""
         raise NotImplementedError
 
 
-class Machine:
-    """What engines run on and how they are.
+class FakeMachine:
+    """The device and the properties of the engines that the fake TensorRT runs.
 
     Args:
-        shape: Of the model.
-        trunks: Its convolutions.
+        shape: Sizes of the model.
+        trunks: The model's convolutions.
 
     Attributes:
-        device: Where streams and arrays are; set before an engine runs.
-        half: Whether engines are of half precision.
-        format: Of what float16 tensors lie in.
+        device: Holds streams and arrays; set before an engine runs.
+        half: True if engines have half precision.
+        format: Memory format of float16 tensors.
         batches: Largest batch of each profile.
-        deserialized: Contents of engines that TensorRT was given.
-        contexts: Made so far.
+        deserialized: Contents of the engines that TensorRT was given.
+        contexts: Execution contexts created so far.
         refuses: Names of calls that TensorRT refuses.
-        renamed: Tensor -> what an engine calls it instead.
-        needs_memory: Whether contexts work in memory that they are given, as TensorRT-RTX's do.
-        logger: What TensorRT was given to log to.
+        renamed: Tensor -> another name for it in engines.
+        needs_memory: True if contexts must be given memory, as with TensorRT-RTX.
+        logger: The logger that TensorRT was given.
     """
 
     def __init__(self, shape: FrameShape, trunks: Mapping[str, onnx.ModelProto]) -> None:
         self.shape = shape
         self.trunks = OnnxTrunks(trunks)
-        self.device: HostDevice | None = None
+        self.device: FakeDevice | None = None
         self.half = False
         self.format = TensorFormat.LINEAR
         self.batches = [8]
         self.deserialized: list[bytes] = []
-        self.contexts: list[Context] = []
+        self.contexts: list[FakeContext] = []
         self.refuses: set[str] = set()
         self.renamed: dict[str, str] = {}
         self.needs_memory = False
         self.logger: Any = None
 
     def allows(self, call: str) -> bool:
-        """Whether a call succeeds; if not, TensorRT logs why."""
+        """True if a call succeeds; if not, TensorRT logs why."""
         if call in self.refuses:
             self.logger.log(Severity.ERROR, f"[engine.cpp] Error Code 1: {call} is refused ")
             return False
@@ -109,11 +98,11 @@ class Machine:
         return True
 
     def is_half(self, name: str) -> bool:
-        """Whether a tensor is float16."""
+        """True if a tensor is float16."""
         return self.half and name not in FLOAT32
 
     def array(self, name: str, address: int, batch: int) -> NDArray[Any]:
-        """What lies at an address of the device, which is this process's."""
+        """The tensor at an address of the device, which is an address of this process."""
         size: tuple[int, ...] = self.shape.tensor_shapes(batch)[name]
         layout = self.format.name.lower() if self.is_half(name) else LINEAR
         dtype = np.dtype(np.float16 if self.is_half(name) else np.float32)
@@ -123,10 +112,8 @@ class Machine:
         return as_strided(values, size, tuple(stride * dtype.itemsize for stride in strides))
 
 
-class Context:
-    """See `tensorrt.IExecutionContext`."""
-
-    def __init__(self, machine: Machine, trunk: str) -> None:
+class FakeContext:
+    def __init__(self, machine: FakeMachine, trunk: str) -> None:
         self._machine = machine
         self._trunk = trunk
         self._batch = 0
@@ -136,35 +123,28 @@ class Context:
         machine.contexts.append(self)
 
     def set_input_shape(self, _name: str, shape: tuple[int, ...]) -> bool:
-        """See `tensorrt.IExecutionContext`."""
         self._batch = shape[0]
         return self._machine.allows("set_input_shape")
 
     def set_optimization_profile_async(self, index: int, stream: int) -> bool:
-        """See `tensorrt.IExecutionContext`."""
         self.profile = (index, stream)
         return self._machine.allows("set_optimization_profile_async")
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        """See `tensorrt.IExecutionContext`."""
         return self._machine.shape.tensor_shapes(self._batch)[name]
 
     def update_device_memory_size_for_shapes(self) -> int:
-        """See `tensorrt_rtx.IExecutionContext`."""
         assert self._batch, "its shapes come first"
         return 1000 * self._batch
 
     def set_device_memory(self, address: int, size: int) -> None:
-        """See `tensorrt_rtx.IExecutionContext`."""
         self.memory = (address, size)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
-        """See `tensorrt.IExecutionContext`."""
         self._addresses[name] = address
         return self._machine.allows("set_tensor_address")
 
     def execute_async_v3(self, stream: int) -> bool:
-        """See `tensorrt.IExecutionContext`."""
         machine, trunk, batch, addresses = self._machine, self._trunk, self._batch, dict(self._addresses)
         if not machine.allows("execute_async_v3"):
             return False
@@ -181,21 +161,16 @@ class Context:
         return True
 
 
-class RuntimeConfig:
-    """See `tensorrt_rtx.IRuntimeConfig`."""
-
+class FakeRuntimeConfig:
     allocation = "static"
     dynamic_shapes_kernel_specialization_strategy = "lazy"
 
     def set_execution_context_allocation_strategy(self, strategy: str) -> None:
-        """See `tensorrt_rtx.IRuntimeConfig`."""
         self.allocation = strategy
 
 
-class Engine:
-    """See `tensorrt.ICudaEngine`."""
-
-    def __init__(self, machine: Machine, trunk: str) -> None:
+class FakeEngine:
+    def __init__(self, machine: FakeMachine, trunk: str) -> None:
         self._machine = machine
         self._trunk = trunk
         inputs, outputs = machine.shape.trunk_tensors(trunk)
@@ -205,65 +180,52 @@ class Engine:
 
     @property
     def num_io_tensors(self) -> int:
-        """See `tensorrt.ICudaEngine`."""
         return len(self._names)
 
     @property
     def num_optimization_profiles(self) -> int:
-        """See `tensorrt.ICudaEngine`."""
         return len(self._machine.batches)
 
     def get_tensor_name(self, index: int) -> str:
-        """See `tensorrt.ICudaEngine`."""
         return list(self._names)[index]
 
     def get_tensor_mode(self, name: str) -> TensorIOMode:
-        """See `tensorrt.ICudaEngine`."""
         return self._modes[self._names[name]]
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        """See `tensorrt.ICudaEngine`."""
         return (-1, *self._machine.shape.tensor_shapes(1)[self._names[name]][1:])
 
     def get_tensor_dtype(self, name: str) -> DataType:
-        """See `tensorrt.ICudaEngine`."""
         return DataType.HALF if self._machine.is_half(name) else DataType.FLOAT
 
     def get_tensor_format(self, name: str) -> TensorFormat:
-        """See `tensorrt.ICudaEngine`."""
         return self._machine.format if self._machine.is_half(name) else TensorFormat.LINEAR
 
     def get_tensor_profile_shape(self, _name: str, index: int) -> tuple[tuple[int, ...], ...]:
-        """See `tensorrt.ICudaEngine`."""
         least = self._machine.batches[index - 1] + 1 if index else 1
         return (least,), (least,), (self._machine.batches[index],)
 
-    def create_runtime_config(self) -> RuntimeConfig:
-        """See `tensorrt_rtx.ICudaEngine`."""
-        return RuntimeConfig()
+    def create_runtime_config(self) -> FakeRuntimeConfig:
+        return FakeRuntimeConfig()
 
-    def create_execution_context(self, config: RuntimeConfig | None = None) -> Context | None:
-        """See `tensorrt.ICudaEngine`; with a configuration `tensorrt_rtx.ICudaEngine`."""
+    def create_execution_context(self, config: FakeRuntimeConfig | None = None) -> FakeContext | None:
         settings = None if config is None else (config.allocation, config.dynamic_shapes_kernel_specialization_strategy)
         assert settings == (("user managed", "eager") if self._machine.needs_memory else None)
-        return Context(self._machine, self._trunk) if self._machine.allows("create_execution_context") else None
+        return FakeContext(self._machine, self._trunk) if self._machine.allows("create_execution_context") else None
 
 
-def played_module(machine: Machine | None = None, version: str = "11.4.0.106") -> Any:
-    """What takes the place of the module `tensorrt` or `tensorrt_rtx`; without a machine it runs nothing."""
+def fake_module(machine: FakeMachine | None = None, version: str = "11.4.0.106") -> Any:
+    """Returns a fake of the module `tensorrt` or `tensorrt_rtx`; without a machine it cannot run engines."""
 
     class Runtime:
-        """See `tensorrt.Runtime`."""
-
         def __init__(self, logger: Any) -> None:
             assert machine is not None
             machine.logger = logger
 
-        def deserialize_cuda_engine(self, content: bytes) -> Engine | None:
-            """See `tensorrt.Runtime`."""
+        def deserialize_cuda_engine(self, content: bytes) -> FakeEngine | None:
             assert machine is not None
             machine.deserialized.append(content)
-            return Engine(machine, content.decode()) if machine.allows("deserialize_cuda_engine") else None
+            return FakeEngine(machine, content.decode()) if machine.allows("deserialize_cuda_engine") else None
 
     module: Any = ModuleType("tensorrt")
     module.__version__ = version
@@ -278,11 +240,11 @@ def played_module(machine: Machine | None = None, version: str = "11.4.0.106") -
     return module
 
 
-class PlayedDriver:
-    """libcuda.so.1, with one GPU.
+class FakeDriver:
+    """A fake libcuda.so.1 with one GPU; its functions are those of CUDA's driver API.
 
     Attributes:
-        fails: Functions that fail.
+        fails: Names of functions that fail.
     """
 
     def __init__(self, name: str = "NVIDIA H200", capability: tuple[int, int] = (9, 0), cuda: int = 13000) -> None:
@@ -295,25 +257,21 @@ class PlayedDriver:
         return 100 if function in self.fails else 0
 
     def cuInit(self, _flags: int) -> int:  # noqa: N802
-        """See CUDA's driver API, as for all of these."""
         return self._answer("cuInit")
 
     def cuDriverGetVersion(self, version: Any) -> int:  # noqa: N802
-        """Its version."""
         version._obj.value = self._cuda
         return self._answer("cuDriverGetVersion")
 
     def cuDeviceGet(self, device: Any, ordinal: int) -> int:  # noqa: N802
-        """Its first device."""
         device._obj.value = ordinal
         return self._answer("cuDeviceGet")
 
     def cuDeviceGetName(self, name: Any, _length: int, _device: Any) -> int:  # noqa: N802
-        """The device's name."""
         name.value = self._name.encode()
         return self._answer("cuDeviceGetName")
 
     def cuDeviceGetAttribute(self, value: Any, attribute: int, _device: Any) -> int:  # noqa: N802
-        """Its compute capability: attributes 75 and 76."""
+        # Attributes 75 and 76 are the compute capability.
         value._obj.value = self.capability[attribute - 75]
         return self._answer("cuDeviceGetAttribute")

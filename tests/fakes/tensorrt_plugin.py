@@ -1,10 +1,10 @@
-"""TensorRT's own Python code for plugins, without TensorRT's library, which is in no wheel of PyPI.
+"""TensorRT's own Python code for plugins, with fakes for TensorRT's library, which PyPI does not have.
 
-Real: the package tensorrt_bindings, that is the compiled bindings and all of `tensorrt.plugin`. Stand-ins: the
-libraries that the bindings are linked to, as empty as they can be; the registry of plugins; and what the library gives
-to a plugin while it builds an engine (expressions of sizes and what makes them, the launch that is filled in).
+Real: the package tensorrt_bindings, with the compiled bindings and all of `tensorrt.plugin`. Fake: the libraries that
+the bindings link to, which are empty; the plugin registry; and what the library passes to a plugin while it builds an
+engine (the expression builder and the arguments of the launch).
 
-Where the real library can be loaded, it is; the registry and the expressions are stand-ins there as well.
+If the real library can be loaded, it is; the registry and the expressions are fakes even then.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ FUNCTIONS = (
     "getPluginRegistry",
     "initLibNvInferPlugins",
 )
-"""What the bindings call of them."""
+"""The functions that the bindings call."""
 
 
 def bindings(folder: Path, compiler: Sequence[str] | str) -> Any:
-    """The bindings as `import tensorrt` would give them, their libraries replaced if there are none.
+    """Returns the bindings as `import tensorrt` would, with empty libraries if the real ones are missing.
 
     Args:
-        folder: For what is compiled.
-        compiler: Of C++, a command.
+        folder: Receives the compiled libraries.
+        compiler: Command of the C++ compiler.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NVIDIA's own code
+        warnings.simplefilter("ignore")  # in NVIDIA's own code
         try:
             return importlib.import_module("tensorrt")
         except ImportError:
@@ -51,7 +51,7 @@ def bindings(folder: Path, compiler: Sequence[str] | str) -> Any:
             source = folder / "nothing.cpp"
             source.write_text("".join(f'extern "C" void* {name}() {{ return nullptr; }}\n' for name in FUNCTIONS))
             for name in LIBRARIES:
-                # A library of that name which is loaded already is the one that the linker takes.
+                # The loader takes a library of that name that is already loaded.
                 made = [*command, "-shared", "-fPIC", f"-Wl,-soname,{name}", str(source), "-o", str(folder / name)]
                 subprocess.run(made, check=True)
                 ctypes.CDLL(str(folder / name))
@@ -59,23 +59,21 @@ def bindings(folder: Path, compiler: Sequence[str] | str) -> Any:
 
 
 class Registry:
-    """In place of TensorRT's registry of plugins."""
+    """A fake of TensorRT's plugin registry, `tensorrt.IPluginRegistry`."""
 
     def __init__(self) -> None:
         self.creators: dict[tuple[str, str, str], Any] = {}
 
     def register_creator(self, creator: Any, namespace: str) -> None:
-        """See `tensorrt.IPluginRegistry`."""
         self.creators[creator.name, creator.plugin_version, namespace] = creator
 
     def get_creator(self, name: str, version: str, namespace: str) -> Any:
-        """See `tensorrt.IPluginRegistry`."""
         return self.creators.get((name, version, namespace))
 
 
 @contextmanager
 def importable(trt: Any, registry: Registry) -> Iterator[Any]:
-    """Lets `import tensorrt` and `tensorrt.plugin` work; yields the latter, and forgets then what was registered."""
+    """Makes `tensorrt` and `tensorrt.plugin` importable; yields the latter, and forgets its plugins at the end."""
     before = {name: sys.modules.get(name) for name in ("tensorrt", "tensorrt.plugin")}
     found = trt.get_plugin_registry
     sys.modules["tensorrt"] = trt
@@ -101,7 +99,7 @@ def importable(trt: Any, registry: Registry) -> Iterator[Any]:
 
 
 class Sizes:
-    """In place of TensorRT's IExprBuilder: makes expressions, which know what they stand for.
+    """A fake of TensorRT's IExprBuilder, whose expressions know their values.
 
     Args:
         trt: The bindings.
@@ -109,7 +107,7 @@ class Sizes:
 
     def __init__(self, trt: Any) -> None:
         class Expression(trt.IDimensionExpr):  # type: ignore[misc]
-            """A size: a number, or what is said when the engine runs."""
+            """A size: constant, or known when the engine runs."""
 
             known: bool
             value: Callable[[Mapping[str, int]], int]
@@ -135,34 +133,32 @@ class Sizes:
         }
 
     def _make(self, known: bool, value: Callable[[Mapping[str, int]], int]) -> Any:
-        # Only the library makes objects of this class; what is asked of them here is Python's.
+        # Only the library can construct objects of this class; the methods used here are Python's.
         expression = self._expression.__new__(self._expression)
         expression.known, expression.value = known, value
         return expression
 
     def constant(self, value: int) -> Any:
-        """See `tensorrt.IExprBuilder`."""
         return self._make(True, lambda _: value)
 
     def named(self, name: str) -> Any:
-        """A size that is known when the engine runs."""
+        """A size that is known only when the engine runs."""
         return self._make(False, lambda sizes: sizes[name])
 
     def operation(self, op: Any, first: Any, second: Any) -> Any:
-        """See `tensorrt.IExprBuilder`."""
         compute = self._operations[op]
         known = first.known and second.known
         return self._make(known, lambda sizes: compute(first.value(sizes), second.value(sizes)))
 
 
 class Numbers(dict[int, Any]):
-    """In place of TensorRT's list of a launch's numbers."""
+    """A fake of TensorRT's list of a launch's scalar arguments."""
 
     nbSymExprs = 0  # noqa: N815
 
 
 def readable(trtp: Any) -> Any:
-    """A class for `tensorrt.plugin._tensor.SymExprImpl` that also tells what it was given; the bindings only write."""
+    """Returns a readable subclass of `tensorrt.plugin._tensor.SymExprImpl`; the bindings can only write it."""
     original: Any = trtp._tensor.SymExprImpl
 
     class Readable(original):  # type: ignore[misc]

@@ -28,7 +28,7 @@ from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
 if TYPE_CHECKING:
     from gpu_memory import Gpu
 
-GPU, PLAYED = "GPU", "played"
+GPU, FAKE = "GPU", "fake"
 """Ids of tests that run on either: the second shows, wherever there is no GPU, that the tests themselves run."""
 
 SMALL = Path(__file__).parent / "small.yaml"
@@ -74,14 +74,14 @@ def gpu(do_without: DoWithout) -> Gpu:
     return Gpu()
 
 
-@pytest.fixture(scope="module", params=[GPU, PLAYED])
+@pytest.fixture(scope="module", params=[GPU, FAKE])
 def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[Device]:
     """The first GPU as the runtime sees it, or one that the CPU plays."""
-    if request.param == PLAYED:
+    if request.param == FAKE:
         _play()
-        from fakes.gpu_backend import PlayedDevice
+        from fakes.gpu_backend import FakeWaitingDevice
 
-        yield PlayedDevice()
+        yield FakeWaitingDevice()
         return
     if problem := driver_problem():
         do_without(problem)
@@ -92,14 +92,14 @@ def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[De
     made.close()
 
 
-@pytest.fixture(scope="session", params=[GPU, PLAYED])
+@pytest.fixture(scope="session", params=[GPU, FAKE])
 def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """TensorRT on the first GPU, or the same path on a device that the CPU plays."""
-    if request.param == PLAYED:
+    if request.param == FAKE:
         _play()
-        from fakes.gpu_backend import Played
+        from fakes.gpu_backend import FakeRig
 
-        return Played()
+        return FakeRig()
     flavour, problem = flavour_problem()
     if problem is not None:
         do_without(problem)

@@ -1,7 +1,7 @@
-"""What a backend does for the animator, at the level of the frame.
+"""What the animator needs of a backend, at the level of the frame.
 
-A backend keeps whatever it likes (session, device buffers, captured graphs) behind the prepared objects, so
-that one on a GPU can take a frame up, carry it through all networks and bring only the result down.
+Sessions, device buffers and captured graphs stay behind the prepared objects, so a GPU backend can upload a frame, run
+all networks on it and download only the result.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
 STAGES = ("upload", "detector", "geometry", "dense_motion", "warp", "generator", "download")
-"""Of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, where it is apart from
-the generator; generator; prediction to picture."""
+"""Stages of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, unless it is part
+of the generator; generator; prediction to picture."""
 
 StageTimes = Mapping[str, float]
-"""A name of STAGES -> milliseconds that this stage of one frame took."""
+"""A name of STAGES -> milliseconds that this stage took for one frame."""
 
 
 @dataclass(frozen=True)
 class BackendDescription:
-    """Which backend runs, where, and why this one.
+    """Which backend runs, on which device, and why.
 
     Attributes:
         name: As given to `Animator.load(backend=...)`.
@@ -47,7 +47,7 @@ class PreparedSource:
 
     Attributes:
         image: (size, size, 3) uint8, the source as the networks see it.
-        keypoints: Of the source.
+        keypoints: Keypoints of the source.
     """
 
     image: Image
@@ -64,15 +64,15 @@ class PreparedReference:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """How one frame came about.
+    """A prediction with the intermediate results that led to it.
 
     Attributes:
         prediction: (size, size, 3) uint8.
-        kp_source, kp_driving: Of the two pictures.
-        kp_animated: The driving keypoints after motion transfer, which the source is animated by.
-        deformation: (h, w, 2) float32, for each pixel of the prediction the (x, y) in the source.
-        mask: (K+1, h, w) float32, share of each keypoint's motion; the background's first.
-        occlusion_map: (h, w) float32, 0 where the picture is painted anew; None in a model without.
+        kp_source, kp_driving: Keypoints of the two pictures.
+        kp_animated: The driving keypoints after motion transfer.
+        deformation: (h, w, 2) float32: for each pixel of the prediction, the (x, y) to sample in the source.
+        mask: (K+1, h, w) float32: the weight of each keypoint's motion, the background's first.
+        occlusion_map: (h, w) float32: 0 where the generator must inpaint; None in a model without it.
     """
 
     prediction: Image
@@ -100,13 +100,13 @@ class Backend(Protocol):
         """Which backend this is and why it was chosen."""
 
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
-        """Runs what depends on the source alone. image: (H, W, 3) uint8 RGB of any size."""
+        """Runs everything that depends on the source alone, a picture (H, W, 3) uint8 RGB of any size."""
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
-        """Readies a source and its motion transfer for frames."""
+        """Prepares a source and its motion transfer for frames."""
 
     def detect(self, image: Any, region: Region) -> Keypoints:
-        """Keypoints of a picture, (H, W, 3) uint8, where `takes_device_arrays` also on the GPU."""
+        """Returns the keypoints of a picture (H, W, 3) uint8 RGB; on the GPU only if `takes_device_arrays`."""
 
     def animate(
         self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
@@ -132,14 +132,14 @@ class Backend(Protocol):
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
     ) -> Generator[Image, None, None]:
-        """As `animate` for many frames, in order: several at a time, while those before and after come and go.
+        """Animates many frames in order, several at a time, while it uploads the next and downloads the last.
 
-        Frames are asked for ahead of predictions, by up to twice `batch`. Predictions are new arrays. No other call may
-        come between.
+        Reads up to twice `batch` frames ahead of the predictions, which are new arrays. Until it ends, no other method
+        may be called.
         """
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
-        """As `animate_keypoints`, with everything on the way."""
+        """Does the same as `animate_keypoints` and returns the intermediate results, too."""
 
     def close(self) -> None:
-        """Frees sessions and buffers; neither the backend nor what it prepared is used afterwards."""
+        """Frees sessions and buffers; the backend and what it prepared must not be used afterwards."""

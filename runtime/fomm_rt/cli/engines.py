@@ -10,7 +10,7 @@ import typer
 
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt.backends.tensorrt import library as tensorrt_library
+from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.cli.options import AsJson, Engines, Quiet
 from fomm_rt.cli.terminal import running
 from fomm_rt.engines.engine_set import EngineSet
@@ -91,7 +91,7 @@ def _problem(engines: EngineSet) -> str | None:
     if gpu is None:
         return "not usable here: there is no NVIDIA GPU"
     try:
-        version = tensorrt_library.load(spec.flavour).version
+        version = load_tensorrt(spec.flavour).version
     except BackendError as error:
         return f"not usable here: {error}"
     here = EngineRequirements(

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from fakes.device import HostDevice
-from fakes.tensorrt import Machine, played_module
+from fakes.device import FakeDevice
+from fakes.tensorrt import FakeMachine, fake_module
 from fomm_bench.contestants.graph_contestant import GraphContestant
 from fomm_bench.contestants.registry import entries
 from fomm_bench.contestants.whole_engines import WholeEngines
@@ -59,12 +59,12 @@ class Folder:
         return tuple(EngineTensor(spec.name, spec.dtype, (1, *spec.shape[1:]), "linear") for spec in specs)
 
 
-def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphContestant, Machine]:
+def open_fake(small_model: Path, needs_memory: bool = False) -> tuple[GraphContestant, FakeMachine]:
     model = open_model_folder(small_model)
-    machine = Machine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
-    machine.device, machine.needs_memory = HostDevice(), needs_memory
+    machine = FakeMachine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
+    machine.device, machine.needs_memory = FakeDevice(), needs_memory
     tensorrt_logger.cache_clear()
-    library = TensorRT("tensorrt", "11.4", played_module(machine))
+    library = TensorRT("tensorrt", "11.4", fake_module(machine))
     with machine.device.current():
         engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))
     return GraphContestant(engines, "played", relative=True), machine
@@ -72,7 +72,7 @@ def open_played(small_model: Path, needs_memory: bool = False) -> tuple[GraphCon
 
 @pytest.mark.parametrize("needs_memory", [False, True])
 def test_as_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
-    chain, machine = open_played(small_model, needs_memory)
+    chain, machine = open_fake(small_model, needs_memory)
     chain.set_source(GOLDEN.source)
     assert machine.device is not None
     with Animator.load(small_model, "onnxruntime-cpu", adapt_scale=False) as animator:
@@ -86,15 +86,15 @@ def test_as_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
 
 @pytest.mark.parametrize("refused", ["deserialize_cuda_engine", "set_input_shape", "set_tensor_address"])
 def test_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
-    made = Machine.__init__
+    made = FakeMachine.__init__
 
-    def refusing(self: Machine, *arguments: Any) -> None:
+    def refusing(self: FakeMachine, *arguments: Any) -> None:
         made(self, *arguments)
         self.refuses.add(refused)
 
-    monkeypatch.setattr(Machine, "__init__", refusing)
+    monkeypatch.setattr(FakeMachine, "__init__", refusing)
     with pytest.raises(EngineError, match=rf"the keypoint_detector engine cannot be .*{refused} is refused"):
-        open_played(small_model)
+        open_fake(small_model)
 
 
 def test_contestants_are_skipped_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:

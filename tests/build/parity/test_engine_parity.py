@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from fakes.half_engines import SimulatedEngines, spoilt
+from fakes.half_engines import FakeHalfEngines, spoilt
 from fomm_build.half_graph import HalfGraph
 from fomm_build.parity.engine_parity import animate_by_backend, animate_by_graphs, check_engines
 from fomm_build.precision import FP16, FP32, trunks_in
@@ -27,7 +27,7 @@ ModelOf = Callable[[str], ModelFolder]
 def test_good_engines_pass(golden_model: ModelOf, precision: str) -> None:
     model = golden_model("small")
     trunks = cut_trunks(model)
-    engines = SimulatedEngines(trunks_in(precision, trunks))
+    engines = FakeHalfEngines(trunks_in(precision, trunks))
     with Animator.load(model.path, "onnxruntime-cpu") as animator:
         animate = animate_by_backend(animator._backend, model.manifest.size)
         measured = check_engines(model, trunks, engines, animate, precision)
@@ -52,7 +52,7 @@ def test_the_spoilt_layer_is_named(engine: str, weight: str, layer: str) -> None
     graphs = trunks_in(FP16, trunks)
     graphs[engine] = spoilt(graphs[engine], weight, 1.5)
     with pytest.raises(EngineError, match=rf"worst engine is {engine}: .*most is lost by the layer {layer} \(.*fp32"):
-        check_engines(model, trunks, SimulatedEngines(graphs), _exactly(model), FP16)
+        check_engines(model, trunks, FakeHalfEngines(graphs), _exactly(model), FP16)
 
 
 def test_what_is_not_a_number_is_the_worst(golden_model: ModelOf) -> None:
@@ -61,7 +61,7 @@ def test_what_is_not_a_number_is_the_worst(golden_model: ModelOf) -> None:
     graphs = trunks_in(FP16, trunks)
     graphs["generator"] = spoilt(graphs["generator"], _last_bias(graphs["generator"].model), float("nan"))
     with pytest.raises(EngineError, match=r"worst engine is generator: the prediction has nan dB"):
-        check_engines(model, trunks, SimulatedEngines(graphs), _exactly(model), FP16)
+        check_engines(model, trunks, FakeHalfEngines(graphs), _exactly(model), FP16)
 
 
 def test_frames_that_are_wrong_though_every_engine_is_right(golden_model: ModelOf) -> None:
@@ -73,7 +73,7 @@ def test_frames_that_are_wrong_though_every_engine_is_right(golden_model: ModelO
         check_engines(
             model,
             trunks,
-            SimulatedEngines(trunks_in(FP16, trunks)),
+            FakeHalfEngines(trunks_in(FP16, trunks)),
             lambda source, driving: [(keypoints, black) for keypoints, _ in exact(source, driving)],
             FP16,
         )
@@ -81,7 +81,7 @@ def test_frames_that_are_wrong_though_every_engine_is_right(golden_model: ModelO
 
 def _exactly(model: ModelFolder):  # type: ignore[no-untyped-def]
     exact = portable_graphs(model)
-    return animate_by_graphs(SimulatedEngines(whole_graphs(model, cut_trunks(model), FP32, with_plugin=False)), exact)
+    return animate_by_graphs(FakeHalfEngines(whole_graphs(model, cut_trunks(model), FP32, with_plugin=False)), exact)
 
 
 def _last_bias(model: onnx.ModelProto) -> str:
@@ -91,7 +91,7 @@ def _last_bias(model: onnx.ModelProto) -> str:
 def test_graphs_are_left_alone(golden_model: ModelOf) -> None:
     graph = HalfGraph(cut_trunks(golden_model("small"))["generator"], {})
     before = graph.model.SerializeToString()
-    SimulatedEngines({"generator": graph}).inner("generator", ["relu"], {"masked_features": _zeros(graph.model)})
+    FakeHalfEngines({"generator": graph}).inner("generator", ["relu"], {"masked_features": _zeros(graph.model)})
     assert graph.model.SerializeToString() == before
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.device import HostDevice
-from fakes.tensorrt import Machine, TensorFormat, played_module
+from fakes.device import FakeDevice
+from fakes.tensorrt import FakeMachine, TensorFormat, fake_module
 from fomm_build.builder import BuiltEngine
 from fomm_build.half_graph import HalfGraph
 from fomm_build.parity.gpu_engines import GpuEngines
@@ -28,11 +28,11 @@ class Freshly:
     def __init__(self, model: ModelFolder, half: bool, needs_memory: bool) -> None:
         self.shape = FrameShape.of(model.manifest)
         self.trunks = cut_trunks(model)
-        self.machine = Machine(self.shape, self.trunks)
+        self.machine = FakeMachine(self.shape, self.trunks)
         self.machine.half, self.machine.needs_memory = half, needs_memory
         self.machine.format = TensorFormat.HWC8 if half else TensorFormat.LINEAR
-        self.machine.device = device = HostDevice()
-        library = TensorRT("tensorrt", "11.4", played_module(self.machine))
+        self.machine.device = device = FakeDevice()
+        library = TensorRT("tensorrt", "11.4", fake_module(self.machine))
         tensorrt_logger.cache_clear()
         built = {}
         for name in TRUNKS:

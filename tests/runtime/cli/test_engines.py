@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 from fakes.engine_sets import SPEC, build, contents_of, kept_names
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
-from fomm_rt.backends.tensorrt import library as tensorrt_library
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.cli.engines import app
 from fomm_rt.engines.store import EngineStore
@@ -34,7 +33,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An H200 with the TensorRT of `SPEC`."""
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: Gpu("NVIDIA H200", (9, 0), "580.1"))
     monkeypatch.setattr(
-        tensorrt_library, "load", lambda flavour: TensorRT(flavour, SPEC.library_version, SimpleNamespace())
+        "fomm_rt.cli.engines.load_tensorrt", lambda flavour: TensorRT(flavour, SPEC.library_version, SimpleNamespace())
     )
 
 

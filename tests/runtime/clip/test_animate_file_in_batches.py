@@ -1,4 +1,4 @@
-"""The offline run on a backend that takes several frames at a time, with a device that the CPU plays."""
+"""The offline run on a backend that takes several frames at a time, with a fake device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
-from fakes.animator import Played
+from fakes.animator import FakeGpu
 from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import View, animate_file
 from fomm_rt.errors import BackendError, MediaError, OutputError
@@ -29,8 +29,8 @@ COUNT = 11
 
 
 @pytest.fixture
-def played(small_model: Path) -> Iterator[Played]:
-    made = Played(open_model_folder(small_model), batch=3)
+def fake(small_model: Path) -> Iterator[FakeGpu]:
+    made = FakeGpu(open_model_folder(small_model), batch=3)
     yield made
     made.close()
 
@@ -79,12 +79,12 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("best_frame", [None, 4])
 def test_as_one_by_one(
-    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int], best_frame: int | None
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int], best_frame: int | None
 ) -> None:
     seen: list[tuple[str, int, int | None]] = []
     output = tmp_path / "r-%02d.png"
     report = animate_file(
-        source, clip, output, best_frame=best_frame, progress=lambda *step: seen.append(step), animator=played.animator
+        source, clip, output, best_frame=best_frame, progress=lambda *step: seen.append(step), animator=fake.animator
     )
     assert report.frames == COUNT
     assert report.reference_frame == (best_frame or 0)
@@ -92,26 +92,26 @@ def test_as_one_by_one(
     assert batched == [COUNT]
     with VideoReader(clip) as reader:
         frames = [frame.pixels for frame in reader]
-    played.animator.set_reference(frames[best_frame or 0])
+    fake.animator.set_reference(frames[best_frame or 0])
     for number, frame in enumerate(frames, 1):
         written = read_picture(tmp_path / f"r-{number:02d}.png")
         # Networks may round otherwise for several frames than for one.
-        assert np.abs(written.astype(int) - played.animator.animate(frame)).max() <= 1
+        assert np.abs(written.astype(int) - fake.animator.animate(frame)).max() <= 1
 
 
-def test_times_stay_with_their_frames(played: Played, source: Path, tmp_path: Path, batched: list[int]) -> None:
+def test_times_stay_with_their_frames(fake: FakeGpu, source: Path, tmp_path: Path, batched: list[int]) -> None:
     times = [0, 40, 100, 103, 200, 333, 350, 400]
     clip = write_clip(
         tmp_path / "vfr.mkv", frames=8, times=times, time_base=Fraction(1, 1000), size=(64, 64), pixels=driving_pixels
     )
-    animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
+    animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert [frame.time * 1000 for frame in result] == times
     assert batched == [8]
 
 
-def test_sound_and_rate_are_kept(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
-    animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
+def test_sound_and_rate_are_kept(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path) -> None:
+    animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert result.timing.rate == Fraction(30000, 1001)
         assert result.has_audio
@@ -120,34 +120,34 @@ def test_sound_and_rate_are_kept(played: Played, source: Path, clip: Path, tmp_p
 
 @pytest.mark.parametrize("view", ["panel", "explain"])
 def test_views_are_drawn_one_by_one(
-    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int], view: View
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int], view: View
 ) -> None:
-    assert animate_file(source, clip, tmp_path / "r.mp4", view=view, animator=played.animator).frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", view=view, animator=fake.animator).frames == COUNT
     assert not batched
 
 
 def test_keypoints_are_recorded_and_replayed_one_by_one(
-    played: Played, source: Path, clip: Path, tmp_path: Path, batched: list[int]
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int]
 ) -> None:
     motion = tmp_path / "m.npz"
-    animate_file(source, clip, tmp_path / "a.mp4", motion_output=motion, animator=played.animator)
-    assert animate_file(source, motion, tmp_path / "b.mp4", animator=played.animator).frames == COUNT
+    animate_file(source, clip, tmp_path / "a.mp4", motion_output=motion, animator=fake.animator)
+    assert animate_file(source, motion, tmp_path / "b.mp4", animator=fake.animator).frames == COUNT
     assert not batched
 
 
-def test_stages_are_told_apart(played: Played, source: Path, clip: Path, tmp_path: Path) -> None:
-    report = animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
+def test_stages_are_told_apart(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path) -> None:
+    report = animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == ["drawing"]
     assert sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting")) <= report.seconds
 
 
-def is_idle(played: Played) -> bool:
-    return all(not stream.pending for stream in played.device.streams)
+def is_idle(fake: FakeGpu) -> bool:
+    return all(not stream.pending for stream in fake.device.streams)
 
 
 @pytest.mark.parametrize("at", [0, 2, 3, 8, 10])
 def test_decoder_fails(
-    played: Played, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     before, threads = sorted(tmp_path.iterdir()), threading.active_count()
     decode = VideoReader._decode_and_warn
@@ -161,32 +161,32 @@ def test_decoder_fails(
     with monkeypatch.context() as patch:
         patch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
         with pytest.raises(MediaError, match="taken away"):
-            animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
+            animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert is_idle(played)
-    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT
+    assert is_idle(fake)
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_device_fails(played: Played, source: Path, clip: Path, tmp_path: Path, after: int) -> None:
+def test_device_fails(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, after: int) -> None:
     before, threads = sorted(tmp_path.iterdir()), threading.active_count()
 
     def fail(_stage: str, done: int, _total: int | None) -> None:
         if done == after:
-            played.device.breaks = "work failed: an illegal address"
+            fake.device.breaks = "work failed: an illegal address"
 
     if after == 0:
-        played.device.breaks = "work failed: an illegal address"
+        fake.device.breaks = "work failed: an illegal address"
     with pytest.raises(BackendError, match="illegal address"):
-        animate_file(source, clip, tmp_path / "r.mp4", progress=fail, animator=played.animator)
+        animate_file(source, clip, tmp_path / "r.mp4", progress=fail, animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT
 
 
 @pytest.mark.parametrize("at", [1, 4, COUNT])
-def test_interrupt_leaves_the_old_result(played: Played, source: Path, clip: Path, tmp_path: Path, at: int) -> None:
+def test_interrupt_leaves_the_old_result(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, at: int) -> None:
     output = tmp_path / "r.mp4"
     output.write_text("old")
     before, threads = sorted(tmp_path.iterdir()), threading.active_count()
@@ -196,11 +196,11 @@ def test_interrupt_leaves_the_old_result(played: Played, source: Path, clip: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        animate_file(source, clip, output, progress=interrupt, animator=played.animator)
+        animate_file(source, clip, output, progress=interrupt, animator=fake.animator)
     assert output.read_text() == "old"
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert is_idle(played)
+    assert is_idle(fake)
 
 
 class FailingWriter:
@@ -227,14 +227,14 @@ class FailingWriter:
 
 @pytest.mark.parametrize("at", [0, 4, 10])
 def test_encoder_fails(
-    played: Played, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     writer, threads = FailingWriter(at), threading.active_count()
     with monkeypatch.context() as patch:
         patch.setattr(VideoTarget, "open", lambda *_: writer)
         with pytest.raises(OutputError, match="no space left"):
-            animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator)
+            animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert writer.written == at
     assert threading.active_count() == threads
-    assert is_idle(played)
-    assert animate_file(source, clip, tmp_path / "r.mp4", animator=played.animator).frames == COUNT
+    assert is_idle(fake)
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT

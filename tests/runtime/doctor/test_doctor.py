@@ -13,7 +13,7 @@ import cv2
 import pytest
 
 from fakes.engine_sets import CONTENTS, SPEC, build
-from fakes.tensorrt import played_module
+from fakes.tensorrt import fake_module
 from fomm_rt.backends.options import BACKENDS
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.cli import doctor as command
@@ -84,7 +84,7 @@ def test_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(flavour: str) -> TensorRT:
         if flavour == "tensorrt":
             raise BackendError("tensorrt cannot be imported (no such library); run: pip install it")
-        return TensorRT(flavour, "1.7.1.116", played_module())
+        return TensorRT(flavour, "1.7.1.116", fake_module())
 
     monkeypatch.setattr(nvidia_driver, "describe", lambda: "580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90")
     monkeypatch.setattr(gpu, "driver_problem", lambda: None)

@@ -1,4 +1,4 @@
-"""The backend of the kernel path: sources, references and frames on one device, in frame streams."""
+"""The backend that runs the kernel path on a GPU, in frame streams."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import override
 
 from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
 from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_from_rows
 from fomm_rt.backends.gpu.frame_stream import FrameStream
-from fomm_rt.backends.protocol import BackendDescription, Explanation, PreparedReference, PreparedSource, StageTimes
+from fomm_rt.backends.protocol import (
+    Backend,
+    BackendDescription,
+    Explanation,
+    PreparedReference,
+    PreparedSource,
+    StageTimes,
+)
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
@@ -27,27 +35,27 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
 BATCH_STREAMS = 2
-"""While one of them computes, the other's frames come and go."""
+"""While one of them computes, the other uploads and downloads."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Source(PreparedSource):
-    """split: on the device."""
+    """A source with its tensors on the device."""
 
-    split: SourceTensors
+    tensors: SourceTensors
 
 
-class GpuBackend:
-    """See `fomm_rt.backends.protocol.Backend`. Frames may lie on the device and results be left there.
+class GpuBackend(Backend):
+    """Runs the kernel path on one device; frames and results may be arrays on it.
 
     Args:
-        manifest: Of the model.
-        device: Where to run; closed with the backend.
-        trunks: The model's convolutions on it.
-        storage: See `FramePipeline`.
-        batch: Frames at a time that `animate_all` takes.
-        description: What to say of it.
-        captures: Whether to replay captured work.
+        manifest: Manifest of the model.
+        device: The device to run on; closed with the backend.
+        trunks: The model's convolutions on the device.
+        storage: As for `FramePipeline`.
+        batch: Frames that `animate_all` takes at a time.
+        description: The backend's description.
+        captures: Replay captured work as CUDA graphs.
     """
 
     takes_device_arrays = True
@@ -76,37 +84,37 @@ class GpuBackend:
             self._frame_stream = self._new_frame_stream(1)
 
     @property
+    @override
     def description(self) -> BackendDescription:
-        """See `Backend.description`; says so if frames are not replayed."""
         given = self._description
         eager = self._frame_stream.eager_reason if hasattr(self, "_frame_stream") else None  # closed
         if eager is None:
             return given
         return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
 
+    @override
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
-        """See `Backend.prepare_source`."""
         picture = resample(image, region, self._size).copy()
         with self._device.current():
-            split, rows = self._frame_stream.prepare_source(picture)
-        return _Source(picture, self._keypoints(rows), split)
+            tensors, rows = self._frame_stream.prepare_source(picture)
+        return _Source(picture, self._keypoints(rows), tensors)
 
+    @override
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
-        """See `Backend.prepare_reference`."""
         return PreparedReference(source, transfer)
 
+    @override
     def detect(self, image: Any, region: Region) -> Keypoints:
-        """See `Backend.detect`; the image may lie on the device."""
         with self._device.current():
             if is_on_device(image):
                 picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
                 return self._keypoints(self._frame_stream.detect_on_device(batch_of_one(picture), region, other))
             return self._keypoints(self._frame_stream.detect(image, region))
 
+    @override
     def animate(
         self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
     ) -> StageTimes:
-        """See `Backend.animate`; image and out may lie on the device, each by itself."""
         with self._device.current():
             self._use(self._frame_stream, reference)
             if is_on_device(image):
@@ -116,19 +124,19 @@ class GpuBackend:
                 self._frame_stream.start([image], region, timed)
             return self._finish(out)
 
+    @override
     def animate_keypoints(
         self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
     ) -> StageTimes:
-        """See `Backend.animate_keypoints`; out may lie on the device."""
         with self._device.current():
             self._use(self._frame_stream, reference)
             self._frame_stream.start_keypoints(keypoint_rows(keypoints), timed)
             return self._finish(out)
 
+    @override
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
     ) -> Generator[Image, None, None]:
-        """See `Backend.animate_all`."""
         if not self._batch_streams:
             with self._device.current():
                 self._batch_streams = [self._new_frame_stream(self.batch) for _ in range(BATCH_STREAMS)]
@@ -146,14 +154,14 @@ class GpuBackend:
             while started:
                 yield from self._collect(*started.popleft())
         finally:
-            # Of a run that was left early; the next one finds its frame streams idle, or tells what is wrong with them.
+            # If the caller stops early, leave the frame streams idle; an error shows in the next run.
             with self._device.current():
                 for frame_stream, _ in started:
                     with suppress(BackendError):
                         frame_stream.finish([])
 
+    @override
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
-        """See `Backend.explain`."""
         with self._device.current():
             self._use(self._frame_stream, reference)
             prediction, maps = self._frame_stream.explain(keypoint_rows(keypoints))
@@ -168,14 +176,14 @@ class GpuBackend:
             None if occlusion_map is None else occlusion_map[0],
         )
 
+    @override
     def close(self) -> None:
-        """See `Backend.close`."""
         self._description = self.description
         frame_streams = [self._frame_stream, *self._batch_streams]
         self._batch_streams.clear()
         del self._frame_stream
         try:
-            # What lies on the device goes before the device does, also where that is broken.
+            # Free memory of the device before the device, even if it is broken.
             with self._device.current():
                 _close_all(frame_streams)
                 del self._trunks
@@ -188,7 +196,7 @@ class GpuBackend:
     def _use(self, frame_stream: FrameStream, reference: PreparedReference) -> None:
         source = reference.source
         assert isinstance(source, _Source)
-        frame_stream.use(source.split, reference.transfer)
+        frame_stream.use(source.tensors, reference.transfer)
 
     def _finish(self, out: Any) -> StageTimes:
         if is_on_device(out):
@@ -207,7 +215,7 @@ class GpuBackend:
 
 
 def _close_all(frame_streams: list[FrameStream]) -> None:
-    """Closes every one and lets go of it; raises the first error."""
+    """Closes and releases all of them; raises the first error."""
     errors = []
     while frame_streams:
         try:
@@ -219,7 +227,7 @@ def _close_all(frame_streams: list[FrameStream]) -> None:
 
 
 def _batches(frames: Iterable[tuple[Image, Region]], size: int) -> Iterator[tuple[list[Image], Region]]:
-    """Neighbouring frames with the same region of as large a picture, at most `size` together."""
+    """Groups consecutive frames of the same region, at most `size` of them."""
     images: list[Image] = []
     last: Region | None = None
     for image, region in frames:

@@ -1,9 +1,8 @@
-"""An NVIDIA GPU as the kernel path sees it. Not executed so far: no GPU was at hand where this was written.
+"""An NVIDIA GPU as a device of the kernel path.
 
-Memory, streams and events are cuda.core's; copies are the driver's `cuMemcpyAsync`, and so are graphs and the recording
-of events within them: cuda.core 1.2's graph builder ends the process where a capture was invalidated
-(https://github.com/NVIDIA/cuda-python/issues/2834). Work runs in the device's primary context, which PyTorch and CuPy
-use too.
+Memory, streams and events come from cuda.core. Copies, graphs and the recording of events in graphs call the driver:
+the graph builder of cuda.core 1.2 ends the process if a capture is invalidated
+(https://github.com/NVIDIA/cuda-python/issues/2834). Work runs in the device's primary context, as in PyTorch and CuPy.
 """
 
 from __future__ import annotations
@@ -16,21 +15,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import override
 
 from fomm_kernels import DeviceKernels
 from fomm_kernels.arrays import Array, view
-from fomm_rt.backends.gpu.device import Replay
+from fomm_rt.backends.gpu.device import Device, Replay
 from fomm_rt.backends.gpu.frame_pipeline import kernel_errors
 from fomm_rt.errors import BackendError
 
 
 class DeviceArray:
-    """An array on the GPU, which any library reads by `__cuda_array_interface__`; its memory lives as long as it.
+    """An array on the GPU that owns its memory; other libraries read it by `__cuda_array_interface__`.
 
     Attributes:
-        address: Of the first element.
-        nbytes: Of the memory, padding and all.
-        shape, dtype: Of the array.
+        address: Address of the first element.
+        nbytes: Size of the memory, padding included.
+        shape, dtype: Shape and type of the array.
     """
 
     def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> None:
@@ -50,7 +50,7 @@ class DeviceArray:
 
 
 class _PinnedMemory:
-    """What NumPy makes an array of; the array keeps this, and this the memory."""
+    """Memory that NumPy wraps in an array; the array keeps this object alive, and this object the memory."""
 
     def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._buffer = buffer
@@ -63,7 +63,7 @@ class _PinnedMemory:
 
 
 class _ExecutableGraph:
-    """Lives as long as what replays it; one that runs while it is let go of is freed by the driver when it is done."""
+    """Destroyed with its last reference; if it still runs then, the driver frees it when it is done."""
 
     def __init__(self, driver: Any, handle: Any) -> None:
         self._destroy = driver.cuGraphExecDestroy
@@ -73,11 +73,11 @@ class _ExecutableGraph:
         self._destroy(self.handle)
 
 
-class CudaDevice:
-    """See `fomm_rt.backends.gpu.device.Device`.
+class CudaDevice(Device):
+    """An NVIDIA GPU.
 
     Args:
-        ordinal: Of the GPU, as CUDA counts those it is shown.
+        ordinal: Index of the GPU among those visible to CUDA.
 
     Raises:
         BackendError: There is no such GPU, its driver is too old, or a CUDA package is missing.
@@ -85,28 +85,28 @@ class CudaDevice:
 
     def __init__(self, ordinal: int = 0) -> None:
         with kernel_errors():
-            self.executor = DeviceKernels(ordinal)
-            # Loading a kernel is not allowed while work is captured.
+            self.executor: DeviceKernels = DeviceKernels(ordinal)
+            # A kernel cannot be loaded while work is captured.
             self.executor.load()
+        from cuda import core
         from cuda.bindings import driver
-        from cuda.core import Device, LegacyPinnedMemoryResource
 
         self.name = self.executor.name
         self._driver = driver
-        self._device = Device(ordinal)
-        self._pinned = LegacyPinnedMemoryResource()
+        self._device = core.Device(ordinal)
+        self._pinned = core.LegacyPinnedMemoryResource()
         with self.current():
-            self._device.set_current()  # what cuda.core wants of every thread; it is the context already entered
+            self._device.set_current()  # required by cuda.core in every thread; the context is already entered
             self._allocations = self._device.create_stream()
 
+    @override
     @contextmanager
     def current(self) -> Iterator[None]:
-        """See `Device.current`; what goes wrong within is raised as BackendError."""
         with kernel_errors(), self.executor.current():
             yield
 
+    @override
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> DeviceArray:
-        """See `Device.allocate`."""
         strides = strides or c_strides(shape)
         dtype = np.dtype(dtype)
         size = span(shape, strides) * dtype.itemsize
@@ -116,29 +116,30 @@ class CudaDevice:
             self._allocations.sync()
         return array
 
+    @override
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """See `Device.pinned`. Whoever frees it waits for CUDA's default stream."""
         dtype = np.dtype(dtype)
         size = prod(shape) * dtype.itemsize
         with cuda_errors(f"allocating {size >> 20} MiB of pinned memory"):
+            # Freeing this memory waits for CUDA's default stream.
             array = np.asarray(_PinnedMemory(self._pinned.allocate(size), shape, dtype))
         array[...] = 0
         return array
 
+    @override
     def stream(self) -> Any:
-        """See `Device.stream`."""
         with cuda_errors("making a stream"):
             return self._device.create_stream()
 
+    @override
     def copy(self, source: Any, target: Any, stream: Any) -> None:
-        """See `Device.copy`."""
         with cuda_errors("copying"):
             self._checked(
                 self._driver.cuMemcpyAsync(_address(target), _address(source), _nbytes(source), stream.handle)
             )
 
+    @override
     def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
-        """See `Device.copy_picture`."""
         source, into = view(picture, "picture"), view(target, "out")
         copy = self._driver.CUDA_MEMCPY2D()
         device = self._driver.CUmemorytype.CU_MEMORYTYPE_DEVICE
@@ -148,23 +149,23 @@ class CudaDevice:
         with cuda_errors("copying a picture"):
             self._checked(self._driver.cuMemcpy2DAsync(copy, stream.handle))
 
+    @override
     def wait(self, stream: Any, other: int) -> None:
-        """See `Device.wait`."""
         with cuda_errors("waiting for another stream"):
             event = self._checked(self._driver.cuEventCreate(self._driver.CUevent_flags.CU_EVENT_DISABLE_TIMING))
             try:
                 self._checked(self._driver.cuEventRecord(event, other))
                 self._checked(self._driver.cuStreamWaitEvent(stream.handle, event, 0))
             finally:
-                self._driver.cuEventDestroy(event)  # the driver keeps it until the wait is over
+                self._driver.cuEventDestroy(event)  # the driver frees it after the wait
 
+    @override
     def synchronize(self, stream: Any) -> None:
-        """See `Device.synchronize`."""
         with cuda_errors(f"work on {self.name}"):
             stream.sync()
 
+    @override
     def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
-        """See `Device.capture`."""
         driver = self._driver
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         with cuda_errors("capturing a graph"), _without_collection():
@@ -172,10 +173,8 @@ class CudaDevice:
             try:
                 queue()
             except BaseException:
-                result, graph = driver.cuStreamEndCapture(
-                    stream.handle
-                )  # of an invalid one nothing but the result is left
-                if result == driver.CUresult.CUDA_SUCCESS:
+                result, graph = driver.cuStreamEndCapture(stream.handle)
+                if result == driver.CUresult.CUDA_SUCCESS:  # an invalid capture leaves no graph
                     driver.cuGraphDestroy(graph)
                 raise
             graph = self._checked(driver.cuStreamEndCapture(stream.handle))
@@ -185,34 +184,34 @@ class CudaDevice:
                 driver.cuGraphDestroy(graph)
             self._checked(driver.cuGraphUpload(executable.handle, stream.handle))
 
-        def replay() -> None:  # keeps the stream as well
+        def replay() -> None:  # keeps the stream alive, too
             with cuda_errors("replaying a graph"):
                 self._checked(driver.cuGraphLaunch(executable.handle, stream.handle))
 
         return replay
 
+    @override
     def event(self) -> Any:
-        """See `Device.event`."""
         from cuda.core import EventOptions
 
         with cuda_errors("making an event"):
             return self._device.create_event(EventOptions(timing_enabled=True))
 
+    @override
     def record(self, event: Any, stream: Any) -> None:
-        """See `Device.record`."""
-        # An event that is captured as an ordinary one is an edge of the graph and takes no time.
+        # By default a captured event becomes an edge of the graph and records no time.
         flags = self._driver.CUevent_record_flags
         external = flags.CU_EVENT_RECORD_EXTERNAL if self._is_capturing(stream) else flags.CU_EVENT_RECORD_DEFAULT
         with cuda_errors("recording an event"):
             self._checked(self._driver.cuEventRecordWithFlags(event.handle, stream.handle, external))
 
+    @override
     def elapsed_ms(self, start: Any, end: Any) -> float:
-        """See `Device.elapsed_ms`."""
         with cuda_errors("reading events"):
             return float(self._checked(self._driver.cuEventElapsedTime(start.handle, end.handle)))
 
+    @override
     def close(self) -> None:
-        """See `Device.close`."""
         with kernel_errors():
             self.executor.close()
 
@@ -230,7 +229,7 @@ class CudaDevice:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Keeps Python from collecting garbage meanwhile: freeing what lies on the device would spoil a capture."""
+    """Turns garbage collection off: freeing device memory would invalidate a capture."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -242,7 +241,7 @@ def _without_collection() -> Iterator[None]:
 
 @contextmanager
 def cuda_errors(doing: str) -> Iterator[None]:
-    """What a CUDA library raises becomes a BackendError that says what was being done."""
+    """Raises errors of CUDA libraries as BackendError; the message says what failed."""
     try:
         yield
     except BackendError as error:
@@ -257,7 +256,7 @@ def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    """Elements from the first of an array to its end, the padding of each axis included."""
+    """Elements from the first one of an array to its end, padding included."""
     return max((size * stride for size, stride in zip(shape, strides, strict=True)), default=1)
 
 

@@ -1,6 +1,6 @@
-"""What the kernel path asks of whatever it runs on: memory, streams, copies, and work captured to be replayed.
+"""What the kernel path needs of a device: memory, streams, copies, and work that is captured and replayed.
 
-`cuda_device.CudaDevice` is a GPU. Tests have a twin that runs on a CPU and keeps queued work waiting as a GPU would.
+`cuda_device.CudaDevice` is a GPU. The tests run the kernel path on a fake that keeps queued work waiting as a GPU does.
 """
 
 from __future__ import annotations
@@ -14,67 +14,67 @@ from numpy.typing import DTypeLike, NDArray
 from fomm_kernels import Executor
 
 Replay = Callable[[], None]
-"""Queues captured work once more, on the stream it was captured on."""
+"""Queues captured work again, on the stream it was captured on."""
 
 
 class Device(Protocol):
-    """Where frames are animated. Everything queued on one stream runs in order; streams do not wait for each other.
+    """Runs frames. Work queued on one stream runs in order; streams do not wait for each other.
 
-    Every call raises BackendError where the device refuses, or where work queued earlier has failed.
+    Every call raises BackendError if the device refuses, or if work queued earlier has failed.
+
+    Attributes:
+        name: The device in words.
+        executor: Runs kernels on it.
     """
 
-    @property
-    def name(self) -> str:
-        """The device in words."""
-
-    @property
-    def executor(self) -> Executor:
-        """Runs kernels on it."""
+    name: str
+    executor: Executor
 
     def current(self) -> AbstractContextManager[None]:
-        """While entered, this thread's calls of CUDA libraries go to the device; all other methods need it entered."""
+        """Sends this thread's calls of CUDA libraries to the device; all other methods must be called inside."""
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> Any:
-        """An array on the device, all zeros, padding too, as soon as this returns.
+        """Returns an array on the device, zeroed, padding included.
 
         Args:
-            shape: Of the array.
-            dtype: Of its elements.
-            strides: Elements from one to the next along each axis; C order by default.
+            shape: Shape of the array.
+            dtype: Type of its elements.
+            strides: In elements; C order by default.
         """
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """An array in host memory that the device copies from and to without the host's help."""
+        """Returns a zeroed array in pinned host memory."""
 
     def stream(self) -> Any:
-        """A new stream."""
+        """Returns a new stream."""
 
     def copy(self, source: Any, target: Any, stream: Any) -> None:
-        """Queues a copy of all bytes of an array, padding too, to another of the same shape, dtype and strides.
+        """Queues a copy of all bytes of an array, padding included, to another of the same shape, dtype and strides.
 
-        Each is an array of `allocate` or `pinned`; neither may be freed or, on the host, written before it is done.
+        Both arrays come from `allocate` or `pinned`. Until the copy is done, neither may be freed, nor written on the
+        host.
         """
 
     def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
-        """Queues a copy of one picture (H, W, 3) uint8 on the device to another whose rows may be padded."""
+        """Queues a copy of one picture (H, W, 3) uint8 on the device to another; rows may be padded."""
 
     def wait(self, stream: Any, other: int) -> None:
-        """Lets a stream wait for what is now queued on another, given by its handle."""
+        """Makes a stream wait for what is queued by now on another stream, given by its handle."""
 
     def synchronize(self, stream: Any) -> None:
-        """Returns when all that was queued on a stream is done."""
+        """Blocks until everything queued on a stream is done."""
 
     def capture(self, stream: Any, queue: Callable[[], None]) -> Replay:
-        """Captures what a function queues on a stream; none of it runs. It must allocate nothing."""
+        """Captures what a function queues on a stream, without running it. The function must allocate nothing."""
 
     def event(self) -> Any:
-        """A point in time, to be recorded."""
+        """Returns a new event for timing."""
 
     def record(self, event: Any, stream: Any) -> None:
-        """Queues the recording of an event; captured, every replay records it anew."""
+        """Queues the recording of an event; if captured, every replay records it again."""
 
     def elapsed_ms(self, start: Any, end: Any) -> float:
         """Milliseconds between two recorded events."""
 
     def close(self) -> None:
-        """Frees the device's own; what it made is not used afterwards."""
+        """Frees what the device itself holds; arrays and streams it made must not be used afterwards."""

@@ -1,7 +1,4 @@
-"""Pictures that lie on the GPU: seen where they are, by `__cuda_array_interface__` or DLPack, without a copy.
-
-PyTorch, CuPy, pycuda and Numba speak the first, JAX the second.
-"""
+"""Pictures on the GPU, read in place by `__cuda_array_interface__` (PyTorch, CuPy, pycuda, Numba) or DLPack (JAX)."""
 
 from __future__ import annotations
 
@@ -14,20 +11,20 @@ from fomm_kernels.errors import ArrayError
 from fomm_rt.errors import ImageError
 
 LEGACY_DEFAULT_STREAM = 1
-"""CUDA's handle of the stream that most libraries queue on unless told otherwise."""
+"""CUDA's handle of the default stream, which most libraries use unless told otherwise."""
 
 _DLPACK_CUDA = 2
 
 
 class CudaArray(Protocol):
-    """An array on the GPU of PyTorch, CuPy, pycuda or Numba."""
+    """An array on the GPU from PyTorch, CuPy, pycuda or Numba."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]: ...
 
 
 class DLPackArray(Protocol):
-    """An array of any library that exchanges by DLPack."""
+    """An array from any library that supports DLPack."""
 
     def __dlpack__(self, *, stream: Any = None) -> Any: ...
 
@@ -39,7 +36,7 @@ DeviceImage = CudaArray | DLPackArray
 
 
 def is_on_device(image: Any) -> bool:
-    """Whether this is an array on a GPU; says nothing of its shape."""
+    """True if this is an array on a GPU, of whatever shape."""
     if isinstance(image, np.ndarray):
         return False
     if getattr(image, "__cuda_array_interface__", None) is not None:
@@ -49,28 +46,28 @@ def is_on_device(image: Any) -> bool:
 
 
 def device_shape(image: Any) -> tuple[int, ...]:
-    """The shape of an array on the GPU, without a claim on it."""
+    """The shape of an array on the GPU, read without exporting it."""
     interface = getattr(image, "__cuda_array_interface__", None)
     return tuple(image.shape if interface is None else interface["shape"])
 
 
 def device_picture(image: Any, stream: int, name: str = "frame", *, written: bool = False) -> tuple[Array, int | None]:
-    """Sees a picture on the GPU; what is seen must be kept alive by the caller.
+    """Returns a view of a picture on the GPU; the caller keeps the picture alive.
 
     Args:
-        image: (H, W, 3) uint8, pixels of a row together, rows padded or not.
-        stream: Handle of the stream that will read or write it. By DLPack the owner makes that one wait for its work.
-        name: For messages.
-        written: Whether it is written to.
+        image: (H, W, 3) uint8, pixels of a row contiguous, rows possibly padded.
+        stream: Handle of the stream that will use it. With DLPack, the owner makes that stream wait for its own work.
+        name: The picture's name in messages.
+        written: True if it will be written to.
 
     Returns:
-        The picture, and the handle of another stream that has to be waited for, if any.
+        The view, and the handle of a stream to wait for first, if any.
 
     Raises:
-        ImageError: It is no such picture, or may not be written to.
+        ImageError: The picture has another shape, type or layout, or is read-only but `written`.
     """
     interface = getattr(image, "__cuda_array_interface__", None)
-    # An interface may name the owner's stream. PyTorch's does not, but by DLPack it tells of the current one.
+    # The interface may name the owner's stream. PyTorch's does not, but its DLPack export follows the current stream.
     by_dlpack = interface is None or (interface.get("stream") is None and hasattr(image, "__dlpack__"))
     try:
         seen = _from_dlpack(image, stream) if by_dlpack else view(image, name)
@@ -80,10 +77,10 @@ def device_picture(image: Any, stream: int, name: str = "frame", *, written: boo
         raise ImageError(f"{name}: expected an (H, W, 3) uint8 RGB array; got {seen.shape} {seen.dtype} on the GPU")
     if seen.strides[1:] != (3, 1):
         raise ImageError(
-            f"{name}: expected the pixels of a row together (strides ..., 3, 1); got {seen.strides}. Make it contiguous"
+            f"{name}: expected contiguous rows (strides ..., 3, 1); got {seen.strides}. Make a contiguous copy"
         )
     if written and not seen.writable:
-        raise ImageError(f"{name}: expected an array that may be written to; this one is read-only")
+        raise ImageError(f"{name}: expected a writable array; got a read-only one")
     if by_dlpack or interface is None:
         return seen, None
     return seen, int(interface.get("stream") or LEGACY_DEFAULT_STREAM)
@@ -103,7 +100,7 @@ def batch_of_one(picture: Array) -> Array:
 
 
 def _from_dlpack(image: Any, stream: int) -> Array:
-    """By cuda.core, which reads DLPack's capsules; the owner is told which stream has to wait for it."""
+    """Imports an array by cuda.core, which reads DLPack capsules; its owner makes `stream` wait for queued work."""
     from cuda.core.utils import StridedMemoryView
 
     seen = StridedMemoryView.from_dlpack(image, stream_ptr=stream)

@@ -1,10 +1,10 @@
-"""The path of a frame where geometry and convolutions are split: kernels of our own between convolution trunks.
+"""The kernel path of a frame: the project's kernels between the convolution trunks.
 
     picture ── frame_input ──▶ [keypoint_detector] ── keypoint_head ──▶ keypoints
     keypoints, source ── motion ──▶ [dense_motion] ── warp ──▶ [generator] ── prediction_output ──▶ picture
 
-Trunks are in brackets. On a GPU they are engines and everything stays in its memory; on a CPU, where this path is
-proved, they run on ONNX Runtime and the kernels' code on the host. This file is the same for both.
+Trunks are in brackets. On a GPU they are engines, and everything stays in its memory. On a CPU, where the tests prove
+this path, trunks run on ONNX Runtime and kernels in their host build. This module is the same for both.
 """
 
 from __future__ import annotations
@@ -26,26 +26,25 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
 FLOAT32 = ("kp_hourglass_input", "kp_logits", "jacobian_maps")
-"""Stored as float32 whatever the storage of all others: the detector's softmax magnifies what half would lose of them
-to 0.1 pixel (`benchmarks/studies/half_storage.py`)."""
+"""Tensors that are always stored as float32: the detector's softmax would turn their rounding to half into errors of
+0.1 pixel (`benchmarks/studies/half_storage.py`)."""
 
 Buffers = Mapping[str, Any]
-"""Tensor name to array, of whatever kind the executor takes."""
-Allocate = Callable[[str, tuple[int, ...], DTypeLike], Any]
-"""Name, shape and dtype to an array on the executor's side.
+"""Tensor name -> array of the kind that the executor takes."""
+AllocateTensor = Callable[[str, tuple[int, ...], DTypeLike], Any]
+"""Name, shape and dtype -> a new array for the executor.
 
-Names are those of `FrameShape.tensor_shapes`, whose arrays may have any layout, channels last or padded among them, and
-"source_quarter", likewise; "keypoints", "sparse_motion" and "pictures" are in C order. A name may be asked for more
-than once: every call gives another array. What kernels do not write, padding, is never read by them; where an engine
-reads it, it has to be zero from the start.
+Names are those of `FrameShape.tensor_shapes` and "source_quarter", whose arrays may have any layout, channels last and
+padding included, and "keypoints", "sparse_motion" and "pictures", whose arrays are in C order. Kernels neither read nor
+write padding; engines may read it, so it must be zero from the start.
 """
 
 
 StageEnded = Callable[[str, Any], None]
-"""Called with the name of a stage (`protocol.STAGES`) and the stream, once all of it is queued."""
+"""Called with the name of a stage (`protocol.STAGES`) and the stream, once the whole stage is queued."""
 
 
-def _nobody_told(stage: str, stream: Any) -> None:
+def _ignore_stage(stage: str, stream: Any) -> None:
     del stage, stream
 
 
@@ -53,23 +52,23 @@ class Trunks(Protocol):
     """Runs the convolutions."""
 
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """One of `frame_shape.TRUNKS`, from arrays into arrays; on a GPU queued on a stream."""
+        """Runs one of `frame_shape.TRUNKS` from arrays into arrays; on a GPU, queues it on a stream."""
 
 
 class LayoutTrunks(Trunks, Protocol):
-    """Trunks that want their tensors to lie in memory in a way of their own."""
+    """Trunks that prescribe the memory layout of their tensors."""
 
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        """Elements from one to the next along each axis of a tensor; None for C order, and for what no trunk takes."""
+        """Returns a tensor's strides in elements; None for C order, and for tensors of no trunk."""
 
 
 @dataclass(frozen=True, eq=False)
 class SourceTensors:
-    """What depends on the source alone.
+    """Everything on the device that depends on the source alone.
 
     Attributes:
-        quarter: (1, 3, motion_size, motion_size) of storage.
-        features: (1, C, feature_size, feature_size) of storage.
+        quarter: (1, 3, motion_size, motion_size), in the storage type.
+        features: (1, C, feature_size, feature_size), in the storage type.
         keypoints: (1, K, 6) float32, see `fomm_kernels.keypoint_head`.
     """
 
@@ -80,7 +79,7 @@ class SourceTensors:
 
 @contextmanager
 def kernel_errors() -> Iterator[None]:
-    """What goes wrong in a kernel is raised as BackendError, in the kernel's words."""
+    """Raises errors of kernels as BackendError, with the same message."""
     try:
         yield
     except kernels.KernelError as error:
@@ -88,32 +87,30 @@ def kernel_errors() -> Iterator[None]:
 
 
 class FramePipeline:
-    """Buffers and steps of one model, for a fixed number of frames at a time.
+    """The buffers and steps of one model, for a fixed number of frames at a time.
 
-    Everything is allocated at the start but for what sources take: each its own arrays, and the first some more, see
-    `prepare_source`; and `source_slot`. Buffers are shared by all calls: queue them on one stream, or make streams wait
-    for each other.
+    Buffers are allocated in advance, except those of sources (see `prepare_source`) and `source_slot`. All calls share
+    the buffers: queue them on one stream, or make streams wait for each other.
 
     Args:
-        shape: Of the model.
+        shape: Sizes of the model.
         executor: Runs the kernels.
-        trunks: Run the convolutions.
-        allocate: Makes arrays on the executor's side.
-        storage: float16 or float32, of tensors between kernels and trunks but for FLOAT32; keypoints and sparse motion
-            are float32 as well.
+        trunks: Runs the convolutions.
+        allocate: Allocates arrays for the executor.
+        storage: float16 or float32: the type of tensors between kernels and trunks, except those in FLOAT32. Keypoints
+            and sparse motion are always float32.
         batch: Frames at a time, N.
-        stage_ended: Told of the stages of `detect` and `animate`.
+        stage_ended: Called after each stage of `detect` and `animate`.
 
     Attributes:
-        batch: As given.
-        trunks: As given.
-        tensors: What trunks take and give, by name.
+        shape, batch, trunks: As given.
+        tensors: Inputs and outputs of the trunks by name.
         keypoints: (N, K, 6) float32, written by `detect`, read by `animate`.
         sparse_motion: (N, K, 8) float32, see `fomm_kernels.motion`.
         pictures: (N, size, size, 3) uint8, the predictions.
 
     Raises:
-        BackendError: Of any call: a kernel cannot be compiled or launched, or an array does not fit.
+        BackendError: In any call, if a kernel cannot be compiled or launched, or an array does not fit.
     """
 
     def __init__(
@@ -121,10 +118,10 @@ class FramePipeline:
         shape: FrameShape,
         executor: kernels.Executor,
         trunks: Trunks,
-        allocate: Allocate,
+        allocate: AllocateTensor,
         storage: DTypeLike = np.float16,
         batch: int = 1,
-        stage_ended: StageEnded = _nobody_told,
+        stage_ended: StageEnded = _ignore_stage,
     ) -> None:
         self.shape = shape
         self.batch = batch
@@ -140,53 +137,53 @@ class FramePipeline:
 
     @cached_property
     def _source_tensors(self) -> dict[str, Any]:
-        """A source's own, of a batch of 1: kept, since queued work may use them after `prepare_source` has returned."""
+        """Buffers of `prepare_source`, kept because queued work may use them after it has returned."""
         return self._tensors(1, ("source_encoder", "keypoint_detector"), without=("source_features",))
 
     @cached_property
     def source_slot(self) -> SourceTensors:
-        """A source whose arrays stay the same, for captured graphs; allocated when first asked for.
+        """A source whose arrays never change, allocated on first use.
 
-        A graph is captured with this one as the source of `animate`. Before it is replayed for a prepared source, the
-        backend copies that one's three arrays into these, on the stream of the replay.
+        Graphs are captured with it as the source of `animate`. Before a replay, the backend copies the three arrays of
+        a prepared source into it, on the stream of the replay.
         """
         return self._new_source()
 
     @kernel_errors()
     def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SourceTensors:
-        """Runs what depends on the source alone.
+        """Runs everything that depends on the source alone.
 
-        Allocates the three arrays of the source and, the first time, what is on the way to them. They have to live
-        until what is queued with them is done.
+        Allocates the three arrays of the source; the first call also allocates buffers. The arrays must live until the
+        work queued with them is done.
 
         Args:
             picture: (1, H, W, 3) uint8.
-            region: Of it.
-            stream: To queue on.
+            region: The square of it to use.
+            stream: The stream to queue on.
         """
         source = self._new_source()
         tensors = {**self._source_tensors, "source_features": source.features}
         self._frame_input(picture, region, tensors["kp_hourglass_input"], None, stream)
         self._find_keypoints(tensors, source.keypoints, stream)
-        # Once more, for the quarter in the motion kernel's storage and the frame for the encoder.
+        # A second time, for the quarter in the storage type and the frame for the encoder.
         self._frame_input(picture, region, source.quarter, tensors["source_image"], stream)
         self._run("source_encoder", tensors, stream)
         return source
 
     def detect(self, pictures: Any, region: Region, stream: Any = None) -> None:
-        """Finds the keypoints of driving frames (N, H, W, 3) uint8."""
-        self.look(pictures, region, stream)
+        """Writes the keypoints of driving frames (N, H, W, 3) uint8 to `keypoints`."""
+        self.read_frames(pictures, region, stream)
         self.find_keypoints(stream)
 
     @kernel_errors()
-    def look(self, pictures: Any, region: Region, stream: Any = None) -> None:
-        """The part of `detect` that reads the frames; nothing after it does."""
+    def read_frames(self, pictures: Any, region: Region, stream: Any = None) -> None:
+        """The first part of `detect`, and the only one that reads the frames."""
         self._frame_input(pictures, region, self.tensors["kp_hourglass_input"], None, stream)
         self._ended("upload", stream)
 
     @kernel_errors()
     def find_keypoints(self, stream: Any = None) -> None:
-        """The rest of `detect`, which writes `keypoints`."""
+        """The second part of `detect`, which writes `keypoints`."""
         self._find_keypoints(self.tensors, self.keypoints, stream)
         self._ended("detector", stream)
 
@@ -201,16 +198,16 @@ class FramePipeline:
         occlusion_map: Any = None,
         stream: Any = None,
     ) -> None:
-        """Moves a source by `keypoints` and leaves the predictions in `pictures`.
+        """Animates a source by `keypoints` and writes the predictions to `pictures`.
 
-        A captured CUDA graph holds the addresses of all arrays given here: what is replayed reads and writes the same
-        ones, whatever source was prepared since. To change sources, capture with `source_slot`.
+        A captured CUDA graph keeps the addresses of all arrays given here. To change sources between replays, capture
+        with `source_slot`.
 
         Args:
-            source: What to move.
-            transfer: (1 or N, K, 7) float32 on the executor's side, see `transfer_rows`.
-            deformation, mask, occlusion_map: Arrays to keep these in, see `fomm_kernels.warp`.
-            stream: To queue on.
+            source: The source to animate.
+            transfer: (1 or N, K, 7) float32 for the executor, see `transfer_rows`.
+            deformation, mask, occlusion_map: Arrays to receive these, see `fomm_kernels.warp`.
+            stream: The stream to queue on.
         """
         tensors, align_corners = self.tensors, self.shape.align_corners
         kernels.motion(
@@ -248,7 +245,7 @@ class FramePipeline:
         kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
 
     def _tensors(self, batch: int, trunks: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
-        """Arrays for all that some trunks take and give."""
+        """Allocates the inputs and outputs of some trunks."""
         shapes = self.shape.tensor_shapes(batch)
         return {
             name: self._allocate(name, shapes[name], np.float32 if name in FLOAT32 else self._storage)
@@ -295,7 +292,7 @@ class FramePipeline:
 
 
 def transfer_rows(transfer: Transfer, num_kp: int) -> NDArray[np.float32]:
-    """A prepared transfer as the motion kernel takes it: (1, K, 7) float32 of scale, offset x, y, matrix."""
+    """Transfer -> (1, K, 7) float32 for the motion kernel: scale, offset x, offset y, 2×2 matrix."""
     rows = np.empty((1, num_kp, 7), np.float32)
     rows[0, :, 0] = transfer.scale
     rows[0, :, 1:3] = 0 if transfer.offset is None else transfer.offset
@@ -304,7 +301,7 @@ def transfer_rows(transfer: Transfer, num_kp: int) -> NDArray[np.float32]:
 
 
 def keypoint_rows(keypoints: Keypoints) -> NDArray[np.float32]:
-    """Keypoints as the motion kernel takes them: (K, 6) float32 of value and jacobian."""
+    """Keypoints -> (K, 6) float32 for the motion kernel: value and jacobian."""
     rows = np.empty((len(keypoints.value), 6), np.float32)
     rows[:, :2] = keypoints.value
     rows[:, 2:] = (1, 0, 0, 1) if keypoints.jacobian is None else keypoints.jacobian.reshape(-1, 4)
@@ -312,5 +309,5 @@ def keypoint_rows(keypoints: Keypoints) -> NDArray[np.float32]:
 
 
 def keypoints_from_rows(rows: NDArray[np.float32], has_jacobians: bool) -> Keypoints:
-    """(K, 6) rows as the keypoint head writes them -> keypoints."""
+    """The inverse of `keypoint_rows`, for what the keypoint head writes."""
     return Keypoints(rows[:, :2].copy(), rows[:, 2:].reshape(-1, 2, 2).copy() if has_jacobians else None)

@@ -1,12 +1,12 @@
-"""One frame stream of work on a device: a stream, and everything a batch of frames needs on its way, allocated once.
+"""A frame stream: one stream of a device with all buffers of a batch of frames, allocated once.
 
-A frame's whole path is captured when it comes by for the second time and replayed ever after; what comes once, as the
-frames of a crop that zooms, is not worth it:
+The second frame of a shape is captured as a whole, and later ones replay it. Shapes that come only once, as from a crop
+that zooms, are not captured.
 
     pinned ─▶ pictures ─▶ keypoints ─▶ predictions ─▶ pinned
               └──────────── one graph ────────────┘
 
-Frame streams share engines and nothing else, so what several of them copy and compute overlaps.
+Frame streams share only engines, so copies and computations of several of them overlap.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ SHAPES_KEPT = 4
 
 @dataclass(frozen=True)
 class _Program:
-    """What is captured in one piece.
+    """Work that is captured as one graph.
 
     Attributes:
-        kind: What it does.
-        region: Of the frames it takes in, if it takes any.
-        timed: Whether it records events.
+        kind: What the work does.
+        region: The square of the frames that it reads, if it reads frames.
+        timed: True if it records events.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class _Program:
 
 @dataclass(frozen=True, eq=False)
 class _Input:
-    """Where frames of one shape come in; `region` is where the networks look in them."""
+    """Buffers for frames of one shape, and the square of them to use."""
 
     host: NDArray[np.uint8]
     pictures: Any
@@ -64,20 +64,20 @@ class FrameStream:
     """Animates batches, one after another.
 
     Args:
-        device: Where; entered (`Device.current`) around every call.
-        shape: Of the model.
-        trunks: Its convolutions, which several frame streams may share.
-        storage: See `FramePipeline`.
+        device: The device; the caller enters `Device.current` around every call.
+        shape: Sizes of the model.
+        trunks: The model's convolutions; several frame streams may share them.
+        storage: As for `FramePipeline`.
         batch: Frames at a time, N.
-        captures: Whether to replay captured work; else all of it is queued anew each time.
+        captures: Replay captured work; otherwise queue it step by step every time.
 
     Attributes:
-        frame: The steps of a batch and their buffers.
-        stream: What everything is queued on.
+        pipeline: The steps of a batch and their buffers.
+        stream: The stream that all work is queued on.
         eager_reason: Why work is not replayed; None if it is.
 
     Raises:
-        BackendError: Of any call: the device or a kernel refuses.
+        BackendError: In any call, if the device or a kernel refuses.
     """
 
     def __init__(
@@ -94,32 +94,32 @@ class FrameStream:
 
         self._device = device
         self.stream = device.stream()
-        self.frame = FramePipeline(shape, device.executor, trunks, allocate, storage, batch, self._record)
+        self.pipeline = FramePipeline(shape, device.executor, trunks, allocate, storage, batch, self._record)
         self.eager_reason = None if captures else "asked for"
         self._busy = False
-        # Of each program its own: an event that another one recorded would be of another batch.
+        # Each program has its own events; sharing them would mix batches.
         self._events: dict[_Program, dict[str, Any]] = {}
         self._latest: dict[str, Any] = {}
         self._timed = False
-        self._slot = self.frame.source_slot
+        self._slot = self.pipeline.source_slot
         rows = (1, shape.num_kp, 7)
         self._transfer, self._transfer_host = device.allocate(rows, np.float32), device.pinned(rows, np.float32)
         self._keypoints_host = device.pinned((batch, shape.num_kp, 6), np.float32)
         self._pictures_host = device.pinned((batch, shape.size, shape.size, 3), np.uint8)
-        # What the slot holds now: kept, so that no queued copy outlives what it reads.
+        # The source now in the slot, kept alive for queued copies that read it.
         self._source: SourceTensors | None = None
         self._moved_by: Transfer | None = None
         self._inputs: OrderedDict[Region, _Input] = OrderedDict()
         self._replays: dict[_Program, Replay] = {}
 
     def prepare_source(self, image: Image) -> tuple[SourceTensors, NDArray[np.float32]]:
-        """Runs what depends on the source alone.
+        """Runs everything that depends on the source alone.
 
         Args:
             image: (size, size, 3) uint8.
 
         Returns:
-            The source with its keypoints, (K, 6), see `fomm_kernels`.
+            The source, and its keypoints (K, 6), see `fomm_kernels.keypoint_head`.
         """
         self._settle()
         host, found = self._pictures_host[:1], self._keypoints_host[:1]
@@ -127,24 +127,24 @@ class FrameStream:
         picture = self._device.allocate(host.shape, np.uint8)
         try:
             self._copy(host, picture)
-            source = self.frame.prepare_source(picture, Region.square(self.frame.shape.size), self.stream)
+            source = self.pipeline.prepare_source(picture, Region.square(self.pipeline.shape.size), self.stream)
             self._copy(source.keypoints, found)
         finally:
-            # Other frame streams read the source too; and the picture goes now, or, interrupted, the source.
+            # Other frame streams read the source, and the picture (on an interruption, also the source) is freed now.
             self._settle()
         return source, found[0].copy()
 
     def use(self, source: SourceTensors, transfer: Transfer) -> None:
-        """Lets the frames that follow move this source by this transfer: a few copies within the device."""
-        # What is half copied counts as nothing: an interruption may come in between.
+        """Sets the source and the transfer of the following frames, by a few copies within the device."""
+        # Each is None while it is copied, so an interrupted copy starts over.
         if transfer is not self._moved_by:
             self._settle()
             self._moved_by = None
-            self._transfer_host[...] = transfer_rows(transfer, self.frame.shape.num_kp)
+            self._transfer_host[...] = transfer_rows(transfer, self.pipeline.shape.num_kp)
             self._copy(self._transfer_host, self._transfer)
             self._moved_by = transfer
         if source is not self._source:
-            self._settle()  # the source before may go once it is let go of here
+            self._settle()  # the previous source may be freed once it is released here
             self._source = None
             self._copy(source.quarter, self._slot.quarter)
             self._copy(source.features, self._slot.features)
@@ -163,39 +163,42 @@ class FrameStream:
 
         def queue() -> None:
             self._upload(given)
-            self.frame.detect(given.pictures, given.region, self.stream)
+            self.pipeline.detect(given.pictures, given.region, self.stream)
             self._animate()
 
         self._run(_Program("frames", given.region, timed), queue)
 
     def start_on_device(self, picture: Any, region: Region, other: int | None, timed: bool = False) -> None:
-        """As `start` for one frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
-        program = _Program("seen frames", None, timed)
+        """Does the same as `start` for a frame (1, H, W, 3) on the GPU, which stream `other`, if any, still fills."""
+        program = _Program("device frames", None, timed)
         self._begin(program)
         self._wait(other)
-        # Its address is another each time, so this cannot be replayed; it is a single launch.
-        self.frame.look(picture, region, self.stream)
+        # The frame's address changes, so this launch cannot be replayed.
+        self.pipeline.read_frames(picture, region, self.stream)
 
         def queue() -> None:
-            self.frame.find_keypoints(self.stream)
+            self.pipeline.find_keypoints(self.stream)
             self._animate()
 
         self._run(program, queue, begins=False)
 
     def start_keypoints(self, rows: NDArray[np.float32], timed: bool = False) -> None:
-        """As `start` by keypoints (K, 6) found earlier."""
+        """Does the same as `start` from keypoints (K, 6) found earlier."""
         self._settle()
         self._keypoints_host[...] = rows
 
         def queue() -> None:
-            self._copy(self._keypoints_host, self.frame.keypoints)
+            self._copy(self._keypoints_host, self.pipeline.keypoints)
             self._record("upload", self.stream)
             self._animate()
 
         self._run(_Program("keypoints", None, timed), queue)
 
     def finish(self, outs: Sequence[Image]) -> StageTimes:
-        """Waits for what was started and copies the first predictions, (size, size, 3) uint8 each.
+        """Waits for the started batch and copies its predictions.
+
+        Args:
+            outs: (size, size, 3) uint8 each, at most as many as frames were started.
 
         Returns:
             The times of the batch's stages; empty unless it was started as `timed`.
@@ -206,9 +209,9 @@ class FrameStream:
         return self._stage_ms()
 
     def finish_on_device(self, out: Any, other: int | None) -> StageTimes:
-        """As `finish` for one prediction, into (size, size, 3) uint8 on the device, see `start_on_device`."""
+        """Does the same as `finish` into an array on the device, which stream `other`, if any, still uses."""
         self._wait(other)
-        pictures = view(self.frame.pictures, "pictures")
+        pictures = view(self.pipeline.pictures, "pictures")
         first = Array(pictures.address, pictures.shape[1:], pictures.dtype, pictures.strides[1:], pictures.on_device)
         self._device.copy_picture(first, out, self.stream)
         self._busy = True
@@ -216,32 +219,28 @@ class FrameStream:
         return self._stage_ms()
 
     def detect(self, image: Image, region: Region) -> NDArray[np.float32]:
-        """Keypoints (K, 6) of a frame."""
+        """Returns the keypoints (K, 6) of a frame (H, W, 3) uint8."""
         given = self._take([image], region)
 
         def queue() -> None:
             self._upload(given)
-            self.frame.detect(given.pictures, given.region, self.stream)
-            self._copy(self.frame.keypoints, self._keypoints_host)
+            self.pipeline.detect(given.pictures, given.region, self.stream)
+            self._copy(self.pipeline.keypoints, self._keypoints_host)
 
         self._run(_Program("detect", given.region), queue)
-        self._settle()
-        found: NDArray[np.float32] = self._keypoints_host[0].copy()
-        return found
+        return self._found()
 
     def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
-        """As `detect` for a frame (1, H, W, 3) on the device, after what is queued on another stream, if any."""
-        self._begin(_Program("detect seen"))
+        """Does the same as `detect` for a frame on the device, see `start_on_device`."""
+        self._begin(_Program("detect on device"))
         self._wait(other)
-        self.frame.detect(picture, region, self.stream)
-        self._copy(self.frame.keypoints, self._keypoints_host)
-        self._settle()
-        found: NDArray[np.float32] = self._keypoints_host[0].copy()
-        return found
+        self.pipeline.detect(picture, region, self.stream)
+        self._copy(self.pipeline.keypoints, self._keypoints_host)
+        return self._found()
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
-        """Animates by keypoints (K, 6); returns the prediction with deformation, mask and, if any, occlusion map."""
-        shape, n, side = self.frame.shape, self.frame.batch, self.frame.shape.motion_size
+        """Animates by keypoints (K, 6); returns the prediction, and by name deformation, mask and any occlusion map."""
+        shape, n, side = self.pipeline.shape, self.pipeline.batch, self.pipeline.shape.motion_size
         sizes: dict[str, tuple[int, ...]] = {
             "deformation": (n, side, side, 2),
             "mask": (n, shape.num_kp + 1, side, side),
@@ -253,17 +252,17 @@ class FrameStream:
         self._keypoints_host[...] = rows
         self._begin(_Program("explain"))
         try:
-            self._copy(self._keypoints_host, self.frame.keypoints)
-            self.frame.animate(self._slot, self._transfer, **arrays, stream=self.stream)
-            self._copy(self.frame.pictures, self._pictures_host)
+            self._copy(self._keypoints_host, self.pipeline.keypoints)
+            self.pipeline.animate(self._slot, self._transfer, **arrays, stream=self.stream)
+            self._copy(self.pipeline.pictures, self._pictures_host)
             for name, array in arrays.items():
                 self._copy(array, hosts[name])
         finally:
-            self._settle()  # before these arrays go
+            self._settle()  # before these arrays are freed
         return self._pictures_host[0].copy(), {name: host[0].copy() for name, host in hosts.items()}
 
     def close(self) -> None:
-        """Waits for what is queued and lets go of everything."""
+        """Waits for queued work and releases everything."""
         try:
             self._settle()
         finally:
@@ -272,26 +271,31 @@ class FrameStream:
             self._events.clear()
             self._latest = {}
             self._source = self._moved_by = None
-            # The frame calls back here: a reference cycle, which only the garbage collector would break.
-            del self.frame, self._slot
+            # The pipeline refers to this object; only the garbage collector would break the cycle.
+            del self.pipeline, self._slot
 
     def _stage_ms(self) -> StageTimes:
-        """The times of the stages of the batch that finished last; empty if it was not timed."""
+        """Returns the stage times of the batch that has just finished; empty if it was not timed."""
         stages = [stage for stage in STAGES if stage in self._latest]
         return {
             stage: self._device.elapsed_ms(self._latest[before], self._latest[stage])
             for before, stage in zip(["begin", *stages], stages, strict=False)
         }
 
+    def _found(self) -> NDArray[np.float32]:
+        self._settle()
+        found: NDArray[np.float32] = self._keypoints_host[0].copy()
+        return found
+
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
-        """Copies what the networks look at into pinned memory."""
+        """Copies the used square of each frame into pinned memory."""
         self._settle()  # an earlier copy may still read it
         key = replace(region, x=0, y=0)
         given = self._inputs.get(key)
         if given is None:
             while len(self._inputs) >= SHAPES_KEPT:
                 self._forget(next(iter(self._inputs)))
-            size = (self.frame.batch, region.height, region.width, 3)
+            size = (self.pipeline.batch, region.height, region.width, 3)
             given = _Input(self._device.pinned(size, np.uint8), self._device.allocate(size, np.uint8), key)
             self._inputs[key] = given
         self._inputs.move_to_end(key)
@@ -300,18 +304,18 @@ class FrameStream:
         return given
 
     def _forget(self, region: Region) -> None:
-        """Lets go of what was made for frames of one shape."""
+        """Frees buffers, events and graphs of frames of one shape."""
         for program in [program for program in self._events if program.region == region]:
             self._replays.pop(program, None)
             del self._events[program]
-        del self._inputs[region]  # after the graphs that read it
+        del self._inputs[region]  # after the graphs that read its buffers
 
     def _upload(self, given: _Input) -> None:
         self._copy(given.host, given.pictures)
 
     def _animate(self) -> None:
-        self.frame.animate(self._slot, self._transfer, stream=self.stream)
-        self._copy(self.frame.pictures, self._pictures_host)
+        self.pipeline.animate(self._slot, self._transfer, stream=self.stream)
+        self._copy(self.pipeline.pictures, self._pictures_host)
         self._record("download", self.stream)
 
     def _copy(self, source: Any, target: Any) -> None:
@@ -323,7 +327,7 @@ class FrameStream:
             self._device.wait(self.stream, other)
 
     def _settle(self) -> None:
-        """Waits for what is queued, if anything is."""
+        """Waits for queued work, if any."""
         if self._busy:
             self._device.synchronize(self.stream)
             self._busy = False
@@ -341,7 +345,7 @@ class FrameStream:
             self._device.record(self._latest[stage], stream)
 
     def _run(self, program: _Program, queue: Callable[[], None], begins: bool = True) -> None:
-        """Queues work: by replaying what was captured of it, or, at first and where that fails, step by step."""
+        """Queues work: by a replay if it has been captured, otherwise step by step."""
 
         def whole() -> None:
             if begins:
@@ -358,7 +362,7 @@ class FrameStream:
         whole()
         if self.eager_reason is not None or not comes_again:
             return
-        # Captured after a run step by step, in which engines and kernels settled on what they need.
+        # Capture after an eager run: engines and kernels allocate what they need in it.
         self._settle()
         try:
             self._replays[program] = self._device.capture(self.stream, whole)

@@ -1,4 +1,4 @@
-"""The GPU backend's frame streams, captured work and batches, on a device that the CPU plays, against ONNX Runtime."""
+"""The GPU backend's frame streams, captured work and batches, on a fake device, against ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fakes.animator import Played
-from fakes.device import HostArray
+from fakes.animator import FakeGpu
+from fakes.device import FakeArray
 from fomm_kernels.arrays import Array, view
 from fomm_rt import Animator, Framing
 from fomm_rt.backends.gpu import device_arrays
@@ -43,8 +43,8 @@ def model(small_model: Path) -> ModelFolder:
 
 
 @pytest.fixture
-def played(model: ModelFolder) -> Iterator[Played]:
-    made = Played(model)
+def fake(model: ModelFolder) -> Iterator[FakeGpu]:
+    made = FakeGpu(model)
     yield made
     made.close()
 
@@ -67,126 +67,126 @@ def close_to(found: NDArray[Any], wanted: NDArray[Any], levels: int = LEVELS) ->
 @pytest.mark.parametrize("formats", [None, CHANNELS_LAST], ids=["linear", "channels last"])
 @pytest.mark.parametrize("relative", [True, False])
 def test_as_onnx_runtime(model: ModelFolder, reference: Animator, relative: bool, formats: Any) -> None:
-    played = Played(model, formats=formats)
-    for animator in (played.animator, reference):
+    fake = FakeGpu(model, formats=formats)
+    for animator in (fake.animator, reference):
         animator.relative = relative
         animator.set_source(GOLDEN.source)
     for frame in frames():
-        assert close_to(played.animator.animate(frame), reference.animate(frame))
-        found, wanted = played.animator.keypoints(frame), reference.keypoints(frame)
+        assert close_to(fake.animator.animate(frame), reference.animate(frame))
+        found, wanted = fake.animator.keypoints(frame), reference.keypoints(frame)
         assert np.abs(found.value - wanted.value).max() <= 1e-5
-        assert close_to(played.animator.animate(found), reference.animate(wanted))
-    played.close()
-    assert played.device.is_closed
+        assert close_to(fake.animator.animate(found), reference.animate(wanted))
+    fake.close()
+    assert fake.device.is_closed
 
 
-def test_explain(played: Played, reference: Animator) -> None:
-    for animator in (played.animator, reference):
+def test_explain(fake: FakeGpu, reference: Animator) -> None:
+    for animator in (fake.animator, reference):
         animator.set_source(GOLDEN.source)
         animator.set_reference(GOLDEN.driving[0])
-    found, wanted = (animator.explain(GOLDEN.driving[2]) for animator in (played.animator, reference))
+    found, wanted = (animator.explain(GOLDEN.driving[2]) for animator in (fake.animator, reference))
     assert close_to(found.prediction, wanted.prediction)
     for name in ("deformation", "mask", "occlusion_map"):
         assert np.abs(getattr(found, name) - getattr(wanted, name)).max() <= 2e-4, name
     assert np.abs(found.kp_animated.value - wanted.kp_animated.value).max() <= 1e-5
 
 
-def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, played: Played) -> None:
-    eager = Played(model, captures=False)
-    for animator in (played.animator, eager.animator):
+def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, fake: FakeGpu) -> None:
+    eager = FakeGpu(model, captures=False)
+    for animator in (fake.animator, eager.animator):
         animator.set_source(GOLDEN.source)
         animator.set_reference(GOLDEN.driving[0])
     for _ in range(2):
         for frame in frames():
-            assert np.array_equal(played.animator.animate(frame), eager.animator.animate(frame))
-    assert played.device.captures == 1, "the frame; the reference's detector ran but once"
-    assert played.device.replays == 2 * len(frames()) - 2, "captured when it came again"
+            assert np.array_equal(fake.animator.animate(frame), eager.animator.animate(frame))
+    assert fake.device.captures == 1, "the frame; the reference's detector ran but once"
+    assert fake.device.replays == 2 * len(frames()) - 2, "captured when it came again"
     assert not eager.device.captures
     assert "without a CUDA graph: asked for" in eager.animator.backend.reason
     eager.close()
 
 
-def test_nothing_is_allocated_by_a_frame(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
-    played.animator.animate(GOLDEN.driving[0])
-    played.animator.animate(GOLDEN.driving[1])
-    before = played.device.allocations
+def test_nothing_is_allocated_by_a_frame(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.animate(GOLDEN.driving[0])
+    fake.animator.animate(GOLDEN.driving[1])
+    before = fake.device.allocations
     for frame in frames(40):
-        played.animator.animate(frame)
-    assert played.device.allocations == before
+        fake.animator.animate(frame)
+    assert fake.device.allocations == before
 
 
-def test_avatars_are_switched_by_copies(model: ModelFolder, played: Played) -> None:
+def test_avatars_are_switched_by_copies(model: ModelFolder, fake: FakeGpu) -> None:
     """What was captured for one source serves all others, from the next frame on."""
     sources = [GOLDEN.source, GOLDEN.driving[2], GOLDEN.driving[1]]
     alone = []
     for source in sources:
-        single = Played(model)
+        single = FakeGpu(model)
         single.animator.set_source(source)
         single.animator.set_reference(GOLDEN.driving[0])
         alone.append([single.animator.animate(frame) for frame in frames()])
         single.close()
-    prepared = [played.animator.prepare_source(source) for source in sources]
-    played.animator.set_reference(GOLDEN.driving[0])
-    captures = played.device.captures
+    prepared = [fake.animator.prepare_source(source) for source in sources]
+    fake.animator.set_reference(GOLDEN.driving[0])
+    captures = fake.device.captures
     for index, frame in enumerate(frames()):
         for which, source in enumerate(prepared):
-            played.animator.set_source(source)
-            assert np.array_equal(played.animator.animate(frame), alone[which][index])
-    assert played.device.captures == captures + 1
-    allocations = played.device.allocations
-    played.animator.set_source(prepared[0])
-    played.animator.animate(GOLDEN.driving[0])
-    assert played.device.allocations == allocations
+            fake.animator.set_source(source)
+            assert np.array_equal(fake.animator.animate(frame), alone[which][index])
+    assert fake.device.captures == captures + 1
+    allocations = fake.device.allocations
+    fake.animator.set_source(prepared[0])
+    fake.animator.animate(GOLDEN.driving[0])
+    assert fake.device.allocations == allocations
 
 
-def test_a_source_may_go_while_it_is_shown(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    expected = played.animator.animate(GOLDEN.driving[1])
+def test_a_source_may_go_while_it_is_shown(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    expected = fake.animator.animate(GOLDEN.driving[1])
     for _ in range(3):
-        played.animator.set_source(GOLDEN.driving[2])
-        played.animator.animate(GOLDEN.driving[1])
-        played.animator.set_source(GOLDEN.source)
-        assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), expected)
+        fake.animator.set_source(GOLDEN.driving[2])
+        fake.animator.animate(GOLDEN.driving[1])
+        fake.animator.set_source(GOLDEN.source)
+        assert np.array_equal(fake.animator.animate(GOLDEN.driving[1]), expected)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 12, 13])
-def test_batched_is_the_same_as_one_by_one(played: Played, count: int) -> None:
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    wanted = [played.animator.animate(frame) for frame in frames(count)]
-    found = list(played.animator.animate_all(frames(count)))
+def test_batched_is_the_same_as_one_by_one(fake: FakeGpu, count: int) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    wanted = [fake.animator.animate(frame) for frame in frames(count)]
+    found = list(fake.animator.animate_all(frames(count)))
     assert len(found) == count
     assert all(close_to(a, b, 1) for a, b in zip(found, wanted, strict=True))
     assert len({id(picture) for picture in found}) == count
 
 
-def test_batches_take_the_first_frame_for_reference(played: Played, reference: Animator) -> None:
-    for animator in (played.animator, reference):
+def test_batches_take_the_first_frame_for_reference(fake: FakeGpu, reference: Animator) -> None:
+    for animator in (fake.animator, reference):
         animator.set_source(GOLDEN.source)
     pictures = frames(5)
     for found, wanted in zip(
-        played.animator.animate_all(iter(pictures)), reference.animate_all(iter(pictures)), strict=True
+        fake.animator.animate_all(iter(pictures)), reference.animate_all(iter(pictures)), strict=True
     ):
         assert close_to(found, wanted)
 
 
-def test_batches_of_changing_frames(played: Played) -> None:
+def test_batches_of_changing_frames(fake: FakeGpu) -> None:
     """Another size ends a batch; order and number stay."""
     shapes = [(64, 64), (64, 64), (90, 80), (64, 64), (50, 50), (50, 50), (50, 50), (50, 50)]
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (*shape, 3), np.uint8) for shape in shapes]
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    wanted = [played.animator.animate(picture) for picture in pictures]
-    found = list(played.animator.animate_all(pictures))
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    wanted = [fake.animator.animate(picture) for picture in pictures]
+    found = list(fake.animator.animate_all(pictures))
     assert len(found) == len(shapes)
     assert all(close_to(a, b) for a, b in zip(found, wanted, strict=True))
 
 
-def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
+def test_batches_are_asked_for_ahead_and_no_further(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
     asked = 0
 
     def counted() -> Iterator[Image]:
@@ -195,143 +195,143 @@ def test_batches_are_asked_for_ahead_and_no_further(played: Played) -> None:
             asked += 1
             yield frame
 
-    results = played.animator.animate_all(counted())
+    results = fake.animator.animate_all(counted())
     next(results)
     assert 6 < asked <= 10, "two frame streams of three, the next batch, and the frame that tells that it is full"
     results.close()
-    assert all(not stream.pending for stream in played.device.streams)
-    (only,) = played.animator.animate_all(frames(1))
-    assert close_to(only, played.animator.animate(frames(1)[0]))
+    assert all(not stream.pending for stream in fake.device.streams)
+    (only,) = fake.animator.animate_all(frames(1))
+    assert close_to(only, fake.animator.animate(frames(1)[0]))
 
 
-def test_frames_that_fail_in_a_batch(played: Played) -> None:
+def test_frames_that_fail_in_a_batch(fake: FakeGpu) -> None:
     def broken() -> Iterator[Image]:
         yield from frames(8)
         raise ValueError("the decoder fails")
 
-    played.animator.set_source(GOLDEN.source)
+    fake.animator.set_source(GOLDEN.source)
     with pytest.raises(ValueError, match="the decoder fails"):
-        list(played.animator.animate_all(broken()))
-    assert len(list(played.animator.animate_all(frames(4)))) == 4
+        list(fake.animator.animate_all(broken()))
+    assert len(list(fake.animator.animate_all(frames(4)))) == 4
 
 
 def test_capture_refused(model: ModelFolder, caplog: pytest.LogCaptureFixture) -> None:
-    played = Played(model)
-    played.device.refuses_capture = "the engine cannot be captured"
-    played.animator.set_source(GOLDEN.source)
+    fake = FakeGpu(model)
+    fake.device.refuses_capture = "the engine cannot be captured"
+    fake.animator.set_source(GOLDEN.source)
     with caplog.at_level(logging.WARNING, "fomm_rt"):
-        results = [played.animator.animate(frame) for frame in frames()]
+        results = [fake.animator.animate(frame) for frame in frames()]
     assert len(caplog.records) == 1, "said once"
     assert "step by step" in caplog.text
-    assert "the engine cannot be captured" in played.animator.backend.reason
-    eager = Played(model, captures=False)
+    assert "the engine cannot be captured" in fake.animator.backend.reason
+    eager = FakeGpu(model, captures=False)
     eager.animator.set_source(GOLDEN.source)
     for frame, found in zip(frames(), results, strict=True):
         assert np.array_equal(eager.animator.animate(frame), found)
-    for one in (played, eager):
+    for one in (fake, eager):
         one.close()
 
 
-def test_a_failed_frame_leaves_the_animator_usable(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
-    expected = [played.animator.animate(frame) for frame in frames()]
-    played.device.breaks = "work failed: an illegal address"
+def test_a_failed_frame_leaves_the_animator_usable(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    expected = [fake.animator.animate(frame) for frame in frames()]
+    fake.device.breaks = "work failed: an illegal address"
     with pytest.raises(BackendError, match="illegal address"):
-        played.animator.animate(GOLDEN.driving[0])
+        fake.animator.animate(GOLDEN.driving[0])
     for frame, wanted in zip(frames(), expected, strict=True):
-        assert np.array_equal(played.animator.animate(frame), wanted)
+        assert np.array_equal(fake.animator.animate(frame), wanted)
 
 
-def test_a_failed_batch_leaves_the_animator_usable(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
-    expected = list(played.animator.animate_all(frames(9)))
-    played.device.breaks = "work failed: an illegal address"
+def test_a_failed_batch_leaves_the_animator_usable(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    expected = list(fake.animator.animate_all(frames(9)))
+    fake.device.breaks = "work failed: an illegal address"
     with pytest.raises(BackendError, match="illegal address"):
-        list(played.animator.animate_all(frames(9)))
-    for found, wanted in zip(played.animator.animate_all(frames(9)), expected, strict=True):
+        list(fake.animator.animate_all(frames(9)))
+    for found, wanted in zip(fake.animator.animate_all(frames(9)), expected, strict=True):
         assert np.array_equal(found, wanted)
 
 
 def test_what_is_closed_goes_at_once(model: ModelFolder) -> None:
     """Not when Python collects garbage, which might be while another frame stream captures."""
-    played = Played(model)
-    played.animator.set_source(GOLDEN.source)
-    list(played.animator.animate_all(frames(7)))
+    fake = FakeGpu(model)
+    fake.animator.set_source(GOLDEN.source)
+    list(fake.animator.animate_all(frames(7)))
     frame_streams = [
-        weakref.ref(frame_stream) for frame_stream in (played.backend._frame_stream, *played.backend._batch_streams)
+        weakref.ref(frame_stream) for frame_stream in (fake.backend._frame_stream, *fake.backend._batch_streams)
     ]
     assert len(frame_streams) == 3
     gc.disable()
     try:
-        played.close()
+        fake.close()
         assert all(frame_stream() is None for frame_stream in frame_streams)
     finally:
         gc.enable()
 
 
 def test_a_broken_device_is_closed(model: ModelFolder) -> None:
-    played = Played(model)
-    played.animator.set_source(GOLDEN.source)
-    predictions = played.animator.animate_all(frames(7))
+    fake = FakeGpu(model)
+    fake.animator.set_source(GOLDEN.source)
+    predictions = fake.animator.animate_all(frames(7))
     next(predictions)
-    played.device.breaks = "work failed: an illegal address"
+    fake.device.breaks = "work failed: an illegal address"
     with pytest.raises(BackendError, match="illegal address"):
-        played.animator.close()
-    assert played.device.is_closed
-    assert not played.backend._batch_streams
+        fake.animator.close()
+    assert fake.device.is_closed
+    assert not fake.backend._batch_streams
     predictions.close()
 
 
-def test_an_interrupted_source_leaves_nothing_queued(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    played.animator.set_source(GOLDEN.source)
-    expected = played.animator.animate(GOLDEN.driving[1])
+def test_an_interrupted_source_leaves_nothing_queued(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    expected = fake.animator.animate(GOLDEN.driving[1])
 
     def interrupt(*_arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(played.trunks, "run", interrupt)
+    monkeypatch.setattr(fake.trunks, "run", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        played.animator.prepare_source(GOLDEN.driving[2])
-    assert not played.device.streams[0].pending
+        fake.animator.prepare_source(GOLDEN.driving[2])
+    assert not fake.device.streams[0].pending
     monkeypatch.undo()
-    assert np.array_equal(played.animator.animate(GOLDEN.driving[1]), expected)
+    assert np.array_equal(fake.animator.animate(GOLDEN.driving[1]), expected)
 
 
-def on_device(picture: Image, row_padding: int = 0) -> HostArray:
+def on_device(picture: Image, row_padding: int = 0) -> FakeArray:
     h, w, _ = picture.shape
-    array = HostArray((h, w, 3), np.uint8, (3 * w + row_padding, 3, 1))
+    array = FakeArray((h, w, 3), np.uint8, (3 * w + row_padding, 3, 1))
     array.values[...] = picture
     return array
 
 
 @pytest.mark.parametrize("row_padding", [0, 5])
-def test_pictures_on_the_device(played: Played, row_padding: int) -> None:
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
+def test_pictures_on_the_device(fake: FakeGpu, row_padding: int) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
     for frame in frames():
-        expected = played.animator.animate(frame)
+        expected = fake.animator.animate(frame)
         given, out = on_device(frame, row_padding), on_device(np.zeros_like(expected), row_padding)
-        assert np.array_equal(played.animator.animate(given), expected)
-        assert played.animator.animate(given, out) is out
+        assert np.array_equal(fake.animator.animate(given), expected)
+        assert fake.animator.animate(given, out) is out
         assert np.array_equal(out.values, expected)
         out.values[...] = 0
-        played.animator.animate(frame, out)
+        fake.animator.animate(frame, out)
         assert np.array_equal(out.values, expected)
-        assert np.array_equal(played.animator.keypoints(given).value, played.animator.keypoints(frame).value)
-    assert set(played.device.waits) == {1}, "CUDA's default stream"
+        assert np.array_equal(fake.animator.keypoints(given).value, fake.animator.keypoints(frame).value)
+    assert set(fake.device.waits) == {1}, "CUDA's default stream"
 
 
-def test_pictures_on_the_device_are_framed(played: Played) -> None:
+def test_pictures_on_the_device_are_framed(fake: FakeGpu) -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (80, 120, 3), np.uint8)
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
     for framing in (Framing(), Framing("fit"), Framing("crop", (10, 5, 60, 70))):
-        played.animator.driving_framing = framing
-        assert np.array_equal(played.animator.animate(on_device(picture)), played.animator.animate(picture))
+        fake.animator.driving_framing = framing
+        assert np.array_equal(fake.animator.animate(on_device(picture)), fake.animator.animate(picture))
 
 
-class Queued(HostArray):
+class Queued(FakeArray):
     """Of a library that names its stream."""
 
     @property
@@ -339,49 +339,49 @@ class Queued(HostArray):
         return {**super().__cuda_array_interface__, "stream": 77}
 
 
-def test_what_fills_a_picture_is_waited_for(played: Played) -> None:
+def test_what_fills_a_picture_is_waited_for(fake: FakeGpu) -> None:
     picture = Queued((64, 64, 3), np.uint8)
-    played.device.foreign[77] = lambda: np.copyto(picture.values, GOLDEN.driving[1])
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    expected = played.animator.animate(GOLDEN.driving[1])
-    assert np.array_equal(played.animator.animate(picture), expected)
+    fake.device.foreign[77] = lambda: np.copyto(picture.values, GOLDEN.driving[1])
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    expected = fake.animator.animate(GOLDEN.driving[1])
+    assert np.array_equal(fake.animator.animate(picture), expected)
     picture.values[...] = 0
-    assert np.array_equal(played.animator.keypoints(picture).value, played.animator.keypoints(GOLDEN.driving[1]).value)
+    assert np.array_equal(fake.animator.keypoints(picture).value, fake.animator.keypoints(GOLDEN.driving[1]).value)
 
 
-def test_what_still_reads_a_result_is_waited_for(played: Played) -> None:
+def test_what_still_reads_a_result_is_waited_for(fake: FakeGpu) -> None:
     read = np.ones((64, 64, 3), np.uint8)
     out = Queued((64, 64, 3), np.uint8)
-    played.device.foreign[77] = lambda: np.copyto(read, out.values)
-    played.animator.set_source(GOLDEN.source)
-    played.animator.animate(GOLDEN.driving[1], out)
+    fake.device.foreign[77] = lambda: np.copyto(read, out.values)
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.animate(GOLDEN.driving[1], out)
     assert not read.any(), "what was there before"
     assert out.values.any()
 
 
-def test_by_dlpack_the_owner_makes_the_lane_wait(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_dlpack_the_owner_makes_the_lane_wait(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """As PyTorch, whose interface names no stream."""
 
-    class Both(HostArray):
+    class Both(FakeArray):
         def __dlpack__(self, *, stream: Any = None) -> Any:
             raise AssertionError("cuda.core asks for it, which is not here")
 
     given: list[int] = []
 
-    def from_dlpack(image: HostArray, stream: int) -> Array:
+    def from_dlpack(image: FakeArray, stream: int) -> Array:
         given.append(stream)
         return view(image, "picture")
 
     monkeypatch.setattr(device_arrays, "_from_dlpack", from_dlpack)
     picture = Both((64, 64, 3), np.uint8)
     picture.values[...] = GOLDEN.driving[1]
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    expected = played.animator.animate(GOLDEN.driving[1])
-    assert np.array_equal(played.animator.animate(picture), expected)
-    assert given == [played.device.streams[0].handle]
-    assert not played.device.waits
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    expected = fake.animator.animate(GOLDEN.driving[1])
+    assert np.array_equal(fake.animator.animate(picture), expected)
+    assert given == [fake.device.streams[0].handle]
+    assert not fake.device.waits
 
 
 @pytest.mark.parametrize(
@@ -394,13 +394,13 @@ def test_by_dlpack_the_owner_makes_the_lane_wait(played: Played, monkeypatch: py
     ],
 )
 def test_other_pictures_on_the_device(
-    played: Played, shape: tuple[int, ...], dtype: Any, strides_: Any, words: str
+    fake: FakeGpu, shape: tuple[int, ...], dtype: Any, strides_: Any, words: str
 ) -> None:
-    played.animator.set_source(GOLDEN.source)
+    fake.animator.set_source(GOLDEN.source)
     with pytest.raises(ImageError, match=words):
-        played.animator.animate(HostArray(shape, dtype, strides_))
+        fake.animator.animate(FakeArray(shape, dtype, strides_))
     with pytest.raises(ImageError, match="out: expected"):
-        played.animator.animate(GOLDEN.driving[0], HostArray((32, 32, 3), np.uint8))
+        fake.animator.animate(GOLDEN.driving[0], FakeArray((32, 32, 3), np.uint8))
 
 
 def test_pictures_on_a_gpu_need_its_backend(reference: Animator) -> None:
@@ -411,73 +411,73 @@ def test_pictures_on_a_gpu_need_its_backend(reference: Animator) -> None:
         reference.animate(GOLDEN.driving[0], on_device(GOLDEN.source))
 
 
-def test_many_pictures_come_from_host_memory(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
+def test_many_pictures_come_from_host_memory(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
     with pytest.raises(ImageError, match="animate_all takes frames in host memory"):
-        next(played.animator.animate_all([on_device(GOLDEN.driving[0])]))  # type: ignore[list-item]
+        next(fake.animator.animate_all([on_device(GOLDEN.driving[0])]))  # type: ignore[list-item]
 
 
-def test_buffers_of_a_few_shapes_are_kept(played: Played) -> None:
+def test_buffers_of_a_few_shapes_are_kept(fake: FakeGpu) -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (50 + i, 50 + i, 3), np.uint8) for i in range(SHAPES_KEPT + 2)]
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    first = [[played.animator.animate(picture) for _ in range(2)] for picture in pictures]
-    assert played.device.captures == len(pictures)
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    first = [[fake.animator.animate(picture) for _ in range(2)] for picture in pictures]
+    assert fake.device.captures == len(pictures)
     for picture, (expected, again) in zip(reversed(pictures), reversed(first), strict=True):
         assert np.array_equal(again, expected)
-        assert np.array_equal(played.animator.animate(picture), expected)
-    assert played.device.captures == len(pictures), "those that had to go are as new"
-    assert played.device.replays == SHAPES_KEPT
+        assert np.array_equal(fake.animator.animate(picture), expected)
+    assert fake.device.captures == len(pictures), "those that had to go are as new"
+    assert fake.device.replays == SHAPES_KEPT
 
 
-def test_shapes_that_come_once_leave_nothing(played: Played) -> None:
+def test_shapes_that_come_once_leave_nothing(fake: FakeGpu) -> None:
     """As of a crop that zooms."""
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
     for side in range(50, 50 + 3 * SHAPES_KEPT):
-        played.animator.animate_timed(np.zeros((side, side, 3), np.uint8))
-    assert played.device.captures == 0
-    assert 0 < len(played.device.events) <= (SHAPES_KEPT + 1) * (len(STAGES) + 1)
+        fake.animator.animate_timed(np.zeros((side, side, 3), np.uint8))
+    assert fake.device.captures == 0
+    assert 0 < len(fake.device.events) <= (SHAPES_KEPT + 1) * (len(STAGES) + 1)
 
 
-def test_stages_are_timed_when_asked(played: Played) -> None:
-    played.animator.set_source(GOLDEN.source)
-    played.animator.set_reference(GOLDEN.driving[0])
-    plain = played.animator.animate(GOLDEN.driving[1])
-    assert not played.device.events
+def test_stages_are_timed_when_asked(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    plain = fake.animator.animate(GOLDEN.driving[1])
+    assert not fake.device.events
     for _ in range(3):
-        frame = played.animator.animate_timed(GOLDEN.driving[1])
+        frame = fake.animator.animate_timed(GOLDEN.driving[1])
         assert np.array_equal(frame.prediction, plain)
         assert set(frame.stage_ms) == set(STAGES)
         assert all(ms >= 0 for ms in frame.stage_ms.values())
-    by_keypoints = played.animator.animate_timed(played.animator.keypoints(GOLDEN.driving[1]))
+    by_keypoints = fake.animator.animate_timed(fake.animator.keypoints(GOLDEN.driving[1]))
     assert set(by_keypoints.stage_ms) == set(STAGES) - {"detector"}
-    count = len(played.device.events)
-    played.animator.animate(GOLDEN.driving[1])
-    assert len(played.device.events) == count, "no event without a question"
-    assert not played.backend.animate(*reference_and_frame(played))
+    count = len(fake.device.events)
+    fake.animator.animate(GOLDEN.driving[1])
+    assert len(fake.device.events) == count, "no event without a question"
+    assert not fake.backend.animate(*reference_and_frame(fake))
 
 
-def reference_and_frame(played: Played) -> tuple[PreparedReference, Image, Region, Image]:
+def reference_and_frame(fake: FakeGpu) -> tuple[PreparedReference, Image, Region, Image]:
     """Arguments of `Backend.animate` for a driving frame."""
-    square, out = Region.square(played.animator.size), np.zeros_like(GOLDEN.source)
-    reference = played.backend.prepare_reference(played.backend.prepare_source(GOLDEN.source, square), ABSOLUTE)
+    square, out = Region.square(fake.animator.size), np.zeros_like(GOLDEN.source)
+    reference = fake.backend.prepare_reference(fake.backend.prepare_source(GOLDEN.source, square), ABSOLUTE)
     return reference, GOLDEN.driving[1], square, out
 
 
 def test_several_animators_in_threads(model: ModelFolder) -> None:
-    wanted = Played(model)
+    wanted = FakeGpu(model)
     wanted.animator.set_source(GOLDEN.source)
     expected = [wanted.animator.animate(frame) for frame in frames()]
     wanted.close()
     found: dict[int, list[Image]] = {}
 
     def animate(number: int) -> None:
-        played = Played(model)
-        played.animator.set_source(GOLDEN.source)
-        found[number] = [played.animator.animate(frame) for frame in frames()]
-        played.close()
+        fake = FakeGpu(model)
+        fake.animator.set_source(GOLDEN.source)
+        found[number] = [fake.animator.animate(frame) for frame in frames()]
+        fake.close()
 
     threads = [threading.Thread(target=animate, args=(number,)) for number in range(3)]
     for thread in threads:
@@ -489,13 +489,13 @@ def test_several_animators_in_threads(model: ModelFolder) -> None:
 
 
 def test_half_storage(model: ModelFolder, reference: Animator) -> None:
-    played = Played(model, np.float16, formats=CHANNELS_LAST)
-    for animator in (played.animator, reference):
+    fake = FakeGpu(model, np.float16, formats=CHANNELS_LAST)
+    for animator in (fake.animator, reference):
         animator.set_source(GOLDEN.source)
     for frame in frames():
-        error = played.animator.animate(frame).astype(float) - reference.animate(frame)
+        error = fake.animator.animate(frame).astype(float) - reference.animate(frame)
         assert 10 * np.log10(255**2 / max(np.square(error).mean(), 1e-9)) >= 40
-    played.close()
+    fake.close()
 
 
 @pytest.mark.parametrize(("channels", "padded"), [(3, 8), (8, 8), (11, 16), (44, 48)])

@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fakes.device import HostDevice
+from fakes.device import FakeDevice
 from fakes.engine_sets import build
-from fakes.tensorrt import Machine, PlayedDriver, Severity, TensorFormat, played_module
+from fakes.tensorrt import FakeDriver, FakeMachine, Severity, TensorFormat, fake_module
 from fomm_build.trunks import cut_trunks
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
@@ -45,9 +45,9 @@ def model(small_model: Path) -> ModelFolder:
 
 
 @pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PlayedDriver:
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
     """One GPU, an H200, with everything that CUDA needs."""
-    played = PlayedDriver()
+    played = FakeDriver()
     monkeypatch.setattr(nvidia_driver, "_library", lambda: played)
     monkeypatch.setattr(nvidia_driver, "RELEASE_FILE", tmp_path / "version")
     (tmp_path / "version").write_text(
@@ -80,7 +80,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EngineStore:
     return EngineStore()
 
 
-def test_gpu(driver: PlayedDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_gpu(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert nvidia_driver.gpu() == nvidia_driver.Gpu("NVIDIA H200", (9, 0), "580.159.04")
     assert nvidia_driver.describe() == "580.159.04, supports CUDA 13.0; NVIDIA H200, sm_90"
     monkeypatch.setattr(nvidia_driver, "RELEASE_FILE", tmp_path / "absent")
@@ -113,7 +113,7 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (RuntimeError(), r"cannot be imported \(RuntimeError\)"),
         (SimpleNamespace(), "cannot be imported .*no attribute '__version__'"),
         (SimpleNamespace(__version__="11.4"), "cannot be imported .*no attribute 'Logger'"),
-        (played_module(version="8.5.3.1"), "expected TensorRT 8.6 or newer; found 8.5.3.1. Run: .* --upgrade"),
+        (fake_module(version="8.5.3.1"), "expected TensorRT 8.6 or newer; found 8.5.3.1. Run: .* --upgrade"),
     ],
 )
 def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], found: Any, words: str) -> None:
@@ -124,7 +124,7 @@ def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], foun
     assert problem is not None
     assert "\n" not in problem
     # What is mended is found without starting anew.
-    import_as("tensorrt", played_module())
+    import_as("tensorrt", fake_module())
     assert why_tensorrt_unavailable("tensorrt") is None
 
 
@@ -140,7 +140,7 @@ def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], foun
 def test_generations(
     import_as: Callable[[str, Any], None], module: str, flavour: str, version: str, plugins: bool
 ) -> None:
-    import_as(module, played_module(version=version))
+    import_as(module, fake_module(version=version))
     library = load_tensorrt(flavour)
     assert library.version == version
     assert library.has_plugins == plugins
@@ -150,7 +150,7 @@ def test_generations(
 
 
 def test_the_logger_keeps_errors(import_as: Callable[[str, Any], None], caplog: pytest.LogCaptureFixture) -> None:
-    import_as("tensorrt", played_module())
+    import_as("tensorrt", fake_module())
     library = load_tensorrt("tensorrt")
     logger = tensorrt_logger(library)
     assert logger is tensorrt_logger(library), "TensorRT has one for all of a process"
@@ -179,10 +179,10 @@ def test_the_logger_of_a_real_library() -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_problems(
-    driver: PlayedDriver, import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch, flavour: str
+    driver: FakeDriver, import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch, flavour: str
 ) -> None:
-    import_as("tensorrt", played_module())
-    import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
+    import_as("tensorrt", fake_module())
+    import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
     driver.fails = {"cuDeviceGet"}
     assert why_tensorrt_unavailable(flavour) == "the NVIDIA driver finds no GPU"
     monkeypatch.setattr(
@@ -193,10 +193,10 @@ def test_problems(
 
 @pytest.mark.usefixtures("driver")
 def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    import_as("tensorrt_rtx", played_module(version="1.7.1.116"))
+    import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
     problem = "TensorRT-RTX knows no sm_90 (NVIDIA H200); use the backend tensorrt"
     assert why_tensorrt_unavailable("tensorrt-rtx") == problem
-    monkeypatch.setattr(nvidia_driver, "_library", lambda: PlayedDriver("NVIDIA GeForce RTX 4090", (8, 9)))
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: FakeDriver("NVIDIA GeForce RTX 4090", (8, 9)))
     assert why_tensorrt_unavailable("tensorrt-rtx") is None
 
 
@@ -206,8 +206,8 @@ class World:
     def __init__(self, model: ModelFolder, store: EngineStore) -> None:
         self.model = model
         self.store = store
-        self.machine = Machine(FrameShape.of(model.manifest), cut_trunks(model))
-        self.devices: list[HostDevice] = []
+        self.machine = FakeMachine(FrameShape.of(model.manifest), cut_trunks(model))
+        self.devices: list[FakeDevice] = []
 
     def spec(self, **changes: Any) -> EngineSpec:
         return EngineSpec(
@@ -230,8 +230,8 @@ class World:
         contents = {trunk: trunk.encode() for trunk in TRUNKS}
         return build(self.store, self.spec(**changes), contents, model_name=name)
 
-    def device(self) -> HostDevice:
-        self.devices.append(HostDevice())
+    def device(self) -> FakeDevice:
+        self.devices.append(FakeDevice())
         self.machine.device = self.devices[-1]
         return self.devices[-1]
 
@@ -243,13 +243,13 @@ class World:
 def world(
     model: ModelFolder,
     store: EngineStore,
-    driver: PlayedDriver,
+    driver: FakeDriver,
     import_as: Callable[[str, Any], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     del driver
     made = World(model, store)
-    import_as("tensorrt", played_module(made.machine))
+    import_as("tensorrt", fake_module(made.machine))
     monkeypatch.setattr(cuda_device, "CudaDevice", made.device)
     return made
 
@@ -295,12 +295,12 @@ def test_engines_are_opened(world: World) -> None:
 
 
 def test_contexts_that_are_given_their_memory(
-    world: World, import_as: Callable[[str, Any], None], driver: PlayedDriver
+    world: World, import_as: Callable[[str, Any], None], driver: FakeDriver
 ) -> None:
     """TensorRT-RTX, on a card that it knows."""
     driver.capability = (8, 9)
     world.machine.needs_memory = True
-    import_as("tensorrt_rtx", played_module(world.machine))
+    import_as("tensorrt_rtx", fake_module(world.machine))
     world.build(flavour="tensorrt-rtx", capabilities=("sm_89",), gpu=None)
     with world.load("tensorrt-rtx") as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
         for one in (animator, reference):
