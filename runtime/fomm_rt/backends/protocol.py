@@ -19,8 +19,8 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
 STAGES = ("upload", "detector", "geometry", "dense_motion", "warp", "generator", "download")
-"""Stages of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, unless it is part
-of the generator; generator; prediction to picture."""
+"""Stages of a frame: picture to network input; keypoint detector; motion transfer; dense motion; warp, unless part of
+the generator; generator; prediction to picture."""
 
 StageTimes = Mapping[str, float]
 """A name of STAGES -> milliseconds that this stage took for one frame."""
