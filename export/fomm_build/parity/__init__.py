@@ -1,1 +1,1 @@
-"""Whether engines reproduce the model."""
+"""Checks that engines reproduce the model."""

@@ -1,6 +1,6 @@
-"""Whether engines reproduce the model: each alone, then a whole frame, against ONNX Runtime on a real picture.
+"""Engine parity: each engine alone, then whole frames, against ONNX Runtime in float32 on a photo.
 
-Engines that do not are not kept, and the error names the worst engine and the layer in it where most is lost.
+Engines that fail are not kept. The error names the worst engine and the layer in it that loses most.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from fomm_rt.motion.transfer import ABSOLUTE
 
 
 class Candidate(Protocol):
-    """Engines to be checked, by name."""
+    """The engines to check, by name."""
 
     def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        """All outputs of an engine, from float32 inputs of a batch of 1."""
+        """Runs an engine on float32 inputs of a batch of 1; returns all its outputs."""
 
     def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        """Inner tensors of an engine's graph, with those marked as outputs."""
+        """Runs an engine's graph with some inner tensors as additional outputs; returns all of them."""
 
 
 Animate = Callable[[Image, Sequence[Image]], "list[tuple[NDArray[np.float32], NDArray[Any]]]"]
-"""A source and driving frames, (size, size, 3) uint8, to the keypoints (K, 2) and prediction (size, size, 3) of each
-frame in absolute motion, the latter in levels of 255: whole ones if it is uint8."""
+"""A source and driving frames, (size, size, 3) uint8 -> keypoints (K, 2) and prediction (size, size, 3) of each frame,
+in absolute motion; predictions are in [0, 255], uint8 or float."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What engines may lose.
+    """The errors that engines may have.
 
     Attributes:
-        keypoints_pixels: Of the frame, the distance that a keypoint moves.
-        prediction_psnr_db: At least, of the prediction.
-        relative: Root mean square of what another tensor loses, by its own.
+        keypoints_pixels: Largest distance of a keypoint, in pixels of the frame.
+        prediction_psnr_db: Least PSNR of the prediction.
+        relative: Largest RMS error of any other tensor, relative to the tensor's RMS.
     """
 
     keypoints_pixels: float
@@ -59,18 +59,18 @@ class Bounds:
 
 
 BOUNDS: dict[str, Bounds] = {FP16: Bounds(0.05, 40.0, 2e-2), FP32: Bounds(0.013, 60.0, 1e-3)}
-"""By precision. At fp32 keypoints are as near as an export has to be (1e-4 in grid units); predictions are uint8, and
+"""Bounds by precision. At fp32, keypoints have the tolerance of exports (1e-4 in grid units); predictions are uint8 and
 may round either way."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What one tensor loses.
+    """The error of one tensor.
 
     Attributes:
         tensor: Its name.
-        amount, allowed: In the same unit.
-        text: What came and what was allowed.
+        amount, allowed: The error and its bound, in the same unit.
+        text: The error and its bound in words.
     """
 
     tensor: str
@@ -80,7 +80,7 @@ class Loss:
 
     @property
     def excess(self) -> float:
-        """How much of what is allowed; above 1 it is too much."""
+        """The error as a share of its bound; above 1 the check fails."""
         return self.amount / self.allowed if np.isfinite(self.amount) else np.inf
 
 
@@ -90,18 +90,18 @@ def check_engines(
     """Compares engines with the model.
 
     Args:
-        model: What they were built of.
-        graphs: What each was built of, by name, in float32.
+        model: The model that the engines were built from.
+        graphs: The graph of each engine by name, in float32.
         candidate: The engines.
-        animate: Whole frames through them.
-        precision: Of the engines.
+        animate: Animates whole frames with the engines.
+        precision: Precision of the engines.
 
     Returns:
-        What was measured, as plain JSON values: "picture", "frames", "keypoints_pixels" and "prediction_psnr_db" of
-        whole frames, "engines": name -> tensor -> share of what it may lose.
+        The measurements as plain JSON values: "picture", "frames", "keypoints_pixels" and "prediction_psnr_db" of
+        whole frames; "engines": name -> tensor -> share of its bound.
 
     Raises:
-        EngineError: They do not reproduce it.
+        EngineError: An error exceeds its bound.
     """
     shape, bounds = FrameShape.of(model.manifest), BOUNDS[precision]
     driving = parity_frames(shape.size)
@@ -119,7 +119,7 @@ def check_engines(
     engine, worst = max(
         ((name, loss) for name in losses for loss in losses[name].values()), key=lambda pair: pair[1].excess
     )
-    within = pixels <= bounds.keypoints_pixels and psnr >= bounds.prediction_psnr_db  # neither if not a number
+    within = pixels <= bounds.keypoints_pixels and psnr >= bounds.prediction_psnr_db  # false for NaN
     if worst.excess > 1 or not within:
         raise EngineError(
             f"the engines do not reproduce {model.manifest.name}, so they were not kept: a frame's keypoints are "
@@ -138,18 +138,18 @@ def check_engines(
 
 
 def compare(found: HostTensors, expected: HostTensors, shape: FrameShape, bounds: Bounds) -> list[Loss]:
-    """What each output of an engine loses."""
+    """Returns the error of each output of an engine."""
     return [_loss(name, found[name], expected[name], shape, bounds) for name in found]
 
 
 def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: HostTensors) -> str:
-    """The layer of an engine that adds most to what is lost before it, in words.
+    """Describes the layer of an engine that increases the error most.
 
     Args:
-        graph: What the engine was built of, in float32.
+        graph: The graph of the engine, in float32.
         engine: Its name.
         candidate: The engines.
-        inputs: Of this one.
+        inputs: The inputs to run it on.
     """
     floats = float_types(graph)
     known = {value.name for value in (*graph.graph.value_info, *graph.graph.output)}
@@ -168,14 +168,14 @@ def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, input
             if growth > worst:
                 worst = growth
                 where = (
-                    f"most is lost by the layer {node.name or node.op_type} ({node.op_type}, which gives {name}): "
-                    f"{lost[name]:.1e} of its output, {before:.1e} of what it takes"
+                    f"the layer {node.name or node.op_type} ({node.op_type}, output {name}) loses most: "
+                    f"{lost[name]:.1e} of its output, {before:.1e} of its inputs"
                 )
     return where
 
 
 def animate_by_backend(backend: Backend, size: int) -> Animate:
-    """Whole frames by a backend."""
+    """Animates whole frames with a backend."""
 
     def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
         square = Region.square(size)
@@ -191,7 +191,7 @@ def animate_by_backend(backend: Backend, size: int) -> Animate:
 
 
 def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto]) -> Animate:
-    """Whole frames by engines that hold everything, one after another."""
+    """Animates whole frames with engines of whole graphs."""
 
     def run(engine: str, values: HostTensors) -> HostTensors:
         outputs = candidate.run(engine, {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input})
@@ -211,14 +211,14 @@ def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidat
     inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
     layer = worst_layer(graph, engine, candidate, inputs)
     if worst.excess <= 1:
-        return f"Each engine alone is within its bounds; nearest to them is {engine}: {worst.text}; in it {layer}"
-    return f"The worst engine is {engine}: {worst.text}; in it {layer}"
+        return f"Each engine alone is within its bounds; the nearest to them is {engine}: {worst.text}; in it, {layer}"
+    return f"The worst engine is {engine}: {worst.text}; in it, {layer}"
 
 
 def _compare_frames(
     found: Sequence[tuple[NDArray[np.float32], NDArray[Any]]], expected: Sequence[HostTensors], shape: FrameShape
 ) -> tuple[float, float]:
-    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in decibels."""
+    """Returns the largest distance of a keypoint in pixels and the least PSNR of a prediction in decibels."""
     pixels = [
         _pixels(keypoints, values["keypoints"][0], shape)
         for (keypoints, _), values in zip(found, expected, strict=True)
@@ -247,7 +247,7 @@ def _loss(name: str, found: NDArray[Any], expected: NDArray[np.float32], shape: 
 
 
 def _expectation(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """(N, K, H, W) logits -> (N, K, 2) keypoints, as the detector's head does."""
+    """(N, K, H, W) logits -> (N, K, 2) keypoints, computed as in the detector."""
     n, k, height, width = logits.shape
     scaled = logits.astype(np.float64).reshape(n, k, -1) / temperature
     weights = np.exp(scaled - scaled.max(axis=2, keepdims=True))

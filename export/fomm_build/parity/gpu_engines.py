@@ -1,4 +1,4 @@
-"""Freshly built engines on the GPU at hand, for the parity gate. Not executed so far: no GPU was at hand."""
+"""Freshly built engines on this machine's GPU, for the parity check."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import onnx
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fomm_build.builder import BuiltEngine
 from fomm_build.half_graph import HalfGraph
-from fomm_build.parity.engine_parity import animate_by_backend, animate_by_graphs, check_engines
+from fomm_build.parity.engine_parity import Candidate, animate_by_backend, animate_by_graphs, check_engines
 from fomm_build.parity.loaded_engine import LoadedEngine
 from fomm_build.parity.reference import marked_outputs
 from fomm_rt.backends.gpu.cuda_device import CudaDevice
@@ -24,7 +25,7 @@ from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import HostTensors
 
 Rebuild = Callable[[str, onnx.ModelProto], BuiltEngine]
-"""An engine's name and another graph for it to a new engine."""
+"""An engine's name and another graph -> a new engine."""
 
 
 def check_on_gpu(
@@ -37,20 +38,20 @@ def check_on_gpu(
     exact: Mapping[str, onnx.ModelProto],
     rebuild: Rebuild,
 ) -> dict[str, Any]:
-    """Compares engines that are not in the store yet with the model, see `gate.check_engines`.
+    """Compares engines that are not in the store yet with the model, see `check_engines`.
 
     Args:
-        model: What they were built of.
-        library: What built them.
-        gpu: At hand.
-        manifest: As far as it is known.
-        engines: By name.
-        graphs: What they were built of.
-        exact: The same in float32.
-        rebuild: Builds one again with other outputs, to find the layer at fault.
+        model: The model that the engines were built from.
+        library: The TensorRT that built them.
+        gpu: This machine's GPU.
+        manifest: Their manifest, as far as it is known.
+        engines: The engines by name.
+        graphs: Their graphs by name.
+        exact: The same graphs in float32.
+        rebuild: Builds an engine with other outputs, to find the layer at fault.
 
     Raises:
-        EngineError: They do not reproduce it, or TensorRT refuses them.
+        EngineError: The engines do not reproduce the model, or TensorRT refuses them.
         BackendError: The GPU cannot be used.
     """
     spec = manifest.spec
@@ -70,8 +71,8 @@ def check_on_gpu(
         device.close()
 
 
-class GpuEngines:
-    """See `fomm_build.parity.engine_parity.Candidate`."""
+class GpuEngines(Candidate):
+    """Engines in memory, each loaded when it runs."""
 
     def __init__(
         self,
@@ -87,16 +88,15 @@ class GpuEngines:
         self._graphs = graphs
         self._rebuild = rebuild
 
+    @override
     def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        """See `Candidate.run`."""
         return self._run(engine, self._engines[engine], inputs)
 
+    @override
     def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        """See `Candidate.inner`."""
         return self._run(engine, self._rebuild(engine, marked_outputs(self._graphs[engine].model, names)), inputs)
 
     def _run(self, name: str, built: BuiltEngine, inputs: HostTensors) -> dict[str, NDArray[Any]]:
         with self._device.current():
-            return LoadedEngine(self._library, self._device, name, built.content, built.inputs, built.outputs).run(
-                inputs
-            )
+            engine = LoadedEngine(self._library, self._device, name, built.content, built.inputs, built.outputs)
+            return engine.run(inputs)

@@ -1,6 +1,6 @@
 """The kernel path of a frame on a CPU: trunks on ONNX Runtime, kernels in their host build.
 
-What a GPU will run, step by step, with the same kernels' code in the same order; only the convolutions are another's.
+The steps and the code of the kernels are those of a GPU; only the convolutions differ.
 """
 
 from __future__ import annotations
@@ -11,33 +11,29 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import override
 
+from fomm_build.parity.reference import with_outputs
 from fomm_build.trunks import cut_trunks
 from fomm_kernels import HostKernels
-from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, kernel_errors
+from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, Trunks, kernel_errors
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
 
 
-class OnnxTrunks:
-    """Trunks on ONNX Runtime's CPU provider, in float32 whatever the storage."""
+class OnnxTrunks(Trunks):
+    """Runs trunks on ONNX Runtime's CPU provider, in float32; float16 arrays are widened before and rounded after."""
 
     def __init__(self, trunks: Mapping[str, onnx.ModelProto]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._sessions = {
-            name: onnxruntime.InferenceSession(trunk.SerializeToString(), options, providers=["CPUExecutionProvider"])
-            for name, trunk in trunks.items()
-        }
+        self._sessions = {name: with_outputs(trunk, ()) for name, trunk in trunks.items()}
 
+    @override
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """See `fomm_rt.backends.gpu.frame_pipeline.Trunks.run`; what is stored as half is rounded to it."""
         del stream
         widened = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         results = self._sessions[trunk].run(list(outputs), widened)
-        # A logit beyond half's range becomes infinite, as it would where a GPU stores it.
+        # A logit beyond the range of float16 becomes infinite, as on a GPU.
         with np.errstate(over="ignore"):
             for array, result in zip(outputs.values(), results, strict=True):
                 array[...] = result
@@ -50,18 +46,17 @@ def host_pipeline(
     channels_last: bool = False,
     trunks: Mapping[str, onnx.ModelProto] | None = None,
 ) -> FramePipeline:
-    """The kernel path of a model on a CPU.
+    """Opens the kernel path of a model on a CPU.
 
     Args:
-        model: What to run.
-        storage, batch: See `FramePipeline`.
-        channels_last: Whether the channels of a tensor's pixel lie together, as engines of half precision like them;
-            else its pixels of a channel do.
-        trunks: With float32 inputs and outputs, such as `fomm_build.parity.simulation` makes; cut from the model by
-            default.
+        model: The model to run.
+        storage, batch: As for `FramePipeline`.
+        channels_last: Store 4-D tensors channels last, as engines of half precision do.
+        trunks: Graphs with float32 inputs and outputs, for example from `fomm_build.parity.simulation`; by default cut
+            from the model.
 
     Raises:
-        ModelError: The model cannot be cut.
+        ModelError: The model cannot be cut into trunks.
         BackendError: The kernels cannot be built for the host.
     """
     convolutions = OnnxTrunks(cut_trunks(model) if trunks is None else trunks)

@@ -1,4 +1,4 @@
-"""One engine run by itself, from host memory to host memory. Not executed on a GPU so far; tests play it."""
+"""One engine, run alone from host memory to host memory."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from fomm_rt.errors import EngineError
 
 
 class LoadedEngine:
-    """An engine for a batch of 1, its context, and a buffer on either side for every tensor.
+    """An engine for a batch of 1, with its context and, for every tensor, buffers on host and device.
 
     Args:
-        library: What built it.
-        device: Where it runs; entered around every call.
-        name: For messages.
+        library: The TensorRT that built the engine.
+        device: The device to run on; the caller enters it around every call.
+        name: The engine's name in messages.
         content: The serialized engine.
-        inputs, outputs: As the builder recorded them.
+        inputs, outputs: Its tensors, as the builder recorded them.
 
     Raises:
-        EngineError: Of any call: TensorRT refuses.
+        EngineError: In any call, if TensorRT refuses.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LoadedEngine:
     ) -> None:
         self._name, self._device = name, device
         self._logger = tensorrt_logger(library)
-        # TensorRT does not say so, but an engine must not outlive what it came from.
+        # An engine must not outlive its runtime; TensorRT does not document this.
         self._runtime = library.module.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(content)
         context = None if self._engine is None else new_context(library, self._engine)
@@ -64,7 +64,7 @@ class LoadedEngine:
         self._stream = device.stream()
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """All outputs, by name, as arrays of their own."""
+        """Runs the engine; returns all outputs by name, as new arrays."""
         for name, buffer in self._inputs.items():
             buffer.values[...] = inputs[name]
             self._device.copy(buffer.on_host, buffer.on_device, self._stream)
@@ -81,7 +81,7 @@ class LoadedEngine:
 
 
 class _Buffer:
-    """A tensor as its engine wants it to lie, pinned (`on_host`, flat; `values`, by its shape) and on the device."""
+    """A tensor in its engine's layout: on the device, and pinned (`on_host` flat, `values` in the tensor's shape)."""
 
     def __init__(self, device: Device, tensor: EngineTensor, shape: tuple[int, ...]) -> None:
         laid_out = tensor_strides(tensor.format, shape) if len(shape) == 4 else None

@@ -1,4 +1,4 @@
-"""What engines are compared with: the model's portable graphs on ONNX Runtime, in float32."""
+"""The reference of engine parity: the model's portable graphs on ONNX Runtime, in float32."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 
 
 class Reference:
-    """The portable graphs, which tell their inner tensors as well.
+    """The portable graphs of a model, with their cut tensors as additional outputs.
 
     Args:
-        model: Whose.
+        model: The model to run.
     """
 
     def __init__(self, model: ModelFolder) -> None:
@@ -29,9 +29,9 @@ class Reference:
         self._chain = GraphChain(lambda name, values: run_session(sessions[name], values))
 
     def animate(self, source: Image, driving: Sequence[Image]) -> list[HostTensors]:
-        """Every input, output and cut tensor of each frame in absolute motion, by name.
+        """Animates frames in absolute motion; returns every input, output and cut tensor of each, by name.
 
-        `frame` and all that the detector gives are the driving frame's.
+        `frame` and the detector's tensors are those of the driving frame.
 
         Args:
             source, driving: (size, size, 3) uint8.
@@ -41,7 +41,7 @@ class Reference:
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.InferenceSession:
-    """A session of a graph that also gives some of its inner tensors."""
+    """Opens a graph on the CPU, with some inner tensors as additional outputs."""
     marked = marked_outputs(model, names)
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -49,7 +49,7 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.In
 
 
 def marked_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """A graph that also gives some of its inner tensors."""
+    """Returns a copy of a graph with some inner tensors as additional outputs."""
     marked = onnx.ModelProto()
     marked.CopyFrom(model)
     known = {value.name: value for value in model.graph.value_info}

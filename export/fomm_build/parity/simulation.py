@@ -1,9 +1,9 @@
-"""What half precision makes of a graph, on a CPU: a float32 graph that rounds to half wherever the other one would.
+"""Simulates half precision on a CPU: a float32 graph that rounds to half wherever a half-precision graph would.
 
-ONNX Runtime's own way with half on a CPU will not do: it widens what it cannot compute in half, and between two such
-nodes it drops the rounding. Here every value and weight of type half is rounded and every sum is float32, as on tensor
-cores that accumulate in float32. An engine that fuses layers rounds less often; one whose tactics accumulate in half
-loses more, which is for the parity gate to see on a GPU.
+ONNX Runtime itself cannot: on a CPU it widens operators that it lacks in half, and drops the rounding between two of
+them. Here every value and weight of type half is rounded and every sum is float32, as on tensor cores with float32
+accumulators. An engine that fuses layers rounds less often; one whose tactics accumulate in half loses more, which only
+the parity check on a GPU can show.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from onnx import helper, numpy_helper
 from fomm_build.half_graph import FLOAT, HALF, float_types
 
 _EXACT = frozenset({"Relu", "Concat", "Split"})
-"""Operators that give nothing but what they take, or zero."""
+"""Operators whose outputs are values of their inputs, or zero."""
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 
 
 def simulated(model: onnx.ModelProto, tf32: bool = False) -> onnx.ModelProto:
-    """A float32 graph that computes what a graph of half precision would.
+    """Returns a float32 graph that computes what a half-precision graph would.
 
     Args:
-        model: With half and float32 types; inputs and outputs keep their names and become float32.
-        tf32: Whether convolutions of type float32 round what they multiply to TF32, whose mantissa is half's, as
-            GPUs do unless told otherwise. Numbers beyond half's range become infinite, and those near zero are
-            rounded more coarsely than TF32 does.
+        model: A graph with half and float32 types; inputs and outputs keep their names and become float32.
+        tf32: Round the factors of float32 convolutions to TF32, as GPUs do by default. The simulation rounds to half,
+            which has the same mantissa; values beyond its range become infinite, and values near zero lose more than
+            in TF32.
     """
     types = float_types(model)
     nodes: list[onnx.NodeProto] = []
     weights = [_widened(tensor) for tensor in model.graph.initializer]
-    names: dict[str, str] = {}  # of what is read in place of a value
+    names: dict[str, str] = {}  # value -> the value that is read instead
 
     def rounded(name: str, new: str) -> str:
         nodes.append(helper.make_node("Cast", [name], [f"{new}.half"], to=HALF))

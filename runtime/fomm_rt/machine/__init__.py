@@ -1,1 +1,1 @@
-"""What this machine has: its processor and its NVIDIA driver."""
+"""This machine: its processor, its NVIDIA driver and its installed packages."""

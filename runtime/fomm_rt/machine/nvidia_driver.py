@@ -1,7 +1,4 @@
-"""What this machine's NVIDIA driver says, found out without any CUDA package.
-
-Answers about a GPU have not been executed: none was at hand where this was written. Tests play the driver's part.
-"""
+"""What this machine's NVIDIA driver reports, read without any CUDA package."""
 
 from __future__ import annotations
 
@@ -13,22 +10,22 @@ from pathlib import Path
 
 LIBRARY = "libcuda.so.1"
 NO_DRIVER = "this machine has no NVIDIA driver"
-"""What backends say where `is_installed` is not."""
+"""The reason that backends give if the driver is missing."""
 
 RELEASE_FILE = Path("/proc/driver/nvidia/version")
-"""Where the kernel module says its release; not there under Windows' Linux."""
+"""Names the release of the kernel module; missing under WSL."""
 
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # of CUdevice_attribute
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """The first GPU that CUDA shows this process.
+    """The first GPU visible to CUDA in this process.
 
     Attributes:
-        name: As the driver calls it, "NVIDIA H200".
+        name: The driver's name for it, "NVIDIA H200".
         capability: Compute capability, (9, 0).
-        driver: Release of the driver, "580.159.04"; where that is not to be had, the CUDA version it supports.
+        driver: Release of the driver, "580.159.04"; if unknown, the CUDA version that it supports.
     """
 
     name: str
@@ -37,17 +34,17 @@ class Gpu:
 
     @property
     def architecture(self) -> str:
-        """The capability as compilers write it: "sm_90"."""
+        """The capability in the compilers' notation, "sm_90"."""
         return f"sm_{self.capability[0]}{self.capability[1]}"
 
 
 def is_installed() -> bool:
-    """Whether the driver's library can be loaded; starts nothing."""
+    """True if the driver's library can be loaded; does not initialize the driver."""
     return _library() is not None
 
 
 def cuda_version() -> tuple[int, int] | None:
-    """Starts the driver; returns the CUDA version, (major, minor), that it supports, or None if it has no device."""
+    """Initializes the driver; returns the CUDA version (major, minor) that it supports, or None without a device."""
     driver = _library()
     number = ctypes.c_int(0)
     if driver is None or driver.cuInit(0) != 0 or driver.cuDriverGetVersion(ctypes.byref(number)) != 0:
@@ -56,7 +53,7 @@ def cuda_version() -> tuple[int, int] | None:
 
 
 def gpu() -> Gpu | None:
-    """Starts the driver; returns the first GPU, or None without one."""
+    """Initializes the driver; returns the first GPU, or None without one."""
     version = cuda_version()
     driver = _library()
     device = ctypes.c_int(0)
@@ -79,7 +76,7 @@ def gpu() -> Gpu | None:
 
 
 def describe() -> str:
-    """One phrase for people."""
+    """Describes driver and GPU in one phrase."""
     if not is_installed():
         return f"none ({LIBRARY} is not installed)"
     version, found = cuda_version(), gpu()

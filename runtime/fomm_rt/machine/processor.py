@@ -1,4 +1,4 @@
-"""The processor: its name, the instructions that matter to networks, and how many of its cores may be used."""
+"""The processor: its name, the instructions that speed up networks, and the cores that this process may use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 CPU_INFO = Path("/proc/cpuinfo")
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of CPU time per period that a container's processes may use (Linux control groups, version 2)."""
+"""A container's CPU quota: microseconds of CPU time, and the period in microseconds (cgroup v2)."""
 
 VECTOR_INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -18,14 +18,14 @@ VECTOR_INSTRUCTIONS = {
     "avx512_vnni": "AVX-512 VNNI",
     "asimddp": "dot products",
 }
-"""What Linux calls the instructions that decide how fast networks run, and what people call them."""
+"""Linux's names of the instructions that networks depend on for speed -> common names."""
 
 INT8_INSTRUCTIONS = frozenset({"avx_vnni", "avx512_vnni", "asimddp"})
-"""Of those, the ones that make int8 fast."""
+"""The instructions among them that int8 needs to be fast."""
 
 
 def name() -> str:
-    """The processor in words, such as "Intel(R) Xeon(R) Processor"."""
+    """The name of the processor, such as "Intel(R) Xeon(R) Processor"."""
     for line in (_cpu_info() or "").splitlines():
         if line.startswith("model name"):
             return " ".join(line.split(":", 1)[1].split())
@@ -33,23 +33,23 @@ def name() -> str:
 
 
 def allowed_cores() -> int:
-    """How many cores this process may use, by its affinity and by the quota of a container."""
+    """The number of cores that this process may use, given its affinity and its container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
         return min(cores, max(1, round(int(quota) / int(period))))
     except (OSError, ValueError):
-        return cores  # not in a container, or one without a limit ("max")
+        return cores  # no container, or no limit ("max")
 
 
 def vector_instructions() -> frozenset[str] | None:
-    """Those of VECTOR_INSTRUCTIONS that the processor has; None where the system does not tell."""
+    """Those of VECTOR_INSTRUCTIONS that the processor has; None if the system does not say."""
     told = _cpu_info()
     return None if told is None else frozenset(VECTOR_INSTRUCTIONS).intersection(told.split())
 
 
 def lacks_int8_instructions() -> bool:
-    """Whether this is an x86 processor without VNNI, as far as Linux tells."""
+    """True if this is an x86 processor without VNNI, as far as Linux says."""
     told = _cpu_info() if platform.machine() in ("x86_64", "AMD64") else None
     return told is not None and "flags" in told and not INT8_INSTRUCTIONS.intersection(told.split())
 

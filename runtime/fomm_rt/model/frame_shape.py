@@ -1,4 +1,4 @@
-"""The sizes of everything on a frame's path through one model, and what its convolution trunks take and give."""
+"""The sizes of a frame's tensors in one model, and the inputs and outputs of its convolution trunks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from fomm_rt.model.manifest import Manifest
 
 TRUNKS = ("source_encoder", "keypoint_detector", "dense_motion", "generator")
-"""Each is cut out of the graph of the same name."""
+"""The convolution trunks; each is cut out of the graph of the same name."""
 
 
 @dataclass(frozen=True)
 class FrameShape:
-    """The sizes of everything on a frame's path through one model.
+    """The sizes of a frame's tensors in one model.
 
     Attributes:
         size: Side of the frame in pixels.
-        motion_size: Side of what the motion networks see, and of their output.
+        motion_size: Side of the motion networks' inputs and outputs.
         head_size: Side of the detector's maps.
-        num_kp: Keypoints, K.
-        jacobian_maps: Channels of the detector's jacobian maps: 4K, 4, or 0 in a model without.
-        occludes: Whether there is an occlusion map.
-        feature_channels, feature_size: Of the source's features.
-        temperature: Of the detector's softmax.
+        num_kp: Number of keypoints, K.
+        jacobian_maps: Channels of the detector's jacobian maps: 4K or 4; 0 in a model without jacobians.
+        occludes: True if the model has an occlusion map.
+        feature_channels, feature_size: Channels and side of the source's features.
+        temperature: Temperature of the detector's softmax.
         align_corners: Convention of the warps.
-        resize_align_corners: Convention of the motion's resizing to the features, where sizes differ.
+        resize_align_corners: Convention for resizing motion to the features, if their sizes differ.
     """
 
     size: int
@@ -41,7 +41,7 @@ class FrameShape:
 
     @classmethod
     def of(cls, manifest: Manifest) -> FrameShape:
-        """The sizes of a model."""
+        """Returns the sizes of a model."""
         configuration = manifest.configuration
         outputs = {spec.name: spec.shape for entry in manifest.networks.values() for spec in entry.outputs}
         motion_size = int(outputs["deformation"][1])
@@ -61,7 +61,7 @@ class FrameShape:
         )
 
     def trunk_tensors(self, trunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of what one of TRUNKS takes and gives."""
+        """Returns the names of a trunk's inputs and outputs."""
         return {
             "source_encoder": (("source_image",), ("source_features",)),
             "keypoint_detector": (
@@ -76,7 +76,7 @@ class FrameShape:
         }[trunk]
 
     def tensor_shapes(self, batch: int) -> dict[str, tuple[int, int, int, int]]:
-        """(N, C, H, W) of every tensor that a trunk may take or give."""
+        """Returns (N, C, H, W) of every input and output of a trunk."""
         head, motion, k = self.head_size, self.motion_size, self.num_kp
         features = (batch, self.feature_channels, self.feature_size, self.feature_size)
         return {

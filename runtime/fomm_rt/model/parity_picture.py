@@ -1,7 +1,4 @@
-"""The real picture that exports and engines are checked on, and driving frames made of it.
-
-They are the picture itself, moved, turned and scaled by known amounts.
-"""
+"""The photo that exports and engines are checked on, and driving frames: the photo moved, rotated and scaled."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ PICTURE = "parity_picture.jpg"
 """Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
 
 MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.04))
-"""Degrees, scale and shift (fractions of the side) of the driving frames."""
+"""Rotation in degrees, scale, and shift in fractions of the side, of each driving frame."""
 
 
 def parity_frames(size: int) -> list[Image]:
-    """The real picture at (size, size, 3) uint8, moved as MOVES says; the first is unmoved."""
+    """Returns the photo at (size, size, 3) uint8, transformed by each of MOVES; the first is the photo itself."""
     with as_file(files("fomm_rt.model") / PICTURE) as path:
         picture = read_picture(path)
     picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)

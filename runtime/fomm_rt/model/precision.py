@@ -1,4 +1,4 @@
-"""Names of the precisions that convolutions are computed in."""
+"""The precisions of convolutions."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_the_spoilt_layer_is_named(engine: str, weight: str, layer: str) -> None
     trunks = cut_trunks(model)
     graphs = trunks_in(FP16, trunks)
     graphs[engine] = spoilt(graphs[engine], weight, 1.5)
-    with pytest.raises(EngineError, match=rf"worst engine is {engine}: .*most is lost by the layer {layer} \(.*fp32"):
+    with pytest.raises(EngineError, match=rf"worst engine is {engine}: .*the layer {layer} \(.* loses most: .*fp32"):
         check_engines(model, trunks, FakeHalfEngines(graphs), _exactly(model), FP16)
 
 

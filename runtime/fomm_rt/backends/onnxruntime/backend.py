@@ -43,7 +43,7 @@ OpenNetworks = Callable[[str, ModelFolder, str, "int | None"], Networks]
 _log = logging.getLogger("fomm_rt")
 
 PROBE = "probe.onnx"
-"""A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC; `fomm_export.onnx.probe_network` makes it."""
+"""A 3×3 convolution of 64 channels on 64×64 pixels, 151 MMAC, written by `fomm_export.onnx.probe_network`."""
 
 PROBE_RUNS = 20
 
@@ -52,7 +52,7 @@ MAPS = ("deformation", "mask", "occlusion_map")
 
 
 def why_onnxruntime_unavailable(name: str) -> str | None:
-    """Why the backend of this name cannot run here, as far as can be told without a session; None if it can."""
+    """Says why this backend cannot run here, as far as is known without a session; None if it can."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -68,10 +68,10 @@ def why_onnxruntime_unavailable(name: str) -> str | None:
 
 
 def probe_onnxruntime(name: str) -> float:
-    """Runs PROBE on the backend of this name; returns the median latency in milliseconds.
+    """Runs PROBE on this backend; returns the median latency in milliseconds.
 
     Raises:
-        BackendError: The backend does not really run here.
+        BackendError: The backend cannot run here.
     """
     with as_file(files("fomm_rt.backends.onnxruntime") / PROBE) as path:
         session = open_session(name, path, _default_threads())
@@ -85,7 +85,7 @@ def probe_onnxruntime(name: str) -> float:
 
 
 def _default_threads() -> int | None:
-    """As many as cores may be used where those are fewer than the machine has; ONNX Runtime sees them all."""
+    """The number of allowed cores if it is below the machine's, which ONNX Runtime would use; otherwise None."""
     cores = allowed_cores()
     return cores if cores < (os.cpu_count() or 1) else None
 
@@ -241,11 +241,11 @@ class OnnxRuntimeBackend(Backend):
 
 
 def _write_picture(prediction: NDArray[np.float32], out: Image) -> None:
-    """(1, 3, size, size) float32 in [0, 1], which a sigmoid gives -> (size, size, 3) uint8, rounded; 0 for NaN."""
+    """(1, 3, size, size) float32 in [0, 1], the result of a sigmoid -> (size, size, 3) uint8, rounded; NaN -> 0."""
     import cv2
 
     planes = [cv2.convertScaleAbs(plane, alpha=255) for plane in prediction[0]]
     if out.flags.c_contiguous:
         cv2.merge(planes, dst=out)
-    else:  # OpenCV takes few of the layouts that NumPy has
+    else:  # OpenCV supports few of NumPy's layouts
         out[...] = cv2.merge(planes)

@@ -1,4 +1,4 @@
-"""ONNX Runtime's sessions: which graphs a backend takes, and whether what was opened is what was asked for."""
+"""ONNX Runtime sessions: which graphs a backend opens, and checks that ONNX Runtime opened what was asked for."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 ONNXRUNTIME_CUDA, ONNXRUNTIME_CPU = "onnxruntime-cuda", "onnxruntime-cpu"
 
 PROVIDERS = {ONNXRUNTIME_CUDA: "CUDAExecutionProvider", ONNXRUNTIME_CPU: "CPUExecutionProvider"}
-"""Backend -> what ONNX Runtime calls the part of it that runs networks there."""
+"""Backend -> the execution provider of ONNX Runtime."""
 
 VARIANTS = {
     (ONNXRUNTIME_CUDA, "fp32"): (),
     (ONNXRUNTIME_CPU, "fp32"): (CPU,),
     (ONNXRUNTIME_CPU, "int8"): (CPU_INT8, CPU),
 }
-"""Backend and precision -> which variants of a network to look for, best first."""
+"""(backend, precision) -> variants of a network to look for, best first."""
 
 
 def open_networks(
     name: str, model: ModelFolder, precision: str, threads: int | None, captured: Collection[str] = ()
 ) -> dict[str, onnxruntime.InferenceSession]:
-    """Opens a model's networks, which then take and give what its manifest says.
+    """Opens a model's networks and checks their tensors against the manifest.
 
     Args:
         name: A key of PROVIDERS.
-        model: What to run.
-        precision: Of the backend's in VARIANTS.
-        threads: CPU threads within a network; ONNX Runtime's choice by default.
-        captured: Networks to be captured as CUDA graphs when they first run.
+        model: The model to open.
+        precision: A precision that VARIANTS has for the backend.
+        threads: CPU threads within a network; ONNX Runtime chooses by default.
+        captured: Networks to capture as CUDA graphs when they first run.
 
     Raises:
         BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
-        ModelError: A network takes or gives other tensors than the manifest says.
+        ModelError: A network's inputs or outputs differ from the manifest's.
     """
     variants = VARIANTS[name, precision]
     sessions = {n: open_session(name, model.network_path(n, variants), threads, n in captured) for n in NETWORKS}
@@ -56,21 +56,21 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # warnings about node placement are noise to a user
-    # Every session has a pool of its own; one that spins after its network takes the cores from the next.
+    options.log_severity_level = 3  # hides warnings about node placement
+    # Every session has its own thread pool; spinning after a run would take cores from the next network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     provider = PROVIDERS[name]
     settings = {}
     if name == ONNXRUNTIME_CUDA:
-        # TF32 would round the convolutions' inputs to 10 bits, beyond what the parity check allows.
+        # TF32 rounds the inputs of convolutions to 10 bits, which exceeds the parity tolerances.
         settings = {"use_tf32": "0", **({"enable_cuda_graph": "1"} if captures else {})}
     try:
         session = onnxruntime.InferenceSession(_utf8(path), options, providers=[(provider, settings)])
     except UnicodeEncodeError as error:
         raise BackendError(f"{str(path)!a}: this path is not valid UTF-8; rename the folder") from error
-    except Exception as error:  # onnxruntime raises a dozen types that share no base
+    except Exception as error:  # onnxruntime raises a dozen types without a common base
         if captures:
             raise BackendError(f"ONNX Runtime cannot capture {path.name}: {_first_line(error)}") from error
         raise BackendError(
@@ -94,7 +94,7 @@ def run_session(session: onnxruntime.InferenceSession, values: Mapping[str, Any]
 
 @contextmanager
 def session_errors(doing: str) -> Iterator[None]:
-    """What ONNX Runtime raises becomes a BackendError that says what was being done."""
+    """Raises errors of ONNX Runtime as BackendError; the message says what failed."""
     try:
         yield
     except Exception as error:
@@ -109,7 +109,7 @@ def _utf8(path: Path) -> str:
 def _check_tensors(
     model: ModelFolder, network: str, variants: tuple[str, ...], session: onnxruntime.InferenceSession
 ) -> None:
-    """Makes sure that a network takes and gives what the manifest says."""
+    """Checks the inputs and outputs of a network against the manifest."""
     entry = model.manifest.network(network, variants)
     for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
         if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
@@ -120,7 +120,7 @@ def _check_tensors(
 
 
 def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
-    """Makes sure that the generator takes features as the encoder gives them; variants shape them differently."""
+    """Checks that encoder and generator agree on the shape of features, which differs between variants."""
     encoder, generator = (model.manifest.network(name, variants) for name in ("source_encoder", "generator"))
     given = next(spec.shape for spec in encoder.outputs if spec.name == "source_features")
     taken = next(spec.shape for spec in generator.inputs if spec.name == "source_features")

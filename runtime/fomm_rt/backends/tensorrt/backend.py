@@ -1,4 +1,4 @@
-"""Opens a model's TensorRT engines as a backend. Not executed beyond its refusals: no GPU was at hand."""
+"""Opens a model's TensorRT engines as a backend."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("fomm_rt")
 
 BUILDERS = "fomm_rt.engine_builder"
-"""Entry points of this group build engines; `fomm_export` has the one there is."""
+"""Group of the entry point that builds engines; `fomm_build` provides it."""
 
 NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
-"""Compute capabilities of data-centre cards that TensorRT-RTX leaves out."""
+"""Compute capabilities of data-centre cards, which TensorRT-RTX does not support."""
 
 
 def why_tensorrt_unavailable(flavour: str) -> str | None:
-    """Why this flavour cannot run here, as far as can be told without a model; None if it can."""
+    """Says why this flavour cannot run here, as far as is known without a model; None if it can."""
     if not nvidia_driver.is_installed():
         return nvidia_driver.NO_DRIVER
     found = why_not_importable(flavour) or driver_problem()
@@ -48,14 +48,14 @@ def why_tensorrt_unavailable(flavour: str) -> str | None:
     if gpu is None:
         return "the NVIDIA driver finds no GPU"
     if flavour == TENSORRT_RTX and gpu.capability in NOT_RTX:
-        return f"TensorRT-RTX knows no {gpu.architecture} ({gpu.name}); use the backend tensorrt"
+        return f"TensorRT-RTX does not support {gpu.architecture} ({gpu.name}); use the backend tensorrt"
     return None
 
 
 def engine_requirements(
     library: TensorRT, gpu: Gpu, model: ModelFolder, precision: str, batch: int = 1
 ) -> EngineRequirements:
-    """What engines of a model have to be to run here."""
+    """Returns what engines of a model must match to run here."""
     return EngineRequirements(
         model_sha256=model_hash(model.manifest),
         model_name=model.manifest.name,
@@ -72,10 +72,10 @@ def engine_requirements(
 
 
 def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> GpuBackend:
-    """Opens a model's engines from a store, or builds them first where that was asked for.
+    """Opens a model's engines from the store; builds them first if they are missing and `auto_build` is set.
 
     Raises:
-        EngineError: There are none that fit, or they were altered.
+        EngineError: No engines fit, or they were altered.
         BackendError: The GPU cannot be used.
     """
     precision = options.precision or ENGINE_PRECISIONS[0]
@@ -88,7 +88,7 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
     if options.engines is not None:
         requirements = replace(requirements, store=str(options.engines))
     try:
-        # The largest batch, since a single frame has a profile of its own in it.
+        # Engines for the largest batch also have a profile for a single frame.
         return open_engines(library, gpu, model, store.find(requirements, largest=True), reason)
     except EngineError as error:
         if not options.auto_build:
@@ -130,13 +130,13 @@ def open_engines(
 
 
 def _build(model: ModelFolder, flavour: str, precision: str, store: EngineStore) -> EngineSet:
-    """Engines for a frame at a time; those for batches take longer and are for whoever asks for them by command."""
+    """Builds engines for one frame at a time; engines for batches take longer and need `fomm-rt build`."""
     builders = list(entry_points(group=BUILDERS))
     if not builders:
         raise BackendError("this installation cannot build engines; install fomm-rt as a whole: pip install fomm-rt")
     try:
         engines = builders[0].load()(model, flavour, precision, LAYOUTS[0], 1, store)
-    except ImportError as error:  # what building takes beyond running, when it is loaded or when it is first needed
+    except ImportError as error:  # a package that only building needs
         raise BackendError(f"engines cannot be built here ({error}); run: {INSTALL[flavour]}") from error
     assert isinstance(engines, EngineSet)
     return engines

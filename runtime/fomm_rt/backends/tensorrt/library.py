@@ -1,9 +1,9 @@
-"""NVIDIA's TensorRT as a Python module, in either of its flavours, and what differs between their generations.
+"""NVIDIA's TensorRT as a Python module, in either flavour, and what differs between versions.
 
-tensorrt       8.6, 10 and 11: engines are built on the GPU that runs them
-tensorrt-rtx   for GeForce RTX and RTX PRO cards: engines are built for compute capabilities, on any machine
+    tensorrt       8.6, 10 and 11: engines are built on the GPU that runs them
+    tensorrt-rtx   for GeForce RTX and RTX PRO cards: engines are built for compute capabilities, on any machine
 
-Nothing of NVIDIA's is imported before it is asked for.
+NVIDIA's modules are imported on first use.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _MODULES = {TENSORRT: "tensorrt", TENSORRT_RTX: "tensorrt_rtx"}
 INSTALL = {TENSORRT: "pip install 'fomm-rt[tensorrt]'", TENSORRT_RTX: "pip install 'fomm-rt[rtx]'"}
 
 OLDEST = (8, 6)
-"""The first version of TensorRT that this project's calls are all in."""
+"""The first version of TensorRT with all calls that this project makes."""
 
 
 @dataclass(frozen=True)
 class TensorRT:
-    """One flavour, imported.
+    """One imported flavour.
 
     Attributes:
         flavour: One of FLAVOURS.
-        version: As the module says it, "11.4.0.106".
-        module: `tensorrt` or `tensorrt_rtx`, whose names are nearly the same.
+        version: Version of the module, "11.4.0.106".
+        module: `tensorrt` or `tensorrt_rtx`, which have almost the same interface.
     """
 
     flavour: str
@@ -42,25 +42,25 @@ class TensorRT:
 
     @property
     def strongly_typed(self) -> bool:
-        """Whether types come from the network alone; else there are flags for precisions (8.6)."""
+        """True if the network alone determines types; TensorRT 8.6 has precision flags instead."""
         return hasattr(self.module.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
 
     @property
     def builds_without_gpu(self) -> bool:
-        """Whether engines can be built for named compute capabilities on a machine without any of them."""
+        """True if engines for given compute capabilities can be built on a machine without such a GPU."""
         return hasattr(self.module.IBuilderConfig, "set_compute_capability")
 
     @property
     def leaves_memory_to_user(self) -> bool:
-        """Whether engines can be built to allocate nothing while they run; contexts are then given their memory.
+        """True if engines can be built to allocate nothing while they run; their contexts must be given memory.
 
-        With TensorRT-RTX only such engines can always be captured in a CUDA graph; others never allocate then.
+        TensorRT never allocates while an engine runs. TensorRT-RTX does by default, and then capturing can fail.
         """
         return hasattr(getattr(self.module, "BuilderFlag", None), "REQUIRE_USER_ALLOCATION")
 
     @property
     def has_plugins(self) -> bool:
-        """Whether engines can hold kernels of others: plugins with machine code ahead of time, from 10.9 on."""
+        """True if engines can hold plugins with kernels compiled ahead of time (TensorRT 10.9 and later)."""
         return self.flavour == TENSORRT and version_of(self.version) >= (10, 9)
 
     def describe(self) -> str:
@@ -69,7 +69,7 @@ class TensorRT:
 
 
 def why_not_importable(flavour: str) -> str | None:
-    """Why this flavour's module cannot be used, in words for people; None if it can."""
+    """Says why this flavour's module cannot be used; None if it can."""
     try:
         load_tensorrt(flavour)
     except BackendError as error:
@@ -89,7 +89,7 @@ def load_tensorrt(flavour: str) -> TensorRT:
         module = importlib.import_module(name)
         version = str(module.__version__)
         _ = module.Logger
-    except Exception as error:  # no package, an empty one, a library it links, whatever else it does when imported
+    except Exception as error:  # a missing or empty package, a missing library, or whatever an import can raise
         raise BackendError(f"{name} cannot be imported ({_first_line(error)}); run: {INSTALL[flavour]}") from error
     if flavour == TENSORRT and version_of(version) < OLDEST:
         raise BackendError(
@@ -110,24 +110,24 @@ def version_of(text: str) -> tuple[int, ...]:
 
 @cache
 def tensorrt_logger(library: TensorRT) -> Any:
-    """A `trt.ILogger` that passes on to Python's logger "fomm_rt.tensorrt", and keeps the latest error.
+    """Returns a `trt.ILogger` that forwards to Python's logger "fomm_rt.tensorrt" and keeps the last error.
 
-    Its `last_error` is the text of the latest message of severity ERROR or worse, "" before the first, or since whoever
-    reported one emptied it; TensorRT returns None where it fails and says why only here.
+    TensorRT returns None on failure and explains it only to its logger. `last_error` is the last message of severity
+    ERROR or worse; it is "" at first, and code that reports the error resets it to "".
     """
     trt = library.module
     errors = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR)
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
-            trt.ILogger.__init__(self)  # pybind11 wants it called by name
+            trt.ILogger.__init__(self)  # pybind11 requires the explicit call
             self.last_error = ""
 
         def log(self, severity: Any, message: str) -> None:
             if severity in errors:
                 self.last_error = message.strip()
             if severity != trt.ILogger.VERBOSE:
-                _log.debug("%s", message.strip())  # errors are raised as exceptions, with what was being done
+                _log.debug("%s", message.strip())  # errors are also raised, with their context
 
     return Logger()
 

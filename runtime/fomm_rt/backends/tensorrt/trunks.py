@@ -1,15 +1,17 @@
-"""Convolution trunks as TensorRT engines. Not executed on a GPU so far; tests play TensorRT's part.
+"""Convolution trunks as TensorRT engines.
 
-Every input buffer has its own execution context: what a graph captured of a context stays as it was.
+Every input buffer has an execution context of its own: a captured graph depends on the state of its context.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
-from fomm_rt.backends.gpu.frame_pipeline import FLOAT32, Buffers
+from fomm_rt.backends.gpu.frame_pipeline import FLOAT32, Buffers, LayoutTrunks
 from fomm_rt.backends.tensorrt.engine_memory import AllocateMemory, give_memory, new_context, tensor_strides
 from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 from fomm_rt.engines.engine_set import EngineSet
@@ -17,23 +19,24 @@ from fomm_rt.errors import EngineError
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
 _Tensor = tuple[str, str, tuple[int, ...]]
-"""Direction and type as TensorRT calls them, and the shape without the batch."""
+"""TensorRT's names of direction and type, and the shape without the batch."""
 
 
-class EngineTrunks:
-    """See `fomm_rt.backends.gpu.frame_pipeline.LayoutTrunks`. One thread at a time; any number of frame streams.
+class EngineTrunks(LayoutTrunks):
+    """Runs trunks as engines, for one thread at a time and any number of frame streams.
 
     Args:
-        library: What built the engines.
-        engines: Of the trunks; one that was altered is not given to TensorRT.
-        shape: Of the model.
-        allocate: Shape and dtype to an array on the GPU, where contexts have no memory of their own (TensorRT-RTX).
+        library: The TensorRT that built the engines.
+        engines: Engines of the trunks; an altered one is never passed to TensorRT.
+        shape: Sizes of the model.
+        allocate: Allocates the memory of contexts that do not have their own (TensorRT-RTX).
 
     Attributes:
-        max_batch: The largest batch they take.
+        max_batch: The largest batch that the engines take.
 
     Raises:
-        EngineError: A file was altered, TensorRT refuses it, or it is no engine of this model's trunk.
+        EngineError: In any call, if TensorRT refuses; on opening, also if an engine was altered or does not match the
+            model's trunk.
     """
 
     def __init__(self, library: TensorRT, engines: EngineSet, shape: FrameShape, allocate: AllocateMemory) -> None:
@@ -41,29 +44,25 @@ class EngineTrunks:
         self._logger = tensorrt_logger(library)
         self._library = library
         self._trt = library.module
-        # TensorRT does not say so, but an engine must not outlive what it came from.
+        # An engine must not outlive its runtime; TensorRT does not document this.
         self._runtime = self._trt.Runtime(self._logger)
         self._engines = {name: self._engine(engines, name) for name in TRUNKS}
         self._layouts: dict[str, str] = {}
         for name, engine in self._engines.items():
             self._check(engines, name, engine, shape)
         self._allocate = allocate
-        # Each with the memory it works in, where that is given to it.
+        # Each context with its memory, if it was given any.
         self._contexts: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
+    @override
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        """See `LayoutTrunks.strides`."""
         if name not in self._layouts:
             return None
         n, c, h, w = shape
         return tensor_strides(self._layouts[name], (n, c, h, w))
 
+    @override
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """See `Trunks.run`.
-
-        Raises:
-            EngineError: TensorRT refuses.
-        """
         seen = {name: view(array, name) for name, array in inputs.items()}
         handle = stream_handle(stream)
         key = (trunk, *((array.address, array.shape) for array in seen.values()))
@@ -83,7 +82,7 @@ class EngineTrunks:
         return engine
 
     def _check(self, engines: EngineSet, trunk: str, engine: Any, shape: FrameShape) -> None:
-        """Makes sure that an engine takes and gives its trunk's tensors, and keeps how they lie in memory."""
+        """Checks that an engine has its trunk's tensors, and stores their memory formats."""
         inputs, outputs = shape.trunk_tensors(trunk)
         sizes = shape.tensor_shapes(1)
         half = engines.manifest.spec.precision == "fp16"
@@ -119,16 +118,16 @@ class EngineTrunks:
         return context, give_memory(self._library, context, self._allocate)
 
     def _choose_profile(self, trunk: str, context: Any, name: str, batch: int, stream: int) -> None:
-        """The first profile that was made for batches of this size."""
+        """Selects the first profile for batches of this size."""
         engine = self._engines[trunk]
         for index in range(engine.num_optimization_profiles):
             least, _, most = engine.get_tensor_profile_shape(name, index)
             if least[0] <= batch <= most[0]:
-                # What the switch copies is in place before the context's first run, which follows on this stream.
+                # The switch is queued before the context's first run, on the same stream.
                 if not context.set_optimization_profile_async(index, stream):
                     raise self._failed(f"preparing the {trunk} engine for {batch} frames at a time")
                 return
-        raise EngineError(f"the {trunk} engine takes no {batch} frames at a time; build one with --max-batch {batch}")
+        raise EngineError(f"the {trunk} engine cannot take {batch} frames at a time; build it with --max-batch {batch}")
 
     def _failed(self, doing: str) -> EngineError:
         reason, self._logger.last_error = self._logger.last_error, ""
@@ -136,7 +135,7 @@ class EngineTrunks:
 
 
 def _told(tensors: dict[str, _Tensor]) -> str:
-    """In words: "frame (INPUT, HALF, 3×64×64)"."""
+    """Describes tensors: "frame (INPUT, HALF, 3×64×64)"."""
     return ", ".join(
         f"{name} ({direction}, {dtype}, {'×'.join(map(str, size))})"
         for name, (direction, dtype, size) in tensors.items()

@@ -194,7 +194,7 @@ def test_problems(
 @pytest.mark.usefixtures("driver")
 def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
     import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
-    problem = "TensorRT-RTX knows no sm_90 (NVIDIA H200); use the backend tensorrt"
+    problem = "TensorRT-RTX does not support sm_90 (NVIDIA H200); use the backend tensorrt"
     assert why_tensorrt_unavailable("tensorrt-rtx") == problem
     monkeypatch.setattr(nvidia_driver, "_library", lambda: FakeDriver("NVIDIA GeForce RTX 4090", (8, 9)))
     assert why_tensorrt_unavailable("tensorrt-rtx") is None
@@ -345,7 +345,7 @@ def test_a_batch_that_no_profile_takes(world: World) -> None:
     world.build()
     with world.load() as animator:
         animator.set_source(GOLDEN.source)
-        with pytest.raises(EngineError, match="takes no 8 frames at a time; build one with --max-batch 8"):
+        with pytest.raises(EngineError, match="cannot take 8 frames at a time; build it with --max-batch 8"):
             list(animator.animate_all(GOLDEN.driving))
 
 
