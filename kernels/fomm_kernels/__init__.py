@@ -1,17 +1,17 @@
-"""CUDA kernels of the engine: all geometry of a frame, between its convolutions.
+"""CUDA kernels for the geometry of a frame, between its convolutions.
 
-Each kernel is one NAME.cu, written so that NVRTC, nvcc and a host C++ compiler all accept it, and one function NAME
-that checks its arrays and launches it:
+Each kernel is one NAME.cu, which NVRTC, nvcc and a host C++ compiler all accept, and one function NAME, which checks
+its arrays and launches it:
 
-frame_input         uint8 picture -> frame and its anti-aliased quarter
-keypoint_head       logits and jacobian maps -> keypoints
-motion              keypoints and source -> input of the dense-motion network
-warp                masks, occlusion and source features -> warped features
-grid_sample         picture and grid -> picture
-prediction_output   network output -> uint8 picture
+    frame_input         uint8 picture -> frame and its anti-aliased quarter
+    keypoint_head       logits and jacobian maps -> keypoints
+    motion              keypoints and source -> input of the dense-motion network
+    warp                masks, occlusion and source features -> warped features
+    grid_sample         picture and grid -> picture
+    prediction_output   network output -> uint8 picture
 
-They take an executor first: `HostKernels` runs them on a CPU, `DeviceKernels` on an NVIDIA GPU. Importing this package
-needs neither. `fomm_kernels.plugin` puts grid_sample into engines of TensorRT.
+The first argument is an executor: `HostKernels` runs kernels on a CPU, `DeviceKernels` on an NVIDIA GPU. Importing this
+package needs neither. `fomm_kernels.plugin` puts grid_sample into TensorRT engines.
 """
 
 from __future__ import annotations

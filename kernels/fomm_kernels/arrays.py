@@ -1,10 +1,10 @@
-"""Arrays as kernels see them: an address, a shape, strides. Nothing is copied, nothing allocated.
+"""Arrays as kernels see them: an address, a shape and strides. Nothing is copied or allocated.
 
-Anything with `__cuda_array_interface__` (CuPy, PyTorch, Numba, pycuda) lies on the device, NumPy's arrays on the host;
-an `Array` describes memory that no library speaks for.
+Objects with `__cuda_array_interface__` (CuPy, PyTorch, Numba, pycuda) are on the device, NumPy arrays on the host. An
+`Array` describes memory that belongs to no such library.
 
-The entry `stream` of `__cuda_array_interface__` is not waited for: whoever launches orders the work that fills and
-reads arrays by the stream given to the launch.
+Launches do not wait for the `stream` entry of `__cuda_array_interface__`. The caller orders all work on arrays by the
+stream that it gives to the launch.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 from fomm_kernels.errors import ArrayError
 
 PIECE_BYTES = 16
-"""What a kernel loads at once where channels lie together."""
+"""Bytes that a kernel loads at once if the channels of a pixel are contiguous."""
 LARGEST_INT = 2**31 - 1
-"""Kernels count the elements of one item of a batch in int."""
+"""Kernels count the elements of a batch item in int."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Array:
     """Memory with a shape.
 
     Attributes:
-        address: Of the first element.
+        address: Address of the first element.
         shape: Elements along each axis.
-        dtype: Of an element.
-        strides: Elements from one to the next along each axis; C order by default.
-        on_device: Whether a GPU can read it; else a CPU.
-        writable: Whether a kernel may write to it.
+        dtype: Type of an element.
+        strides: Strides in elements; C order by default.
+        on_device: True if the memory is a GPU's, false if it is the host's.
+        writable: True if a kernel may write to it.
     """
 
     address: int
@@ -53,21 +53,21 @@ class Array:
             raise ArrayError(f"expected as many strides as axes, {len(self.shape)}; got {self.strides}")
 
     def describe(self) -> str:
-        """One phrase for people."""
+        """Describes the array in one phrase."""
         return f"{self.shape} {self.dtype} on the {'GPU' if self.on_device else 'CPU'}"
 
 
 def view(array: Any, name: str) -> Array:
-    """Sees an array as `Array`.
+    """Returns an array as `Array`.
 
     Raises:
-        ArrayError: It is none, or its strides are no whole elements.
+        ArrayError: It is not an array, or its strides are not multiples of the element size.
     """
     if isinstance(array, Array):
         return array
     try:
         interface = getattr(array, "__cuda_array_interface__", None)
-    except RuntimeError as error:  # PyTorch's way to say that a tensor takes part in automatic differentiation
+    except RuntimeError as error:  # PyTorch refuses tensors that require gradients
         raise ArrayError(f"{name}: {error}") from error
     on_device = interface is not None
     if interface is None:
@@ -111,13 +111,13 @@ class Rows(ctypes.Structure):
 
 
 class Arguments:
-    """Checks the arrays of one launch and puts them into structures.
+    """Checks the arrays of one launch and fills structures from them.
 
-    All storage tensors of a launch share one dtype; a batch of 1 is shown to every frame where that is allowed.
+    All storage tensors of a launch share one dtype. Where `shared` allows it, a batch of 1 serves every frame.
 
     Args:
-        kernel: Its name, for messages.
-        on_device: Where the arrays have to lie.
+        kernel: Name of the kernel, for messages.
+        on_device: True if the arrays must be on the device, false if they must be on the host.
     """
 
     def __init__(self, kernel: str, on_device: bool) -> None:
@@ -126,10 +126,11 @@ class Arguments:
         self.half: bool | None = None
 
     def array(self, array: Any, name: str, shape: Sequence[int | str], dtype: Any, *, written: bool = False) -> Array:
-        """The view of an array whose shape fits; a str in `shape` is any size, of which at least 1.
+        """Checks an array and returns its view; a str in `shape` stands for any size of at least 1.
 
         Raises:
-            ArrayError: Shape, dtype or side are others, it may not be written, or it is too large to be counted in int.
+            ArrayError: The array has another shape or dtype, is on the other side, is read-only but `written`, or has
+                too many elements for an int.
         """
         seen = view(array, f"{self.kernel}: {name}")
         dtypes = [np.dtype(d) for d in (dtype if isinstance(dtype, tuple) else (dtype,))]
@@ -162,17 +163,17 @@ class Arguments:
     def tensor(
         self, array: Any, name: str, shape: Sequence[int | str], *, written: bool = False, shared: int = 0
     ) -> Tensor:
-        """A 4-D storage tensor, float16 or float32 like all others of the launch.
+        """Checks a 4-D storage tensor, float16 or float32 like all others of the launch.
 
         Args:
             array: The tensor.
-            name: For messages.
-            shape: See `array`.
-            written: Whether the kernel writes to it.
-            shared: The batch of the launch, if a batch of 1 may serve all of its frames.
+            name: Its name in messages.
+            shape: As for `array`.
+            written: True if the kernel writes to it.
+            shared: The batch of the launch, if a batch of 1 may serve all frames.
 
         Raises:
-            ArrayError: As `array`; or it is of another float type than the tensors before.
+            ArrayError: As `array`; or the tensor has another float type than earlier ones.
         """
         half = (np.float16, np.float32) if self.half is None else np.float16 if self.half else np.float32
         shape = self._batch_or_one(array, name, shape, shared)
@@ -187,10 +188,10 @@ class Arguments:
     def rows(
         self, array: Any, name: str, shape: tuple[int | str, int | str, int], *, written: bool = False, shared: int = 0
     ) -> Rows:
-        """Rows of floats (N, rows, length); see `tensor` for the arguments.
+        """Checks rows of floats (N, rows, length); the arguments are those of `tensor`.
 
         Raises:
-            ArrayError: As `array`; or the rows are not dense.
+            ArrayError: As `array`; or the rows are not contiguous.
         """
         seen = self.array(array, name, self._batch_or_one(array, name, shape, shared), np.float32, written=written)
         n, rows, length = seen.shape
@@ -199,10 +200,10 @@ class Arguments:
         return Rows(seen.address, n, rows, 0 if shared and n == 1 else seen.strides[0])
 
     def dense(self, array: Any, name: str, shape: Sequence[int | str], *, written: bool = False) -> int:
-        """The address of a float32 array in C order.
+        """Checks a float32 array in C order; returns its address.
 
         Raises:
-            ArrayError: As `array`; or it is in another order.
+            ArrayError: As `array`; or the array is not in C order.
         """
         seen = self.array(array, name, shape, np.float32, written=written)
         dense = Array(0, seen.shape, seen.dtype).strides
@@ -218,7 +219,7 @@ class Arguments:
 
 
 def in_pieces(*tensors: Tensor, half: bool) -> bool:
-    """Whether channels of all tensors can be moved in aligned pieces of PIECE_BYTES."""
+    """True if the channels of all tensors can be moved in aligned pieces of PIECE_BYTES."""
     piece = PIECE_BYTES // (2 if half else 4)
     return all(
         tensor.channel_stride == 1

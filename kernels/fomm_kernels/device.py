@@ -1,7 +1,7 @@
-"""Runs the kernels on an NVIDIA GPU. Not executed so far: no GPU was at hand where this was written.
+"""Runs the kernels on an NVIDIA GPU.
 
-CUDA's packages (cuda-core, cuda-bindings) are imported when a device is asked for, so that importing this needs no
-driver. Kernels are loaded with cuda.core; contexts and launches go through the driver's own functions.
+CUDA's packages (cuda-core, cuda-bindings) are imported when a device is opened; importing this module needs no driver.
+cuda.core loads kernels; contexts and launches call the driver.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from fomm_kernels.nvrtc import architecture_for, compiled, known_architectures
 
 INSTALL = "pip install 'fomm-rt[cuda]'"
 OLDEST_DRIVER = (13, 0)
-"""The CUDA version a driver has to support: that of the NVRTC which compiles the kernels."""
+"""The CUDA version that a driver must support: that of the NVRTC that compiles the kernels."""
 NVIDIA_RELEASE = 580
-"""The driver that first does."""
+"""The first driver release that does."""
 
 
 class DeviceKernels:
-    """Executor for arrays on a GPU: queues kernels on streams and returns at once.
+    """Executor for arrays on a GPU: queues kernels on streams and returns immediately.
 
-    Each kernel is compiled for the device (or read from the cache) and loaded when it is first launched, unless `load`
-    did so before. Launches run in the device's primary context, which PyTorch and CuPy use too, and leave the thread's
-    current context as they found it. Threads may share an instance.
+    A kernel is compiled for the device (or read from the cache) and loaded by `load` or by its first launch. Launches
+    run in the device's primary context, as in PyTorch and CuPy, and restore the thread's current context. Threads may
+    share an instance.
 
         with DeviceKernels() as kernels:
             ...
 
     Args:
-        ordinal: Of the device, as CUDA counts those it is shown (CUDA_VISIBLE_DEVICES).
+        ordinal: Index of the device among those visible to CUDA (CUDA_VISIBLE_DEVICES).
 
     Attributes:
-        name: Of the device.
-        architecture: What kernels are compiled for: "sm_90"; or "compute_120" on a device newer than NVRTC knows, where
-            the driver compiles the rest.
+        name: Name of the device.
+        architecture: Target of compilation: "sm_90"; or "compute_120" on a device newer than NVRTC supports, where the
+            driver compiles the PTX.
 
     Raises:
         CompileError: NVRTC is missing, or the device is too old for it.
         DeviceError: There is no driver or no such device.
 
     Warns:
-        RuntimeWarning: The device is newer than NVRTC knows.
+        RuntimeWarning: The device is newer than NVRTC supports.
     """
 
     on_device = True
@@ -79,30 +79,30 @@ class DeviceKernels:
         self._context = self._checked(driver.cuDevicePrimaryCtxRetain(self._handle), f"starting {self.name}")
         self._closed = False
         self._lock = threading.Lock()
-        # A function lives as long as the cuda.core.Kernel that it comes from.
+        # A function is valid only while its cuda.core.Kernel lives.
         self._loaded: dict[tuple[str, bool], tuple[Any, Any]] = {}
 
     def load(self, half: bool | None = None) -> None:
-        """Compiles and loads all kernels, so that no launch does.
+        """Compiles and loads all kernels in advance.
 
-        To be called before launches are captured in a CUDA graph: loading is not allowed there. The frame's split path
-        launches kernels for both storages, whatever its own: its detector stays float32.
+        Call it before launches are captured in a CUDA graph, where loading is not allowed. The kernel path always needs
+        kernels for both types, since its detector stays float32.
 
         Args:
-            half: Only those for float16 tensors, or, False, for float32; both by default.
+            half: Load only kernels for float16 tensors (True) or for float32 (False); both by default.
 
         Raises:
-            CompileError: NVRTC is missing or refuses one.
-            DeviceError: The driver refuses one, or this is closed.
+            CompileError: NVRTC is missing or refuses a kernel.
+            DeviceError: The driver refuses a kernel, or this object is closed.
         """
         for storage in (False, True) if half is None else (half,):
             for kernel in KERNELS:
                 self._function(kernel, storage)
 
     def close(self) -> None:
-        """Lets go of the kernels and the device's context, once no launch is queued any more; twice is harmless.
+        """Releases the kernels and the device's context, once all launches are done; a second call does nothing.
 
-        Where nothing else in the process holds the context, the driver frees it with all memory allocated in it.
+        If nothing else in the process holds the context, the driver frees it with all memory allocated in it.
         """
         with self._lock:
             if not self._closed:
@@ -119,22 +119,22 @@ class DeviceKernels:
         self.close()
 
     def launch(self, launch: Launch, stream: Any = None) -> None:
-        """See `Executor.launch`; nothing is allocated.
+        """Queues a launch, without allocating anything.
 
         Args:
-            launch: What to run.
+            launch: The launch.
             stream: The int handle of a stream, or an object with `__cuda_stream__` (cuda.core, CuPy); None for the
                 default stream.
 
         Raises:
-            CompileError: The kernel was not loaded, and cannot be compiled.
-            DeviceError: The driver refuses the launch, what an earlier launch did has broken the context, or this is
+            CompileError: The kernel was not loaded and cannot be compiled.
+            DeviceError: The driver refuses the launch, an earlier launch has broken the context, or this object is
                 closed.
         """
         function = self._function(launch.kernel, launch.half)
         handle = stream_handle(stream)
-        # cuda.core.launch() passes numbers and pointers; a kernel here takes one structure by value, so the driver is
-        # given what C would give it: the address of an array of pointers to parameters. It copies them at once.
+        # cuda.core.launch() passes only numbers and pointers, but these kernels take one structure by value. As in C,
+        # the driver gets an array of pointers to parameters, and copies the parameters before it returns.
         parameters = (ctypes.c_void_p * 1)(ctypes.addressof(launch.arguments))
         grid, block = (*launch.blocks, 1), (BLOCK_SIZE, 1, 1)
         with self.current():
@@ -162,16 +162,16 @@ class DeviceKernels:
             except Exception as error:  # cuda.core's CUDAError is private
                 raise DeviceError(f"{self.name} cannot load {kernel} for {self.architecture}: {error}") from error
             function = self._checked(self._driver.cuKernelGetFunction(loaded.handle), f"loading {kernel}")
-            # CUDA loads code when it is first run, which a graph's capture does not allow.
+            # By default CUDA loads code on its first run, which is not allowed while a graph is captured.
             self._checked(self._driver.cuFuncLoad(function), f"loading {kernel}")
         return loaded, function
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Makes the device's context the thread's current one, and afterwards that which was.
+        """Makes the device's context current in this thread, and restores the previous one at the end.
 
         Raises:
-            DeviceError: The driver refuses, or this is closed.
+            DeviceError: The driver refuses, or this object is closed.
         """
         if self._closed:
             raise DeviceError(f"the kernels of {self.name} are closed; make new ones: DeviceKernels()")
@@ -193,7 +193,7 @@ class DeviceKernels:
 
 
 def driver_problem() -> str | None:
-    """Why no GPU can be used here, in words for people; None if one can. Starts the driver."""
+    """Says why no GPU can be used here; None if one can. Initializes the driver."""
     try:
         from cuda.bindings import driver
         from cuda.core import Device, EventOptions, LegacyPinnedMemoryResource, ObjectCode  # noqa: F401
@@ -219,10 +219,10 @@ def driver_problem() -> str | None:
 
 
 def stream_handle(stream: Any) -> int:
-    """The handle of a stream: 0, the default stream, for None.
+    """Returns the handle of a stream; for None it is 0, the default stream.
 
     Raises:
-        DeviceError: It is none.
+        DeviceError: The argument is not a stream.
     """
     if stream is None:
         return 0

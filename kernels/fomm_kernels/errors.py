@@ -1,21 +1,21 @@
-"""What can go wrong with a kernel.
+"""The exceptions of this package.
 
 KernelError
-├── ArrayError        an array is not what a kernel takes: shape, dtype, layout, side
+├── ArrayError        an array does not fit a kernel: shape, dtype, layout, or GPU and CPU mixed up
 ├── CompileError      a compiler is missing or refuses the sources
 ├── DeviceError       no driver, no device, or the driver refuses a launch
-└── PluginError       this TensorRT takes no plugins, or a network uses the plugin for what it does not do
+└── PluginError       this TensorRT does not support the plugin, or a network uses it wrongly
 """
 
 from __future__ import annotations
 
 
 class KernelError(Exception):
-    """Base of all errors of this package."""
+    """Base class of this package's errors."""
 
 
 class ArrayError(KernelError):
-    """An array is not what a kernel takes."""
+    """An array does not fit a kernel."""
 
 
 class CompileError(KernelError):
@@ -23,8 +23,8 @@ class CompileError(KernelError):
 
 
 class DeviceError(KernelError):
-    """No device can run a kernel, or it refuses."""
+    """No device can run a kernel, or the driver refuses."""
 
 
 class PluginError(KernelError):
-    """TensorRT cannot take the plugin, or not for what it was asked for."""
+    """TensorRT does not support the plugin, or a network uses it wrongly."""

@@ -1,4 +1,4 @@
-"""Launches frame_input.cu: a picture of any size to the networks' input."""
+"""Launches frame_input.cu: a picture of any size -> the networks' input."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fomm_kernels.errors import ArrayError
 from fomm_kernels.launching import LARGEST_SHARED_BYTES, Executor, Launch, blocks_for
 
 TILES = (4, 2, 1)
-"""Sides of a block's square of the quarter, best first."""
+"""Sides of the square of the quarter that a block computes, best first."""
 SMALLEST_STRIP = 8
-"""Rows of a window, at a time, below which a smaller square is better."""
+"""If fewer rows of a window than this fit at a time, a smaller square is better."""
 
 
 class _FrameInput(ctypes.Structure):
@@ -40,17 +40,17 @@ def frame_input(
     frame: Any = None,
     stream: Any = None,
 ) -> None:
-    """Resizes pictures to the frame the networks see, and that to its anti-aliased quarter.
+    """Resizes pictures to the networks' frame, and the frame to its anti-aliased quarter.
 
     Args:
-        executor: Who runs it.
+        executor: Runs the kernel.
         pictures: (N, H, W, 3) uint8 RGB; rows may be padded.
-        quarter: (N, 3, s, s) float16 or float32, any layout; written. `size` is a multiple of s.
+        quarter: (N, 3, s, s) float16 or float32, any layout; written. s must divide `size`.
         size: Side S of the frame.
-        part: (x, y, width, height) of the pictures' region to look at.
-        placed: (left, top, width, height) of that region, resized, within the frame; around it edges are extended.
-        frame: (N, 3, S, S) like quarter, in [0, 1]; written when given.
-        stream: To queue on.
+        part: (x, y, width, height) of the region of the pictures to use.
+        placed: (left, top, width, height) of the resized region within the frame; its edges are extended around it.
+        frame: (N, 3, S, S) like quarter, in [0, 1]; written if given.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array or a rectangle does not fit.
@@ -98,7 +98,7 @@ def frame_input(
 
 
 def _tiling(size: int, factor: int, radius: int) -> tuple[int, int]:
-    """Side of a block's square, and rows of its window that fit into shared memory at a time."""
+    """Returns the side of a block's square, and the rows of its window that fit into shared memory at a time."""
     for tile in TILES:
         room = LARGEST_SHARED_BYTES - _blur_bytes(factor, radius, tile)
         strip = min(_window(factor, radius, tile), room // _line_bytes(factor, radius, tile))

@@ -22,15 +22,15 @@ class _GridSample(ctypes.Structure):
 def grid_sample(
     executor: Executor, source: Any, grid: Any, out: Any, *, align_corners: bool, stream: Any = None
 ) -> None:
-    """Samples bilinearly, zeros outside.
+    """Samples pictures bilinearly along a grid, with zeros outside.
 
     Args:
-        executor: Who runs it.
-        source: (N or 1, C, H, W) float16 or float32, any layout, fastest with channels last.
+        executor: Runs the kernel.
+        source: (N or 1, C, H, W) float16 or float32, any layout; channels last is fastest.
         grid: (N, h, w, 2) float32, (x, y) in [-1, 1]; NaN and infinity give zeros.
         out: (N, C, h, w) like source; written.
-        align_corners: Whether -1 and 1 are the centres of the corner pixels, or the picture's edges.
-        stream: To queue on.
+        align_corners: True if -1 and 1 are the centres of the corner pixels, false if they are the picture's edges.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array does not fit.

@@ -1,7 +1,7 @@
-"""Runs the kernels' own code on a CPU: for tests, and where there is no GPU.
+"""Runs the kernels on a CPU, for tests and for machines without a GPU.
 
-The system's C++ compiler (GCC 12 or Clang 15 and later, for _Float16) builds the sources that a GPU runs into a shared
-library, when first asked to; the library is kept in the user's cache by the hash of the sources and the compiler.
+On first use, the system's C++ compiler (GCC 12 or Clang 15 and later, for _Float16) builds the CUDA sources into a
+shared library. The library stays in the user's cache under a hash of the sources and the compiler.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SANITIZERS = (
 
 
 class HostKernels:
-    """Executor for arrays in ordinary memory; block after block, on one thread.
+    """Executor for arrays in host memory; runs block after block, on one thread.
 
     Args:
-        sanitize: Builds with the address and undefined-behaviour sanitizers; the process has to run with their
-            runtime (LD_PRELOAD), see `sanitizer_runtime`.
+        sanitize: Build with the address and undefined-behaviour sanitizers. The process must run with their runtime in
+            LD_PRELOAD, see `sanitizer_runtime`.
 
     Raises:
         CompileError: There is no C++ compiler, it refuses the sources, or the cache cannot be written.
@@ -45,21 +45,21 @@ class HostKernels:
         self._libraries = {half: _load(build(half, sanitize)) for half in (False, True)}
 
     def launch(self, launch: Launch, stream: Any = None) -> None:
-        """See `Executor.launch`; done when it returns, streams mean nothing."""
+        """Runs a launch to its end; the stream is ignored."""
         del stream
         function = getattr(self._libraries[launch.half], launch.kernel)
         function(ctypes.byref(launch.arguments), *launch.blocks, launch.shared_bytes)
 
     def argument_bytes(self, kernel: str) -> int:
-        """Size of a kernel's arguments as the compiler sees it."""
+        """Size of a kernel's arguments according to the compiler."""
         return int(getattr(self._libraries[False], f"{kernel}_argument_bytes")())
 
 
 def build(half: bool, sanitize: bool = False) -> Path:
-    """The shared library of all kernels, TensorRT's as well, built unless it is there.
+    """Builds the shared library of all kernels, including TensorRT's, unless the cache has it; returns its path.
 
     Raises:
-        CompileError: See `HostKernels`.
+        CompileError: As `HostKernels`.
     """
     compiler = _compiler()
     options = [*OPTIONS, *(SANITIZERS if sanitize else ()), f"-I{HEADERS}"]
@@ -83,7 +83,7 @@ def build(half: bool, sanitize: bool = False) -> Path:
 
 
 def sanitizer_runtime() -> str | None:
-    """What LD_PRELOAD has to name for a sanitized build to load; None where the compiler brings none."""
+    """Returns the value of LD_PRELOAD that a sanitized build needs; None if the compiler has no sanitizers."""
     paths = [_run([*_compiler(), f"-print-file-name={name}"]).strip() for name in ("libasan.so", "libubsan.so")]
     return ":".join(paths) if all(Path(path).is_absolute() for path in paths) else None
 

@@ -1,4 +1,4 @@
-"""Launches keypoint_head.cu: the detector's maps to keypoints."""
+"""Launches keypoint_head.cu: the detector's maps -> keypoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fomm_kernels.errors import ArrayError
 from fomm_kernels.launching import BLOCK_SIZE, Executor, Launch
 
 KEYPOINT = 6
-"""Floats of a keypoint: x, y, and its jacobian xx, xy, yx, yy."""
+"""Floats per keypoint: x, y, and the jacobian xx, xy, yx, yy."""
 SUMS = 7
 
 
@@ -32,16 +32,16 @@ def keypoint_head(
     temperature: float,
     stream: Any = None,
 ) -> None:
-    """Softmax over positions at a temperature, then expectations of position and jacobian.
+    """Computes keypoints: a softmax over positions at a temperature, then expectations of position and jacobian.
 
     Args:
-        executor: Who runs it.
+        executor: Runs the kernel.
         logits: (N, K, h, w) float16 or float32, any layout.
-        jacobian_maps: (N, 4K, h, w), or (N, 4, h, w) for all keypoints, like logits; None in a model without: every
-            jacobian is the identity then.
+        jacobian_maps: (N, 4K, h, w), or (N, 4, h, w) shared by all keypoints, like logits; None in a model without
+            jacobians, which then are the identity.
         keypoints: (N, K, 6) float32; written.
-        temperature: Of the softmax, above 0.
-        stream: To queue on.
+        temperature: Temperature of the softmax, above 0.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array does not fit.

@@ -1,4 +1,4 @@
-"""How a kernel is asked for, whoever runs it."""
+"""Launches of kernels, independent of what runs them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any, Protocol
 from fomm_kernels.errors import ArrayError
 
 BLOCK_SIZE = 256
-"""Threads of a block."""
+"""Threads per block."""
 LARGEST_SHARED_BYTES = 48 << 10
-"""What every GPU gives a block without being asked."""
+"""Shared memory per block that every GPU offers by default."""
 LARGEST_BATCH = 65535
-"""What a grid may have of blocks in y."""
+"""Most blocks of a grid in y."""
 MOST_BLOCKS = 2**31 - 1
-"""What it may have in x."""
+"""Most blocks of a grid in x."""
 KERNELS = ("frame_input", "keypoint_head", "motion", "warp", "grid_sample", "prediction_output")
-"""Names of the kernels; NAME.cu beside this file holds the code of each."""
+"""Names of the kernels; the code of each is in NAME.cu beside this file."""
 PLUGIN_KERNELS = ("grid_sample_plugin",)
-"""Likewise of those that no executor launches, but TensorRT: see `fomm_kernels.plugin`."""
+"""Names of the kernels that TensorRT launches, see `fomm_kernels.plugin`."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch, its arguments checked.
+    """One launch with checked arguments.
 
     Attributes:
         kernel: One of KERNELS.
-        half: Whether tensors are stored as float16; else float32.
+        half: True if tensors are stored as float16, false for float32.
         arguments: The kernel's structure.
-        blocks: In x and y; y is the batch.
-        shared_bytes: Of dynamic shared memory.
+        blocks: Blocks in x and y; y is the batch.
+        shared_bytes: Dynamic shared memory.
     """
 
     kernel: str
@@ -60,12 +60,12 @@ class Executor(Protocol):
 
     @property
     def on_device(self) -> bool:
-        """Where arrays have to lie: on the GPU, or in ordinary memory."""
+        """True if arrays must be on the GPU, false if they must be in host memory."""
 
     def launch(self, launch: Launch, stream: Any = None) -> None:
-        """Runs a kernel; on a GPU it is queued on a stream: an int handle or an object with `__cuda_stream__`."""
+        """Runs a kernel; on a GPU, queues it on a stream: an int handle or an object with `__cuda_stream__`."""
 
 
 def blocks_for(items: int, per_block: int) -> int:
-    """Blocks that so many items take."""
+    """Returns the number of blocks for a number of items."""
     return -(-items // per_block)

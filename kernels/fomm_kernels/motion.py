@@ -1,4 +1,4 @@
-"""Launches motion.cu: keypoints to the dense-motion network's input."""
+"""Launches motion.cu: keypoints -> the input of the dense-motion network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fomm_kernels.keypoint_head import KEYPOINT
 from fomm_kernels.launching import BLOCK_SIZE, Executor, Launch, blocks_for
 
 TRANSFER = 7
-"""Floats of a keypoint's transfer: scale, offset x, y, and the matrix xx, xy, yx, yy."""
+"""Floats per keypoint of a transfer: scale, offset x, y, and the matrix xx, xy, yx, yy."""
 TRANSFORM = 8
-"""Floats of a sparse motion: A xx, xy, yx, yy, then d x, y and s x, y."""
+"""Floats per keypoint of sparse motion: A xx, xy, yx, yy, then d x, y and s x, y."""
 
 
 class _Motion(ctypes.Structure):
@@ -36,10 +36,10 @@ def motion(
     align_corners: bool,
     stream: Any = None,
 ) -> None:
-    """Transfers motion to the source, and draws heatmaps and deformed sources for the hourglass.
+    """Transfers motion to the source, and computes heatmaps and deformed sources for the hourglass.
 
     Args:
-        executor: Who runs it.
+        executor: Runs the kernel.
         driving: (N, K, 6) float32 keypoints of the driving frames.
         source: (N or 1, K, 6) float32 keypoints of the source.
         transfer: (N or 1, K, 7) float32; 1, 0, 0 and the identity for absolute motion.
@@ -47,7 +47,7 @@ def motion(
         hourglass_input: (N, 4 · (K + 1), h, w) like quarter; written.
         sparse_motion: (N, K, 8) float32; written, for `warp`.
         align_corners: Convention of the sampling.
-        stream: To queue on.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array does not fit.

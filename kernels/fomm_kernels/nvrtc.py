@@ -1,8 +1,8 @@
-"""Compiles kernels with NVRTC, NVIDIA's compiler as a library: one package, no CUDA toolkit; no driver and no GPU.
+"""Compiles kernels with NVRTC, NVIDIA's compiler as a library, which needs no CUDA toolkit, no driver and no GPU.
 
-What is compiled stays in the user's cache, under a name with the hash of all that decides it: sources, options,
-architecture and NVRTC's version. A file of the cache begins with the SHA-256 of what follows; one that was cut short or
-altered counts as none. Where the cache cannot be written, kernels are compiled all the same, with a warning.
+Compiled kernels stay in the user's cache, named by a hash of sources, options, architecture and NVRTC's version. A
+cached file begins with the SHA-256 of its content; truncated or altered files are ignored. If the cache cannot be
+written, kernels are compiled anyway, with a warning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_ha
 OPTIONS = ("--std=c++17", "--generate-line-info")
 PACKAGE = "nvidia-cuda-nvrtc"
 LOG_LINES = 20
-"""Of NVRTC's log that an error shows."""
+"""Lines of NVRTC's log in an error message."""
 _DIGEST_BYTES = 32
 
 
@@ -29,13 +29,13 @@ def compile_kernel(kernel: str, half: bool, architecture: str) -> bytes:
     """Compiles a kernel.
 
     Args:
-        kernel: Its name.
-        half: Whether tensors are stored as float16; else float32.
+        kernel: Name of the kernel.
+        half: True if tensors are stored as float16, false for float32.
         architecture: "sm_90" for machine code (a cubin) of compute capability 9.0, "compute_90" for PTX, which drivers
             compile for devices of 9.0 and newer.
 
     Returns:
-        The cubin, or PTX with the 0 that ends it.
+        The cubin, or zero-terminated PTX.
 
     Raises:
         CompileError: NVRTC is missing or refuses the source.
@@ -44,7 +44,7 @@ def compile_kernel(kernel: str, half: bool, architecture: str) -> bytes:
 
 
 def compile_with_log(kernel: str, half: bool, architecture: str, *more: str) -> tuple[bytes, str]:
-    """As `compile_kernel`, with more options; returns the code and NVRTC's log, in which warnings are."""
+    """Compiles a kernel with additional options; returns the code and NVRTC's log with its warnings."""
     nvrtc = _library()
     headers = sorted(HEADERS.glob("*.h"))
     texts, names = [path.read_bytes() for path in headers], [path.name.encode() for path in headers]
@@ -74,7 +74,7 @@ def compile_with_log(kernel: str, half: bool, architecture: str, *more: str) -> 
 
 
 def compiled(kernel: str, half: bool, architecture: str) -> bytes:
-    """As `compile_kernel`, from the cache where it is there; else it is put there.
+    """Does the same as `compile_kernel`, through the cache.
 
     Warns:
         RuntimeWarning: The cache cannot be written.
@@ -96,22 +96,22 @@ def compiled(kernel: str, half: bool, architecture: str) -> bytes:
 
 
 def cached_path(kernel: str, half: bool, architecture: str) -> Path:
-    """The file of the cache for a compiled kernel."""
+    """Returns the path of a compiled kernel in the cache."""
     digest = source_hash([kernel], *options(half, architecture), _dotted(version()), build())
     return cache_folder() / f"{kernel}-{'half' if half else 'float'}-{architecture}-{digest[:24]}.bin"
 
 
 def options(half: bool, architecture: str) -> list[str]:
-    """What NVRTC is told."""
+    """Returns NVRTC's options."""
     macros = (f"--define-macro={name}={value}" for name, value in defines(half).items())
     return [*OPTIONS, f"--gpu-architecture={architecture}", *macros]
 
 
 def version() -> tuple[int, int]:
-    """NVRTC's version.
+    """Returns NVRTC's version.
 
     Raises:
-        CompileError: It is missing.
+        CompileError: NVRTC is missing.
     """
     result, major, minor = _library().nvrtcVersion()
     _checked((result, None), "its version")
@@ -119,27 +119,27 @@ def version() -> tuple[int, int]:
 
 
 def build() -> str:
-    """The version of NVRTC's package, for example 13.0.88, where NVRTC itself says 13.0; "" without the package."""
+    """Returns the version of NVRTC's package, such as 13.0.88 (NVRTC itself says 13.0); "" without the package."""
     try:
         return metadata.version(PACKAGE)
-    except metadata.PackageNotFoundError:  # NVRTC of a toolkit
+    except metadata.PackageNotFoundError:  # NVRTC from a CUDA toolkit
         return ""
 
 
 def known_architectures() -> list[int]:
-    """Compute capabilities that NVRTC compiles for, 90 for 9.0, ascending.
+    """Returns the compute capabilities that NVRTC compiles for, 90 for 9.0, ascending.
 
     Raises:
-        CompileError: It is missing.
+        CompileError: NVRTC is missing.
     """
     return sorted(_checked(_library().nvrtcGetSupportedArchs(), "its architectures"))
 
 
 def architecture_for(capability: tuple[int, int], known: Sequence[int]) -> str:
-    """What to compile for a device: its own architecture, or PTX of the newest before it that NVRTC knows.
+    """Returns the target for a device: its own architecture, or PTX for the newest older one that NVRTC supports.
 
     Raises:
-        CompileError: The device is older than all that NVRTC knows.
+        CompileError: The device is older than all that NVRTC supports.
     """
     number = 10 * capability[0] + capability[1]
     if number in known:
@@ -153,7 +153,7 @@ def architecture_for(capability: tuple[int, int], known: Sequence[int]) -> str:
 
 
 def _read(path: Path) -> bytes | None:
-    """What a file of the cache holds, if it is whole."""
+    """Returns the content of a cached file; None if it is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -163,12 +163,12 @@ def _read(path: Path) -> bytes | None:
 
 
 def _library() -> Any:
-    """`cuda.bindings.nvrtc`, NVRTC itself loaded."""
+    """Returns `cuda.bindings.nvrtc` with NVRTC loaded."""
     try:
         from cuda.bindings import nvrtc
 
         nvrtc.nvrtcVersion()
-    except (ImportError, RuntimeError) as error:  # the package of bindings, or the library that it loads
+    except (ImportError, RuntimeError) as error:  # the bindings, or the library that they load
         first = str(error).strip().splitlines()[:1]
         raise CompileError(
             f"NVRTC, the compiler of kernels, cannot be loaded ({''.join(first)}); run: pip install 'fomm-rt[cuda]'"
@@ -177,9 +177,9 @@ def _library() -> Any:
 
 
 def _let_signals_interrupt() -> None:
-    """Undoes what NVRTC leaves behind: signals would no longer end a wait, and Ctrl-C would be noticed after it only.
+    """Lets signals interrupt system calls again, so Ctrl-C works during a wait.
 
-    It puts handlers of its own in place while it compiles and then gives those before it back with SA_RESTART.
+    While NVRTC compiles, it installs its own handlers; it restores the previous ones with SA_RESTART set.
     """
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):

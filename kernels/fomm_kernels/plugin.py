@@ -1,27 +1,25 @@
-"""The grid sample as a plugin of TensorRT: its code goes into the engine, which then runs without Python or library.
+"""The grid sample as a TensorRT plugin: its code is stored in the engine, which then runs without Python or a library.
 
-Native GridSample wants pictures and grid of one type, and a grid in half moves what it samples (benchmarks/
-half_grid.py); the plugin takes pictures in half or float32 along a grid in float32. It is a Quickly Deployable Plugin
-with an implementation ahead of time, which takes TensorRT 10.9 or newer with its Python package: three functions that
-TensorRT calls while it builds, and nothing afterwards. Whoever builds an engine with it calls `register` once in the
-process, before parsing. TensorRT-RTX takes no plugins.
+TensorRT's GridSample requires pictures and grid of one type, and a grid in half precision shifts what it samples
+(`benchmarks/studies/half_grid.py`). The plugin takes pictures in half or float32 along a float32 grid. It is a Quickly
+Deployable Plugin with an ahead-of-time implementation, which needs TensorRT 10.9 or newer with its Python package:
+TensorRT calls its three functions only while it builds. To build an engine with it, call `register` once in the
+process, before parsing. TensorRT-RTX does not support plugins.
 
-Code        PTX, the one form that TensorRT documents, for the lowest compute capability that NVRTC knows: the kernel
-            moves memory and has nothing to gain from newer instructions, so one PTX serves every GPU. It is compiled
-            by the driver that runs the engine, which takes no PTX newer than itself: NVRTC 13.0's wants driver 580.
-Constants   TensorRT keeps no attributes for a plugin of this kind. What the kernel has to know (align_corners, layout)
-            goes with the sizes as numbers of the launch, of which TensorRT does keep the expressions.
-Layouts     Linear, and channels last where channels are whole pieces of 16 bytes, where the kernel is fastest: TensorRT
-            times both among the layers around and takes one.
-Shapes      Any, by the engine's profiles. TensorRT 11.1 and 11.2 are said to leak device memory with every change of
-            shapes in a context that runs such a plugin (NVIDIA/TensorRT#4849): give every shape a context of its own.
+Code        PTX, the only form that TensorRT documents, for the lowest compute capability that NVRTC supports: the
+            kernel moves memory and gains nothing from newer instructions, so one PTX serves every GPU. The driver that
+            runs the engine compiles it and must be as new as the PTX: NVRTC 13.0 needs driver 580.
+Constants   TensorRT stores no attributes for such a plugin. The values that the kernel needs (align_corners, layout)
+            are passed with the sizes as scalar arguments of the launch, whose expressions TensorRT does store.
+Layouts     Linear, and channels last if the channels are whole pieces of 16 bytes, where the kernel is fastest.
+            TensorRT times both among the neighbouring layers and selects one.
+Shapes      Any, within the engine's profiles. TensorRT 11.1 and 11.2 are reported to leak device memory with every
+            change of shapes in a context that runs such a plugin (NVIDIA/TensorRT#4849): use one context per shape.
 
-Executed so far: all three functions, called by TensorRT's own Python code (11.4) with stand-ins for what its library
-brings, and the kernel on a CPU. Not executed: TensorRT's builder with the plugin, its ONNX parser, and an engine on a
-GPU; no GPU was at hand where this was written. The rules are those of `tensorrt.plugin` 11.4.0.106.
+The rules are those of `tensorrt.plugin` 11.4.0.106.
 """
 
-# Annotations are read by TensorRT and have to be classes: no `from __future__ import annotations` here.
+# TensorRT reads annotations, which must be classes: no `from __future__ import annotations` here.
 
 import re
 import threading
@@ -35,41 +33,41 @@ from fomm_kernels.launching import BLOCK_SIZE, PLUGIN_KERNELS
 from fomm_kernels.warp import TAPS_BYTES, pixels_per_block
 
 NAMESPACE, NAME, VERSION = "fomm", "FommGridSample", "1"
-"""Of the plugin. Name and namespace are operator and domain of its node in an ONNX graph; the version is TensorRT's."""
+"""Identify the plugin. In an ONNX graph, the name is the node's operator and the namespace its domain."""
 
 (KERNEL,) = PLUGIN_KERNELS
-"""Its source, and the function in it that TensorRT launches."""
+"""Name of the source, and of the function in it that TensorRT launches."""
 ARCHITECTURE = "compute_75"
-"""What it is compiled for, whatever the GPU."""
+"""Target of compilation for every GPU."""
 
 OLDEST_TENSORRT = (10, 9)
-"""The first with plugins ahead of time."""
+"""The first version with ahead-of-time plugins."""
 
 _lock = threading.Lock()
 
 
 def node_attributes(align_corners: bool) -> dict[str, Any]:
-    """Attributes of the node that takes the place of a GridSample in an ONNX graph.
+    """Returns the attributes of the node that replaces a GridSample in an ONNX graph.
 
         onnx.helper.make_node(NAME, [source, grid], [sampled], domain=NAMESPACE, **node_attributes(True))
 
-    The graph has to import opset 1 of the domain NAMESPACE. Inputs and output are those of GridSample (bilinear, zeros
+    The graph must import opset 1 of the domain NAMESPACE. Inputs and output are those of GridSample (bilinear, zeros
     outside): source (N or 1, C, H, W) float16 or float32, grid (N, h, w, 2) float32, sampled (N, C, h, w) like source.
-    GridSample's `mode` and `padding_mode` are no attributes here.
+    The node does not take GridSample's `mode` and `padding_mode`.
 
     Args:
-        align_corners: Whether -1 and 1 are the centres of the corner pixels, or the picture's edges.
+        align_corners: True if -1 and 1 are the centres of the corner pixels, false if they are the picture's edges.
     """
     return {
         "align_corners": int(align_corners),
         "plugin_namespace": NAMESPACE,
         "plugin_version": VERSION,
-        "aot": 1,  # nothing else than an implementation ahead of time will do
+        "aot": 1,  # requires an ahead-of-time implementation
     }
 
 
 def register() -> None:
-    """Makes the plugin known to TensorRT in this process; twice is harmless.
+    """Registers the plugin with TensorRT in this process; a second call does nothing.
 
     Raises:
         PluginError: TensorRT is missing, older than OLDEST_TENSORRT, or of the flavour without plugins.
@@ -77,13 +75,13 @@ def register() -> None:
     """
     with _lock:
         trtp = _plugin_module()
-        nvrtc.version()  # TensorRT would hide the error of a compiler that is missing in one of its own
+        nvrtc.version()  # TensorRT would hide the error of a missing compiler in its own
         if not _is_registered(trtp):
             _define()
 
 
 def _plugin_module() -> Any:
-    """`tensorrt.plugin`, of a version that takes plugins ahead of time."""
+    """Returns `tensorrt.plugin` of a version with ahead-of-time plugins."""
     try:
         import tensorrt
     except ImportError as error:
@@ -110,12 +108,12 @@ def _is_registered(trtp: Any) -> bool:
 
 
 def _define() -> None:
-    """Hands the plugin's functions to TensorRT, which reads names, order and types of their parameters."""
+    """Gives the plugin's functions to TensorRT, which reads the names, order and types of their parameters."""
     import tensorrt as trt
     import tensorrt.plugin as trtp
 
     def describe(source: trtp.TensorDesc, grid: trtp.TensorDesc, align_corners: int) -> trtp.TensorDesc:
-        """Type and shape of the output."""
+        """Returns type and shape of the output."""
         _check(
             source.dtype in (trt.float16, trt.float32) and source.ndim == 4,
             "source as (N, C, H, W) float16 or float32",
@@ -135,12 +133,12 @@ def _define() -> None:
     def tune(
         source: trtp.TensorDesc, grid: trtp.TensorDesc, outputs: tuple[trtp.TensorDesc]
     ) -> list[trtp.AutoTuneCombination]:
-        """Layouts for TensorRT to try."""
+        """Returns the layouts for TensorRT to try."""
         del grid, outputs
         half = source.dtype == trt.float16
         storage = "FP16" if half else "FP32"
         layouts = ["LINEAR"]
-        channels = source.shape[1]  # -1 where only the network's input will tell
+        channels = source.shape[1]  # -1 if it depends on the network's input
         if channels > 0 and channels % (PIECE_BYTES // (2 if half else 4)) == 0:
             layouts.append("HWC8" if half else "HWC")
         return [
@@ -154,11 +152,11 @@ def _define() -> None:
         outputs: tuple[trtp.TensorDesc],
         tactic: int,
     ) -> tuple[str, str, trtp.KernelLaunchParams, trtp.SymExprs]:
-        """Name and code of the kernel, its launch, and the numbers that it is given between inputs and outputs."""
+        """Returns the kernel's name and code, its launch, and its scalar arguments between inputs and outputs."""
         del outputs, tactic
         half = source.dtype == trt.float16
         channels_last = source.format != trt.TensorFormat.LINEAR
-        # The number of channels decides only where they lie together, and there `tune` knew it.
+        # The number of channels matters only for channels last, and there it is known.
         pixels = pixels_per_block(Tensor(channels=max(source.shape[1], 0)), channels_last, half)
         sources, channels, source_height, source_width = source.shape_expr
         batch, height, width, _ = grid.shape_expr
@@ -180,7 +178,7 @@ def _define() -> None:
 
 
 def _known(size: Any) -> int | None:
-    """A size, where TensorRT knows it at this stage."""
+    """Returns a size if TensorRT knows it at this stage."""
     return None if size.is_fake or not size.is_constant else int(size.constant_value())
 
 

@@ -1,4 +1,4 @@
-"""Launches prediction_output.cu: the decoder's picture to uint8."""
+"""Launches prediction_output.cu: predictions -> uint8 pictures."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class _PredictionOutput(ctypes.Structure):
 
 
 def prediction_output(executor: Executor, prediction: Any, pictures: Any, *, stream: Any = None) -> None:
-    """Rounds predictions to pictures.
+    """Rounds predictions to uint8 pictures.
 
     Args:
-        executor: Who runs it.
+        executor: Runs the kernel.
         prediction: (N, 3, H, W) float16 or float32 in [0, 1], any layout.
         pictures: (N, H, W, 3) uint8; rows may be padded; written.
-        stream: To queue on.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array does not fit.

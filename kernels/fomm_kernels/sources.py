@@ -1,4 +1,4 @@
-"""The CUDA sources of this package, and where what is compiled of them is kept."""
+"""The CUDA sources of this package, and the cache of compiled kernels."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ HEADERS = FOLDER / "include"
 
 
 def source_path(kernel: str) -> Path:
-    """The file of a kernel."""
+    """Returns the path of a kernel's source."""
     return FOLDER / f"{kernel}.cu"
 
 
 def defines(half: bool) -> dict[str, int]:
-    """The macros that every compiler is given."""
+    """Returns the macros that every compiler gets."""
     return {"FOMM_HALF": int(half), "FOMM_BLOCK_SIZE": BLOCK_SIZE}
 
 
 def source_hash(kernels: Sequence[str], *more: str) -> str:
-    """SHA-256, hexadecimal, of kernels with all headers and whatever else decides what is compiled."""
+    """Returns the hexadecimal SHA-256 of kernels, all headers, and anything else that affects the compiled code."""
     digest = hashlib.sha256()
     for path in (*map(source_path, kernels), *sorted(HEADERS.glob("*.h"))):
         digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
@@ -35,23 +35,23 @@ def source_hash(kernels: Sequence[str], *more: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: fomm-rt/kernels in the user's cache ($XDG_CACHE_HOME, else ~/.cache).
+    """Returns the cache of compiled kernels: fomm-rt/kernels in $XDG_CACHE_HOME, or else in ~/.cache.
 
     Raises:
-        CompileError: The user has no home.
+        CompileError: The user has no home folder.
     """
     base = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(base) if base else Path.home() / ".cache") / "fomm-rt" / "kernels"
-    except RuntimeError as error:  # a user without a home, as in some containers
+    except RuntimeError as error:  # no home folder, as in some containers
         raise CompileError(f"compiled kernels have no place to be kept ({error}); set XDG_CACHE_HOME") from error
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Writes a file of the cache in one step, so that no one reads half of it.
+    """Writes a file of the cache atomically.
 
     Raises:
-        CompileError: It cannot be written.
+        CompileError: The file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

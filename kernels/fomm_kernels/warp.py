@@ -1,4 +1,4 @@
-"""Launches warp.cu: masks to a deformation, and the source's features along it."""
+"""Launches warp.cu: masks -> deformation, and the source's features sampled along it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fomm_kernels.launching import BLOCK_SIZE, Executor, Launch, blocks_for
 from fomm_kernels.motion import TRANSFORM
 
 TAPS_BYTES = 48
-"""Of `struct Taps`: four offsets, four weights."""
+"""Size of `struct Taps`: four offsets and four weights."""
 
 
 class _Warp(ctypes.Structure):
@@ -37,21 +37,21 @@ def warp(
     occlusion_map: Any = None,
     stream: Any = None,
 ) -> None:
-    """Blends sparse motions to a dense one, samples the features along it and masks them.
+    """Blends sparse motions into a dense one, samples the features along it and masks them.
 
     Args:
-        executor: Who runs it.
+        executor: Runs the kernel.
         mask_logits: (N, K + 1, h, w) float16 or float32, any layout, like the next three.
         occlusion_logits: (N, 1, h, w), or None in a model without.
         sparse_motion: (N, K, 8) float32, from `motion`.
-        features: (N or 1, C, H, W), fastest with channels last, a multiple of 16 bytes of them.
+        features: (N or 1, C, H, W); fastest with channels last, if they take a multiple of 16 bytes.
         warped: (N, C, H, W); written.
         align_corners: Convention of the sampling.
-        resize_align_corners: Convention of the motion's resizing to H×W, where sizes differ.
-        deformation: (N, h, w, 2) float32, for people; written when given. Likewise
-        mask: (N, K + 1, h, w) float32, and
-        occlusion_map: (N, 1, h, w) float32.
-        stream: To queue on.
+        resize_align_corners: Convention for resizing motion to H×W, if the sizes differ.
+        deformation: (N, h, w, 2) float32; written if given.
+        mask: (N, K + 1, h, w) float32; written if given.
+        occlusion_map: (N, 1, h, w) float32; written if given.
+        stream: The stream to queue on.
 
     Raises:
         ArrayError: An array does not fit.
@@ -92,7 +92,7 @@ def warp(
 
 
 def pixels_per_block(target: Tensor, pieces: bool, half: bool) -> int:
-    """As many as give each thread two pieces of channels to move, but no fewer than 8 and no more than 32."""
+    """Returns 8 to 32 pixels, as many as give each thread two pieces of channels to move."""
     if not pieces:
         return 32
     per_pixel: int = target.channels * (2 if half else 4) // PIECE_BYTES

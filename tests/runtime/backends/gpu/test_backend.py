@@ -389,7 +389,7 @@ def test_by_dlpack_the_owner_makes_the_lane_wait(fake: FakeGpu, monkeypatch: pyt
     [
         ((64, 64, 4), np.uint8, None, r"expected an \(H, W, 3\) uint8 RGB array; got \(64, 64, 4\) uint8 on the GPU"),
         ((64, 64, 3), np.float32, None, "uint8 RGB array; got .* float32"),
-        ((64, 64, 3), np.uint8, (3, 192, 1), "pixels of a row together"),
+        ((64, 64, 3), np.uint8, (3, 192, 1), "contiguous rows"),
         ((0, 64, 3), np.uint8, None, r"got \(0, 64, 3\)"),
     ],
 )
