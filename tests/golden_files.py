@@ -61,7 +61,7 @@ class Golden:
         return self.arrays["driving"]
 
     def keypoints(self, prefix: str) -> runtime.Keypoints:
-        """For example of "kp_source" or "kp_norm.relative.2"."""
+        """Returns the keypoints of a prefix such as "kp_source" or "kp_norm.relative.2"."""
         return runtime.Keypoints(self.arrays[f"{prefix}.value"], self.arrays.get(f"{prefix}.jacobian"))
 
     def torch_keypoints(self, prefix: str) -> Keypoints:
@@ -70,7 +70,7 @@ class Golden:
         return Keypoints(torch.from_numpy(keypoints.value)[None], jacobian)
 
     def predictions(self) -> list[tuple[str, int, NDArray[np.float32]]]:
-        """Mode, frame number and prediction of every one in the file."""
+        """Returns (mode, frame number, prediction) of every prediction in the file."""
         found = []
         for name, array in self.arrays.items():
             if name.startswith("prediction."):

@@ -1,7 +1,6 @@
-"""Memory, streams and graphs of a GPU for tests. Not executed so far: no GPU was at hand where this was written.
+"""Memory, streams and graphs of a GPU for tests.
 
-All of it are the driver's own functions, and each array has an allocation of its own: compute-sanitizer sees where one
-ends, which it cannot in a framework's pool.
+Everything calls the driver, and each array is its own allocation, so compute-sanitizer detects access beyond its end.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from kernel_memory import Memory
 
 
 def checked(answer: tuple[Any, ...]) -> Any:
-    """What a function of the driver returns; asserts that it succeeded."""
+    """Returns the result of a driver function; asserts that it succeeded."""
     result, *values = answer
     assert result == 0, result.name
     return values[0] if values else None
 
 
 class OnGpu:
-    """A `Memory` and its twin on the GPU, which kernels take by `__cuda_array_interface__`."""
+    """A `Memory` with a copy on the GPU, which kernels read by `__cuda_array_interface__`."""
 
     def __init__(self, driver: Any, memory: Memory) -> None:
         self.memory = memory
@@ -45,14 +44,14 @@ class OnGpu:
         self._driver.cuMemFree(self._block)
 
     def upload(self) -> None:
-        """From the CPU to the GPU, padding and all; there when it returns."""
+        """Copies all of the memory to the GPU, padding included."""
         block = self.memory.block
         checked(self._driver.cuMemcpyHtoD(self._block, block.ctypes.data, block.nbytes))
         # The last of it may still be on its way, and streams here wait for nothing.
         checked(self._driver.cuCtxSynchronize())
 
     def download(self) -> NDArray[Any]:
-        """From the GPU, once it is idle, to the CPU; returns the array there."""
+        """Waits for the GPU, copies the memory back, and returns the array on the CPU."""
         block = self.memory.block
         checked(self._driver.cuCtxSynchronize())
         checked(self._driver.cuMemcpyDtoH(block.ctypes.data, self._block, block.nbytes))
@@ -60,7 +59,7 @@ class OnGpu:
 
 
 class Gpu:
-    """A device, its kernels and their twins on the CPU."""
+    """A device, its kernels, and their host build."""
 
     def __init__(self) -> None:
         from cuda.bindings import driver
@@ -71,11 +70,11 @@ class Gpu:
         Device(0).set_current()  # for the driver's functions below; launches do without
 
     def put(self, memory: Memory) -> OnGpu:
-        """A twin on the GPU."""
+        """Copies a memory to the GPU."""
         return OnGpu(self.driver, memory)
 
     def stream(self) -> int:
-        """A stream that waits for no other."""
+        """Returns a stream that waits for no other."""
         return int(checked(self.driver.cuStreamCreate(self.driver.CUstream_flags.CU_STREAM_NON_BLOCKING)))
 
     def synchronize(self) -> None:
@@ -83,7 +82,7 @@ class Gpu:
         checked(self.driver.cuCtxSynchronize())
 
     def captured(self, launch: Callable[[int], None], stream: int) -> Callable[[], None]:
-        """Captures what a function queues on a stream; returns what replays it there."""
+        """Captures what a function queues on a stream; returns a function that replays it there."""
         driver = self.driver
         checked(driver.cuStreamBeginCapture(stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL))
         launch(stream)
@@ -99,7 +98,7 @@ class Gpu:
         rare: Sequence[tuple[float, float]] = (),
         **options: Any,
     ) -> None:
-        """Runs a kernel here and on the CPU, on the same inputs; see `assert_twins`, with one `rare` an output."""
+        """Runs a kernel on GPU and CPU with the same inputs; compares by `assert_twins`, with one `rare` per output."""
         memories = [memory for memory in (*arguments, *options.values()) if isinstance(memory, Memory)]
         outputs = [memory for memory in memories if memory.written]
         # The poison differs, so that what neither of the two writes shows as a difference.
@@ -122,7 +121,7 @@ class Gpu:
 
 
 def assert_twins(found: NDArray[Any], wanted: NDArray[Any], error: float, rare: tuple[float, float] = (0, 0)) -> None:
-    """Asserts |found − wanted| ≤ error · (1 + |wanted|), and that infinities and NaN are the same.
+    """Asserts |found − wanted| ≤ error · (1 + |wanted|), with the same infinities and NaN.
 
     Args:
         found: By the GPU.

@@ -1,7 +1,7 @@
-"""What tests of the GPU backend run on. Not executed so far beyond its refusals: no GPU was at hand.
+"""What the tests of the GPU backend run on.
 
-Nothing here needs torch, ONNX Runtime or the rest of the project's tests. `played_rig` has the twin that a CPU plays,
-which shows that the tests themselves run.
+This module needs neither torch, ONNX Runtime nor the project's other tests. `fakes.gpu_backend` has a fake, which shows
+that the tests themselves work.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fomm_rt import Animator
 from fomm_rt.backends.gpu.device import Device
@@ -25,7 +26,7 @@ from fomm_rt.model.folder import ModelFolder
 
 GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {64: "small_aligned", 256: "vox256_aligned"}
-"""Side of a frame to the golden file that has pictures of this size."""
+"""Side of a frame -> the golden file with pictures of this size."""
 
 MOST = 4
 """Frames that engines take at a time."""
@@ -35,29 +36,29 @@ class Rig(Protocol):
     """Opens animators on one device.
 
     Attributes:
-        device: The device, for arrays of the test's own.
-        many: Frames that are enough to see memory grow.
+        device: The device, for the tests' own arrays.
+        many: Number of frames that makes a leak visible.
     """
 
     device: Device
     many: int
 
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
-        """A new animator on a frame stream of its own; to be closed by the caller."""
+        """Returns a new animator with its own frame stream; the caller closes it."""
 
     def memory(self) -> int:
-        """A number that grows with what is taken of the device's memory."""
+        """Returns a number that grows with the device memory in use."""
 
     def slack(self) -> int:
-        """How much `memory` may differ though nothing was taken."""
+        """Returns how much `memory` may vary without an allocation."""
 
 
-class OnGpu:
-    """See `Rig`: TensorRT engines on the first GPU, built when they are first asked for.
+class OnGpu(Rig):
+    """TensorRT engines on the first GPU, built on first use.
 
     Args:
-        flavour: One of FLAVOURS, without a problem.
-        store: Where engines are kept.
+        flavour: A usable one of FLAVOURS.
+        store: The engine store.
     """
 
     many = 1000
@@ -72,16 +73,17 @@ class OnGpu:
         self._library = load_tensorrt(flavour)
         self.device: Device = CudaDevice()
 
+    @override
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
-        """See `Rig.animator`."""
         from fomm_build.build import BuildOptions, build_engines
 
         engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store).engines
         backend = open_engines(self._library, self._gpu, model, engines, "a test", captures)
         return Animator(model.manifest, backend)
 
+    @override
     def memory(self) -> int:
-        """Bytes of the GPU that are in use, by whomever."""
+        # Bytes of the GPU in use, by all processes.
         from cuda.bindings import driver
 
         with self.device.current():
@@ -89,13 +91,13 @@ class OnGpu:
         assert result == 0, result.name
         return int(total - free)
 
+    @override
     def slack(self) -> int:
-        """The driver takes and gives memory in pieces of 2 MiB."""
-        return 2 << 20
+        return 2 << 20  # the driver allocates memory in pieces of 2 MiB
 
 
 def flavour_problem() -> tuple[str, str | None]:
-    """The flavour of TensorRT that is here, or the first one with what stands against it."""
+    """Returns the usable flavour of TensorRT, or the first one and why it cannot be used."""
     problems = {flavour: why_tensorrt_unavailable(flavour) for flavour in FLAVOURS}
     usable = [flavour for flavour, problem in problems.items() if problem is None]
     flavour = (usable or list(problems))[0]
@@ -103,23 +105,23 @@ def flavour_problem() -> tuple[str, str | None]:
 
 
 def is_gpu_promised() -> bool:
-    """Whether FOMM_REQUIRE_GPU says that there is one."""
+    """True if FOMM_REQUIRE_GPU promises a GPU."""
     return os.environ.get("FOMM_REQUIRE_GPU", "0") != "0"
 
 
 def source_of(model: ModelFolder) -> Image:
-    """A picture (size, size, 3) uint8 for a model."""
+    """Returns a source (size, size, 3) uint8 for a model."""
     return _golden(model.manifest.size)["source"]
 
 
 def frames_of(model: ModelFolder, count: int = 3) -> list[Image]:
-    """Distinct driving frames (size, size, 3) uint8, as many as asked for."""
+    """Returns distinct driving frames (size, size, 3) uint8."""
     driving = _golden(model.manifest.size)["driving"]
     return [np.roll(driving[i % len(driving)], i // len(driving), 1) for i in range(count)]
 
 
 def put(device: Device, array: NDArray[Any]) -> Any:
-    """A copy on the device, there when this returns."""
+    """Copies an array to the device."""
     with device.current():
         stream, host = device.stream(), device.pinned(array.shape, array.dtype)
         host[...] = array
@@ -130,7 +132,7 @@ def put(device: Device, array: NDArray[Any]) -> Any:
 
 
 def get(device: Device, array: Any, dtype: Any = np.uint8) -> NDArray[Any]:
-    """A copy of an array in C order on the device."""
+    """Copies an array in C order from the device."""
     with device.current():
         stream, host = device.stream(), device.pinned(array.shape, dtype)
         device.copy(array, host, stream)

@@ -1,12 +1,12 @@
-"""The GPU that these tests run on. Not executed so far: no GPU was at hand where this was written.
+"""The GPU that these tests run on.
 
-Nothing here needs the rest of the project's tests, so that they run in any Python with NumPy, pytest and CUDA's Python
-packages: see `make gpu`. What a test needs besides, it asks for.
+These tests do not depend on the project's other tests: they run in any Python with NumPy, pytest and CUDA's Python
+packages, see `make gpu`. A test requests anything else that it needs.
 
-FOMM_REQUIRE_GPU=1          a GPU and all that uses it are promised: tests that cannot run fail instead of being skipped
-FOMM_WITHOUT=torch,cupy     but for these modules, which are known not to be here
-FOMM_TEST_ENGINES=FOLDER    where engines are kept from one run to the next; else they are built for this one
-FOMM_TEST_MODEL=FOLDER      small.yaml as a model; else it is exported, which needs torch
+FOMM_REQUIRE_GPU=1          a GPU and its software are promised: tests that cannot run fail instead of being skipped
+FOMM_WITHOUT=torch,cupy     modules that are known to be missing
+FOMM_TEST_ENGINES=FOLDER    keeps engines between runs; by default they are built anew
+FOMM_TEST_MODEL=FOLDER      small.yaml as a model; by default it is exported, which needs torch
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gpu_memory import Gpu
 
 GPU, FAKE = "GPU", "fake"
-"""Ids of tests that run on either: the second shows, wherever there is no GPU, that the tests themselves run."""
+"""Ids of tests that run on both; on machines without a GPU, the fake shows that the tests themselves work."""
 
 SMALL = Path(__file__).parent / "small.yaml"
 
@@ -39,7 +39,7 @@ Needs = Callable[[str], Any]
 
 @pytest.fixture(scope="session")
 def do_without() -> DoWithout:
-    """Skips a test for a reason, or fails it where FOMM_REQUIRE_GPU=1 promises a GPU and what uses it."""
+    """Skips a test with a reason, or fails it if FOMM_REQUIRE_GPU=1."""
 
     def leave(problem: str) -> NoReturn:
         if is_gpu_promised():
@@ -51,7 +51,7 @@ def do_without() -> DoWithout:
 
 @pytest.fixture(scope="session")
 def needs(do_without: DoWithout) -> Needs:
-    """Imports a module by name, or does without the test."""
+    """Imports a module by name; skips or fails the test if it is missing."""
 
     def needed(name: str) -> Any:
         try:
@@ -66,7 +66,7 @@ def needs(do_without: DoWithout) -> Needs:
 
 @pytest.fixture(scope="session")
 def gpu(do_without: DoWithout) -> Gpu:
-    """The first GPU; without one tests are skipped or fail."""
+    """The first GPU; without one, tests are skipped or fail."""
     if problem := driver_problem():
         do_without(problem)
     from gpu_memory import Gpu
@@ -76,9 +76,9 @@ def gpu(do_without: DoWithout) -> Gpu:
 
 @pytest.fixture(scope="module", params=[GPU, FAKE])
 def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[Device]:
-    """The first GPU as the runtime sees it, or one that the CPU plays."""
+    """The first GPU as the runtime sees it, or a fake."""
     if request.param == FAKE:
-        _play()
+        _need_fake()
         from fakes.gpu_backend import FakeWaitingDevice
 
         yield FakeWaitingDevice()
@@ -94,9 +94,9 @@ def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[De
 
 @pytest.fixture(scope="session", params=[GPU, FAKE])
 def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    """TensorRT on the first GPU, or the same path on a device that the CPU plays."""
+    """TensorRT on the first GPU, or the same path on a fake device."""
     if request.param == FAKE:
-        _play()
+        _need_fake()
         from fakes.gpu_backend import FakeRig
 
         return FakeRig()
@@ -123,8 +123,8 @@ def small(request: pytest.FixtureRequest, needs: Needs, tmp_path_factory: pytest
         return export_stand_in(tmp_path_factory.mktemp("models") / "small", config=str(SMALL))
 
 
-def _play() -> None:
-    """Skips where the CPU has nothing to show, or nothing to show it with."""
+def _need_fake() -> None:
+    """Skips the fake if a GPU is promised or ONNX Runtime is missing."""
     if is_gpu_promised():
-        pytest.skip("a GPU is promised, which need not be played")
+        pytest.skip("a GPU is promised, so the fake is not needed")
     pytest.importorskip("onnxruntime")

@@ -1,6 +1,6 @@
-"""The device that frames are animated on, against NumPy. Not executed on a GPU so far: none was at hand.
+"""The device of the kernel path, against NumPy.
 
-The same tests run on the device that the CPU plays.
+The same tests run on a fake device.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gpu_rigs import get, put
 pytestmark = pytest.mark.gpu
 
 LARGE = (1 << 26,)
-"""Bytes that take a GPU long enough for what does not wait to be too early."""
+"""Bytes whose copy takes long enough that code that does not wait comes too early."""
 
 
 def random(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def test_it_says_what_it_is(device: Device) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 @pytest.mark.parametrize("shape", [(1,), (3, 5, 7), (1, 4096, 257)])
 def test_memory_is_zeroed(device: Device, shape: tuple[int, ...], dtype: Any) -> None:
-    """Every time: what is freed comes back with what was written to it."""
+    """Repeatedly, because freed memory comes back with its old content."""
     for _ in range(4):
         with device.current():
             array = device.allocate(shape, dtype)
@@ -76,7 +76,7 @@ def test_copies_both_ways(device: Device, shape: tuple[int, ...]) -> None:
 
 
 def test_copies_of_padded_arrays(device: Device) -> None:
-    """Padding is copied with the rest, so a copy of a copy is the same to the last byte."""
+    """Padding is copied, too, so a copy of a copy is identical to the last byte."""
     shape = (2, 3, 4, 5)
     padded = tensor_strides(HWC8, shape)
     assert padded is not None
@@ -95,7 +95,7 @@ def test_copies_of_padded_arrays(device: Device) -> None:
 
 @pytest.mark.parametrize(("given", "wanted"), [(0, 0), (5, 0), (0, 5), (7, 2)])
 def test_pictures_with_padded_rows(device: Device, given: int, wanted: int) -> None:
-    """What lies between the rows stays as it is."""
+    """Bytes between the rows do not change."""
     height, width = 9, 13
     rows, out = random(height, 3 * width + given), random(height, 3 * width + wanted, seed=1)
     source, target = put(device, rows), put(device, out)
@@ -109,7 +109,7 @@ def test_pictures_with_padded_rows(device: Device, given: int, wanted: int) -> N
 
 
 def _picture(rows: Any, width: int) -> Array:
-    """(H, bytes of a row) seen as (H, width, 3)."""
+    """(H, bytes of a row) viewed as (H, width, 3)."""
     seen = view(rows, "rows")
     return Array(seen.address, (seen.shape[0], width, 3), seen.dtype, (seen.shape[1], 3, 1))
 
@@ -130,7 +130,7 @@ def test_work_on_one_stream_is_in_order(device: Device) -> None:
 
 
 def test_a_stream_waits_for_another(device: Device) -> None:
-    """One that would be done long before, were it not told to wait; and only for what was queued until then."""
+    """The stream would finish much earlier without the wait, which covers only work queued before it."""
     for number in range(5):
         with device.current():
             slow, quick = device.stream(), device.stream()
@@ -147,7 +147,7 @@ def test_a_stream_waits_for_another(device: Device) -> None:
 
 
 class TestCapture:
-    """What is captured runs when it is replayed, on what lies at its addresses then."""
+    """Captured work runs when it is replayed, on the current content of its addresses."""
 
     def test_replays(self, device: Device) -> None:
         with device.current():
@@ -171,7 +171,7 @@ class TestCapture:
                 assert (out == number).all()
 
     def test_kernels(self, device: Device) -> None:
-        """They are loaded with the device: a graph can hold one that never ran."""
+        """Kernels are loaded with the device, so a graph can hold one that never ran."""
         source, grid = random(1, 8, 9, 7, dtype=np.float32), np.linspace(-1.1, 1.1, 1 * 5 * 6 * 2, dtype=np.float32)
         grid, expected = grid.reshape(1, 5, 6, 2), np.empty((1, 8, 5, 6), np.float32)
         grid_sample(HostKernels(), source, grid, expected, align_corners=True)
@@ -220,7 +220,7 @@ class TestCapture:
                     raise ValueError("something else is wrong")
                 device.synchronize(stream)  # which nobody may do while it is captured
 
-            # The played device asserts.
+            # The fake device asserts.
             with pytest.raises((BackendError, ValueError, AssertionError)):
                 device.capture(stream, queue)
             device.synchronize(stream)
@@ -246,11 +246,11 @@ class TestCapture:
 
 
 class TestOnAGpu:
-    """What only CUDA itself can show."""
+    """Behaviour that only CUDA itself can show."""
 
     @pytest.fixture
     def cuda(self, gpu: Any) -> Any:
-        """CUDA's own functions."""
+        """The functions of CUDA's driver."""
         return gpu.driver
 
     @pytest.fixture
@@ -290,7 +290,7 @@ class TestOnAGpu:
             assert pool.submit(use).result() == 0
 
     def test_close(self, made: Any, cuda: Any) -> None:
-        """Closed devices refuse; others, and the process, go on. Twice is harmless."""
+        """A closed device refuses calls; others still work. Closing twice does nothing."""
         from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
         del cuda

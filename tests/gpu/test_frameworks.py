@@ -1,4 +1,4 @@
-"""Kernels beside PyTorch and CuPy in one process. Not executed so far: no GPU was at hand where this was written."""
+"""Kernels beside PyTorch and CuPy in one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gpu
 
 SHAPE = (2, 16, 32, 32)
 FLOAT, HALF = 1e-4, 1e-3
-"""As in test_kernels_on_gpu.py; PyTorch's own result of halves is computed in float32 here."""
+"""As in test_kernels_on_gpu.py; for halves, PyTorch's result is computed in float32."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def tensors(torch: Any, dtype: Any, channels_last: bool) -> tuple[Any, Any, Any]
 
 
 def numbers(tensor: Any) -> Any:
-    """As a NumPy array of float32."""
+    """Returns it as a NumPy array of float32."""
     return tensor.float().cpu().numpy()
 
 
@@ -55,7 +55,7 @@ def test_torch_tensors(gpu: Gpu, torch: Any, half: bool, channels_last: bool, al
 
 
 def test_torch_graph(gpu: Gpu, torch: Any) -> None:
-    """Captured among PyTorch's own work, on its stream, in its strictest mode."""
+    """Captures a kernel among PyTorch's own work, on its stream, in its strictest mode."""
     gpu.kernels.load()
     source, grid, out = tensors(torch, torch.float16, channels_last=True)
 

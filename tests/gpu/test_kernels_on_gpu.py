@@ -1,7 +1,7 @@
-"""Every kernel on the GPU against its twin on the CPU. Not executed so far: no GPU was at hand where this was written.
+"""Every kernel on the GPU against its host build.
 
-Both are the same source; they differ where a GPU contracts a · b + c to one rounding and takes another exp (2 ulp). The
-errors allowed are a few times what contraction alone was seen to change between two builds for the CPU.
+Both have the same source. They differ where a GPU contracts a · b + c to one rounding and uses another exp (2 ulp). The
+tolerances are a few times the difference that contraction alone makes between two host builds.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from kernel_memory import LAYOUTS, STORAGES, Memory, padded_strides, random, sto
 pytestmark = pytest.mark.gpu
 
 SAMPLED = 1e-4
-"""Places, up to 4 units wide, are off by 1e-6 in float32: 3e-5 of a pixel, times 2 from one neighbour to the next."""
+"""Positions of up to 4 units have errors of 1e-6 in float32: 3e-5 of a pixel, times 2 between neighbours."""
 EXPECTED = 2e-5
-"""Logits over temperature of up to 60 are off by 4e-6, and so is each weight of the mean."""
+"""Logits over temperature of up to 60 have errors of 4e-6, and so has each weight of the mean."""
 BLURRED = 2e-6
 """Sums of products of weights that add up to 1."""
 FLIPPED = ((0.25, 1.001 / 255), (1e-4, 1.001 / 255))
-"""Of quarter and frame. Where a picture grows, interpolation may come so close to half a level that it is rounded to
-the other, about once in 100 000; which shows, a little, in all of the quarter that is blurred of it."""
+"""Tolerances of quarter and frame. In an enlarged picture, interpolation comes so close to half a level that rounding
+differs about once in 100 000 values; the blur spreads this to its neighbours in the quarter."""
 
 HARD = (0, -1, 1, -1.0000001, 1.0000001, -1.13, 1.2, -2, 2, 1e30, -1e30, 3e38, np.inf, -np.inf, np.nan)
 SIZES = [  # frame, quarter, height and width of the picture, part, placed
@@ -79,7 +79,7 @@ def test_keypoint_head(
 
 
 def test_keypoint_head_of_hard_logits(gpu: Gpu) -> None:
-    """Flat, one peak, NaN, infinite, and as large as can be."""
+    """Flat, one peak, NaN, infinite, and the largest finite logits."""
     logits = np.zeros((1, 5, 8, 8))
     logits[0, 1, 2, 3], logits[0, 2, 4, 4], logits[0, 3, 0, 0], logits[0, 4] = 60000, np.nan, -np.inf, 60000
     for storage in STORAGES:
@@ -87,7 +87,7 @@ def test_keypoint_head_of_hard_logits(gpu: Gpu) -> None:
 
 
 def keypoint_rows(n: int, k: int, seed: int) -> NDArray[np.float64]:
-    """(N, K, 6): anywhere in the picture, with jacobians that are far from singular."""
+    """(N, K, 6): anywhere in the picture, with well-conditioned jacobians."""
     rows = random(n, k, 6, seed=seed)
     rows[..., 2:] = 0.4 * rows[..., 2:] + (1, 0, 0, 1)
     return rows
@@ -96,7 +96,7 @@ def keypoint_rows(n: int, k: int, seed: int) -> NDArray[np.float64]:
 def motion_arguments(
     n: int, k: int, size: tuple[int, int], storage: type, layout: str, shared: bool = True
 ) -> list[Memory]:
-    """Of `motion`: a source shared by the batch, or one a frame."""
+    """Arguments of `motion`: one source for the batch, or one per frame."""
     sources = 1 if shared else n
     transfer = np.concatenate([1.2 + 0.3 * random(sources, k, 1), 0.5 * keypoint_rows(sources, k, 3)], axis=2)
     return [
@@ -122,7 +122,7 @@ def test_motion(
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_motion_of_hard_keypoints(gpu: Gpu, storage: type) -> None:
-    """NaN, infinite, far away; a jacobian of zeros, and one of NaN."""
+    """NaN, infinite and distant keypoints; a jacobian of zeros and one of NaN."""
     arguments = motion_arguments(2, 5, (16, 16), storage, "channels last")
     driving = arguments[0].array
     driving[0, 0, 0], driving[0, 1, 1], driving[0, 2, :2] = np.nan, np.inf, 1e30
@@ -140,7 +140,7 @@ def warp_arguments(
     occludes: bool = True,
     shared: bool = True,
 ) -> list[Memory | None]:
-    """Of `warp`, with 10 keypoints."""
+    """Arguments of `warp` with 10 keypoints."""
     rows = random(n, 10, 8, seed=1)
     rows[..., :4] = 0.5 * rows[..., :4] + (1, 0, 0, 1)
     return [
@@ -236,7 +236,7 @@ def test_grid_sample_at_hard_coordinates(gpu: Gpu, storage: type, layout: str, a
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("shape", [(1, 3, 256, 256), (2, 3, 9, 13), (2, 3, 171, 1)])
 def test_prediction_output(gpu: Gpu, shape: tuple[int, ...], storage: type, layout: str) -> None:
-    """The same bytes: one product, rounded once, leaves nothing to contract."""
+    """The bytes are equal: a single product, rounded once, cannot be contracted."""
     prediction = stored(0.5 + 0.6 * random(*shape), storage, layout)
     prediction.array[0, 0, 0, 0], prediction.array[0, 1, 0, 0], prediction.array[0, 2, 0, 0] = np.nan, np.inf, -np.inf
     shape = (shape[0], *shape[2:], 3)
@@ -244,7 +244,7 @@ def test_prediction_output(gpu: Gpu, shape: tuple[int, ...], storage: type, layo
 
 
 def test_ptx(gpu: Gpu) -> None:
-    """What a device newer than NVRTC is given: the driver compiles it."""
+    """A device newer than NVRTC gets PTX, which the driver compiles."""
     ours = gpu.kernels
     gpu.kernels = DeviceKernels()
     gpu.kernels.architecture = "compute_75"
@@ -256,7 +256,7 @@ def test_ptx(gpu: Gpu) -> None:
 
 
 class TestQueueing:
-    """Streams, graphs and addresses, on one kernel after another: `motion` and, with what it leaves, `warp`."""
+    """Streams, graphs and addresses, with `motion` followed by `warp` on its results."""
 
     def arguments(self) -> tuple[list[Memory], list[Memory]]:
         motions = motion_arguments(2, 10, (16, 16), np.float16, "channels last")
@@ -315,7 +315,7 @@ class TestQueueing:
         assert np.array_equal(warps[-1].download(), self.eager(gpu))
 
     def test_addresses(self, gpu: Gpu) -> None:
-        """`Array` for memory that no library speaks for."""
+        """`Array` describes memory that belongs to no library."""
         shape = (1, 3, 8, 8)
         source, grid, sampled = stored(random(*shape)), stored(random(1, 8, 8, 2, seed=1)), unwritten(shape)
         twins = [gpu.put(memory) for memory in (source, grid, sampled)]
@@ -326,7 +326,7 @@ class TestQueueing:
         assert_twins(found, sampled.array, SAMPLED)
 
     def test_the_threads_context_stays(self, gpu: Gpu) -> None:
-        """Launches work in a thread without a context, and leave it so."""
+        """Launches work in a thread without a context, and leave it without one."""
         from concurrent.futures import ThreadPoolExecutor
 
         motions, warps = self.on_gpu(gpu)

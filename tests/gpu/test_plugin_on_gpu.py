@@ -1,9 +1,8 @@
-"""The plugin in engines of the real TensorRT. Not executed so far: neither a GPU nor TensorRT's library was at hand.
+"""The plugin in engines of the real TensorRT.
 
-Tiny networks of one node, built from the network API and from ONNX, against `DeviceKernels` and PyTorch; and an engine
-in a process that knows nothing of the plugin. Needs TensorRT 10.9 or newer with its Python package: without it these
-tests are skipped, or fail where FOMM_REQUIRE_PLUGIN=1 promises it. FOMM_REQUIRE_GPU promises the GPU alone, since a
-machine may have an older TensorRT.
+Networks of one node, built with the network API and from ONNX, against `DeviceKernels` and PyTorch; and an engine in a
+process that does not import the plugin. Needs TensorRT 10.9 or newer with its Python package: without it these tests
+are skipped, or fail if FOMM_REQUIRE_PLUGIN=1. FOMM_REQUIRE_GPU is separate, since a machine may have an older TensorRT.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FLOAT, HALF = 1e-4, 1e-3
 """As in test_frameworks.py."""
 CHANNELS, SIZE, OUT = 16, (32, 24), (24, 40)
 MOST = 3
-"""Frames of the largest batch."""
+"""The largest batch."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def torch(gpu: Gpu, do_without: Callable[[str], NoReturn]) -> Any:
 
 @pytest.fixture(scope="module")
 def trt(torch: Any) -> Any:
-    """TensorRT, the plugin registered."""
+    """TensorRT with the plugin registered."""
     del torch  # which brings the GPU
     try:
         plugin.register()
@@ -62,7 +61,7 @@ def create_network(trt: Any) -> tuple[Any, Any]:
 
 
 def add_node(trt: Any, network: Any, half: bool, align_corners: bool) -> None:
-    """`sampled` from `source` and `grid`, of any batch."""
+    """A network from `source` and `grid` to `sampled`, for any batch."""
     source = network.add_input("source", trt.float16 if half else trt.float32, (-1, CHANNELS, *SIZE))
     grid = network.add_input("grid", trt.float32, (-1, *OUT, 2))
     operator = getattr(getattr(trt.plugin.op, plugin.NAMESPACE), plugin.NAME)
@@ -72,7 +71,7 @@ def add_node(trt: Any, network: Any, half: bool, align_corners: bool) -> None:
 
 
 def parse_node(trt: Any, network: Any, half: bool, align_corners: bool) -> None:
-    """The same from an ONNX graph."""
+    """The same network from an ONNX graph."""
     onnx = pytest.importorskip("onnx")
     attributes = plugin.node_attributes(align_corners)
     node = onnx.helper.make_node(plugin.NAME, ["source", "grid"], ["sampled"], domain=plugin.NAMESPACE, **attributes)
@@ -94,7 +93,7 @@ def parse_node(trt: Any, network: Any, half: bool, align_corners: bool) -> None:
 
 
 def build(trt: Any, made: Callable[..., None], half: bool, align_corners: bool, layout: str = "LINEAR") -> bytes:
-    """An engine of one node for batches of 1 to MOST; `layout` is that of its input and its output."""
+    """An engine of one node for batches of 1 to MOST, with input and output in `layout`."""
     builder, network = create_network(trt)
     made(trt, network, half, align_corners)
     for tensor in (network.get_input(0), network.get_output(0)):
@@ -109,7 +108,7 @@ def build(trt: Any, made: Callable[..., None], half: bool, align_corners: bool, 
 
 
 class Engine:
-    """An engine, loaded."""
+    """A loaded engine."""
 
     def __init__(self, trt: Any, plan: bytes) -> None:
         self.logger = trt.Logger(trt.Logger.WARNING)
@@ -136,7 +135,7 @@ def tensors(torch: Any, n: int, half: bool, channels_last: bool) -> tuple[Any, A
 
 
 def numbers(tensor: Any) -> Any:
-    """As a NumPy array of float32."""
+    """Returns it as a NumPy array of float32."""
     return tensor.float().cpu().numpy()
 
 
@@ -146,7 +145,7 @@ def numbers(tensor: Any) -> Any:
 def test_engine(
     gpu: Gpu, torch: Any, trt: Any, made: Callable[..., None], half: bool, layout: str, align_corners: bool
 ) -> None:
-    """In every batch of one engine the numbers of `grid_sample`, which another compiler contracted, and PyTorch's."""
+    """For every batch, one engine agrees with `grid_sample`, which another compiler contracted, and with PyTorch."""
     engine = Engine(trt, build(trt, made, half, align_corners, layout))
     stream = torch.cuda.current_stream().cuda_stream
     for n in (1, MOST, 2):
@@ -161,7 +160,7 @@ def test_engine(
 
 
 def test_graph(torch: Any, trt: Any) -> None:
-    """The launch can be captured: nothing of the plugin runs on the host."""
+    """The launch can be captured, since the plugin runs no code on the host."""
     engine = Engine(trt, build(trt, add_node, True, True, "HWC8"))
     source, grid, sampled = tensors(torch, 2, True, True)
     stream = torch.cuda.Stream()
@@ -197,7 +196,7 @@ torch.cuda.synchronize()
 numpy.save(result, given["sampled"].cpu().numpy())
 assert not [name for name in sys.modules if name.startswith(("fomm", "tensorrt.plugin"))]
 """
-"""Runs an engine as any program would."""
+"""A program that runs an engine without the plugin."""
 
 
 def test_an_engine_needs_nothing_of_the_plugin(gpu: Gpu, torch: Any, trt: Any, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Frames through TensorRT engines. Not executed on a GPU so far: none was at hand.
+"""Frames through TensorRT engines.
 
-The same tests run on a device that the CPU plays, where convolutions are ONNX Runtime's; see `gpu_rigs`.
+The same tests run on a fake device, where ONNX Runtime computes the convolutions; see `gpu_rigs`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from gpu_rigs import MOST, OnGpu, Rig, frames_of, get, put, source_of
 pytestmark = pytest.mark.gpu
 
 PIXELS = {"fp16": 0.05, "fp32": 0.013}
-"""That a keypoint may be off, as at a build."""
+"""Tolerance of a keypoint, as in the parity check of a build."""
 DECIBELS = {"fp16": 40.0, "fp32": 48.0}
-"""A prediction at least; 48 dB is one level everywhere."""
+"""Least PSNR of a prediction; 48 dB is an error of one level everywhere."""
 BATCH_LEVELS = 2
-"""Between a frame in a batch and by itself: an engine may add up in another order."""
+"""Levels between a frame in a batch and alone: an engine may sum in another order."""
 
 
 @pytest.fixture
 def animator(rig: Rig, small: ModelFolder) -> Iterator[Animator]:
-    """Of half precision, with a source and a reference."""
+    """A half-precision animator with a source and a reference."""
     with rig.animator(small) as opened:
         yield ready(opened, small)
 
@@ -59,7 +59,7 @@ def decibels(found: NDArray[Any], wanted: NDArray[Any]) -> float:
 
 
 class TestAgainstOnnxRuntime:
-    """What the engines compute."""
+    """The predictions of the engines."""
 
     @pytest.mark.parametrize("relative", [True, False])
     @pytest.mark.parametrize("precision", ["fp16", "fp32"])
@@ -103,7 +103,7 @@ def near(found: NDArray[Any], wanted: NDArray[Any], model: ModelFolder, precisio
 
 
 class TestReplay:
-    """A frame is one graph."""
+    """A frame is replayed as one graph."""
 
     def test_the_same_bytes_as_step_by_step(self, rig: Rig, small: ModelFolder, animator: Animator) -> None:
         assert "without a CUDA graph" not in animator.backend.reason
@@ -139,7 +139,7 @@ class TestReplay:
 
     def test_closed_animators_leave_no_memory(self, rig: Rig, small: ModelFolder) -> None:
         if not isinstance(rig, OnGpu):
-            pytest.skip("the played device counts what was ever allocated")
+            pytest.skip("the fake device counts every allocation")
         taken = []
         for _ in range(6):
             with rig.animator(small) as opened:
@@ -179,7 +179,7 @@ class TestAvatars:
         assert rig.memory() - before <= rig.slack()
 
     def test_one_may_go_while_another_is_shown(self, small: ModelFolder, animator: Animator) -> None:
-        """Its memory is another's then; nothing that is still queued may read it."""
+        """Its memory is reused, so no queued work may still read it."""
         frame = frames_of(small)[1]
         expected = animator.animate(frame)
         for _ in range(20):
@@ -200,7 +200,7 @@ def test_batched_as_one_by_one(small: ModelFolder, animator: Animator, count: in
 
 
 class TestSeveral:
-    """Animators share a device and nothing else."""
+    """Animators share only a device."""
 
     def test_in_turns(self, rig: Rig, small: ModelFolder, animator: Animator) -> None:
         expected = animated(animator, small)
@@ -215,7 +215,7 @@ class TestSeveral:
         assert all(map(np.array_equal, animated(animator, small), expected)), "the others are closed"
 
     def test_in_threads(self, rig: Rig, small: ModelFolder, animator: Animator) -> None:
-        """Each opened, captured and closed while others run."""
+        """Each is opened, captured and closed while others run."""
         expected, found = animated(animator, small), {}
 
         def work(number: int) -> None:
@@ -245,7 +245,7 @@ class TestSeveral:
 
 
 class Plain:
-    """Memory of the device that says no more than `__cuda_array_interface__`."""
+    """Memory of the device that offers only `__cuda_array_interface__`."""
 
     def __init__(self, rig: Rig) -> None:
         self._device = rig.device
@@ -258,7 +258,7 @@ class Plain:
 
 
 class Torch:
-    """PyTorch's tensors."""
+    """Tensors of PyTorch."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -272,7 +272,7 @@ class Torch:
 
 
 class TorchByDlpack(Torch):
-    """The same without `__cuda_array_interface__`."""
+    """Tensors of PyTorch without `__cuda_array_interface__`."""
 
     class Array:
         def __init__(self, tensor: Any) -> None:
@@ -292,7 +292,7 @@ class TorchByDlpack(Torch):
 
 
 class Cupy:
-    """CuPy's arrays."""
+    """Arrays of CuPy."""
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
@@ -306,14 +306,14 @@ class Cupy:
 
 
 class TestArraysOnTheDevice:
-    """Frames and results that never leave the GPU."""
+    """Frames and results that stay on the GPU."""
 
     @pytest.fixture(params=["plain", "torch", "torch by DLPack", "cupy"])
     def arrays(self, request: pytest.FixtureRequest, rig: Rig, needs: Callable[[str], Any]) -> Any:
         if request.param == "plain":
             return Plain(rig)
         if not isinstance(rig, OnGpu):
-            pytest.skip("other libraries do not know the played device")
+            pytest.skip("other libraries cannot use the fake device")
         if request.param == "cupy":
             return Cupy(needs("cupy"))
         torch = needs("torch")
@@ -355,9 +355,9 @@ class TestArraysOnTheDevice:
     def test_what_torch_still_computes_is_waited_for(
         self, rig: Rig, small: ModelFolder, animator: Animator, needs: Callable[[str], Any]
     ) -> None:
-        """The frame is written at the end of much work on PyTorch's stream, and the result is read by it at once."""
+        """PyTorch writes the frame after much other work on its stream, and reads the result immediately."""
         if not isinstance(rig, OnGpu):
-            pytest.skip("other libraries do not know the played device")
+            pytest.skip("other libraries cannot use the fake device")
         torch = needs("torch")
         large, frames = torch.ones(4096, 4096, device="cuda"), frames_of(small)
         given, out = (torch.zeros(64, 64, 3, dtype=torch.uint8, device="cuda") for _ in range(2))
@@ -373,11 +373,11 @@ class TestArraysOnTheDevice:
 
 
 class Cancelled(BaseException):
-    """As KeyboardInterrupt, but of the test's own."""
+    """Like KeyboardInterrupt, but raised only by these tests."""
 
 
 def cancelled_after(delay_s: float, work: Callable[[], object]) -> None:
-    """Does something over and over until an alarm ends it, wherever it is."""
+    """Repeats an action until an alarm interrupts it at any point."""
 
     def cancel(_signal: int, _frame: FrameType | None) -> None:
         raise Cancelled
@@ -396,7 +396,7 @@ def cancelled_after(delay_s: float, work: Callable[[], object]) -> None:
 
 
 class TestCancellation:
-    """Whatever is given up leaves an animator that goes on as if nothing had been."""
+    """After any interruption, the animator continues as if nothing had happened."""
 
     @pytest.mark.parametrize("delay_ms", [0.3, 1, 3, 10, 30])
     def test_a_frame(self, small: ModelFolder, animator: Animator, delay_ms: float) -> None:
@@ -416,7 +416,7 @@ class TestCancellation:
 
     @pytest.mark.parametrize("delay_ms", [1, 10, 50])
     def test_first_frames(self, rig: Rig, small: ModelFolder, delay_ms: float) -> None:
-        """Where work is captured."""
+        """During a capture."""
         with rig.animator(small) as whole:
             expected = animated(ready(whole, small), small)
         with rig.animator(small) as animator:
@@ -506,12 +506,12 @@ else:
 sys.stdout.flush()
 os._exit(0)  # what TensorRT does at an ordinary exit, on a device that is broken, is its own affair
 """
-"""A kernel writes where nothing is, after which CUDA refuses everything in the process."""
+"""A kernel writes to an invalid address, after which CUDA refuses all further calls in the process."""
 
 
 def test_a_broken_device_leaves_the_process_usable(rig: Rig, small: ModelFolder) -> None:
     if not isinstance(rig, OnGpu):
-        pytest.skip("the played device cannot be broken from outside")
+        pytest.skip("the fake device cannot be broken from outside")
     rig.animator(small).close()  # the engines are there
     tests = Path(__file__).parents[1]
     command = [sys.executable, "-c", BROKEN, str(tests), rig.flavour, str(rig.store.folder), str(small.path)]

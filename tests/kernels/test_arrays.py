@@ -1,4 +1,4 @@
-"""What launchers take and refuse, before any kernel runs."""
+"""The arguments that launchers accept and refuse, before any kernel runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def zeros(*shape: int, dtype: type = np.float32) -> NDArray[Any]:
 
 
 def arguments(kernel: str) -> dict[str, Any]:
-    """A launch with which nothing is wrong."""
+    """A valid launch."""
     every: dict[str, dict[str, Any]] = {
         "frame_input": {
             "pictures": zeros(N, 30, 40, 3, dtype=np.uint8),
@@ -94,14 +94,14 @@ def launch(kernel: str, changed: Mapping[str, Any] = MappingProxyType({}), on_de
 
 
 def refusal(kernel: str, changed: Mapping[str, Any], on_device: bool = False) -> str:
-    """What the launcher says; a kernel that is launched all the same fails the test."""
+    """Returns the launcher's error; fails the test if it launches anyway."""
     with pytest.raises(ArrayError) as caught:
         launch(kernel, changed, on_device)
     return str(caught.value)
 
 
 class OnDevice:
-    """Stands for an array of CuPy or PyTorch."""
+    """A fake array of CuPy or PyTorch."""
 
     def __init__(self, array: NDArray[Any]) -> None:
         self.__cuda_array_interface__ = array.__array_interface__
@@ -177,7 +177,7 @@ def test_no_address(kernel: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kernel", "name"), [(kernel, name) for kernel, name in ARRAYS if name != "pictures"])
 def test_elements_that_lie_across_words(kernel: str, name: str) -> None:
-    """A CPU may forgive it; a GPU faults, and takes all of the process's other work with it."""
+    """A CPU may tolerate it; a GPU faults and breaks all other work of the process."""
     array = arguments(kernel)[name]
     odd = np.frombuffer(bytearray(array.nbytes + 1), array.dtype, offset=1).reshape(array.shape)
     message = refusal(kernel, {name: odd})
@@ -254,12 +254,12 @@ def test_a_blur_too_wide_for_shared_memory() -> None:
 
 
 def large(*shape: int, dtype: Any = np.float32) -> Array:
-    """So much memory is not there; nothing reads it."""
+    """The memory does not exist and is never read."""
     return Array(1 << 12, shape, dtype, on_device=False)
 
 
 def test_items_that_int_cannot_count() -> None:
-    """Nor 2³¹ channels, rows, columns: they are no more than elements."""
+    """Nor 2³¹ channels, rows or columns, which count as elements."""
     assert launch("prediction_output", {"prediction": large(1, 3, 23170, 23170), "pictures": pictures(23170, 23170)})
     for shape in ((1, 3, 1 << 16, 1 << 15), (1, 3, 1, 1 << 31), (1 << 31, 3, 1, 1)):
         message = refusal("prediction_output", {"prediction": large(*shape), "pictures": pictures(*shape[2:])})
@@ -273,7 +273,7 @@ def pictures(height: int, width: int) -> Array:
 
 @pytest.mark.parametrize(("width", "height"), [((1 << 29) - 1, 1), (1, (1 << 29) - 1)])
 def test_resizing_that_int_cannot_count(width: int, height: int) -> None:
-    """Products of widths, by which the kernel tells areas."""
+    """Products of widths, which the kernel uses for areas."""
     side = {"size": 32, "placed": (0, 0, 32, 32), "frame": None, "quarter": zeros(1, 3, 8, 8)}
     changed = side | {"pictures": pictures(height, width), "part": (0, 0, width, height)}
     message = refusal("frame_input", changed)
@@ -300,7 +300,7 @@ def test_what_a_device_cannot_launch(blocks: tuple[int, int], shared_bytes: int,
 
 @pytest.mark.parametrize("temperature", [0, -0.1, np.nan, 1e-50])
 def test_temperature(temperature: float) -> None:
-    """The last is 0 as a float32."""
+    """The last value is 0 as a float32."""
     message = refusal("keypoint_head", {"temperature": temperature})
     assert message == f"keypoint_head: expected a temperature above 0; got {temperature}"
 
@@ -368,7 +368,7 @@ def test_strides_that_are_no_whole_elements() -> None:
 
 
 def test_arrays_on_the_device() -> None:
-    """A device executor takes what has __cuda_array_interface__, strides and all, and refuses NumPy's arrays."""
+    """A device executor accepts __cuda_array_interface__ with strides, and refuses NumPy arrays."""
     host = arguments("grid_sample")
     source = zeros(N, H, W, 8).transpose(0, 3, 1, 2)
     device = {name: OnDevice(host[name]) for name in ("grid", "out")} | {"source": OnDevice(source)}

@@ -1,6 +1,6 @@
-"""Kernels with several threads to a block, in a process that watches every pair of accesses: see host_threads.h.
+"""Kernels with several threads per block under the thread sanitizer, see host_threads.h.
 
-No barrier is missing and none is idle: the thread sanitizer reports nothing, and does for each that is taken out.
+No barrier is missing, since the sanitizer reports nothing; none is superfluous, since it reports each removed one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from fomm_kernels.sources import FOLDER, HEADERS, defines
 from kernel_cases import results
 
 THREADS = 3
-"""Of a block; odd: see host_threads.h."""
+"""Threads of a block; odd, see host_threads.h."""
 
 RACE = "ThreadSanitizer: data race"
 REPORTED = 66
 """Exit status of a process that the sanitizer stopped."""
 SECONDS = 120
-"""After which threads are taken to wait for ever."""
+"""Seconds after which threads count as deadlocked."""
 
 BARRIER = "FOMM_BARRIER();"
 BARRIERS = [
@@ -59,7 +59,7 @@ class Watched:
         self.environment = {**os.environ, **options, "PYTHONPATH": str(FOLDER.parent)}
 
     def run(self, source: Path, kernel: str) -> subprocess.CompletedProcess[str]:
-        """All cases of a kernel, on what is compiled of a source file; leaves the results beside it, as .npz."""
+        """Compiles a source file and runs all cases of its kernel; writes the results beside it as .npz."""
         library, found = source.with_suffix(".so"), source.with_suffix(".npz")
         macros = [f"-D{name}={value}" for name, value in {**defines(half=False), "FOMM_HOST_THREADS": THREADS}.items()]
         options = [*OPTIONS, "-pthread", "-fsanitize=thread", *macros]
@@ -67,7 +67,7 @@ class Watched:
         return self.python(kernel_cases.__file__, str(library), kernel, str(found))
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A process that loads what is compiled so."""
+        """Runs a process that loads the compiled library."""
         command = [*self.command, *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=SECONDS
@@ -91,7 +91,7 @@ def watched() -> Watched:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """A folder with all sources, to change."""
+    """A folder with copies of all sources."""
     for path in (*FOLDER.glob("*.cu"), *HEADERS.glob("*.h")):
         shutil.copy(path, tmp_path)
     return tmp_path
@@ -105,7 +105,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 @kernels
 def test_nothing_is_reported(watched: Watched, sources: Path, executor: HostKernels, kernel: str) -> None:
-    """And several threads come to the results of one."""
+    """Several threads produce the results of one thread."""
     done = watched.run(sources / f"{kernel}.cu", kernel)
     assert not done.stderr
     assert done.returncode == 0
@@ -115,7 +115,7 @@ def test_nothing_is_reported(watched: Watched, sources: Path, executor: HostKern
 
 
 def test_all_barriers_are_tried() -> None:
-    """Each stands in a line of its own; comments and definitions apart."""
+    """Every barrier is on a line of its own, apart from comments and definitions."""
     texts = [path.read_text() for path in (*FOLDER.glob("*.cu"), *HEADERS.glob("*.h"))]
     used = [line for text in texts for line in text.splitlines() if re.match(r"(?!\s*//|#define).*FOMM_BARRIER", line)]
     assert len(BARRIERS) == len(used) > 0

@@ -1,4 +1,4 @@
-"""Kernels compiled for GPUs, which takes neither a GPU nor a driver; and the cache of what is compiled."""
+"""Compiling kernels for GPUs, without a GPU or a driver; and the cache of compiled kernels."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_nvcc_takes_the_same_sources(kernel: str, half: bool, tmp_path: Path) ->
 class TestErrors:
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Where kernels are looked for."""
+        """The folder of the kernels' sources."""
         monkeypatch.setattr(sources, "FOLDER", tmp_path)
         return tmp_path
 
@@ -130,7 +130,7 @@ class TestArchitectures:
 
 
 class Compilations:
-    """Counts what is compiled."""
+    """Counts compilations."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
@@ -219,7 +219,7 @@ class TestCache:
         assert len(list(folder.iterdir())) == 1
 
     def test_a_cache_that_cannot_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file where the folder should be: root, too, cannot write there."""
+        """A file in place of the folder: not even root can write there."""
         (tmp_path / "file").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
         with pytest.warns(RuntimeWarning, match="every process compiles them again; set XDG_CACHE_HOME"):
@@ -247,7 +247,7 @@ def test_importing_needs_no_cuda() -> None:
 
 
 def test_ctrl_c_ends_a_wait_after_compiling() -> None:
-    """NVRTC leaves signals behind that let system calls go on."""
+    """NVRTC leaves signal handlers that restart system calls."""
     main = threading.get_ident()
     queue: SimpleQueue[None] = SimpleQueue()
     has_gone_on = False

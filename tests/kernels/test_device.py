@@ -1,4 +1,4 @@
-"""DeviceKernels without a GPU: what it says where there is none, and what it asks of a driver, played by the CPU."""
+"""DeviceKernels without a GPU: its errors, and its calls of a fake driver."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PLAYED = (
 
 
 class Driver:
-    """Plays the driver: device memory is ordinary memory, and launches run on the CPU.
+    """A fake driver: device memory is host memory, and launches run on the CPU.
 
     Attributes:
         log: Names of calls that change something, launches with their stream.
@@ -178,7 +178,7 @@ def sampling(dtype: Any = np.float32) -> tuple[Any, Any, Any]:
 
 
 def launch(kernels: DeviceKernels, arrays: Sequence[NDArray[Any]], stream: Any = None) -> None:
-    """`grid_sample` on arrays as if they lay on the GPU."""
+    """Runs `grid_sample` on arrays that claim to be on the GPU."""
     there = [Array(array.ctypes.data, array.shape, array.dtype) for array in arrays]
     grid_sample(kernels, *there, align_corners=True, stream=stream)
 

@@ -1,4 +1,4 @@
-"""frame_input.cu against exact resampling in float64, against the runtime's, and the anti-aliased quarter."""
+"""frame_input.cu against exact resampling in float64, the runtime's resampling, and the anti-aliased quarter."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ PICTURES = [  # height, width, framing
 
 
 def pictures(height: int, width: int, batch: int = 2, padding: int = 5) -> Memory:
-    """Noise of all levels, the hardest to resample; rows with unused bytes after them."""
+    """Noise of all levels, the hardest to resample, in padded rows."""
     shape = (batch, height, width, 3)
     values = np.random.default_rng(height * width).integers(0, 256, shape, np.uint8)
     return Memory(shape, np.uint8, padded_strides(shape, 1, padding), values)
 
 
 def area_shares(to: int, of: int) -> NDArray[np.float64]:
-    """(to, of): the share that each of `of` pixels has in the area of each of `to`, fewer, pixels."""
+    """(to, of): the share of each of `of` pixels in the area of each of `to` larger pixels."""
     ratio, i, j = of / to, np.arange(to)[:, None], np.arange(of)
     overlap = np.minimum((i + 1) * ratio, j + 1) - np.maximum(i * ratio, j)
     return np.asarray(np.clip(overlap, 0, None) / ratio, np.float64)
@@ -71,7 +71,7 @@ def exact(picture: NDArray[np.uint8], region: Region, size: int) -> NDArray[np.f
 
 
 def levels_of(frame: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Whole levels; a frame of halves is at most 0.06 of one away."""
+    """Whole levels; in a frame of halves they are off by at most 0.06 levels."""
     levels = np.rint(255 * frame.astype(np.float64))
     assert_close(frame, levels / 255, 1e-7)
     return np.asarray(levels, np.float64)
@@ -98,7 +98,7 @@ def launch(
 
 
 def check_quarter(frame: Memory, quarter: Memory, factor: int) -> None:
-    """The quarter is that of the unrounded frame: whole levels over 255."""
+    """The quarter is computed from the unrounded frame, in whole levels over 255."""
     levels = torch.from_numpy(levels_of(frame.array))
     assert_close(quarter.array, AntiAliasDownsample(3, factor).double()(levels / 255), ERROR)
 
@@ -148,7 +148,7 @@ def test_layouts(executor: Executor, storage: type, layout: str) -> None:
 @pytest.mark.parametrize("level", [0, 1, 127, 255])
 @pytest.mark.parametrize("side", [10, 16, 23, 40])
 def test_one_colour_stays_itself(executor: Executor, side: int, level: int) -> None:
-    """Whatever the sizes, no rounding changes it; the quarter darkens towards the zeros around the frame only."""
+    """For all sizes, rounding does not change it; the quarter darkens only towards the zeros around the frame."""
     shape = (1, side, side, 3)
     frame, quarter = launch(executor, Memory(shape, np.uint8, None, np.full(shape, level)), Region.square(side), 64, 4)
     assert (levels_of(frame.array) == level).all()

@@ -1,4 +1,4 @@
-"""The kernels on the goldens' pictures, keypoints and masks: what the authors' code made of them."""
+"""The kernels on the pictures, keypoints and masks of the goldens, against the results of the authors' code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def transfer_row(golden: Golden, mode: str) -> Memory:
 
 
 def sparse_motion(executor: Executor, golden: Golden, mode: str) -> Memory:
-    """Of the last frame, from the detector's keypoints."""
+    """Sparse motion of the last frame, from the detector's keypoints."""
     k, side = len(golden.keypoints("kp_source").value), golden.configuration.motion_size
     found, hourglass_input = unwritten((1, k, 8)), unwritten((1, 4 * (k + 1), side, side))
     driving, source = rows(golden.keypoints("kp_driving.2")), rows(golden.keypoints("kp_source"))
@@ -76,7 +76,7 @@ def test_transferred_keypoints(executor: Executor, name: str, mode: str) -> None
 
 @EVERY_GOLDEN
 def test_masks_to_deformation(executor: Executor, name: str) -> None:
-    """The goldens keep masks instead of logits: log(mask) has the same softmax."""
+    """The goldens have masks instead of logits; log(mask) has the same softmax."""
     golden = Golden(name)
     mask = golden.arrays["mask"].astype(np.float64)
     k, side = len(mask) - 1, golden.configuration.motion_size

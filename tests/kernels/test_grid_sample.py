@@ -13,7 +13,7 @@ from fomm_kernels import Executor, grid_sample
 from kernel_memory import LAYOUTS, STORAGES, Memory, Recorder, assert_close, random, run, stored, unwritten
 
 ERROR = 1e-5
-"""A position of at most 16 pixels is off by some 1e-6 in float32, times a difference of 2 between neighbours."""
+"""Positions of up to 16 pixels have float32 errors of about 1e-6, times a difference of 2 between neighbours."""
 
 SHAPES = [  # N, C, H, W of the source, h, w of the grid
     (1, 1, 5, 4, 3, 3),
@@ -28,7 +28,7 @@ HARD = (0, -1, 1, -1.0000001, 1.0000001, -1.13, 1.2, -2, 2, 1e30, -1e30, 3e38, n
 
 
 def reference(source: torch.Tensor, grid: torch.Tensor, align_corners: bool) -> torch.Tensor:
-    """As F.grid_sample, but defined for coordinates that are no numbers or infinite: zeros."""
+    """F.grid_sample, but with zeros for coordinates that are NaN or infinite."""
     finite = grid.isfinite().all(dim=-1, keepdim=True)
     near = torch.where(finite, grid, 0).clamp(-1e3, 1e3)  # as far outside as any
     source = source.expand(len(grid), -1, -1, -1)
@@ -58,7 +58,7 @@ def test_random_grids(
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 1), (5, 8)])
 def test_hard_coordinates(executor: Executor, size: tuple[int, int], layout: str, align_corners: bool) -> None:
-    """At the border, far outside, infinite, no number."""
+    """At the border, far outside, infinite and NaN."""
     grid = stored(np.stack(np.meshgrid(HARD, HARD), axis=-1)[None])
     source = stored(random(1, 8, *size), np.float32, layout)
     check(executor, source, grid, unwritten((1, 8, len(HARD), len(HARD)), np.float32, layout), align_corners)
@@ -66,7 +66,7 @@ def test_hard_coordinates(executor: Executor, size: tuple[int, int], layout: str
 
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_identity(executor: Executor, align_corners: bool) -> None:
-    """The grid of the pixels' own places gives the picture back."""
+    """The identity grid returns the picture."""
     source, out = stored(random(1, 3, 4, 8)), unwritten((1, 3, 4, 8))
     x, y = (np.linspace(-1, 1, n) if align_corners else (2 * np.arange(n) + 1) / n - 1 for n in (8, 4))
     grid = stored(np.stack(np.meshgrid(x, y), axis=-1)[None])
@@ -111,7 +111,7 @@ def taken_in_pieces(*arrays: Any) -> bool:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("poison", [np.inf, np.nan])
 def test_pixels_that_are_not_sampled_do_not_leak(executor: Executor, layout: str, poison: float) -> None:
-    """The first pixel stands where taps without weight point to."""
+    """Taps without weight point to the first pixel."""
     values = random(1, 8, 4, 5)
     values[:, :, 0, 0] = poison
     source, out = stored(values, np.float32, layout), unwritten((1, 8, 1, 4), np.float32, layout)

@@ -1,4 +1,4 @@
-"""How the host build is made and kept, and what is said where it cannot be; the compilers here are scripts."""
+"""Building and caching the host build, and its errors; the compilers here are scripts."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from fomm_kernels.host import build, sanitizer_runtime
 from fomm_kernels.sources import cache_folder
 
 WRITES = 'for output; do :; done; printf "a library" > "$output"'
-"""The last argument of a compiler's command is the file it writes."""
+"""The last argument of a compiler's command is its output file."""
 
 Compiler = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of compiled kernels; not yet there."""
+    """The folder of compiled kernels, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "fomm-rt" / "kernels"
 
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
-    """Makes a script the compiler: what it runs, and what it says its version is; each run is a line of `runs`."""
+    """Makes a script the compiler, with a command and a version; each run adds a line to `runs`."""
 
     def make(script: str, version: str = "echo stub 1.0") -> Path:
         path = tmp_path / "compiler"
@@ -64,7 +64,7 @@ def test_the_library_is_kept(compiler: Compiler, cache: Path, tmp_path: Path) ->
 
 
 def test_what_decides_the_build(compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Storage, sanitizers, compiler, its version, the sources: each change is another library."""
+    """Each change of storage, sanitizers, compiler, its version or the sources makes another library."""
     path = compiler(WRITES)
     libraries = [build(half, sanitize) for half in (False, True) for sanitize in (False, True)]
     monkeypatch.setenv("CXX", f"env {path} -DMORE")
@@ -146,7 +146,7 @@ def test_a_compiler_that_writes_nothing(compiler: Compiler) -> None:
 
 
 def test_a_library_that_does_not_load(compiler: Compiler, cache: Path) -> None:
-    """From a compiler for another machine, or damaged on the disk."""
+    """A library for another machine, or a damaged one."""
     compiler(WRITES)
     message = refusal(HostKernels, sanitize=False)
     assert str(cache) in message
@@ -171,7 +171,7 @@ def test_a_cache_that_is_read_only(compiler: Compiler, cache: Path) -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
 def test_a_full_disk(compiler: Compiler, cache: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    """Nothing of what was begun is left."""
+    """No partial file is left."""
     compiler(WRITES)
 
     def full(**options: Any) -> Any:
@@ -197,7 +197,7 @@ def test_no_folder_for_temporary_files(compiler: Compiler, monkeypatch: pytest.M
 
 
 def test_two_processes_at_once(compiler: Compiler, cache: Path, tmp_path: Path) -> None:
-    """Each compiles while the other does; both get a whole library."""
+    """Both compile at the same time, and both get a complete library."""
     both = f'while [ "$(wc -l < {shlex.quote(str(tmp_path / "runs"))})" -lt 2 ]; do sleep 0.01; done'
     compiler(f"{both}; {WRITES}")
     program = "from fomm_kernels.host import build; path = build(half=False); print(path); print(path.read_text())"
@@ -211,7 +211,7 @@ def test_two_processes_at_once(compiler: Compiler, cache: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(("says", "expected"), [("$1", None), ("/lib/$1", "/lib/libasan.so:/lib/libubsan.so")])
 def test_the_runtime_of_the_sanitizers(compiler: Compiler, says: str, expected: str | None) -> None:
-    """A compiler that lacks a file repeats its bare name."""
+    """A compiler without the file repeats its bare name."""
     compiler(f'set -- "${{1#-print-file-name=}}"; echo "{says}"')
     assert sanitizer_runtime() == expected
 

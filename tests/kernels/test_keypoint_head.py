@@ -22,7 +22,7 @@ from kernel_memory import (
 )
 
 ERROR = 2e-5
-"""Logits over temperature of up to 60 are off by 4e-6 in float32, and so is each weight of the mean."""
+"""Logits over temperature of up to 60 have float32 errors of 4e-6, and so has each weight of the mean."""
 
 SIZES = [(58, 58), (7, 9), (1, 1), (1, 30), (3, 500)]
 
@@ -88,7 +88,7 @@ def test_flat_logits_give_the_centre(executor: Executor, size: tuple[int, int], 
     ("storage", "scale"), [(np.float16, 1e4), (np.float16, 65504), (np.float32, 1e4), (np.float32, 3e38)]
 )
 def test_huge_logits(executor: Executor, detector: KeypointDetector, storage: type, scale: float) -> None:
-    """All weight on the highest logit, whichever thread sees it; no finite one overflows."""
+    """All weight is on the highest logit, whichever thread reads it; no finite logit overflows."""
     values = np.where(random(2, 3, 18, 20) < 0, -scale, 0.5 * scale)
     for i, logits in enumerate(values.reshape(6, -1)):
         logits[7 + 60 * i] = scale
@@ -103,7 +103,7 @@ def test_positions_of_minus_infinity_have_no_weight(executor: Executor, detector
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_not_a_number_gives_none(executor: Executor, storage: type) -> None:
-    """In its own keypoint; the others are as ever."""
+    """Only its own keypoint is NaN; the others do not change."""
     values = random(1, 3, 5, 70)
     values[0, 1, 4, 69] = np.nan
     keypoints = unwritten((1, 3, 6))
@@ -113,7 +113,7 @@ def test_not_a_number_gives_none(executor: Executor, storage: type) -> None:
 
 
 def test_keypoints_in_a_larger_array(executor: Executor, detector: KeypointDetector) -> None:
-    """Every frame's keypoints may begin anywhere."""
+    """The keypoints of each frame may start at any address."""
     logits, keypoints = stored(random(3, 2, 4, 5)), Memory((3, 2, 6), np.float32, padded_strides((3, 2, 6), 0, 7))
     run(keypoint_head, executor, logits, None, keypoints, temperature=0.1)
     assert_close(keypoints.array, reference(detector, logits, None, 0.1), ERROR)

@@ -30,13 +30,13 @@ from kernel_memory import (
 )
 
 ERROR = 3e-5
-"""Places, some units wide, are off by 1e-6 in float32: 1e-5 of a pixel, times a difference of 2 between neighbours."""
+"""Positions of a few units have float32 errors of 1e-6: 1e-5 of a pixel, times a difference of 2 between neighbours."""
 
 ABSOLUTE = (1, 0, 0, 1, 0, 0, 1)
 
 
 def keypoint_rows(n: int, k: int, seed: int) -> NDArray[np.float64]:
-    """(N, K, 6): anywhere in the picture, with jacobians that are far from singular."""
+    """(N, K, 6): anywhere in the picture, with well-conditioned jacobians."""
     rows = random(n, k, 6, seed=seed)
     rows[..., 2:] = 0.4 * rows[..., 2:] + (1, 0, 0, 1)
     return rows
@@ -128,7 +128,7 @@ def test_one_source_for_all_frames(executor: Executor, shared: str, layout: str)
 
 
 def test_rows_in_larger_arrays(executor: Executor) -> None:
-    """Every frame's rows may begin anywhere."""
+    """The rows of each frame may start at any address."""
 
     def padded(values: NDArray[np.float64] | None, length: int) -> Memory:
         shape = (2, 3, length)
@@ -144,7 +144,7 @@ def test_rows_in_larger_arrays(executor: Executor) -> None:
 
 
 def test_absolute_motion_of_the_source_itself(executor: Executor) -> None:
-    """Every field is the identity, every heatmap is empty: the hourglass sees the source K + 1 times."""
+    """Every field is the identity and every heatmap is empty: the hourglass sees the source K + 1 times."""
     rows = stored(keypoint_rows(1, 4, 0))
     quarter, hourglass_input, sparse_motion = stored(random(1, 3, 6, 5)), unwritten((1, 20, 6, 5)), unwritten((1, 4, 8))
     transfer = stored(np.tile(ABSOLUTE, (1, 4, 1)))
@@ -158,7 +158,7 @@ def test_absolute_motion_of_the_source_itself(executor: Executor) -> None:
 @pytest.mark.parametrize("adapt_scale", [True, False])
 @pytest.mark.parametrize("jacobians", [True, False])
 def test_transfer_is_the_runtimes(executor: Executor, jacobians: bool, adapt_scale: bool) -> None:
-    """A row of `scale, offset, J_d0⁻¹ · J_s` moves as fomm_rt.motion.transfer does."""
+    """Rows of `scale, offset, J_d0⁻¹ · J_s` transfer motion as fomm_rt.motion.transfer does."""
 
     def keypoints(seed: int) -> runtime.Keypoints:
         rows = keypoint_rows(1, 6, seed)[0].astype(np.float32)
@@ -210,7 +210,7 @@ def test_singular_jacobians_are_finite(executor: Executor, where: str, storage: 
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("value", [1e30, np.inf, np.nan])
 def test_keypoints_that_are_nowhere(executor: Executor, value: float, align_corners: bool) -> None:
-    """Their fields sample nothing; the other keypoints and the background are as ever."""
+    """Their fields sample nothing; the other keypoints and the background do not change."""
     source = keypoint_rows(1, 3, 1)
     source[0, 1, :2] = value
     memories = stored(keypoint_rows(1, 3, 0)), stored(source), stored(np.tile(ABSOLUTE, (1, 3, 1)))
@@ -225,7 +225,7 @@ def test_keypoints_that_are_nowhere(executor: Executor, value: float, align_corn
 
 @pytest.mark.parametrize("poison", [np.inf, np.nan])
 def test_pixels_that_are_not_sampled_do_not_leak(executor: Executor, poison: float) -> None:
-    """The first pixel stands where taps without weight point to."""
+    """Taps without weight point to the first pixel."""
     values = random(1, 3, 6, 7)
     values[:, :, 0, 0] = poison
     source = np.array([[[0.9, 0.8, 1, 0, 0, 1], [5, 5, 1, 0, 0, 1]]])  # in part, and altogether off the picture

@@ -1,8 +1,8 @@
-"""The plugin for TensorRT, as far as it can run without TensorRT's library and without a GPU.
+"""The TensorRT plugin, as far as it runs without TensorRT's library and without a GPU.
 
-TensorRT's own Python code takes the plugin's functions, makes the plugin of a node's attributes as the ONNX parser has
-it made, and calls the functions as the builder does; tensorrt_stand_ins.py says what stands in for the rest. The kernel
-then runs on the CPU, given exactly what TensorRT would give it. Not executed here: the builder, the parser, an engine.
+TensorRT's own Python code registers the plugin's functions, creates the plugin from a node's attributes as the ONNX
+parser does, and calls the functions as the builder does; `fakes.tensorrt_plugin` fakes the rest. The kernel then runs
+on the CPU with exactly the arguments that TensorRT would pass.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from fomm_kernels.launching import BLOCK_SIZE
 from kernel_memory import SANITIZED, Recorder, assert_close, random, run, stored, unwritten
 
 NAMES = ("N", "S", "C", "H", "W", "h", "w")
-"""Of sizes: batch, batch of the source, its channels, height and width; height and width of the grid."""
+"""Names of sizes: batch, the source's batch, channels, height and width, the grid's height and width."""
 POINTERS, NUMBERS = 2, 10
-"""Inputs; numbers between them and the output."""
+"""Inputs, and scalar arguments between them and the output."""
 
 PTX = ("compute_75", "compute_80", "compute_89", "compute_90", "compute_120")
 CUBINS = ("sm_75", "sm_90", "sm_120")
@@ -45,7 +45,7 @@ corners = pytest.mark.parametrize("align_corners", [False, True])
 
 @dataclass
 class Launched:
-    """What TensorRT keeps of the plugin in an engine.
+    """What TensorRT stores of the plugin in an engine.
 
     Attributes:
         entry: Function to launch.
@@ -79,7 +79,7 @@ class Builder:
         self.sizes = Sizes(trt)
 
     def create(self, **attributes: Any) -> Any:
-        """The plugin of a node, made as the ONNX parser does: of integers of 32 bits."""
+        """Creates the plugin of a node as the ONNX parser does, from 32-bit integers."""
         trt = self.trt
         creator = self.registry.get_creator(plugin.NAME, "1", plugin.NAMESPACE)
         known = [field.name for field in creator.field_names]
@@ -93,7 +93,7 @@ class Builder:
         return creator.create_plugin(plugin.NAME, plugin.NAMESPACE, collection, trt.TensorRTPhase.BUILD, request)
 
     def shape(self, made: Any, source: Sequence[int | str], grid: Sequence[int | str], types: Sequence[Any]) -> None:
-        """Has the plugin say type and shape of its output; names are sizes that are known later."""
+        """Asks the plugin for type and shape of its output; names are sizes that are known later."""
         made.get_output_data_types(list(types), [len(source), len(grid)])
         made.get_output_shapes([self.expressions(source), self.expressions(grid)], [], self.sizes)
 
@@ -112,7 +112,7 @@ class Builder:
         return result
 
     def formats(self, made: Any, shapes: Sequence[Sequence[int | str]], types: Sequence[Any]) -> list[list[Any]]:
-        """Types and layouts that the plugin offers: per offer, one (type, layout) a tensor."""
+        """Returns the types and layouts that the plugin offers: per offer, one (type, layout) per tensor."""
         linear = [self.trt.TensorFormat.LINEAR] * 3
         offered = made.get_supported_format_combinations(self.descriptions(shapes, types, linear), POINTERS)
         offered = [(description.type, description.format) for description in offered]
@@ -126,7 +126,7 @@ class Builder:
         source: Sequence[int | str],
         grid: Sequence[int | str],
     ) -> Launched:
-        """All of the plugin's functions in the order of a build; the layout is that which TensorRT decides for."""
+        """Calls all functions of the plugin in the order of a build, with the layout that TensorRT would select."""
         trt = self.trt
         made = self.create(**plugin.node_attributes(align_corners))
         storage = trt.float16 if half else trt.float32
@@ -153,7 +153,7 @@ class Builder:
 
 @pytest.fixture(scope="module")
 def trt(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The bindings: installed with the tools of this project, so that missing they are an error."""
+    """The bindings, which are among the project's development dependencies."""
     if platform.machine() != "x86_64":
         pytest.skip("the wheels of TensorRT's bindings are for x86-64")
     compiler = os.environ.get("CXX") or next(name for name in COMPILERS if shutil.which(name))
@@ -167,7 +167,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def trtp(trt: Any, registry: Registry) -> Iterator[Any]:
-    """`tensorrt.plugin`, nothing registered."""
+    """`tensorrt.plugin` without registrations."""
     with importable(trt, registry) as module:
         yield module
 
@@ -258,7 +258,7 @@ class TestNode:
         assert (made.plugin_name, made.plugin_namespace, made.plugin_version) == ("FommGridSample", "fomm", "1")
 
     def test_of_this_type_there_is_no_native_operator(self) -> None:
-        """TensorRT's parser goes by the type alone before it looks for plugins."""
+        """TensorRT's parser looks at the type alone before it looks for plugins."""
         assert not onnx.defs.has(plugin.NAME)
 
 
@@ -316,7 +316,7 @@ class TestShapes:
     ],
 )
 def test_layouts(builder: Builder, half: bool, channels: int | str, layouts: list[str]) -> None:
-    """Channels last where they are whole pieces, padding being nobody's; the grid is always as it comes."""
+    """Channels last if they are whole pieces without padding; the grid is always linear."""
     trt = builder.trt
     storage = trt.float16 if half else trt.float32
     types = [storage, trt.float32, storage]
@@ -329,14 +329,14 @@ def test_layouts(builder: Builder, half: bool, channels: int | str, layouts: lis
 
 
 def layouts_of(half: bool, channels: int) -> tuple[bool, ...]:
-    """Whether channels last; both where the plugin offers both."""
+    """True for channels last; both where the plugin offers both."""
     return (False, True) if channels % (8 if half else 4) == 0 else (False,)
 
 
 @storages
 @pytest.mark.parametrize("channels", [1, 3, 4, 8, 12, 16, 40, 64, 256, 512, 1024])
 def test_geometry_is_the_launchers(builder: Builder, channels: int, half: bool) -> None:
-    """One build for all sizes of batch, height and width, against a launch of `grid_sample` for each."""
+    """One build serves all sizes of batch, height and width, and equals a launch of `grid_sample` for each."""
     dtype = np.float16 if half else np.float32
     sizes = ((1, 1), (3, 4), (5, 8), (31, 33), (64, 64), (128, 128), (256, 256), (2000, 1))
     for channels_last in layouts_of(half, channels):
@@ -380,7 +380,7 @@ def test_channels_that_are_known_later(builder: Builder) -> None:
 class TestCode:
     @storages
     def test_arguments_are_inputs_then_numbers_then_outputs(self, builder: Builder, half: bool) -> None:
-        """All that TensorRT knows of a kernel's parameters is this order."""
+        """TensorRT passes a kernel's parameters in this order."""
         built = builder.build(half, True, True, (1, 8, 4, 4), (1, 4, 4, 2))
         assert not built.code.endswith("\0"), "TensorRT takes it as text"
         found = re.search(rf"\.visible \.entry {built.entry}\(([^)]*)\)", built.code)
@@ -413,14 +413,14 @@ class TestCode:
 
 
 class AsTensorRT:
-    """The kernel on the CPU, launched with what the plugin gave TensorRT."""
+    """The kernel on the CPU, launched with the plugin's arguments."""
 
     def __init__(self, builder: Builder, half: bool, channels_last: bool) -> None:
         self.builder, self.half, self.channels_last = builder, half, channels_last
         self.library = ctypes.CDLL(str(build(half, SANITIZED)))
 
     def __call__(self, executor: Executor, source: Any, grid: Any, out: Any, *, align_corners: bool) -> None:
-        """A launch, as `grid_sample` does one."""
+        """Launches the kernel as `grid_sample` does."""
         assert not executor.on_device
         (n, channels, h, w), (sources, _, height, width) = out.shape, source.shape
         built = self.builder.build(
@@ -439,7 +439,7 @@ class AsTensorRT:
 
 
 ERROR = 1e-5
-"""A position of at most 16 pixels is off by some 1e-6 in float32, times a difference of 2 between neighbours."""
+"""Positions of up to 16 pixels have float32 errors of about 1e-6, times a difference of 2 between neighbours."""
 
 SHAPES = [  # N, sources, C, H, W, h, w
     (1, 1, 3, 16, 16, 16, 16),
@@ -455,7 +455,7 @@ SHAPES = [  # N, sources, C, H, W, h, w
 @corners
 @pytest.mark.parametrize("shape", SHAPES)
 def test_numbers(builder: Builder, executor: Executor, shape: tuple[int, ...], half: bool, align_corners: bool) -> None:
-    """Bit for bit those of `grid_sample`, and PyTorch's."""
+    """The results equal those of `grid_sample` to the bit, and PyTorch's within tolerance."""
     n, sources, c, height, width, h, w = shape
     dtype = np.float16 if half else np.float32
     for channels_last in layouts_of(half, c):

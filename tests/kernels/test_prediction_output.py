@@ -1,4 +1,4 @@
-"""prediction_output.cu: 255 · value, rounded as NumPy does."""
+"""prediction_output.cu: 255 · value, rounded as NumPy rounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def levels(executor: Executor, prediction: Memory, padding: int = 0) -> NDArray[
 
 
 def expected(prediction: Memory) -> NDArray[np.uint8]:
-    """Products of float32, as the kernel's: exact ones would round other ties."""
+    """Float32 products as in the kernel; exact ones would round other ties."""
     values = prediction.array.astype(np.float32).transpose(0, 2, 3, 1)
     return np.asarray(np.rint(np.clip(np.float32(255) * values, 0, 255)), np.uint8)
 

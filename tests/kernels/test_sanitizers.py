@@ -1,6 +1,6 @@
-"""The tests of the kernels once more, in a process that watches every address and every undefined operation.
+"""The tests of the kernels under the address and undefined-behaviour sanitizers.
 
-Arrays are allocated exactly there, so that one element too far is found; and faults made on purpose have to be.
+Arrays are allocated without padding, so access one element beyond the end is found; deliberate faults must be found.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def ones(*shape, dtype=np.float32):
 {launch}
 print("done")
 """
-"""Launches a kernel with arguments that were changed after the launcher checked them."""
+"""Launches a kernel with arguments changed after the launcher's checks."""
 
 HEAD = "keypoint_head(Faulty(), ones(1, 2, 5, 7), None, ones(1, 2, 6), temperature=0.1)"
 SAMPLE = "grid_sample(Faulty(), ones(1, 3, 5, 7), ones(1, 3, 3, 2), ones(1, 3, 3, 3), align_corners=True)"
@@ -91,7 +91,7 @@ def test_faults_are_found(sanitized: dict[str, str], fault: str) -> None:
 
 
 def test_numbers_that_no_int_holds_are_found(sanitized: dict[str, str], tmp_path: Path) -> None:
-    """NaN to int is 0 on a GPU and INT_MIN on most CPUs: only a sanitizer sees it on both."""
+    """NaN to int is 0 on a GPU and INT_MIN on most CPUs; only a sanitizer detects it."""
     compiler = os.environ.get("CXX") or next(name for name in COMPILERS if shutil.which(name))
     source = tmp_path / "cast.cpp"
     source.write_text("int main(int count, char**) { return static_cast<int>(count * 1e30f) & 1; }\n")

@@ -25,7 +25,7 @@ from kernel_memory import (
 )
 
 ERROR = 3e-5
-"""Places, some units wide, are off by 1e-6 in float32: 1e-5 of a pixel, times a difference of 2 between neighbours."""
+"""Positions of a few units have float32 errors of 1e-6: 1e-5 of a pixel, times a difference of 2 between neighbours."""
 
 FINER = [  # h, w of the motion, H, W of the features
     ((5, 6), (5, 6)),
@@ -38,7 +38,7 @@ FINER = [  # h, w of the motion, H, W of the features
 
 
 class Motion(NamedTuple):
-    """What the dense-motion network and motion.cu leave."""
+    """Results of the dense-motion network and motion.cu."""
 
     mask_logits: Memory
     occlusion_logits: Memory | None
@@ -156,7 +156,7 @@ def test_one_source_for_all_frames(executor: Executor, finer: tuple[int, int], l
 def test_pictures_for_people(
     executor: Executor, size: tuple[int, int], finer: tuple[int, int], occludes: bool, storage: type
 ) -> None:
-    """Any of the three, at the motion's size; the features come out the same."""
+    """Any of the three, at the motion's size; the features do not change."""
     motion = random_motion(2, 4, size, storage, occludes=occludes)
     features = stored(random(2, 3, *finer), storage)
     plain = check(executor, motion, features).array.tobytes()
@@ -194,7 +194,7 @@ def taken_in_pieces(motion: Motion, features: Memory, warped: Memory) -> bool:
 
 
 def still_motion(size: tuple[int, int]) -> Motion:
-    """All weight on the background, nothing occluded."""
+    """All weight is on the background, and nothing is occluded."""
     mask_logits = np.full((1, 3, *size), -1e4)
     mask_logits[:, 0] = 1e4
     rows = random(1, 2, 8)
@@ -210,7 +210,7 @@ def test_still_motion_gives_the_features_back(executor: Executor) -> None:
 @pytest.mark.parametrize("layout", ["channels first", "channels last"])
 @pytest.mark.parametrize("poison", [np.inf, np.nan])
 def test_pixels_that_are_not_sampled_do_not_leak(executor: Executor, layout: str, poison: float) -> None:
-    """The first pixel stands where taps without weight point to."""
+    """Taps without weight point to the first pixel."""
     values = random(1, 8, 5, 9)
     values[:, :, 0, 0] = poison
     features, warped = stored(values, np.float32, layout), unwritten((1, 8, 5, 9), np.float32, layout)
@@ -226,7 +226,7 @@ def test_pixels_that_are_not_sampled_do_not_leak(executor: Executor, layout: str
 @pytest.mark.parametrize("finer", [(5, 6), (7, 9)])
 @pytest.mark.parametrize("value", [1e30, np.inf, np.nan])
 def test_fields_that_lead_nowhere(executor: Executor, value: float, finer: tuple[int, int]) -> None:
-    """They give zeros where they have weight."""
+    """They produce zeros where they have weight."""
     motion = random_motion(1, 2, (5, 6))
     motion.sparse_motion.array[...] = value
     warped = unwritten((1, 8, *finer))
@@ -236,7 +236,7 @@ def test_fields_that_lead_nowhere(executor: Executor, value: float, finer: tuple
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_extreme_logits(executor: Executor, storage: type) -> None:
-    """As large as a half can be, either sign: softmax and sigmoid neither overflow nor divide by 0."""
+    """The largest halves of either sign: softmax and sigmoid neither overflow nor divide by 0."""
     largest = 65504 * np.sign(random(2, 5, 6, 7))
     motion = random_motion(2, 4, (6, 7), storage)
     motion.mask_logits.array[...] = largest
