@@ -1,4 +1,4 @@
-"""The parity gate, with engines that a CPU plays: good ones pass, spoilt ones are named to the layer."""
+"""Engine parity on fake engines: good ones pass, and the error names the broken layer of others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_good_engines_pass(golden_model: ModelOf, precision: str) -> None:
         measured = check_engines(model, trunks, engines, animate, precision)
     assert json.loads(json.dumps(measured)) == measured
     assert measured["keypoints_pixels"] <= 0.001
-    assert measured["prediction_psnr_db"] >= 55, "of pictures that are rounded to levels"
+    assert measured["prediction_psnr_db"] >= 55, "predictions are rounded to levels"
     assert set(measured["engines"]) == set(trunks)
     assert all(0 <= share < 0.2 for shares in measured["engines"].values() for share in shares.values())
 
@@ -46,7 +46,7 @@ def test_good_engines_pass(golden_model: ModelOf, precision: str) -> None:
         ("dense_motion", "network.hourglass.encoder.down_blocks.2.conv.weight_half", "node_conv2d_2"),
     ],
 )
-def test_the_spoilt_layer_is_named(engine: str, weight: str, layer: str) -> None:
+def test_the_error_names_the_broken_layer(engine: str, weight: str, layer: str) -> None:
     model = open_bundled_model()
     trunks = cut_trunks(model)
     graphs = trunks_in(FP16, trunks)
@@ -55,7 +55,7 @@ def test_the_spoilt_layer_is_named(engine: str, weight: str, layer: str) -> None
         check_engines(model, trunks, FakeHalfEngines(graphs), _exactly(model), FP16)
 
 
-def test_what_is_not_a_number_is_the_worst(golden_model: ModelOf) -> None:
+def test_nan_is_the_worst_error(golden_model: ModelOf) -> None:
     model = golden_model("small")
     trunks = cut_trunks(model)
     graphs = trunks_in(FP16, trunks)
@@ -64,7 +64,7 @@ def test_what_is_not_a_number_is_the_worst(golden_model: ModelOf) -> None:
         check_engines(model, trunks, FakeHalfEngines(graphs), _exactly(model), FP16)
 
 
-def test_frames_that_are_wrong_though_every_engine_is_right(golden_model: ModelOf) -> None:
+def test_wrong_frames_from_correct_engines(golden_model: ModelOf) -> None:
     model = golden_model("small")
     trunks = cut_trunks(model)
     black = np.zeros((model.manifest.size, model.manifest.size, 3), np.uint8)
@@ -88,7 +88,7 @@ def _last_bias(model: onnx.ModelProto) -> str:
     return str([node for node in model.graph.node if node.op_type == "Conv"][-1].input[2])
 
 
-def test_graphs_are_left_alone(golden_model: ModelOf) -> None:
+def test_graphs_are_not_changed(golden_model: ModelOf) -> None:
     graph = HalfGraph(cut_trunks(golden_model("small"))["generator"], {})
     before = graph.model.SerializeToString()
     FakeHalfEngines({"generator": graph}).inner("generator", ["relu"], {"masked_features": _zeros(graph.model)})

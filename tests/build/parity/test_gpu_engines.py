@@ -1,4 +1,4 @@
-"""Freshly built engines as the gate runs them, on a TensorRT and a device that are played."""
+"""Freshly built engines in the parity check, on a fake TensorRT and a fake device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 
 
 class Freshly:
-    """Built engines of a model's trunks."""
+    """Freshly built engines of a model's trunks."""
 
     def __init__(self, model: ModelFolder, half: bool, needs_memory: bool) -> None:
         self.shape = FrameShape.of(model.manifest)
@@ -89,7 +89,7 @@ def test_engines_are_run(small_model: Path, half: bool, needs_memory: bool) -> N
         ("execute_async_v3", "cannot be run: .*execute_async_v3 is refused"),
     ],
 )
-def test_what_tensorrt_refuses(small_model: Path, refused: str, words: str) -> None:
+def test_refusals_of_tensorrt(small_model: Path, refused: str, words: str) -> None:
     freshly = Freshly(open_model_folder(small_model), half=False, needs_memory=False)
     freshly.machine.refuses.add(refused)
     inputs, _ = freshly.shape.trunk_tensors("generator")

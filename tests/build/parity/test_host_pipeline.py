@@ -1,4 +1,4 @@
-"""The frame's kernel path, trunks on ONNX Runtime and kernels on the host, against the authors' code."""
+"""The kernel path on a CPU, trunks on ONNX Runtime and kernels in their host build, against the authors' code."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ EXPLAINED = 2e-5
 HALF_PSNR_DB = 40
 HALF_KEYPOINT_PIXELS = 0.05
 SHRUNK, GROWN = (1, 0.01), (2, 0.15)
-"""Levels, at most and on average, between predictions from pictures that a kernel resized and that cv2 did. Shrunk,
-they are the same; where they grow, cv2 rounds weights to 11 bits, and every eighth level to the one next to ours."""
+"""Largest and mean difference in levels between predictions from pictures resized by a kernel and by cv2. Shrunk
+pictures are equal; in enlarged ones cv2 rounds weights to 11 bits, which changes every eighth level by one."""
 ModelOf = Callable[[str], ModelFolder]
 LAYOUTS = pytest.mark.parametrize("channels_last", [False, True], ids=["channels first", "channels last"])
 
@@ -69,7 +69,7 @@ def test_float32_reproduces_the_goldens(golden_model: ModelOf, name: str, channe
 @pytest.mark.parametrize(
     ("name", "channels_last"), [*((name, last) for name in SMALL for last in (False, True)), ("vox256", True)]
 )
-def test_half_between_stages_is_enough(golden_model: ModelOf, name: str, channels_last: bool) -> None:
+def test_half_storage_is_accurate_enough(golden_model: ModelOf, name: str, channels_last: bool) -> None:
     golden = Golden(name)
     chain = host_pipeline(golden_model(name), np.float16, channels_last=channels_last)
     exact = host_pipeline(golden_model(name))
@@ -83,8 +83,8 @@ def test_half_between_stages_is_enough(golden_model: ModelOf, name: str, channel
         assert 10 * np.log10(1 / np.square(error).mean()) >= HALF_PSNR_DB
 
 
-def test_half_is_not_enough_for_the_detector(golden_model: ModelOf) -> None:
-    """Why FLOAT32 is: what the softmax makes of rounded logits."""
+def test_the_detector_needs_float32(golden_model: ModelOf) -> None:
+    """The reason for FLOAT32: the softmax magnifies the rounding of logits."""
     golden = Golden("small_no_jacobian")
     chain = host_pipeline(golden_model(golden.name))
     pixels = 0.0
@@ -104,7 +104,7 @@ PICTURES = [
     (37, 53, Framing(), GROWN),
     (37, 53, Framing("fit"), GROWN),
 ]
-"""Height and width of source and driving picture, their framing, and what is allowed; a frame has 64×64."""
+"""Height and width of source and driving picture, their framing, and the tolerance; a frame is 64×64."""
 
 
 @LAYOUTS
@@ -112,7 +112,7 @@ PICTURES = [
 def test_pictures_of_any_size(
     golden_model: ModelOf, height: int, width: int, framing: Framing, levels: tuple[float, float], channels_last: bool
 ) -> None:
-    """Resized by a kernel, not by cv2."""
+    """The kernel resizes, not cv2."""
     golden = Golden("small")
     model = golden_model(golden.name)
     source, driving = (_enlarged(picture, height, width) for picture in (golden.source, golden.driving[1]))
@@ -154,7 +154,7 @@ def test_features_finer_than_the_motion(tmp_path: Path, resize_align_corners: bo
 
 @LAYOUTS
 @pytest.mark.parametrize("name", ["small", "small_aligned", "small_no_occlusion"])
-def test_explains_as_the_animator_does(golden_model: ModelOf, name: str, channels_last: bool) -> None:
+def test_explains_like_the_animator(golden_model: ModelOf, name: str, channels_last: bool) -> None:
     golden = Golden(name)
     model = golden_model(name)
     with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
@@ -175,8 +175,8 @@ def test_explains_as_the_animator_does(golden_model: ModelOf, name: str, channel
     assert max_abs(chain.pictures[0], expected.prediction) <= 1
 
 
-def test_sources_stay(golden_model: ModelOf) -> None:
-    """Preparing one leaves those prepared before as they were, and one copied into the slot animates as it would."""
+def test_prepared_sources_do_not_change(golden_model: ModelOf) -> None:
+    """Preparing a source does not change earlier ones, and a source copied into the slot gives the same result."""
     golden = Golden("small")
     chain = host_pipeline(golden_model(golden.name))
     source = _animate(chain, golden, "absolute", [2])
@@ -199,7 +199,7 @@ def test_without_a_compiler(golden_model: ModelOf, monkeypatch: pytest.MonkeyPat
 
 
 def _animate(chain: FramePipeline, golden: Golden, mode: str, frames: Sequence[int]) -> SourceTensors:
-    """Animates the source by some of the driving frames at once; returns it."""
+    """Animates the source by a batch of driving frames; returns the source."""
     assert mode in MODES
     source = chain.prepare_source(golden.source[None], _square(golden))
     transfer = _relative(chain, golden, source, mode, len(frames)) if mode != "absolute" else ABSOLUTE

@@ -1,4 +1,4 @@
-"""Half precision on a CPU: rounded where an engine rounds, and good enough for a frame."""
+"""Simulated half precision rounds where an engine rounds, and is accurate enough for a frame."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ KEYPOINT_PIXELS = 0.05
 PSNR_DB = 40
 
 
-def test_rounds_inputs_weights_and_what_lies_between() -> None:
+def test_rounds_inputs_weights_and_inner_tensors() -> None:
     rng = np.random.default_rng(1)
     first, second = (rng.normal(size=(4, 4, 3, 3)).astype(np.float32) for _ in range(2))
     x = rng.normal(size=(1, 4, 8, 8)).astype(np.float32)
     found = _run(simulated(to_half(_two_convolutions(first, second)).model), x)
     between = _half(torch.conv2d(_half(x), _half(first)))
     expected = _half(torch.conv2d(between, _half(second))).numpy()
-    # Sums in another order may round the other way.
+    # Sums in another order may round differently.
     assert np.abs(found - expected).max() <= 2e-3 * np.abs(expected).max()
     exact = torch.conv2d(torch.conv2d(torch.tensor(x), torch.tensor(first)), torch.tensor(second)).numpy()
     assert np.abs(found - exact).max() > 1e-4
 
 
-def test_islands_are_float32_unless_by_tf32() -> None:
+def test_islands_are_float32_without_tf32() -> None:
     rng = np.random.default_rng(2)
     first, second = (rng.normal(size=(4, 4, 3, 3)).astype(np.float32) for _ in range(2))
     x = rng.normal(size=(1, 4, 8, 8)).astype(np.float32)

@@ -34,7 +34,7 @@ CHANNELS_LAST = dict.fromkeys(
     ("motion_hourglass_input", "mask_logits", "source_features", "masked_features", "prediction", "source_image"), HWC8
 )
 LEVELS = 1
-"""Between the predictions of kernels and of ONNX Runtime's float32 graphs."""
+"""Levels between the predictions of the kernels and of ONNX Runtime's float32 graphs."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def reference(model: ModelFolder) -> Iterator[Animator]:
 
 
 def frames(count: int = len(GOLDEN.driving)) -> list[Image]:
-    """Distinct driving frames, as many as asked for."""
+    """Returns distinct driving frames."""
     return [np.roll(GOLDEN.driving[i % len(GOLDEN.driving)], i // len(GOLDEN.driving), 1) for i in range(count)]
 
 
@@ -66,7 +66,7 @@ def close_to(found: NDArray[Any], wanted: NDArray[Any], levels: int = LEVELS) ->
 
 @pytest.mark.parametrize("formats", [None, CHANNELS_LAST], ids=["linear", "channels last"])
 @pytest.mark.parametrize("relative", [True, False])
-def test_as_onnx_runtime(model: ModelFolder, reference: Animator, relative: bool, formats: Any) -> None:
+def test_equals_onnx_runtime(model: ModelFolder, reference: Animator, relative: bool, formats: Any) -> None:
     fake = FakeGpu(model, formats=formats)
     for animator in (fake.animator, reference):
         animator.relative = relative
@@ -91,7 +91,7 @@ def test_explain(fake: FakeGpu, reference: Animator) -> None:
     assert np.abs(found.kp_animated.value - wanted.kp_animated.value).max() <= 1e-5
 
 
-def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, fake: FakeGpu) -> None:
+def test_replay_equals_eager(model: ModelFolder, fake: FakeGpu) -> None:
     eager = FakeGpu(model, captures=False)
     for animator in (fake.animator, eager.animator):
         animator.set_source(GOLDEN.source)
@@ -99,14 +99,14 @@ def test_replayed_is_the_same_as_step_by_step(model: ModelFolder, fake: FakeGpu)
     for _ in range(2):
         for frame in frames():
             assert np.array_equal(fake.animator.animate(frame), eager.animator.animate(frame))
-    assert fake.device.captures == 1, "the frame; the reference's detector ran but once"
-    assert fake.device.replays == 2 * len(frames()) - 2, "captured when it came again"
+    assert fake.device.captures == 1, "only the frame; the detector ran once for the reference"
+    assert fake.device.replays == 2 * len(frames()) - 2, "captured with the second frame"
     assert not eager.device.captures
     assert "without a CUDA graph: asked for" in eager.animator.backend.reason
     eager.close()
 
 
-def test_nothing_is_allocated_by_a_frame(fake: FakeGpu) -> None:
+def test_a_frame_allocates_nothing(fake: FakeGpu) -> None:
     fake.animator.set_source(GOLDEN.source)
     fake.animator.animate(GOLDEN.driving[0])
     fake.animator.animate(GOLDEN.driving[1])
@@ -116,8 +116,8 @@ def test_nothing_is_allocated_by_a_frame(fake: FakeGpu) -> None:
     assert fake.device.allocations == before
 
 
-def test_avatars_are_switched_by_copies(model: ModelFolder, fake: FakeGpu) -> None:
-    """What was captured for one source serves all others, from the next frame on."""
+def test_sources_are_switched_by_copies(model: ModelFolder, fake: FakeGpu) -> None:
+    """A graph captured for one source serves all others, from the next frame on."""
     sources = [GOLDEN.source, GOLDEN.driving[2], GOLDEN.driving[1]]
     alone = []
     for source in sources:
@@ -140,7 +140,7 @@ def test_avatars_are_switched_by_copies(model: ModelFolder, fake: FakeGpu) -> No
     assert fake.device.allocations == allocations
 
 
-def test_a_source_may_go_while_it_is_shown(fake: FakeGpu) -> None:
+def test_a_source_may_be_freed_while_it_is_shown(fake: FakeGpu) -> None:
     fake.animator.set_source(GOLDEN.source)
     fake.animator.set_reference(GOLDEN.driving[0])
     expected = fake.animator.animate(GOLDEN.driving[1])
@@ -152,7 +152,7 @@ def test_a_source_may_go_while_it_is_shown(fake: FakeGpu) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 12, 13])
-def test_batched_is_the_same_as_one_by_one(fake: FakeGpu, count: int) -> None:
+def test_batches_equal_single_frames(fake: FakeGpu, count: int) -> None:
     fake.animator.set_source(GOLDEN.source)
     fake.animator.set_reference(GOLDEN.driving[0])
     wanted = [fake.animator.animate(frame) for frame in frames(count)]
@@ -162,7 +162,7 @@ def test_batched_is_the_same_as_one_by_one(fake: FakeGpu, count: int) -> None:
     assert len({id(picture) for picture in found}) == count
 
 
-def test_batches_take_the_first_frame_for_reference(fake: FakeGpu, reference: Animator) -> None:
+def test_batches_use_the_first_frame_as_reference(fake: FakeGpu, reference: Animator) -> None:
     for animator in (fake.animator, reference):
         animator.set_source(GOLDEN.source)
     pictures = frames(5)
@@ -173,7 +173,7 @@ def test_batches_take_the_first_frame_for_reference(fake: FakeGpu, reference: An
 
 
 def test_batches_of_changing_frames(fake: FakeGpu) -> None:
-    """Another size ends a batch; order and number stay."""
+    """A change of size ends a batch; order and number of frames do not change."""
     shapes = [(64, 64), (64, 64), (90, 80), (64, 64), (50, 50), (50, 50), (50, 50), (50, 50)]
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (*shape, 3), np.uint8) for shape in shapes]
@@ -185,7 +185,7 @@ def test_batches_of_changing_frames(fake: FakeGpu) -> None:
     assert all(close_to(a, b) for a, b in zip(found, wanted, strict=True))
 
 
-def test_batches_are_asked_for_ahead_and_no_further(fake: FakeGpu) -> None:
+def test_batches_read_a_bounded_number_of_frames_ahead(fake: FakeGpu) -> None:
     fake.animator.set_source(GOLDEN.source)
     asked = 0
 
@@ -197,7 +197,7 @@ def test_batches_are_asked_for_ahead_and_no_further(fake: FakeGpu) -> None:
 
     results = fake.animator.animate_all(counted())
     next(results)
-    assert 6 < asked <= 10, "two frame streams of three, the next batch, and the frame that tells that it is full"
+    assert 6 < asked <= 10, "two frame streams of three, the next batch, and one frame that ends it"
     results.close()
     assert all(not stream.pending for stream in fake.device.streams)
     (only,) = fake.animator.animate_all(frames(1))
@@ -215,13 +215,13 @@ def test_frames_that_fail_in_a_batch(fake: FakeGpu) -> None:
     assert len(list(fake.animator.animate_all(frames(4)))) == 4
 
 
-def test_capture_refused(model: ModelFolder, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_capture_falls_back_to_eager(model: ModelFolder, caplog: pytest.LogCaptureFixture) -> None:
     fake = FakeGpu(model)
     fake.device.refuses_capture = "the engine cannot be captured"
     fake.animator.set_source(GOLDEN.source)
     with caplog.at_level(logging.WARNING, "fomm_rt"):
         results = [fake.animator.animate(frame) for frame in frames()]
-    assert len(caplog.records) == 1, "said once"
+    assert len(caplog.records) == 1, "logged once"
     assert "step by step" in caplog.text
     assert "the engine cannot be captured" in fake.animator.backend.reason
     eager = FakeGpu(model, captures=False)
@@ -252,8 +252,8 @@ def test_a_failed_batch_leaves_the_animator_usable(fake: FakeGpu) -> None:
         assert np.array_equal(found, wanted)
 
 
-def test_what_is_closed_goes_at_once(model: ModelFolder) -> None:
-    """Not when Python collects garbage, which might be while another frame stream captures."""
+def test_closing_frees_everything_at_once(model: ModelFolder) -> None:
+    """Not at a garbage collection, which could come while another frame stream captures."""
     fake = FakeGpu(model)
     fake.animator.set_source(GOLDEN.source)
     list(fake.animator.animate_all(frames(7)))
@@ -332,14 +332,14 @@ def test_pictures_on_the_device_are_framed(fake: FakeGpu) -> None:
 
 
 class Queued(FakeArray):
-    """Of a library that names its stream."""
+    """An array of a library that names its stream."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         return {**super().__cuda_array_interface__, "stream": 77}
 
 
-def test_what_fills_a_picture_is_waited_for(fake: FakeGpu) -> None:
+def test_waits_for_work_that_fills_a_picture(fake: FakeGpu) -> None:
     picture = Queued((64, 64, 3), np.uint8)
     fake.device.foreign[77] = lambda: np.copyto(picture.values, GOLDEN.driving[1])
     fake.animator.set_source(GOLDEN.source)
@@ -350,18 +350,18 @@ def test_what_fills_a_picture_is_waited_for(fake: FakeGpu) -> None:
     assert np.array_equal(fake.animator.keypoints(picture).value, fake.animator.keypoints(GOLDEN.driving[1]).value)
 
 
-def test_what_still_reads_a_result_is_waited_for(fake: FakeGpu) -> None:
+def test_waits_for_work_that_still_reads_a_result(fake: FakeGpu) -> None:
     read = np.ones((64, 64, 3), np.uint8)
     out = Queued((64, 64, 3), np.uint8)
     fake.device.foreign[77] = lambda: np.copyto(read, out.values)
     fake.animator.set_source(GOLDEN.source)
     fake.animator.animate(GOLDEN.driving[1], out)
-    assert not read.any(), "what was there before"
+    assert not read.any(), "the read came before the write"
     assert out.values.any()
 
 
-def test_by_dlpack_the_owner_makes_the_lane_wait(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As PyTorch, whose interface names no stream."""
+def test_the_dlpack_owner_makes_the_stream_wait(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like PyTorch, whose interface does not name a stream."""
 
     class Both(FakeArray):
         def __dlpack__(self, *, stream: Any = None) -> Any:
@@ -411,7 +411,7 @@ def test_pictures_on_a_gpu_need_its_backend(reference: Animator) -> None:
         reference.animate(GOLDEN.driving[0], on_device(GOLDEN.source))
 
 
-def test_many_pictures_come_from_host_memory(fake: FakeGpu) -> None:
+def test_animate_all_refuses_pictures_on_the_device(fake: FakeGpu) -> None:
     fake.animator.set_source(GOLDEN.source)
     with pytest.raises(ImageError, match="animate_all takes frames in host memory"):
         next(fake.animator.animate_all([on_device(GOLDEN.driving[0])]))  # type: ignore[list-item]
@@ -427,12 +427,12 @@ def test_buffers_of_a_few_shapes_are_kept(fake: FakeGpu) -> None:
     for picture, (expected, again) in zip(reversed(pictures), reversed(first), strict=True):
         assert np.array_equal(again, expected)
         assert np.array_equal(fake.animator.animate(picture), expected)
-    assert fake.device.captures == len(pictures), "those that had to go are as new"
+    assert fake.device.captures == len(pictures), "shapes that were dropped are captured again"
     assert fake.device.replays == SHAPES_KEPT
 
 
-def test_shapes_that_come_once_leave_nothing(fake: FakeGpu) -> None:
-    """As of a crop that zooms."""
+def test_shapes_that_come_once_are_not_captured(fake: FakeGpu) -> None:
+    """For example, frames of a crop that zooms."""
     fake.animator.set_source(GOLDEN.source)
     fake.animator.set_reference(GOLDEN.driving[0])
     for side in range(50, 50 + 3 * SHAPES_KEPT):
@@ -455,7 +455,7 @@ def test_stages_are_timed_when_asked(fake: FakeGpu) -> None:
     assert set(by_keypoints.stage_ms) == set(STAGES) - {"detector"}
     count = len(fake.device.events)
     fake.animator.animate(GOLDEN.driving[1])
-    assert len(fake.device.events) == count, "no event without a question"
+    assert len(fake.device.events) == count, "untimed frames record no events"
     assert not fake.backend.animate(*reference_and_frame(fake))
 
 

@@ -1,4 +1,4 @@
-"""What `CudaDevice` does around the driver's calls, with those played; the calls themselves are for `tests/gpu`."""
+"""What `CudaDevice` does around the calls of a fake driver; `tests/gpu` tests the calls themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mode(Enum):
 
 
 class Driver:
-    """CUDA's, which fails at a call and notes all of them."""
+    """A fake of CUDA's driver, which logs all calls and fails at one."""
 
     CUresult = Result
     CUstreamCaptureMode = Mode
@@ -65,7 +65,7 @@ def test_capture() -> None:
     replay()
     replay()
     assert driver.calls == [*MADE, "cuGraphLaunch", "cuGraphLaunch"]
-    assert collecting == [False], "what garbage frees, a capture does not allow"
+    assert collecting == [False], "a garbage collection could free memory during the capture"
     assert gc.isenabled()
     del replay
     assert driver.calls[-1] == "cuGraphExecDestroy"
@@ -91,7 +91,7 @@ def test_a_capture_that_fails_leaves_nothing(fails_at: str, calls: list[str]) ->
 
 @pytest.mark.parametrize("error", [BackendError("a kernel refuses"), KeyboardInterrupt()])
 @pytest.mark.parametrize("invalid", [False, True])
-def test_a_capture_that_is_left_is_ended(error: BaseException, invalid: bool) -> None:
+def test_a_failing_capture_is_ended(error: BaseException, invalid: bool) -> None:
     def queue() -> None:
         raise error
 
@@ -101,7 +101,7 @@ def test_a_capture_that_is_left_is_ended(error: BaseException, invalid: bool) ->
     assert driver.calls == ["cuStreamBeginCapture", "cuStreamEndCapture", *([] if invalid else ["cuGraphDestroy"])]
 
 
-def test_a_replay_that_fails_says_so() -> None:
+def test_a_failing_replay_raises() -> None:
     driver = Driver("cuGraphLaunch")
     replay = device(driver).capture(Stream(), lambda: None)
     with pytest.raises(BackendError, match="replaying a graph failed: the capture was invalidated"):

@@ -1,4 +1,4 @@
-"""What the kernel path is told: sizes of a model, a prepared transfer as rows; and what it allocates."""
+"""Inputs of the kernel path (sizes of a model, rows of a transfer), and what it allocates."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_rows_of_absolute_motion_change_nothing() -> None:
     assert np.array_equal(transfer_rows(ABSOLUTE, 2), [[[1, 0, 0, 1, 0, 0, 1]] * 2])
 
 
-def test_keypoints_come_back() -> None:
+def test_rows_become_keypoints() -> None:
     rows = np.arange(12, dtype=np.float32).reshape(2, 6)
     keypoints = keypoints_from_rows(rows, has_jacobians=True)
     assert np.array_equal(keypoints.value, [[0, 1], [6, 7]])
@@ -84,7 +84,7 @@ def test_keypoints_come_back() -> None:
 
 
 class Stage:
-    """A kernel path that runs nothing: keeps what is allocated and what trunks are given.
+    """A kernel path that runs nothing, and records allocations and the arrays of trunks.
 
     Attributes:
         allocated: Name, shape and dtype, in order.
@@ -120,7 +120,7 @@ class Stage:
 
 def test_what_is_allocated(small_model: Path) -> None:
     stage = Stage(small_model)
-    stage.prepare()  # the first source has more allocated, on the way to it
+    stage.prepare()  # the first source also allocates buffers
     started = len(stage.allocated)
     first, second = stage.prepare(), stage.prepare()
     assert [name for name, *_ in stage.allocated[started:]] == ["source_quarter", "source_features", "keypoints"] * 2
@@ -138,8 +138,8 @@ def test_what_is_allocated(small_model: Path) -> None:
             assert shape[0] in (1, 2)
 
 
-def test_a_source_is_its_own(small_model: Path) -> None:
-    """No two share an array, and nothing that work was queued with is freed: the same is used again."""
+def test_sources_share_no_arrays(small_model: Path) -> None:
+    """Sources share no array, and buffers of queued work are reused, never freed."""
     stage = Stage(small_model)
     first, queued = stage.prepare(), stage.queued
     stage.queued = []
@@ -150,7 +150,7 @@ def test_a_source_is_its_own(small_model: Path) -> None:
     assert same.count(False) == 1, "the features"
 
 
-def test_the_slot_stays(small_model: Path) -> None:
+def test_the_source_slot_never_changes(small_model: Path) -> None:
     stage = Stage(small_model)
     started = len(stage.allocated)
     slot = stage.frame.source_slot
@@ -171,7 +171,7 @@ class Failing(Recorder):
 
 
 @pytest.mark.parametrize("error", [CompileError, DeviceError, ArrayError])
-def test_errors_of_kernels_are_the_backends(small_model: Path, error: type[KernelError]) -> None:
+def test_kernel_errors_become_backend_errors(small_model: Path, error: type[KernelError]) -> None:
     executor = Failing(error("what went wrong"))
     stage = Stage(small_model, executor=executor)
     square, transfer = Region.square(stage.shape.size), transfer_rows(ABSOLUTE, stage.shape.num_kp)

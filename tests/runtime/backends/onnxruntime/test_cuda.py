@@ -1,6 +1,6 @@
-"""Networks bound to tensors of a device, here of the CPU, against networks that take and give NumPy arrays.
+"""Networks bound to tensors of a device, here the CPU, against networks on NumPy arrays.
 
-CUDA itself is played: sessions that call themselves CUDA's run on the CPU, and refuse what a GPU might refuse.
+CUDA is a fake: sessions that claim its provider run on the CPU, and refuse what a GPU might refuse.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def plain(model: ModelFolder) -> Iterator[Animator]:
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_as_with_arrays_of_the_host(bound: Animator, plain: Animator, relative: bool) -> None:
+def test_equals_host_networks(bound: Animator, plain: Animator, relative: bool) -> None:
     for animator in (bound, plain):
         animator.relative = relative
         animator.set_source(GOLDEN.source)
@@ -84,7 +84,7 @@ def test_sources_are_switched(bound: Animator, plain: Animator) -> None:
             for animator, sources in prepared.items():
                 animator.set_source(sources[which])
             assert np.array_equal(bound.animate(frame), plain.animate(frame))
-    # One that is prepared while another is shown goes through the same tensors.
+    # Preparing a source uses the tensors of the one being shown.
     bound.prepare_source(pictures[2])
     assert np.array_equal(bound.animate(GOLDEN.driving[1]), plain.animate(GOLDEN.driving[1]))
 
@@ -110,8 +110,8 @@ def test_frames_of_several_sizes(bound: Animator, plain: Animator) -> None:
         assert np.array_equal(bound.animate(picture), plain.animate(picture))
 
 
-def test_what_was_given_stays(bound: Animator) -> None:
-    """Tensors of the device are written over by every frame; what left it is not."""
+def test_results_are_not_overwritten(bound: Animator) -> None:
+    """Every frame overwrites the tensors of the device, but not what was downloaded before."""
     bound.set_source(GOLDEN.source)
     first, second = bound.keypoints(GOLDEN.driving[0]), bound.keypoints(GOLDEN.driving[2])
     assert not np.array_equal(first.value, second.value)
@@ -142,7 +142,7 @@ def test_nothing_is_allocated_after_opening(model: ModelFolder, monkeypatch: pyt
 
 
 class Cuda:
-    """ONNX Runtime with a CUDA that the CPU plays.
+    """ONNX Runtime with a fake CUDA provider.
 
     Attributes:
         opened: Names of networks and whether they were to be captured.
@@ -159,7 +159,7 @@ class Cuda:
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Cuda:
-    played, session = Cuda(), onnxruntime.InferenceSession
+    fake, session = Cuda(), onnxruntime.InferenceSession
 
     class Session:
         def __init__(self, path: str, options: Any, providers: list[tuple[str, dict[str, str]]]) -> None:
@@ -167,9 +167,9 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Cuda:
             assert settings["use_tf32"] == "0"
             self.captures = settings.get("enable_cuda_graph") == "1"
             self.network = Path(path).name.split(".")[0]
-            played.opened.append((self.network, self.captures))
-            if self.captures and played.cannot_open:
-                raise RuntimeError(played.cannot_open)
+            fake.opened.append((self.network, self.captures))
+            if self.captures and fake.cannot_open:
+                raise RuntimeError(fake.cannot_open)
             self.session = session(path, options, providers=["CPUExecutionProvider"])
 
         def __getattr__(self, name: str) -> Any:
@@ -179,15 +179,15 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Cuda:
             return [self.provider]
 
         def run_with_iobinding(self, binding: Any) -> None:
-            reasons = played.breaks.get(self.network)
-            reason = reasons.pop(0) if reasons else self.captures and played.cannot_run
+            reasons = fake.breaks.get(self.network)
+            reason = reasons.pop(0) if reasons else self.captures and fake.cannot_run
             if reason:
                 raise RuntimeError(reason)
             self.session.run_with_iobinding(binding)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     monkeypatch.setitem(onnx_runtime_cuda.DEVICES, "onnxruntime-cuda", "cpu")
-    return played
+    return fake
 
 
 def test_networks_of_a_frame_are_captured(
@@ -199,13 +199,15 @@ def test_networks_of_a_frame_are_captured(
         assert animator.backend.reason == "a test"
         for one in (animator, plain):
             one.set_source(GOLDEN.source)
-        for frame in GOLDEN.driving:  # the graphs for CPUs differ a little
+        for frame in GOLDEN.driving:  # the CPU's graphs differ slightly
             assert np.abs(animator.animate(frame).astype(int) - plain.animate(frame)).max() <= 1
     assert not caplog.records
 
 
 @pytest.mark.parametrize("when", ["cannot_open", "cannot_run"])
-def test_capture_refused(model: ModelFolder, cuda: Cuda, caplog: pytest.LogCaptureFixture, when: str) -> None:
+def test_a_refused_capture_falls_back_to_eager(
+    model: ModelFolder, cuda: Cuda, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
     with animator_on(model, "onnxruntime-cuda") as animator:
         animator.set_source(GOLDEN.source)
         expected = [animator.animate(frame) for frame in GOLDEN.driving]
@@ -223,10 +225,10 @@ def test_capture_refused(model: ModelFolder, cuda: Cuda, caplog: pytest.LogCaptu
     ]
 
 
-def test_networks_that_do_not_run_are_not_opened(
+def test_a_network_that_cannot_run_is_not_opened(
     model: ModelFolder, cuda: Cuda, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither captured nor otherwise: the next backend gets its turn before any frame."""
+    """Neither with a graph nor without: the failure comes before any frame, so the next backend can be tried."""
     cuda.breaks = {"generator": ["out of memory", "out of memory still"]}
     with pytest.raises(BackendError, match="ONNX Runtime failed in generator: out of memory still"):
         animator_on(model, "onnxruntime-cuda")

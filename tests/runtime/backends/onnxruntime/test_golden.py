@@ -1,4 +1,4 @@
-"""The exported graphs on ONNX Runtime, and the animator over them, against the authors' code."""
+"""The exported graphs on ONNX Runtime, and the animator on them, against the authors' code."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def open_sessions(folder: ModelFolder, variants: tuple[str, ...]) -> dict[str, o
     return {n: onnxruntime.InferenceSession(str(folder.network_path(n, variants))) for n in NETWORKS}
 
 
-def test_every_model_is_arranged_for_a_cpu(golden_model: ModelOf) -> None:
-    """Or else both arrangements below would be one."""
+def test_every_model_has_cpu_variants(golden_model: ModelOf) -> None:
+    """Otherwise both arrangements below would be the same."""
     folder = golden_model("small")
     arranged = {n for n in NETWORKS if folder.network_path(n, (CPU,)) != folder.network_path(n)}
     assert arranged == {"source_encoder", "generator"}
@@ -72,7 +72,7 @@ def test_animator(golden_model: ModelOf, name: str, mode: str) -> None:
             explanation = animator.explain(golden.driving[index])
             assert np.array_equal(explanation.prediction, result)
             kp_norm = golden.keypoints(f"kp_norm.{mode}.{index}")
-            # The product of jacobians, J_d · J_d0⁻¹ · J_s, is as large as 10 in the goldens.
+            # The product of jacobians, J_d · J_d0⁻¹ · J_s, reaches 10 in the goldens.
             assert max_abs(explanation.kp_animated.value, kp_norm.value) <= 2e-5
             if mode == "relative" and index == 2:
                 assert max_abs(explanation.deformation, golden.arrays["deformation"]) <= PREDICTION
@@ -82,7 +82,7 @@ def test_animator(golden_model: ModelOf, name: str, mode: str) -> None:
 
 @pytest.mark.parametrize("variants", ARRANGEMENTS)
 def test_batch(golden_model: ModelOf, variants: tuple[str, ...]) -> None:
-    """The free batch dimension is real: three frames at once give what they give one by one."""
+    """The batch dimension is free: three frames at once give the results of single frames."""
     golden = Golden("small_aligned")
     sessions = open_sessions(golden_model("small_aligned"), variants)
     frames = np.concatenate([as_tensor(frame).numpy() for frame in golden.driving])

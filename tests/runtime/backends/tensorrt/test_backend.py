@@ -1,4 +1,4 @@
-"""The TensorRT backend: its refusals, its choice of engines, and engines on a device that the CPU plays."""
+"""The TensorRT backend: its refusals, its choice of engines, and fake engines on a fake device."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def model(small_model: Path) -> ModelFolder:
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
-    """One GPU, an H200, with everything that CUDA needs."""
-    played = FakeDriver()
-    monkeypatch.setattr(nvidia_driver, "_library", lambda: played)
+    """A driver with one GPU, an H200, and everything that CUDA needs."""
+    fake = FakeDriver()
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: fake)
     monkeypatch.setattr(nvidia_driver, "RELEASE_FILE", tmp_path / "version")
     (tmp_path / "version").write_text(
         "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build\nGCC version:  gcc 12.2.0\n"
     )
     monkeypatch.setattr("fomm_rt.backends.tensorrt.backend.driver_problem", lambda: None)
-    return played
+    return fake
 
 
 @pytest.fixture
 def import_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any], None]]:
-    """Lets the import of a flavour's module give an object, or raise an exception."""
+    """Makes the import of a flavour's module return an object, or raise an exception."""
     given: dict[str, Any] = dict.fromkeys(("tensorrt", "tensorrt_rtx"), ModuleNotFoundError("No module of that name"))
 
     def import_module(name: str) -> Any:
@@ -116,14 +116,14 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (fake_module(version="8.5.3.1"), "expected TensorRT 8.6 or newer; found 8.5.3.1. Run: .* --upgrade"),
     ],
 )
-def test_modules_that_cannot_be_used(import_as: Callable[[str, Any], None], found: Any, words: str) -> None:
+def test_unusable_modules(import_as: Callable[[str, Any], None], found: Any, words: str) -> None:
     import_as("tensorrt", found)
     with pytest.raises(BackendError, match=words):
         load_tensorrt("tensorrt")
     problem = why_tensorrt_unavailable("tensorrt")
     assert problem is not None
     assert "\n" not in problem
-    # What is mended is found without starting anew.
+    # A repaired installation works without a restart.
     import_as("tensorrt", fake_module())
     assert why_tensorrt_unavailable("tensorrt") is None
 
@@ -163,7 +163,7 @@ def test_the_logger_keeps_errors(import_as: Callable[[str, Any], None], caplog: 
 
 
 def test_the_logger_of_a_real_library() -> None:
-    """TensorRT-RTX can be loaded without a GPU, and its interfaces are what the played ones stand for."""
+    """TensorRT-RTX can be loaded without a GPU, and has the interfaces that the fakes imitate."""
     pytest.importorskip("tensorrt_rtx")
     library = load_tensorrt("tensorrt-rtx")
     trt, logger = library.module, tensorrt_logger(library)
@@ -192,7 +192,7 @@ def test_problems(
 
 
 @pytest.mark.usefixtures("driver")
-def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rtx_refuses_data_centre_cards(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
     import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
     problem = "TensorRT-RTX does not support sm_90 (NVIDIA H200); use the backend tensorrt"
     assert why_tensorrt_unavailable("tensorrt-rtx") == problem
@@ -201,7 +201,7 @@ def test_rtx_leaves_out_data_centres(import_as: Callable[[str, Any], None], monk
 
 
 class World:
-    """A machine with TensorRT, whose engines run on a played device."""
+    """A machine with a fake TensorRT, whose engines run on fake devices."""
 
     def __init__(self, model: ModelFolder, store: EngineStore) -> None:
         self.model = model
@@ -263,7 +263,7 @@ def test_no_engines(world: World) -> None:
     assert message.endswith(f"Build them: fomm-rt build {world.model.path} --backend tensorrt")
     with pytest.raises(EngineError, match=r"--backend tensorrt --precision fp32$"):
         world.load()
-    assert not world.devices, "the GPU is left alone"
+    assert not world.devices, "the GPU is not touched"
 
 
 def test_engines_that_do_not_fit(world: World) -> None:
@@ -284,20 +284,18 @@ def test_engines_are_opened(world: World) -> None:
         for frame in GOLDEN.driving:
             assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
         assert len(list(animator.animate_all([*GOLDEN.driving] * 3))) == 9, "a batch in each frame stream"
-        # One for every input array: of the frame stream, of its source, and of every frame stream for batches.
+        # One context per input array: of the frame stream, of its source, and of every frame stream for batches.
         made = len(world.machine.contexts)
         assert made == 3 + 2 + 3 * BATCH_STREAMS
         for picture in GOLDEN.driving:
             animator.set_source(picture)
             animator.animate(picture)
-        assert len(world.machine.contexts) == made, "sources and frames take none of their own"
+        assert len(world.machine.contexts) == made, "sources and frames need no contexts of their own"
     assert [device.is_closed for device in world.devices] == [True]
 
 
-def test_contexts_that_are_given_their_memory(
-    world: World, import_as: Callable[[str, Any], None], driver: FakeDriver
-) -> None:
-    """TensorRT-RTX, on a card that it knows."""
+def test_rtx_contexts_are_given_memory(world: World, import_as: Callable[[str, Any], None], driver: FakeDriver) -> None:
+    """TensorRT-RTX, on a supported card."""
     driver.capability = (8, 9)
     world.machine.needs_memory = True
     import_as("tensorrt_rtx", fake_module(world.machine))
@@ -309,7 +307,7 @@ def test_contexts_that_are_given_their_memory(
             assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
         memories = [context.memory for context in world.machine.contexts]
         assert all(memory is not None and memory[1] == 1000 for memory in memories)
-        assert len({memory[0] for memory in memories if memory is not None}) == len(memories), "each its own"
+        assert len({memory[0] for memory in memories if memory is not None}) == len(memories), "each has its own"
 
 
 @pytest.mark.parametrize("format_", list(TensorFormat))
@@ -335,12 +333,12 @@ def test_the_profile_for_a_batch(world: World) -> None:
         assert len(list(animator.animate_all(GOLDEN.driving))) == len(GOLDEN.driving)
         later = [context.profile for context in world.machine.contexts[len(first) :]]
     streams = [stream.handle for stream in world.devices[0].streams]
-    # On the stream of the run that follows, which nothing else would make wait for it.
+    # On the stream of the following run, which would not wait otherwise.
     assert set(first) == {(0, streams[0])}
     assert later[0] == (1, streams[1])
 
 
-def test_a_batch_that_no_profile_takes(world: World) -> None:
+def test_a_batch_without_a_profile(world: World) -> None:
     world.machine.batches = [1, 2]
     world.build()
     with world.load() as animator:
@@ -360,7 +358,7 @@ def test_a_batch_that_no_profile_takes(world: World) -> None:
         ("set_optimization_profile_async", "preparing the keypoint_detector engine for 1 frames at a time failed"),
     ],
 )
-def test_what_tensorrt_refuses(world: World, monkeypatch: pytest.MonkeyPatch, call: str, words: str) -> None:
+def test_refusals_of_tensorrt(world: World, monkeypatch: pytest.MonkeyPatch, call: str, words: str) -> None:
     world.machine.batches = [1, 8]
     world.machine.refuses = {call}
     world.build()
@@ -372,7 +370,7 @@ def test_what_tensorrt_refuses(world: World, monkeypatch: pytest.MonkeyPatch, ca
     with pytest.raises(EngineError, match=f"{words}.*: .*Error Code 1: {call} is refused$"):
         animate()
     assert all(device.is_closed for device in world.devices)
-    # Without a word of TensorRT's, one that it said of something else is not repeated.
+    # If TensorRT logs nothing, an earlier message is not repeated.
     monkeypatch.setattr(world.machine, "allows", lambda name: name != call)
     with pytest.raises(EngineError, match=r"TensorRT does not say why$"):
         animate()
@@ -427,7 +425,7 @@ def builders(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     return found
 
 
-def test_engines_are_built_where_that_was_asked_for(
+def test_auto_build_builds_missing_engines(
     world: World, builders: list[EntryPoint], caplog: pytest.LogCaptureFixture
 ) -> None:
     asked: list[tuple[Any, ...]] = []
@@ -450,7 +448,7 @@ def test_engines_are_built_where_that_was_asked_for(
     assert "building engines of small_aligned for this GPU, once; this takes minutes: " in record.getMessage()
 
 
-def test_builders_that_are_missing(world: World, builders: list[EntryPoint]) -> None:
+def test_missing_builders(world: World, builders: list[EntryPoint]) -> None:
     with pytest.raises(BackendError, match="this installation cannot build engines; install fomm-rt as a whole: pip"):
         world.load(auto_build=True)
     builders.append(EntryPoint(ModuleNotFoundError("No module named 'onnx'")))
@@ -466,7 +464,7 @@ def test_builders_that_are_missing(world: World, builders: list[EntryPoint]) -> 
         world.load(auto_build=True)
 
 
-def test_builders_that_fail(world: World, builders: list[EntryPoint]) -> None:
+def test_failing_builders(world: World, builders: list[EntryPoint]) -> None:
     def builder(*_: Any) -> Any:
         raise EngineError("the generator's prediction is 31 dB from ONNX Runtime's; the worst layer is conv_3")
 
@@ -482,10 +480,10 @@ def test_auto_takes_tensorrt(world: World) -> None:
         assert animator.backend.reason == "the fastest backend available here"
 
 
-def test_auto_goes_on_and_says_why(
+def test_auto_falls_back_and_gives_reasons(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """TensorRT has no engines, TensorRT-RTX is not installed, ONNX Runtime has no CUDA: the CPU is left."""
+    """TensorRT has no engines, TensorRT-RTX is not installed and ONNX Runtime has no CUDA, so the CPU remains."""
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with world.load("auto", precision=None) as animator:
         assert animator.backend.name == "onnxruntime-cpu"
