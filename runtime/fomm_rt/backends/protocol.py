@@ -116,7 +116,7 @@ class Backend(Protocol):
         Args:
             reference: The source and its motion transfer.
             image: (H, W, 3) uint8 RGB; may be on the GPU if `takes_device_arrays`.
-            region: The square of the image to use.
+            region: The part of the image to use.
             out: (size, size, 3) uint8, receives the prediction; may be on the GPU if `takes_device_arrays`.
             timed: Measure the stages of this frame, which costs a little on a GPU.
 

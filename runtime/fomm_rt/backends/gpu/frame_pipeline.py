@@ -158,7 +158,7 @@ class FramePipeline:
 
         Args:
             picture: (1, H, W, 3) uint8.
-            region: The square of it to use.
+            region: The part of it to use.
             stream: The stream to queue on.
         """
         source = self._new_source()

@@ -42,7 +42,7 @@ class _Program:
 
     Attributes:
         kind: What the work does.
-        region: The square of the frames that it reads, if it reads frames.
+        region: The part of the frames that it reads, if it reads frames.
         timed: True if it records events.
     """
 
@@ -53,7 +53,7 @@ class _Program:
 
 @dataclass(frozen=True, eq=False)
 class _Input:
-    """Buffers for frames of one shape, and the square of them to use."""
+    """Buffers for frames of one shape, and the part of them to use."""
 
     host: NDArray[np.uint8]
     pictures: Any
@@ -156,13 +156,13 @@ class FrameStream:
 
         Args:
             images: (H, W, 3) uint8 each.
-            region: The square of each to use.
+            region: The part of each to use.
             timed: Measure the stages of this batch.
         """
         given = self._take(images, region)
 
         def queue() -> None:
-            self._upload(given)
+            self._copy(given.host, given.pictures)
             self.pipeline.detect(given.pictures, given.region, self.stream)
             self._animate()
 
@@ -223,7 +223,7 @@ class FrameStream:
         given = self._take([image], region)
 
         def queue() -> None:
-            self._upload(given)
+            self._copy(given.host, given.pictures)
             self.pipeline.detect(given.pictures, given.region, self.stream)
             self._copy(self.pipeline.keypoints, self._keypoints_host)
 
@@ -288,7 +288,7 @@ class FrameStream:
         return found
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
-        """Copies the used square of each frame into pinned memory."""
+        """Copies the used part of each frame into pinned memory."""
         self._settle()  # an earlier copy may still read it
         key = replace(region, x=0, y=0)
         given = self._inputs.get(key)
@@ -309,9 +309,6 @@ class FrameStream:
             self._replays.pop(program, None)
             del self._events[program]
         del self._inputs[region]  # after the graphs that read its buffers
-
-    def _upload(self, given: _Input) -> None:
-        self._copy(given.host, given.pictures)
 
     def _animate(self) -> None:
         self.pipeline.animate(self._slot, self._transfer, stream=self.stream)

@@ -228,7 +228,7 @@ class OnnxRuntimeBackend(Backend):
         return moved
 
     def _load(self, image: Image, region: Region) -> Any:
-        """Resamples the square of a picture to the networks' input, in buffers that the next call reuses."""
+        """Resamples part of a picture to the networks' input, in buffers that the next call reuses."""
         picture = resample(image, region, self._size)
         np.divide(picture.transpose(2, 0, 1), np.float32(255), out=self._frame[0], dtype=np.float32)
         return self._networks.load(self._frame)
