@@ -33,7 +33,7 @@ def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
     @cache
     def export(name: str) -> ModelFolder:
         weights = Weights("stand-in", name, None, None)
-        return export_networks(Golden(name).networks, weights, root / name, lambda _: None)
+        return export_networks(Golden(name).networks, weights, root / name)
 
     return export
 

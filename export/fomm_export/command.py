@@ -88,42 +88,27 @@ def export(
         raise typer.BadParameter("--calibrate is for --int8; give both or neither")
     with running(quiet, as_json) as terminal:
         try:
-            from fomm_export.export_model import export_checkpoint, export_stand_in
+            from fomm_export.export_model import ExportOptions, export_checkpoint, export_stand_in
         except ImportError as error:
             raise FommError(
                 f"exporting needs packages that are not installed ({error}); install them with: "
                 'pip install "fomm-rt[export]"'
             ) from error
+        options = ExportOptions(size, align_corners, int8, calibrate or ())
         if checkpoint is None:
-            target = output or Path("models/stand-in")
             folder = export_stand_in(
-                target,
-                config=config or "vox-256",
-                size=size,
-                align_corners=align_corners,
-                int8=int8,
-                calibrate=calibrate or [],
-                progress=terminal.say,
+                output or Path("models/stand-in"), config=config or "vox-256", options=options, progress=terminal.say
             )
         else:
-            target = output or Path("models") / checkpoint.name.split(".")[0].removesuffix("-cpk")
-            folder = export_checkpoint(
-                checkpoint,
-                target,
-                config=config,
-                size=size,
-                align_corners=align_corners,
-                int8=int8,
-                calibrate=calibrate or [],
-                progress=terminal.say,
-            )
-        manifest = folder.manifest
+            output = output or Path("models") / checkpoint.name.split(".")[0].removesuffix("-cpk")
+            folder = export_checkpoint(checkpoint, output, config=config, options=options, progress=terminal.say)
+        manifest, parity = folder.manifest, folder.manifest.parity
         if manifest.weights.origin == "unknown":
-            terminal.warn(f"{checkpoint} is of unknown origin: its SHA-256 is not that of a published file")
-        terminal.result(
-            f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, prediction within "
-            f"{manifest.parity['max_abs']['prediction']:.1e} of PyTorch in float64"
-            + (f"; int8 {manifest.parity['int8_psnr_db']:.1f} dB from exact" if int8 else "")
-            + (f" on {manifest.parity['int8_checked_on']}" if int8 else ""),
-            {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": manifest.parity},
+            terminal.warn(f"{checkpoint}: its SHA-256 is not that of a published file, so its origin is unknown")
+        summary = (
+            f"{folder.path}: {manifest.weights.describe()}; {manifest.size}×{manifest.size}, "
+            f"prediction within {parity['max_abs']['prediction']:.1e} of PyTorch in float64"
         )
+        if int8:
+            summary += f"; int8 {parity['int8_psnr_db']:.1f} dB from exact on {parity['int8_checked_on']}"
+        terminal.result(summary, {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": parity})

@@ -104,7 +104,7 @@ def open_bench_model(choice: ModelChoice, relative: bool, say: Say) -> Iterator[
 
 def _export(target: Path, choice: ModelChoice, say: Say) -> ModelFolder:
     try:
-        from fomm_export.export_model import export_stand_in
+        from fomm_export.export_model import ExportOptions, export_stand_in
     except ImportError as error:
         raise BenchmarkError(
             f"stand-in weights need packages that are not installed ({error}); install them with: "
@@ -114,10 +114,11 @@ def _export(target: Path, choice: ModelChoice, say: Say) -> ModelFolder:
     say(f"exporting stand-in weights of {config}")
     try:
         clip = bench_media(drawn=False).clip
-        return export_stand_in(target, config=config, size=choice.size, seed=SEED, int8=True, calibrate=[clip])
+        options = ExportOptions(choice.size, int8=True, calibrate=[clip])
+        return export_stand_in(target, config=config, seed=SEED, options=options)
     except ParityError as error:
         say(f"without int8: {error}")
-        return export_stand_in(target, config=config, size=choice.size, seed=SEED)
+        return export_stand_in(target, config=config, seed=SEED, options=ExportOptions(choice.size))
 
 
 def _spec(folder: ModelFolder, checkpoint: Path | None, relative: bool) -> ModelSpec:

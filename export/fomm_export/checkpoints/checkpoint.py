@@ -42,7 +42,7 @@ class Checkpoint:
 
     path: Path
     sha256: str
-    known: PublishedCheckpoint | None
+    published: PublishedCheckpoint | None
     own: str | None
     kp_detector: dict[str, Tensor]
     generator: dict[str, Tensor]

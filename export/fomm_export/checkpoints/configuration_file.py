@@ -49,8 +49,8 @@ def load_configuration(name_or_path: str) -> Configuration:
         is_file = False
     if not is_file:
         raise CheckpointError(
-            f"{name_or_path}: expected the path of a published YAML configuration or one of the names "
-            f"{', '.join([*CONFIGURATIONS, *OWN_NAMES])}; found neither"
+            f"{name_or_path}: expected one of {', '.join([*CONFIGURATIONS, *OWN_NAMES])}, or the path of a YAML "
+            "configuration; found neither"
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

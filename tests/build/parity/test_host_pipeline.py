@@ -139,7 +139,7 @@ def test_features_finer_than_the_motion(tmp_path: Path, resize_align_corners: bo
     torch.manual_seed(0)
     detector, generator = KeypointDetector(configuration, 4), Generator(configuration, 4, align_corners=True)
     networks = build_networks(configuration, detector.state_dict(), generator.state_dict())
-    model = export_networks(networks, Weights("stand-in", "finer", None, None), tmp_path / "finer", lambda _: None)
+    model = export_networks(networks, Weights("stand-in", "finer", None, None), tmp_path / "finer")
     with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
         animator.set_source(golden.source)
         expected = animator.animate(golden.driving[1])

@@ -83,10 +83,10 @@ def test_without_batch_counters(tmp_path: Path) -> None:
 def test_recognised_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "renamed.bin"
     torch.save(published(), path)
-    assert load_checkpoint(path).known is None
+    assert load_checkpoint(path).published is None
     entry = PublishedCheckpoint("vox-cpk.pth.tar", path.stat().st_size, sha256_of(path), "vox-256")
     monkeypatch.setattr(published_models, "PUBLISHED_CHECKPOINTS", (entry,))
-    assert load_checkpoint(path).known == entry
+    assert load_checkpoint(path).published == entry
 
 
 def test_known_checkpoints_name_configurations() -> None:

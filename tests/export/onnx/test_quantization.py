@@ -40,7 +40,7 @@ ModelOf = Callable[[str], ModelFolder]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     output = tmp_path_factory.mktemp("int8") / "model"
-    return export_networks(GOLDEN.networks, WEIGHTS, output, lambda _: None, FRAMES)
+    return export_networks(GOLDEN.networks, WEIGHTS, output, calibration=FRAMES)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -105,7 +105,7 @@ def test_a_model_without(small_model: Path) -> None:
 def test_too_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantization, "SMALLEST_PSNR", 99.0)
     with pytest.raises(ParityError, match=r"the int8 predictions are \d+\.\d dB from the exact ones"):
-        export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", lambda _: None, FRAMES)
+        export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", calibration=FRAMES)
     assert not list(tmp_path.iterdir())
 
 

@@ -48,8 +48,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measures, "STILL_FACES", 1)
     for module in (publish, export_model):
         monkeypatch.setattr(module, "load_configuration", load)
-    for knowing in (own, export_model):
-        monkeypatch.setattr(knowing, "OWN_NAMES", (RECIPE.name,))
+    monkeypatch.setattr(own, "OWN_NAMES", (RECIPE.name,))
     return tmp_path / "checkpoints"
 
 

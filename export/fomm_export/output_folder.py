@@ -1,0 +1,93 @@
+"""The output folder of an export: only a complete model replaces an earlier one; nothing else is ever replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fomm_rt.errors import FommError, OutputError
+from fomm_rt.files.staging import hidden_beside
+from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
+
+
+def check_output(output: Path) -> None:
+    """Checks that a model can be written to a folder and replaces nothing but an earlier model.
+
+    Raises:
+        OutputError: It is a file, holds other files, or cannot be created.
+    """
+    if output.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise OutputError(f"{output}: expected a new folder or an earlier model; choose another with -o")
+    if not output.exists() and not output.is_symlink():
+        parent = output.parent
+        while not parent.exists() and parent != parent.parent:
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"{output}: cannot be created in {parent}; choose another folder with -o")
+        return
+    if not output.is_dir() or output.is_symlink():
+        raise OutputError(f"{output}: expected a new folder or an earlier model; it is a file or link")
+    found = {path.name for path in output.iterdir()}
+    if not found:
+        return
+    try:
+        manifest = read_manifest(output)
+    except (FommError, OSError) as error:
+        raise OutputError(
+            f"{output}: expected a new folder or an earlier model; it holds other files. Choose another with -o"
+        ) from error
+    others = found - {MANIFEST_NAME} - {file.file for file in manifest.files}
+    if others:
+        raise OutputError(
+            f"{output}: holds an earlier model, but also {min(others)}, which would be lost; "
+            "move it away or choose another folder with -o"
+        )
+
+
+@contextmanager
+def replacing_model(output: Path) -> Iterator[Path]:
+    """Yields an empty folder that takes the output's place at the end of the block, or vanishes if the block fails.
+
+    Raises:
+        OutputError: See `check_output`, or a file cannot be written.
+    """
+    check_output(output)
+    staged = hidden_beside(output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        staged.mkdir()
+        yield staged
+        _put_in_place(staged, output)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot be written ({error.strerror}); nothing was kept. Free some space or "
+            + _another_folder(output)
+        ) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _put_in_place(staged: Path, output: Path) -> None:
+    if not output.exists():
+        staged.rename(output)
+        return
+    check_output(output)  # minutes have passed since the first check
+    earlier = hidden_beside(output)
+    output.rename(earlier)
+    try:
+        staged.rename(output)
+    except BaseException:
+        earlier.rename(output)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _another_folder(output: Path) -> str:
+    # The benchmark exports to a temporary folder and has no -o. gettempdir() would try to write, which may fail again.
+    if tempfile.tempdir is not None and Path(tempfile.tempdir).resolve() in output.resolve().parents:
+        return "choose another folder with -o, or with the environment variable TMPDIR if this one is temporary"
+    return "choose another folder with -o"
