@@ -1,8 +1,8 @@
-"""The four graphs of a model folder: what each takes, gives and names inside.
+"""The four graphs of a model folder: inputs, outputs, and inner tensors with stable names.
 
-Inner tensors named in `cuts` are where geometry and convolutions meet. They keep these names in the ONNX
-files, so that engines of convolutions alone can be cut out between them. The decoder's trunk begins at
-`masked_features`, or at `warped_features` in a model without occlusion map.
+`cuts` names the inner tensors between geometry and convolutions. They keep these names in the ONNX files, so engines of
+the convolutions alone can be cut out between them. The decoder's trunk begins at `masked_features`, or at
+`warped_features` in a model without occlusion map.
 """
 
 from __future__ import annotations
@@ -21,87 +21,115 @@ from fomm_export.rewrites.heads import MergedHeads, SplitHeads
 
 @dataclass(frozen=True)
 class Graph:
-    """A module to trace with example inputs (batch 2) and the names of its tensors.
+    """A module to trace.
 
-    The module returns a tuple: first the outputs, then the cuts, in the order of their names.
+    Attributes:
+        name: Of the graph.
+        module: Returns a tuple: the outputs, then the cuts, in the order of their names.
+        inputs: Example inputs by name, batch 2.
+        outputs, cuts: Names.
     """
 
     name: str
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
-    cuts: tuple[str, ...]
+    cuts: tuple[str, ...] = ()
 
 
 def model_graphs(networks: Networks) -> list[Graph]:
     """The graphs of a model, in the order of `fomm_rt.model.manifest.NETWORKS`."""
-    frame = _frames(networks)
-    n, c = len(frame), networks.configuration
-    h = w = c.motion_size
-    quarter = torch.rand(n, c.num_channels, h, w)
-    # One tensor given for two inputs would be traced as one input.
+    frame, c = _example_frames(networks), networks.configuration
+    n, side = len(frame), c.motion_size
+    jacobians, occlusion = c.estimate_jacobian, c.estimate_occlusion_map
+    # Separate tensors: the tracer would merge inputs that share one.
     kp_source, kp_driving = torch.rand(2, n, c.num_kp, 2).unbind()
     kp_source_jacobian, kp_driving_jacobian = torch.rand(2, n, c.num_kp, 2, 2).unbind()
-    features = networks.generator.encode(frame)
-    deformation = torch.rand(n, h, w, 2)
-    occlusion_map = torch.rand(n, 1, h, w)
-
-    with_jacobians = c.estimate_jacobian
-    with_occlusion = c.estimate_occlusion_map
     return [
         Graph(
             "keypoint_detector",
             _KeypointDetectorGraph(networks),
             {"frame": frame},
-            ("keypoints", *(["jacobians"] if with_jacobians else [])),
-            (
-                "kp_hourglass_input",
-                "kp_hourglass_output",
-                "kp_logits",
-                *(["jacobian_maps"] if with_jacobians else []),
-            ),
+            ("keypoints", *_if(jacobians, "jacobians")),
+            ("kp_hourglass_input", "kp_hourglass_output", "kp_logits", *_if(jacobians, "jacobian_maps")),
         ),
         Graph(
             "source_encoder",
             _SourceEncoderGraph(networks),
             {"source_image": frame},
             ("source_features", "source_quarter"),
-            (),
         ),
         Graph(
             "dense_motion",
             _DenseMotionGraph(networks),
             {
-                "source_quarter": quarter,
+                "source_quarter": torch.rand(n, c.num_channels, side, side),
                 "kp_source": kp_source,
-                **({"kp_source_jacobian": kp_source_jacobian} if with_jacobians else {}),
+                **({"kp_source_jacobian": kp_source_jacobian} if jacobians else {}),
                 "kp_driving": kp_driving,
-                **({"kp_driving_jacobian": kp_driving_jacobian} if with_jacobians else {}),
+                **({"kp_driving_jacobian": kp_driving_jacobian} if jacobians else {}),
             },
-            ("deformation", "mask", *(["occlusion_map"] if with_occlusion else [])),
+            ("deformation", "mask", *_if(occlusion, "occlusion_map")),
             (
                 "motion_hourglass_input",
                 "motion_hourglass_output",
                 "mask_logits",
-                *(["occlusion_logits"] if with_occlusion else []),
+                *_if(occlusion, "occlusion_logits"),
             ),
         ),
         Graph(
             "generator",
             _GeneratorGraph(networks),
-            {
-                "source_features": features,
-                "deformation": deformation,
-                **({"occlusion_map": occlusion_map} if with_occlusion else {}),
-            },
+            {"source_features": networks.generator.encode(frame), **_example_motion(networks)},
             ("prediction",),
-            ("warped_features", *(["masked_features"] if with_occlusion else [])),
+            ("warped_features", *_if(occlusion, "masked_features")),
         ),
     ]
 
 
+def cpu_graphs(networks: Networks) -> list[Graph]:
+    """Source encoder and generator for CPUs, in place of the graphs of the same names.
+
+    Between them, `source_features` is (N, R, C), see `row_warp.as_rows`.
+
+    Args:
+        networks: With folded norms and up blocks as published.
+    """
+    generator = CpuGenerator(networks.generator, networks.size)
+    encoder = Graph(
+        "source_encoder",
+        _CpuSourceEncoderGraph(networks, generator),
+        {"source_image": _example_frames(networks)},
+        ("source_features", "source_quarter"),
+    )
+    return [encoder, cpu_generator_graph(networks, generator)]
+
+
+def cpu_generator_graph(networks: Networks, generator: CpuGenerator) -> Graph:
+    """The graph of a generator for CPUs."""
+    inputs = {"source_features": generator.encode_rows(_example_frames(networks)), **_example_motion(networks)}
+    return Graph("generator", _CpuGeneratorGraph(generator), inputs, ("prediction",))
+
+
+def _if(present: bool, name: str) -> tuple[str, ...]:
+    return (name,) if present else ()
+
+
 def _present(*tensors: Tensor | None) -> tuple[Tensor, ...]:
     return tuple(tensor for tensor in tensors if tensor is not None)
+
+
+def _example_frames(networks: Networks) -> Tensor:
+    # The tracer would take a batch of 1 for a constant.
+    return torch.rand(2, networks.configuration.num_channels, networks.size, networks.size)
+
+
+def _example_motion(networks: Networks) -> dict[str, Tensor]:
+    side = networks.configuration.motion_size
+    motion = {"deformation": torch.rand(2, side, side, 2)}
+    if networks.configuration.estimate_occlusion_map:
+        motion["occlusion_map"] = torch.rand(2, 1, side, side)
+    return motion
 
 
 class _KeypointDetectorGraph(nn.Module):
@@ -180,40 +208,6 @@ class _GeneratorGraph(nn.Module):
             return self.generator.decode(warped), warped
         masked = self.generator.mask_features(warped, occlusion_map)
         return self.generator.decode(masked), warped, masked
-
-
-def cpu_graphs(networks: Networks) -> list[Graph]:
-    """Source encoder and generator arranged for a CPU, in place of the graphs of the same names.
-
-    The first gives `source_features` as the second takes them, (N, R, C): see `row_warp.as_rows`.
-
-    Args:
-        networks: With folded norms, up blocks as published.
-    """
-    generator = CpuGenerator(networks.generator, networks.size)
-    encoder = Graph(
-        "source_encoder",
-        _CpuSourceEncoderGraph(networks, generator),
-        {"source_image": _frames(networks)},
-        ("source_features", "source_quarter"),
-        (),
-    )
-    return [encoder, cpu_generator_graph(networks, generator)]
-
-
-def cpu_generator_graph(networks: Networks, generator: CpuGenerator) -> Graph:
-    """The generator of `cpu_graphs`, however its residual blocks go."""
-    frames = _frames(networks)
-    n, h = len(frames), networks.configuration.motion_size
-    inputs = {"source_features": generator.encode_rows(frames), "deformation": torch.rand(n, h, h, 2)}
-    if networks.configuration.estimate_occlusion_map:
-        inputs["occlusion_map"] = torch.rand(n, 1, h, h)
-    return Graph("generator", _CpuGeneratorGraph(generator), inputs, ("prediction",), ())
-
-
-def _frames(networks: Networks) -> Tensor:
-    # A batch of 1 would be traced as a constant.
-    return torch.rand(2, networks.configuration.num_channels, networks.size, networks.size)
 
 
 class _CpuSourceEncoderGraph(nn.Module):
