@@ -1,1 +1,9 @@
-"""The networks as published."""
+"""The three networks as published: the reference that every exported file and engine is compared with.
+
+model              builds the networks of a model and loads their weights
+keypoint_detector  frame -> keypoints and jacobians
+dense_motion       source and both sides' keypoints -> deformation, mask, occlusion map
+generator          source and dense motion -> prediction
+layers             blocks and hourglass
+geometry           coordinates, 2×2 matrices, sampling
+"""

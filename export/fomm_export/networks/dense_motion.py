@@ -1,4 +1,4 @@
-"""The dense-motion network: two sets of keypoints and the source to one deformation and an occlusion map.
+"""The dense-motion network: combines the motion around each keypoint to one deformation and an occlusion map.
 
 Source: Siarohin et al. 2019, section 3.2.
 """
@@ -20,7 +20,13 @@ KP_VARIANCE = 0.01
 
 
 class DenseMotion(NamedTuple):
-    """deformation (N, h, w, 2) of (x, y); mask (N, K+1, h, w); occlusion_map (N, 1, h, w) or None."""
+    """Where to sample the source, and how much of it is visible there.
+
+    Attributes:
+        deformation: (N, h, w, 2), (x, y) in [-1, 1].
+        mask: (N, K+1, h, w), sums to 1 over the fields; field 0 is the background.
+        occlusion_map: (N, 1, h, w) in [0, 1]; None in a model without it.
+    """
 
     deformation: Tensor
     mask: Tensor
@@ -28,11 +34,11 @@ class DenseMotion(NamedTuple):
 
 
 class DenseMotionNetwork(nn.Module):
-    """Blends K+1 sparse motions (background first) by masks that an hourglass predicts.
+    """Blends K+1 sparse motions (background first) with masks that an hourglass predicts.
 
     Args:
         configuration: Architecture.
-        downsample: Frame size over motion size, an integer.
+        downsample: Frame size divided by motion size, an integer.
         align_corners: Convention of the warps.
     """
 
@@ -57,7 +63,7 @@ class DenseMotionNetwork(nn.Module):
         self.register_buffer("grid", coordinate_grid(c.motion_size, c.motion_size), persistent=False)
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> DenseMotion:
-        """(N, 3, S, S) in [0, 1] and the keypoints of both sides -> dense motion at the motion size."""
+        """(N, 3, S, S) in [0, 1] and both sides' keypoints -> dense motion at the motion size."""
         sparse_motion = self.sparse_motion(kp_source, kp_driving)
         features = self.hourglass(self.hourglass_input(self.down(source_image), kp_source, kp_driving, sparse_motion))
         return self.blend(
@@ -65,7 +71,13 @@ class DenseMotionNetwork(nn.Module):
         )
 
     def sparse_motion(self, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
-        """Field k at z is s_k + J_s,k · J_d,k⁻¹ · (z − d_k); field 0 is the identity -> (N, K+1, h, w, 2)."""
+        """T_k(z) = s_k + J_s,k · J_d,k⁻¹ · (z − d_k); field 0 is the identity.
+
+        Returns:
+            (N, K+1, h, w, 2), (x, y).
+
+        Source: Siarohin et al. 2019, eq. 4.
+        """
         offset = self.grid - kp_driving.value[:, :, None, None]  # (N, K, h, w, 2)
         if kp_source.jacobian is not None and kp_driving.jacobian is not None:
             jacobian = kp_source.jacobian @ inverse_2x2(kp_driving.jacobian)  # (N, K, 2, 2)
@@ -77,11 +89,20 @@ class DenseMotionNetwork(nn.Module):
     def hourglass_input(
         self, source_quarter: Tensor, kp_source: Keypoints, kp_driving: Keypoints, sparse_motion: Tensor
     ) -> Tensor:
-        """Per field [heatmap, R, G, B of the source sampled along it] -> (N, 4·(K+1), h, w)."""
+        """For each field: its heatmap, then R, G, B of the source sampled along it.
+
+        A heatmap is the Gaussian around the driving keypoint minus the one around the source keypoint, 0 for the
+        background.
+
+        Returns:
+            (N, 4·(K+1), h, w).
+
+        Source: Siarohin et al. 2019, eq. 6.
+        """
         n, fields, height, width = sparse_motion.shape[:4]
         heatmap = self.gaussian(kp_driving.value) - self.gaussian(kp_source.value)  # (N, K, h, w)
         heatmap = torch.cat([torch.zeros_like(heatmap[:, :1]), heatmap], dim=1).unsqueeze(2)
-        # Fields stacked in rows: one sampling call with no copies of the source.
+        # The fields are stacked in rows, so one call samples them all without copies of the source.
         deformed = warp(source_quarter, sparse_motion.flatten(1, 2), self.align_corners)
         deformed = deformed.reshape(n, -1, fields, height, width).transpose(1, 2)  # (N, K+1, 3, h, w)
         return torch.cat([heatmap, deformed], dim=2).flatten(1, 2)
@@ -93,7 +114,10 @@ class DenseMotionNetwork(nn.Module):
 
     @staticmethod
     def blend(sparse_motion: Tensor, mask_logits: Tensor, occlusion_logits: Tensor | None) -> DenseMotion:
-        """Deformation = Σ_k softmax(mask_logits)_k · sparse_motion_k; occlusion_map = sigmoid(logits)."""
+        """Deformation = Σ_k mask_k · T_k with mask = softmax(mask_logits); occlusion_map = sigmoid(occlusion_logits).
+
+        Source: Siarohin et al. 2019, eq. 7.
+        """
         mask = mask_logits.softmax(dim=1)
         deformation = (mask.unsqueeze(-1) * sparse_motion).sum(dim=1)
         return DenseMotion(deformation, mask, None if occlusion_logits is None else occlusion_logits.sigmoid())

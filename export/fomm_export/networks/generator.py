@@ -1,4 +1,4 @@
-"""The generator: source features, warped and masked, to a picture.
+"""The generator: warps and masks the source features and decodes them to a prediction.
 
 Source: Siarohin et al. 2019, section 3.2, eq. 8.
 """
@@ -20,11 +20,11 @@ from fomm_export.networks.layers import DownBlock, ResidualBlock, SameBlock, UpB
 
 
 class Generator(nn.Module):
-    """Encoder, warp, residual bottleneck, decoder; owns the dense-motion network as published.
+    """Encoder, warp, residual bottleneck, decoder. As published, it contains the dense-motion network.
 
     Args:
         configuration: Architecture.
-        downsample: Frame size over motion size, an integer.
+        downsample: Frame size divided by motion size, an integer.
         align_corners: Convention of the warps.
     """
 
@@ -45,11 +45,11 @@ class Generator(nn.Module):
         self.final = nn.Conv2d(c.block_expansion, c.num_channels, kernel_size=7, padding=3)
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
-        """The published forward pass: encoder and all. -> prediction (N, 3, S, S) in [0, 1]."""
+        """The published forward pass: source (N, 3, S, S) and both sides' keypoints -> prediction (N, 3, S, S)."""
         return self.predict(source_image, self.dense_motion_network(source_image, kp_source, kp_driving))
 
     def predict(self, source_image: Tensor, motion: DenseMotion) -> Tensor:
-        """The source (N, 3, S, S) in [0, 1], encoded, moved and decoded -> prediction (N, 3, S, S) in [0, 1]."""
+        """Source (N, 3, S, S) in [0, 1] and dense motion -> prediction (N, 3, S, S) in [0, 1]."""
         return self.decode(self.move(self.encode(source_image), motion))
 
     def encode(self, source_image: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class Generator(nn.Module):
         return out
 
     def move(self, features: Tensor, motion: DenseMotion) -> Tensor:
-        """(N, C, H, W) features, sampled along the deformation and masked by the occlusion map."""
+        """Warps (N, C, H, W) features and multiplies them by the occlusion map, if there is one (eq. 8)."""
         features = self.warp_features(features, motion.deformation)
         return features if motion.occlusion_map is None else self.mask_features(features, motion.occlusion_map)
 
@@ -70,11 +70,11 @@ class Generator(nn.Module):
         return warp(features, deformation, self.align_corners)
 
     def mask_features(self, features: Tensor, occlusion_map: Tensor) -> Tensor:
-        """(N, C, H, W) features times the (N, 1, h, w) occlusion map, resized to H×W when sizes differ."""
+        """Multiplies (N, C, H, W) features by the (N, 1, h, w) occlusion map, resized to H×W when sizes differ."""
         return features * resize(occlusion_map, features.shape[2:], self.resize_align_corners)
 
     def decode(self, features: Tensor) -> Tensor:
-        """Warped and masked (N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
+        """Warped and masked features (N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
         out: Tensor = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)
@@ -82,14 +82,14 @@ class Generator(nn.Module):
 
 
 def resize(picture: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
-    """(N, C, h, w) -> (N, C, *size), bilinear; the same when it has that size."""
+    """Resizes (N, C, h, w) bilinearly to (N, C, *size); returns the input if it has that size."""
     if tuple(picture.shape[2:]) == tuple(size):
         return picture
     return F.interpolate(picture, size=tuple(size), mode="bilinear", align_corners=align_corners)
 
 
 def resize_deformation(deformation: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
-    """(N, h, w, 2) -> (N, *size, 2), as `resize`."""
+    """Resizes (N, h, w, 2) to (N, *size, 2) like `resize`."""
     if tuple(deformation.shape[1:3]) == tuple(size):
         return deformation
     return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)

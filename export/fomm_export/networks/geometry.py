@@ -1,4 +1,4 @@
-"""Coordinate arithmetic shared by the networks; coordinates are (x, y), -1 and 1 at the corner pixels."""
+"""Coordinates, 2×2 matrices and sampling. Coordinates are (x, y); -1 and 1 are the centres of the corner pixels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from fomm_rt.motion.transfer import SMALLEST_DETERMINANT
 
 
 def coordinate_grid(height: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(height, width, 2) float32: the (x, y) of every pixel, from -1 to 1 with the corners included.
+    """(height, width, 2) float32, the (x, y) of every pixel centre.
 
-    Made on the device, which need not be waited for then; by default the CPU.
+    Args:
+        height, width: In pixels.
+        device: Where to create it, which spares a copy from the CPU; the CPU by default.
     """
     y = torch.linspace(-1, 1, height, device=device)
     x = torch.linspace(-1, 1, width, device=device)
@@ -20,7 +22,7 @@ def coordinate_grid(height: int, width: int, device: torch.device | None = None)
 
 
 def inverse_2x2(matrix: Tensor) -> Tensor:
-    """Inverts (..., 2, 2) matrices in closed form; finite for singular ones (`torch.inverse` does not export)."""
+    """Inverts (..., 2, 2) matrices in closed form, finite for singular ones; `torch.inverse` has no ONNX operator."""
     a, b = matrix[..., 0, 0], matrix[..., 0, 1]
     c, d = matrix[..., 1, 0], matrix[..., 1, 1]
     determinant = a * d - b * c
@@ -31,7 +33,7 @@ def inverse_2x2(matrix: Tensor) -> Tensor:
 
 
 def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
-    """Applies (..., 2, 2) matrices to (..., 2) points, written out: a batched 2×2 product is all overhead."""
+    """Applies (..., 2, 2) matrices to (..., 2) points; a batched 2×2 matrix product would be mostly overhead."""
     x, y = points[..., 0], points[..., 1]
     return torch.stack(
         [matrix[..., 0, 0] * x + matrix[..., 0, 1] * y, matrix[..., 1, 0] * x + matrix[..., 1, 1] * y], dim=-1
@@ -39,5 +41,5 @@ def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
 
 
 def warp(picture: Tensor, deformation: Tensor, align_corners: bool) -> Tensor:
-    """Samples (N, C, H, W) bilinearly along (N, h, w, 2), zeros outside -> (N, C, h, w)."""
+    """Samples (N, C, H, W) bilinearly at the (N, h, w, 2) positions, zeros outside -> (N, C, h, w)."""
     return F.grid_sample(picture, deformation, mode="bilinear", padding_mode="zeros", align_corners=align_corners)

@@ -1,4 +1,4 @@
-"""The keypoint detector: a frame to K keypoints with the local affine motion around each.
+"""The keypoint detector: finds K keypoints in a frame, each with the affine map around it.
 
 Source: Siarohin et al. 2019, section 3.1.
 """
@@ -15,18 +15,23 @@ from fomm_export.networks.layers import AntiAliasDownsample, Hourglass
 
 
 class Keypoints(NamedTuple):
-    """Value (N, K, 2) in [-1, 1], (x, y); jacobian (N, K, 2, 2), or None in a model without jacobians."""
+    """Keypoints of N frames.
+
+    Attributes:
+        value: (N, K, 2), (x, y) in [-1, 1].
+        jacobian: (N, K, 2, 2); None in a model without jacobians.
+    """
 
     value: Tensor
     jacobian: Tensor | None
 
 
 class KeypointDetector(nn.Module):
-    """Anti-aliased frame, hourglass, heatmaps; keypoints are the heatmaps' expectations.
+    """Downsamples the frame, predicts a heatmap per keypoint with an hourglass, and takes each heatmap's expectation.
 
     Args:
         configuration: Architecture.
-        downsample: Frame size over motion size, an integer.
+        downsample: Frame size divided by motion size, an integer.
     """
 
     grid: Tensor
@@ -49,19 +54,19 @@ class KeypointDetector(nn.Module):
         self.register_buffer("grid", coordinate_grid(side, side), persistent=False)
 
     def forward(self, frame: Tensor) -> Keypoints:
-        """(N, 3, S, S) in [0, 1] -> keypoints."""
+        """Frames (N, 3, S, S) in [0, 1] -> keypoints."""
         features = self.predictor(self.down(frame))
         return self.expectation(self.kp(features), None if self.jacobian is None else self.jacobian(features))
 
     def expectation(self, logits: Tensor, jacobian_maps: Tensor | None) -> Keypoints:
-        """Head maps to keypoints.
+        """Computes keypoints from the outputs of the heads.
 
         heatmap = softmax(logits / temperature) over all positions; value = Σ heatmap · position;
         jacobian = Σ heatmap · map.
 
         Args:
             logits: (N, K, h, w).
-            jacobian_maps: (N, 4K, h, w), or (N, 4, h, w) when all keypoints share one set, or None.
+            jacobian_maps: (N, 4K, h, w); (N, 4, h, w) if all keypoints share one set; None without jacobians.
         """
         n, k = logits.shape[0], logits.shape[1]
         heatmap = (logits.flatten(2) / self.temperature).softmax(dim=2)  # (N, K, h·w)

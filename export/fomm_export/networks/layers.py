@@ -1,7 +1,6 @@
-"""Building blocks of the three networks, with the published parameter names.
+"""Blocks of the three networks. Tensors are (N, C, H, W) float32; parameters have the published names.
 
-Shapes are (N, C, H, W) float32 throughout.
-Source: Siarohin et al. 2019, appendix; parameter names as in the published checkpoints.
+Source: Siarohin et al. 2019, appendix.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 
 class SameBlock(nn.Module):
-    """Convolution, batch norm, ReLU at constant resolution."""
+    """Convolution, batch norm, ReLU; keeps the resolution."""
 
     def __init__(self, in_features: int, out_features: int, kernel_size: int) -> None:
         super().__init__()
@@ -39,7 +38,7 @@ class DownBlock(SameBlock):
 
 
 class UpBlock(SameBlock):
-    """Nearest ×2, convolution 3×3, batch norm, ReLU."""
+    """Nearest-neighbour ×2, convolution 3×3, batch norm, ReLU."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__(in_features, out_features, kernel_size=3)
@@ -50,7 +49,7 @@ class UpBlock(SameBlock):
 
 
 class ResidualBlock(nn.Module):
-    """Pre-activation residual block: norm, ReLU, conv, norm, ReLU, conv, add."""
+    """Pre-activation residual block: batch norm, ReLU, convolution, twice, then the sum with the input."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -68,7 +67,7 @@ class ResidualBlock(nn.Module):
 
 
 class HourglassEncoder(nn.Module):
-    """Down blocks; keeps the input of each for the decoder."""
+    """Down blocks; returns the input of each for the decoder."""
 
     def __init__(self, block_expansion: int, in_features: int, num_blocks: int, max_features: int) -> None:
         super().__init__()
@@ -76,7 +75,7 @@ class HourglassEncoder(nn.Module):
         self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, in, H, W) -> [input, after block 1, ...], each half the resolution of the one before."""
+        """(N, in, H, W) -> [input, output of block 1, ...], each at half the resolution of the one before."""
         outs = [x]
         for block in self.down_blocks:
             outs.append(block(outs[-1]))
@@ -84,7 +83,7 @@ class HourglassEncoder(nn.Module):
 
 
 class HourglassDecoder(nn.Module):
-    """Up blocks, each followed by the encoder's tensor of the same resolution."""
+    """Up blocks; each output is concatenated with the encoder's tensor of the same resolution."""
 
     def __init__(self, block_expansion: int, in_features: int, num_blocks: int, max_features: int) -> None:
         super().__init__()
@@ -101,7 +100,7 @@ class HourglassDecoder(nn.Module):
         self.out_features = block_expansion + in_features
 
     def forward(self, skips: list[Tensor]) -> Tensor:
-        """The encoder's list -> (N, block_expansion + in, H, W)."""
+        """The encoder's outputs -> (N, block_expansion + in, H, W)."""
         out = skips[-1]
         for block, skip in zip(self.up_blocks, reversed(skips[:-1]), strict=True):
             out = torch.cat([block(out), skip], dim=1)
@@ -109,7 +108,7 @@ class HourglassDecoder(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Encoder-decoder with skip concatenation (U-Net)."""
+    """Encoder-decoder with skip connections (U-Net)."""
 
     def __init__(self, block_expansion: int, in_features: int, num_blocks: int, max_features: int) -> None:
         super().__init__()
@@ -124,10 +123,10 @@ class Hourglass(nn.Module):
 
 
 class AntiAliasDownsample(nn.Module):
-    """Gaussian blur, then every `factor`-th pixel from 0, as one strided depthwise convolution.
+    """Blurs with a Gaussian and keeps every `factor`-th pixel, starting at 0, in one strided depthwise convolution.
 
-    sigma = (factor - 1) / 2, kernel side 2 * round(4 * sigma) + 1, zeros outside the picture. The kernel
-    follows from the factor; it is not a parameter (published checkpoints store it as `down.weight`).
+    sigma = (factor - 1) / 2; kernel side 2 * round(4 * sigma) + 1; zeros outside the picture. The factor determines the
+    kernel, so it is not a parameter; published checkpoints store it as `down.weight`.
     """
 
     weight: Tensor
@@ -148,12 +147,12 @@ class AntiAliasDownsample(nn.Module):
 
 
 def anti_alias_radius(factor: int) -> int:
-    """Half side of the blur kernel: round(4 * sigma) with sigma = (factor - 1) / 2."""
+    """Pixels from the centre of the blur kernel to its edge: round(4 * sigma) with sigma = (factor - 1) / 2."""
     return round(4 * (factor - 1) / 2)
 
 
 def gaussian_kernel(factor: int) -> Tensor:
-    """(side, side) float32 normalised Gaussian with sigma = (factor - 1) / 2."""
+    """(side, side) float32, a Gaussian with sum 1 and sigma = (factor - 1) / 2."""
     if factor == 1:
         return torch.ones(1, 1)
     sigma = (factor - 1) / 2

@@ -1,4 +1,4 @@
-"""The detector and the generator of one model, built for a frame size and filled with weights."""
+"""Builds the detector and the generator of a model for a frame size and loads their weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fomm_export.networks.layers import anti_alias_radius
 from fomm_rt.errors import CheckpointError
 
 NAMED_DIFFERENCES = 5
-"""How many differing tensors an error names."""
+"""Number of differing tensors that an error names."""
 
 
 @dataclass(frozen=True)
 class Networks:
     """Detector and generator in evaluation mode, float32, on the CPU.
 
-    At a frame size other than the trained one the anti-alias step takes up the difference: keypoints and
-    dense motion stay at the resolution they were trained at, and the deformation is resized to the features.
+    At a frame size other than the training size the anti-alias downsampling absorbs the difference: keypoints and
+    dense motion keep their training resolution, and the deformation is resized to the features.
     """
 
     configuration: Configuration
@@ -42,17 +42,17 @@ def build_networks(
     align_corners: bool = True,
     origin: str = "checkpoint",
 ) -> Networks:
-    """Builds the networks and loads the weights, every one of them.
+    """Builds the networks and loads all weights.
 
     Args:
         configuration: Architecture.
         kp_detector, generator: Published tensor names to tensors.
-        size: Side of the frames in pixels; the trained size by default.
+        size: Side of the frames in pixels; the training size by default.
         align_corners: Convention of the warps; True is how the published weights were trained.
-        origin: What to call the weights in an error.
+        origin: Name of the weights in errors.
 
     Raises:
-        CheckpointError: Tensors are missing, unknown, of another shape or not finite.
+        CheckpointError: Tensors are missing, unknown, not finite or of another shape.
         ValueError: The size does not fit the architecture.
     """
     size = configuration.frame_size if size is None else size
@@ -75,7 +75,7 @@ def build_networks(
 
 
 def tensor_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Name to shape of every tensor a checkpoint of this network holds, but for the anti-alias kernel."""
+    """Name -> shape of every tensor that a checkpoint of this network holds, except the anti-alias kernel."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
@@ -84,7 +84,7 @@ def _load(
 ) -> None:
     expected = tensor_shapes(module)
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    # The kernel follows from scale_factor; a saved one only has to agree with it.
+    # scale_factor determines the kernel; a saved one is only checked against it.
     side = 2 * anti_alias_radius(round(1 / configuration.scale_factor)) + 1
     for name in [name for name in given if name.endswith("down.weight")]:
         if given.pop(name)[-2:] != (side, side):
@@ -92,7 +92,7 @@ def _load(
                 f"{origin}: {part}.{name} is not the {side}×{side} anti-alias kernel of scale_factor "
                 f"{configuration.scale_factor}; choose the configuration this file was trained with (--config)"
             )
-    # Saved since torch 0.4.1 only; nothing at inference reads it.
+    # Checkpoints older than torch 0.4.1 lack it, and inference does not use it.
     expected_required = {n for n in expected if not n.endswith("num_batches_tracked")}
     differences = [
         f"{part}.{name} {_say(given.get(name))} instead of {_say(expected.get(name))}"
@@ -102,7 +102,7 @@ def _load(
     if differences:
         more = len(differences) - NAMED_DIFFERENCES
         raise CheckpointError(
-            f"{origin}: these weights are of another architecture than the configuration; "
+            f"{origin}: the weights have another architecture than the configuration; "
             + "; ".join(differences[:NAMED_DIFFERENCES])
             + (f"; and {more} more" if more > 0 else "")
             + ". Choose the configuration this file was trained with (--config)"

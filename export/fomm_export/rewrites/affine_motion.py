@@ -1,8 +1,8 @@
-"""The motion of a frame as K+1 affine maps: the same numbers as `DenseMotionNetwork`, with far fewer operations.
+"""Sparse motion as K+1 affine maps: the same numbers as `DenseMotionNetwork` with far fewer operations.
 
 Field k is T_k(z) = A_k · z + c_k with A_k = J_s,k · J_d,k⁻¹ and c_k = s_k − A_k · d_k; field 0 is the identity.
-Everything but the sampling itself is then products of small matrices with the grid, and a Gaussian is the product of
-one along x and one along y.
+Everything except the sampling becomes products of small matrices with the grid, and a Gaussian is the product of one
+along x and one along y.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from fomm_export.networks.geometry import inverse_2x2, warp
 from fomm_export.networks.keypoint_detector import Keypoints
 
 SMALLEST_EXPONENT = -30.0
-"""Of a Gaussian along one axis. exp(-60), of both, is nothing beside 1, while what lies below exp(-87) would be
-denormal: what convolutions over such numbers cost a CPU is in docs/benchmarks.md."""
+"""Lower bound of a Gaussian's exponent along one axis. The product of two is at least exp(-60), negligible beside 1.
+Below exp(-87) float32 numbers are denormal, which makes convolutions several times slower on a CPU
+(docs/benchmarks.md)."""
 
 
 def affine_maps(kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
-    """Rows [A_k | c_k], background first -> (N, K+1, 2, 3)."""
+    """Computes [A_k | c_k] for every field, background first -> (N, K+1, 2, 3)."""
     driving, source = kp_driving.value.unsqueeze(-1), kp_source.value.unsqueeze(-1)  # (N, K, 2, 1)
     if kp_source.jacobian is not None and kp_driving.jacobian is not None:
         linear = kp_source.jacobian @ inverse_2x2(kp_driving.jacobian)  # (N, K, 2, 2)
@@ -36,7 +37,7 @@ def affine_maps(kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
 def hourglass_input(
     source_quarter: Tensor, source: Keypoints, driving: Keypoints, maps: Tensor, grid: Tensor, align_corners: bool
 ) -> Tensor:
-    """As `DenseMotionNetwork.hourglass_input`: per field [heatmap, R, G, B] -> (N, 4·(K+1), h, w)."""
+    """Like `DenseMotionNetwork.hourglass_input`: heatmap, R, G, B for each field -> (N, 4·(K+1), h, w)."""
     n, fields = maps.shape[:2]
     height, width = grid.shape[:2]
     heatmap = heatmaps(driving.value, grid) - heatmaps(source.value, grid)  # (N, K, h, w)
@@ -47,14 +48,14 @@ def hourglass_input(
 
 
 def sparse_motion(maps: Tensor, grid: Tensor) -> Tensor:
-    """(N, K+1, 2, 3) and (h, w, 2) -> (N, (K+1)·h, w, 2): T_k at every pixel, fields stacked in rows."""
+    """T_k at every pixel: maps (N, K+1, 2, 3), grid (h, w, 2) -> (N, (K+1)·h, w, 2), fields stacked in rows."""
     height, width = grid.shape[:2]
     points = torch.cat([grid.flatten(0, 1), torch.ones(height * width, 1)], dim=1)  # (h·w, 3)
     return (points @ maps.transpose(2, 3)).reshape(maps.shape[0], -1, width, 2)
 
 
 def heatmaps(keypoints: Tensor, grid: Tensor) -> Tensor:
-    """(N, K, 2) and (h, w, 2) -> (N, K, h, w): exp(−½‖z − keypoint‖² / variance)."""
+    """exp(−½‖z − keypoint‖² / variance): keypoints (N, K, 2), grid (h, w, 2) -> (N, K, h, w)."""
     x, y = grid[0, :, 0], grid[:, 0, 1]
     across = _gaussian(x - keypoints[:, :, 0:1])  # (N, K, w)
     along = _gaussian(y - keypoints[:, :, 1:2])  # (N, K, h)
@@ -66,9 +67,9 @@ def _gaussian(distance: Tensor) -> Tensor:
 
 
 def blend(maps: Tensor, mask: Tensor, grid: Tensor) -> Tensor:
-    """Σ_k mask_k · T_k: (N, K+1, 2, 3), (N, K+1, h, w) and (h, w, 2) -> deformation (N, h, w, 2).
+    """Σ_k mask_k · T_k: maps (N, K+1, 2, 3), mask (N, K+1, h, w), grid (h, w, 2) -> deformation (N, h, w, 2).
 
-    The maps are blended first, then applied: Σ_k mask_k · [A_k | c_k] is one affine map a pixel.
+    The maps are blended before they are applied: Σ_k mask_k · [A_k | c_k] is one affine map per pixel.
     """
     height, width = grid.shape[:2]
     weights = maps.flatten(2).transpose(1, 2)  # (N, 6, K+1)

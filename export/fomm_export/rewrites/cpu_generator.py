@@ -1,7 +1,7 @@
-"""The generator arranged for a CPU: the same numbers, in the operations that take a CPU least time.
+"""The generator for CPUs: the same numbers from the operations that are fastest there.
 
-The source's features lie a row a pixel, so that the warp fetches rows; wide residual blocks go by Winograd's
-convolution; up blocks and the last convolution go by phases.
+Source features are stored one pixel per row, so the warp fetches whole rows. Wide residual blocks use Winograd's
+convolution. Up blocks and the last convolution work on phases.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from fomm_export.rewrites.row_warp import RowWarp, as_rows
 from fomm_export.rewrites.winograd import TILE, TileOrder, WinogradBottleneck
 
 WIDE = 96
-"""Channels from which Winograd's convolution is the faster one (docs/benchmarks.md)."""
+"""Smallest number of channels at which Winograd's convolution is faster (docs/benchmarks.md)."""
 
 
 class CpuGenerator(nn.Module):
     """Encoder and decoder of a generator for one frame size.
 
     Args:
-        generator: With its norms folded (`rewrites.fold_norms`) and its up blocks as published.
+        generator: With folded norms (`portable.fold_norms`) and up blocks as published.
         size: Side of the frames in pixels.
-        winograd: Whether residual blocks go by Winograd's convolution, where tiles fit their side; by default where it
-            is the faster one.
+        winograd: True to use Winograd's convolution in residual blocks if tiles fit their side; None to use it only
+            where it is faster.
     """
 
     def __init__(self, generator: Generator, size: int, winograd: bool | None = None) -> None:
@@ -56,7 +56,7 @@ class CpuGenerator(nn.Module):
         self.final = PhaseFinal(generator.final)
 
     def encode_rows(self, source_image: Tensor) -> Tensor:
-        """(N, 3, S, S) in [0, 1] -> features (N, R, C), a row a pixel, see `row_warp.as_rows`."""
+        """Source (N, 3, S, S) in [0, 1] -> features (N, R, C), one pixel per row (`row_warp.as_rows`)."""
         return as_rows(self.encode(source_image))
 
     def forward(self, rows: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
@@ -89,7 +89,7 @@ class CpuGenerator(nn.Module):
 
     def _bottleneck_in_tiles(self, order: TileOrder, rows: Tensor, points: Tensor, factor: Tensor | None) -> Tensor:
         n = rows.shape[0]
-        # The tile's order within each picture, so that the warp's results lie as the convolutions want them.
+        # Warping in tile order yields the rows in the order that the convolutions read.
         points = points.index_select(1, order.pixel_of_row)
         factor = None if factor is None else factor.index_select(1, order.pixel_of_row)
         warped = self.warp(rows, points, factor)

@@ -1,4 +1,4 @@
-"""Heads that read the same features, as one convolution; a wide one as two along one axis each."""
+"""Heads that read the same features as one convolution, or as one along x and one along y."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 
 class MergedHeads(nn.Module):
-    """Several convolutions of the same input as one; gives what each of them would.
+    """Several convolutions of the same input as one, with the outputs of each.
 
-    A convolution that has fewer outputs than a vector register has numbers wastes the rest of it. So does one whose
-    input is read once for each head.
+    A convolution with fewer outputs than a vector register has lanes leaves lanes idle, and separate heads read their
+    input once each.
 
     Args:
-        convolutions: Of one kernel size and padding.
+        convolutions: With the same kernel size and padding.
     """
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
@@ -27,18 +27,18 @@ class MergedHeads(nn.Module):
         self.bias = nn.Parameter(torch.cat([_bias(c) for c in convolutions]).detach(), requires_grad=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, in, H, W) -> one (N, out, h, w) for each head."""
+        """(N, in, H, W) -> (N, out, h, w) of each head."""
         return torch.split(F.conv2d(x, self.weight, self.bias, padding=self.padding), self.outputs, dim=1)
 
 
 class SplitHeads(nn.Module):
-    """As `MergedHeads`, in two steps: a convolution along x for every row of the kernel, and the sum of the rows.
+    """Like `MergedHeads` in two steps: a convolution along x for every row of the kernel, then the sum over the rows.
 
     y[o, i] = Σ_r z[o, r, i + r] with z[o, r] = Σ_c w[o, c, r, :] ∗ x[c]. The work is the same, but the first step has
-    as many more outputs as the kernel has rows. Rows of zeros are left out.
+    one output per kernel row, which fills the vector registers. Rows of zeros are left out.
 
     Args:
-        convolutions: Of one kernel size and padding.
+        convolutions: With the same kernel size and padding.
     """
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
@@ -55,7 +55,7 @@ class SplitHeads(nn.Module):
         self.bias = merged.bias
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, in, H, W) -> one (N, out, h, w) for each head."""
+        """(N, in, H, W) -> (N, out, h, w) of each head."""
         rows = F.conv2d(x, self.rows, padding=(0, self.padding))
         return torch.split(F.conv2d(rows, self.place, self.bias, padding=(self.padding, 0)), self.outputs, dim=1)
 

@@ -1,8 +1,8 @@
-"""Up blocks and what follows them by phases: the four pixels that each pixel of half the resolution becomes.
+"""Up blocks and the last convolution on phases: the four pixels that one pixel of half the resolution becomes.
 
-Nearest ×2 and a 3×3 convolution give each phase (p, q) of row and column from 2×2 pixels alone, so that an up block is
-four small convolutions, 4/9 of the multiplications. The last convolution reads the phases as channels, so that the
-picture of full resolution and many channels is never put together.
+After nearest ×2, a 3×3 convolution computes each phase (p, q) of row and column from 2×2 pixels, so an up block is four
+small convolutions with 4/9 of the multiplications. The last convolution reads the phases as channels, so the features
+are never assembled at full resolution.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from fomm_export.rewrites.heads import SplitHeads
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 TAPS = torch.tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], dtype=torch.float64)
-"""[phase, tap of two, tap of three]: which taps of the kernel fall on the same pixel."""
+"""[phase, tap of 2, tap of 3]: 1 where a tap of the 3-tap kernel falls on that pixel of the 2-tap kernel."""
 
 
 class PhaseUpBlock(nn.Module):
-    """An up block (nearest ×2, convolution 3×3, ReLU) as four convolutions 2×2.
+    """An up block (nearest ×2, 3×3 convolution, ReLU) as four 2×2 convolutions.
 
     Args:
-        convolution: 3×3, padding 1, its norm folded in.
+        convolution: 3×3, padding 1, with its norm folded in.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -40,7 +40,7 @@ class PhaseUpBlock(nn.Module):
         )
 
     def phases(self, x: Tensor) -> list[Tensor]:
-        """(N, in, H, W) -> four (N, out, H, W), in the order of PHASES."""
+        """(N, in, H, W) -> four (N, out, H, W) in the order of PHASES."""
         return [
             F.relu(F.conv2d(F.pad(x, (1 - q, q, 1 - p, p)), kernel, self.bias))
             for (p, q), kernel in zip(PHASES, self.kernels, strict=True)
@@ -59,7 +59,7 @@ def interleave(phases: list[Tensor]) -> Tensor:
 
 
 class PhaseFinal(nn.Module):
-    """The last convolution of a decoder, over the phases of the block before it; gives the picture.
+    """The last convolution and the sigmoid, on the phases of the up block before.
 
     Args:
         convolution: Odd kernel, "same" padding, (in → out) channels at full resolution.
@@ -72,13 +72,13 @@ class PhaseFinal(nn.Module):
         self.convolution = SplitHeads([over_phases])
 
     def forward(self, phases: list[Tensor]) -> Tensor:
-        """Four (N, in, H, W) in the order of PHASES -> sigmoid, (N, out, 2H, 2W)."""
+        """Four (N, in, H, W) in the order of PHASES -> (N, out, 2H, 2W) in [0, 1]."""
         (picture,) = self.convolution(torch.cat(phases, dim=1))
         return interleave(list(torch.split(torch.sigmoid(picture), self.out_channels, dim=1)))
 
 
 def phase_convolution(convolution: nn.Conv2d) -> nn.Conv2d:
-    """A convolution at full resolution as one at half, from four phases of channels to four phases of channels."""
+    """Rewrites a convolution at full resolution as one at half, from four phases of channels to four."""
     out, channels, side, _ = convolution.weight.shape
     radius = side // 2
     reach = (radius + 1) // 2

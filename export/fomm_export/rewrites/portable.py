@@ -1,7 +1,7 @@
-"""Exact rewrites of the networks that save work at inference, whatever backend runs them.
+"""Exact rewrites that save work on every backend.
 
-- Batch norm after a convolution folds into it; in a residual block norm2 folds into conv1 (norm1 cannot).
-- Nearest ×2 then convolution 3×3 is one transposed convolution with 4/9 of the multiplications.
+- A batch norm folds into the convolution before it. In a residual block norm2 folds into conv1; norm1 cannot fold.
+- Nearest ×2 and a 3×3 convolution become one transposed convolution with 4/9 of the multiplications.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TransposedUpBlock(nn.Module):
 
 
 def transposed_kernel(weight: Tensor) -> Tensor:
-    """Sums a 3×3 kernel over the 2×2 copies that nearest ×2 makes of a pixel.
+    """Sums the taps of a 3×3 kernel that fall on the same pixel before nearest ×2.
 
     Along one axis, the three taps (a, b, c) become (c, b + c, a + b, a).
 
@@ -54,7 +54,7 @@ def transposed_kernel(weight: Tensor) -> Tensor:
 
 
 def rewrite_for_inference(networks: Networks) -> Networks:
-    """Returns rewritten copies of the networks; the originals stay as they are."""
+    """Returns rewritten copies of the networks."""
     folded = fold_all_norms(networks)
     for network in (folded.kp_detector, folded.generator):
         _transpose_up_blocks(network)
@@ -62,12 +62,12 @@ def rewrite_for_inference(networks: Networks) -> Networks:
 
 
 def fold_all_norms(networks: Networks) -> Networks:
-    """Returns copies of the networks with their norms folded; up blocks stay as published."""
+    """Returns copies of the networks with folded norms and up blocks as published."""
     return replace(networks, kp_detector=fold_norms(networks.kp_detector), generator=fold_norms(networks.generator))
 
 
 def fold_norms(network: Network) -> Network:
-    """Returns a copy of a network whose batch norms are folded into the convolutions before them."""
+    """Returns a copy of a network with batch norms folded into the convolutions before them."""
     network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, ResidualBlock):

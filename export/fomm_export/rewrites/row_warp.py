@@ -1,7 +1,7 @@
-"""Sampling of features that lie a row a pixel: whole rows are fetched, so that the channels cost next to nothing.
+"""Samples features stored one pixel per row: each neighbour is one row, whatever the number of channels.
 
-A border of zeros stands for what lies outside, so that no neighbour of a point has to be asked whether it is inside;
-and the four neighbours are fetched one after the other, because products of many tiny matrices cost more than sums.
+A border of zeros represents the outside, so no neighbour needs a bounds check. The four neighbours are fetched one
+after the other; one product of many tiny matrices is slower than four sums.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 
 def as_rows(features: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, R, C): a row a pixel of the features with zeros around them.
+    """(N, C, H, W) -> (N, R, C): one row per pixel of the features, padded with zeros.
 
-    One column left and right, one line above, two below and one more pixel, which makes R = (H + 3) · (W + 2) + 1: a
-    point just outside is between the first zeros and whatever follows them.
+    The padding is one column on each side, one line above, two below and one more pixel: R = (H + 3) · (W + 2) + 1. So
+    the four neighbours of a point just outside exist.
     """
     rows = F.pad(features, (1, 1, 1, 2)).flatten(2).transpose(1, 2)
     return torch.cat([rows, torch.zeros_like(rows[:, :1])], dim=1)
 
 
 class RowWarp(nn.Module):
-    """Bilinear sampling, zeros outside, as `torch.nn.functional.grid_sample`; not-a-number gives not-a-number.
+    """Bilinear sampling with zeros outside, like `torch.nn.functional.grid_sample`; NaN coordinates give NaN.
 
     Args:
         height, width: Of the features.
@@ -35,12 +35,12 @@ class RowWarp(nn.Module):
         self.align_corners = align_corners
 
     def forward(self, rows: Tensor, points: Tensor, factor: Tensor | None) -> Tensor:
-        """Samples and scales.
+        """Samples features and scales the results.
 
         Args:
-            rows: (N, R, C), see `as_rows`.
+            rows: (N, R, C) from `as_rows`.
             points: (N, P, 2), (x, y) in [-1, 1].
-            factor: (N, P) by which each result is multiplied, or None.
+            factor: (N, P), multiplies each result; None for 1.
 
         Returns:
             (N·P, C).
@@ -50,7 +50,7 @@ class RowWarp(nn.Module):
         top, below_weight = self._before(points[..., 1], self.height)
         stride = self.width + 2
         last = (self.height + 1) * stride + self.width + 1
-        # Exact in float32; bounded as integers, because not-a-number may have become any.
+        # Exact in float32. NaN converts to an arbitrary integer, hence the clamp after the conversion.
         first = ((top + 1) * stride + (left + 1)).int().clamp(0, last)
         first = first + torch.arange(n, dtype=torch.int32).unsqueeze(1) * count
         left_weight, above_weight = 1 - right_weight, 1 - below_weight
@@ -64,8 +64,8 @@ class RowWarp(nn.Module):
         return above + fetched(stride, below_weight * left_weight) + fetched(stride + 1, below_weight * right_weight)
 
     def _before(self, coordinate: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """The pixel at or before a coordinate, from -1 to `side`, and the weight of the next one."""
+        """Returns the pixel at or before a coordinate, -1 to `side`, and the weight of the next pixel."""
         position = (coordinate + 1) * ((side - 1) / 2) if self.align_corners else ((coordinate + 1) * side - 1) / 2
-        position = position.clamp(-1, side)  # far away is as far as just outside
+        position = position.clamp(-1, side)  # farther outside, all neighbours are zeros
         before = position.floor()
         return before, position - before

@@ -1,13 +1,13 @@
-"""Residual blocks by Winograd's fast convolution, in operations that every runtime has: gather and matrix product.
+"""Residual blocks by Winograd's convolution, built from gathers and matrix products, which every runtime has.
 
-A 3×3 convolution of 4×4 pixels is 36 products for each pair of channels instead of 144. With d the 6×6 pixels around,
-g the kernel and ⊙ the product element by element, summed over channels:
+A 3×3 convolution of 4×4 pixels takes 36 products per pair of channels instead of 144. With the 6×6 pixels d around the
+tile, the kernel g and the element-wise product ⊙, summed over input channels:
 
     y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 
-Pixels lie a row each, in the order (row within the tile, column within it, picture, tile). So the 36 pixels of all
-tiles are a gather of rows, both transforms are products by small matrices from the left, and the convolution itself is
-36 products of (tiles × in) by (in × out). A chain of convolutions stays in this order.
+Each pixel is one row; rows are ordered by (row in the tile, column in the tile, picture, tile). Then the 36 pixels of
+all tiles are one gather of rows, both transforms are products with a small matrix from the left, and the convolution is
+36 products of (tiles × in) with (in × out). A chain of convolutions keeps this order.
 
 Source: Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", F(4×4, 3×3).
 """
@@ -21,7 +21,7 @@ from fomm_export.networks.layers import ResidualBlock
 
 TILE = 4
 REACH = TILE + 2
-"""Side of what a tile is computed from."""
+"""Side of the square of pixels that a tile is computed from."""
 
 INPUT_TRANSFORM = torch.tensor(
     [
@@ -51,10 +51,10 @@ OUTPUT_TRANSFORM = torch.tensor(
 
 
 class TileOrder(nn.Module):
-    """Pixels of N pictures of one size as rows in tile order, and which rows a tile is computed from.
+    """The order of pixels as rows, and the rows that each tile is computed from.
 
     Args:
-        side: Of the pictures, a multiple of TILE.
+        side: Of the pictures in pixels, a multiple of TILE.
     """
 
     row_of_pixel: Tensor
@@ -75,7 +75,7 @@ class TileOrder(nn.Module):
         tile = (line // TILE)[:, None] * across + (line // TILE)[None, :]
         self.register_buffer("row_of_pixel", (phase * self.tiles + tile).flatten(), persistent=False)
         self.register_buffer("pixel_of_row", self.row_of_pixel.argsort(), persistent=False)
-        # The pixel (a, b) of the 6×6 around a tile: the same phase for all tiles, of the tile itself or one beside it.
+        # Pixel (a, b) of the 6×6 around a tile has the same phase for all tiles; it is in the tile or a neighbour.
         offset = torch.arange(REACH) - 1
         tile_y, tile_x = torch.arange(self.tiles) // across, torch.arange(self.tiles) % across
         y = tile_y + (offset // TILE).repeat_interleave(REACH)[:, None]  # (36, tiles)
@@ -86,7 +86,7 @@ class TileOrder(nn.Module):
         self.register_buffer("neighbour", (y * across + x)[:, None], persistent=False)
 
     def reaches(self, n: int) -> Tensor:
-        """(36·N·tiles,) int64: the rows that the tiles of N pictures are computed from; 16·N·tiles for none."""
+        """(36·N·tiles,) int64: the rows that the tiles of N pictures are computed from; 16·N·tiles if outside."""
         picture = torch.arange(n).reshape(1, n, 1)
         rows = (self.phase * n + picture) * self.tiles + self.neighbour  # (36, N, tiles)
         return torch.where(self.inside, rows, TILE * TILE * n * self.tiles).flatten()
@@ -102,9 +102,9 @@ class TileOrder(nn.Module):
 
 
 class WinogradConvolution(nn.Module):
-    """A 3×3 convolution, padding 1, over rows in tile order; without its bias.
+    """A 3×3 convolution with padding 1 and without bias, over rows in tile order.
 
-    The kernel is kept as it is, (9, in·out), and transformed by the graph: a runtime does that once, when it loads.
+    The graph transforms the kernel, stored as (9, in·out); a runtime folds this constant when it loads the graph.
     """
 
     kernel_transform: Tensor
@@ -124,11 +124,11 @@ class WinogradConvolution(nn.Module):
             self.register_buffer(name, torch.kron(matrix, matrix).to(kernel.dtype), persistent=False)
 
     def forward(self, rows: Tensor, reaches: Tensor, added: Tensor) -> Tensor:
-        """Convolves and adds.
+        """Convolves the rows and adds a tensor.
 
         Args:
             rows: (16·N·tiles, in).
-            reaches: See `TileOrder.reaches`.
+            reaches: From `TileOrder.reaches`.
             added: (1 or 16, N·tiles·out).
 
         Returns:
@@ -147,12 +147,12 @@ class WinogradConvolution(nn.Module):
 class WinogradBottleneck(nn.Module):
     """Residual blocks over rows in tile order.
 
-    The biases of the second convolutions are not added block by block: norms take in what has come together so far,
-    and the rest is added at the end.
+    The biases of the second convolutions are not added in every block: the shift of each norm includes the sum of the
+    biases so far, and the total is added at the end.
 
     Args:
         blocks: With norm2 folded into conv1.
-        order: Of the rows.
+        order: Order of the rows.
     """
 
     def __init__(self, blocks: list[ResidualBlock], order: TileOrder) -> None:
@@ -175,7 +175,7 @@ class WinogradBottleneck(nn.Module):
         self.behind = nn.Parameter(behind, requires_grad=False)
 
     def forward(self, rows: Tensor, n: int) -> Tensor:
-        """(16·N·tiles, C) -> the same, what N pictures become."""
+        """Rows (16·N·tiles, C) of N pictures -> rows (16·N·tiles, C)."""
         reaches = self.order.reaches(n)
         tiles = n * self.order.tiles
         for first, second, bias, scale, shift in zip(
