@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from fomm_rt.files.typed_json import typed
+
 LARGEST_SIDE = 4096
 """Pixels. This limit and those below exceed every published model; larger values are mistakes that exhaust memory."""
 
@@ -96,9 +98,9 @@ class Configuration:
         """The inverse of `as_json`.
 
         Raises:
-            msgspec.ValidationError: A field is missing or has the wrong type.
+            ValueError: A field is missing or has the wrong type.
         """
-        return msgspec.convert(fields, cls)
+        return typed(fields, cls)
 
     @classmethod
     def from_model_params(cls, model_params: Mapping[str, Any], frame_size: int = 256) -> Configuration:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import yaml
 from msgspec import Meta
 
 from fomm_export.checkpoints.configuration import LARGEST_SIDE, Configuration
 from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_rt.errors import CheckpointError
+from fomm_rt.files.typed_json import typed
 
 OWN_NAMES = ("drawn-faces-256",)
 """Names of the project's own checkpoints."""
@@ -58,12 +58,12 @@ def load_configuration(name_or_path: str) -> Configuration:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error
     try:
-        document = msgspec.convert(content, _Document)
+        document = typed(content, _Document)
         height, width, *_ = document.dataset_params.frame_shape
         if height != width:
             raise ValueError(f"frame_shape is {height}×{width}; expected a square such as [256, 256, 3]")
         return Configuration.from_model_params(document.model_params, height)
-    except (msgspec.ValidationError, ValueError) as error:
+    except ValueError as error:
         raise CheckpointError(
             f"{path}: expected a published configuration with model_params (common_params, kp_detector_params, "
             f"generator_params); {error}"
