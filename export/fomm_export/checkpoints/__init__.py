@@ -1,1 +1,9 @@
-"""Checkpoints and configurations: published ones, the project's own, and stand-ins."""
+"""Weights and configurations: published ones, the project's own, and stand-ins.
+
+checkpoint          reads weights from a PyTorch or safetensors file without executing anything in it
+configuration       the architecture of a model
+configuration_file  configurations by name or from YAML
+published           configurations and SHA-256 of the published models
+own                 the project's own checkpoints; their weights and model cards are in this folder
+stand_in            untrained weights drawn from a seed
+"""

@@ -1,7 +1,7 @@
-"""Reads published weights from a PyTorch checkpoint or a safetensors file, without executing anything in it.
+"""Reads weights from a PyTorch checkpoint or a safetensors file without executing anything in it.
 
-A published checkpoint is a pickled dict: `generator`, `kp_detector` and, for training, `discriminator`,
-`optimizer_*`, `epoch_*`. Pruned files hold only the first two. The name ends in ".pth.tar", yet it is no tar.
+A published checkpoint is a pickled dict with `generator` and `kp_detector`; training adds `discriminator`,
+`optimizer_*` and `epoch_*`. Its name ends in ".pth.tar", but it is not a tar archive.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ TAR_MAGIC_OFFSET = 257
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The weights of one file and what is known of it.
+    """The weights of one file and their origin.
 
     Attributes:
         path: The file.
         sha256: Of its content, hexadecimal.
-        known: The published file it is, or None for one of other origin.
-        own: Name of the project's own checkpoint it is, or None.
-        kp_detector, generator: Published tensor names to tensors, on the CPU.
+        published: The published file with this SHA-256, or None.
+        own: Name of the project's own checkpoint in this file, or None.
+        kp_detector, generator: Published tensor names -> tensors, on the CPU.
     """
 
     path: Path
@@ -49,12 +49,10 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads `kp_detector` and `generator` from a checkpoint.
-
-    Prefixes `module.` (from DataParallel) are taken off.
+    """Reads `kp_detector` and `generator` from a checkpoint, without the prefix `module.` that DataParallel adds.
 
     Raises:
-        CheckpointError: Not a checkpoint, damaged, or one whose pickle asks for code to be run.
+        CheckpointError: Not a checkpoint, damaged, or a pickle that calls functions.
     """
     path = Path(path)
     head = _read_head(path)
@@ -71,8 +69,7 @@ def _read_head(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise CheckpointError(
-                f"{path}: expected a checkpoint file; it is a folder. A .pth.tar is not to be unpacked: "
-                "give the downloaded file itself"
+                f"{path}: expected a checkpoint file; it is a folder. Do not unpack a .pth.tar; give the file itself"
             )
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{path}: expected a checkpoint file; it is a device or pipe")
@@ -81,7 +78,7 @@ def _read_head(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: there is no such file; give the path of a checkpoint") from error
     except PermissionError as error:
-        raise CheckpointError(f"{path}: no permission to read it; change its mode or copy it") from error
+        raise CheckpointError(f"{path}: no permission to read it; change its mode or copy the file") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     if not head:
@@ -93,18 +90,17 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise CheckpointError(
-            f"{path}: expected a checkpoint; it is a web page, as a download link saves when it needs a "
-            "confirmation. Download the file again in a browser and compare its SHA-256"
+            f"{path}: expected a checkpoint; it is a web page, probably a download page that asks for confirmation. "
+            "Download the file again in a browser and verify its SHA-256"
         )
     if head[TAR_MAGIC_OFFSET : TAR_MAGIC_OFFSET + 5] == b"ustar":
         raise CheckpointError(
-            f"{path}: expected a PyTorch checkpoint; it is a tar archive. Published .pth.tar files are no "
-            "archives despite their name: download the original, or unpack this one and give the file inside"
+            f"{path}: expected a PyTorch checkpoint; it is a tar archive. Published .pth.tar files are not archives "
+            "despite their name. Download the original, or unpack this one and give the file inside"
         )
     if head.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")):
         raise CheckpointError(
-            f"{path}: expected a PyTorch checkpoint; it is a compressed archive. Unpack it and give the "
-            "checkpoint inside"
+            f"{path}: expected a PyTorch checkpoint; it is a compressed archive. Unpack it and give the file inside"
         )
 
 
@@ -116,7 +112,9 @@ def _read_safetensors(path: Path) -> dict[str, dict[str, Tensor]]:
     try:
         tensors = safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: a damaged or truncated safetensors file ({error}){_size_note(path)}") from error
+        raise CheckpointError(
+            f"{path}: a damaged or truncated safetensors file ({error}){_size_note(path)}; download it again"
+        ) from error
     document: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         part, _, rest = name.removeprefix("module.").partition(".")
@@ -127,18 +125,18 @@ def _read_safetensors(path: Path) -> dict[str, dict[str, Tensor]]:
 def _read_pickled(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch notes the age of pre-zip files
+            warnings.simplefilter("ignore")  # torch warns about files older than its zip format
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))  # the pickle opcode that names what to call
+        refused = re.search(r"GLOBAL (\S+)", str(error))  # the pickle opcode that names a function
         if refused:
             raise CheckpointError(
-                f"{path}: expected tensors and plain values only; the file wants {refused[1]} called on loading and "
-                "is refused (nothing was executed). Get it from its original source and compare its SHA-256, or "
-                "save its tensors alone, for example as safetensors"
+                f"{path}: expected only tensors and plain values; loading this file would call {refused[1]}, so it is "
+                "refused and nothing was executed. Download it from its original source and verify its SHA-256, or "
+                "save only its tensors, for example as safetensors"
             ) from error
         raise _damaged(path) from error
-    # torch reports a damaged file in as many ways as there are places to stop reading it.
+    # torch raises a different exception depending on where a damaged file breaks off.
     except (EOFError, RuntimeError, ValueError, KeyError, IndexError, AttributeError, TypeError, OSError,
             UnicodeDecodeError, OverflowError) as error:  # fmt: skip
         raise _damaged(path) from error
@@ -146,8 +144,8 @@ def _read_pickled(path: Path) -> Any:
 
 def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path}: expected a PyTorch checkpoint or safetensors; the file is truncated, of another kind, or no "
-        f"plain collection of tensors{_size_note(path)}. Nothing in it was executed; download it again"
+        f"{path}: expected a PyTorch checkpoint or safetensors; the file is truncated, of another kind, or holds other "
+        f"objects than tensors{_size_note(path)}. Nothing in it was executed; download it again"
     )
 
 
@@ -161,9 +159,7 @@ def _size_note(path: Path) -> str:
 
 def _part(path: Path, document: Any, part: str) -> dict[str, Tensor]:
     if not isinstance(document, Mapping):
-        raise CheckpointError(
-            f"{path}: expected a dict with {' and '.join(PARTS)}; it holds a {type(document).__name__}"
-        )
+        raise CheckpointError(f"{path}: expected a dict with {' and '.join(PARTS)}; found a {type(document).__name__}")
     tensors = document.get(part)
     if not isinstance(tensors, Mapping) or not tensors:
         found = ", ".join(sorted(str(key) for key in document)[:8]) or "nothing"

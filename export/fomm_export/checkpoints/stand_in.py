@@ -1,10 +1,10 @@
 """Stand-in weights: deterministic numbers in place of a trained checkpoint.
 
-They exercise every operation of the networks with well-conditioned values (keypoints spread out, jacobians
-unlike the identity, masks and occlusion that vary), so that exports, goldens and timings can be made without
-published weights. What they draw is an abstract pattern, not an animated picture.
+They exercise every operation of the networks with well-conditioned values: spread-out keypoints, jacobians unlike the
+identity, varying masks and occlusion. Exports, goldens and timings then need no published weights. The predictions are
+abstract patterns.
 
-The recipe is fixed: the goldens under tests/golden were computed by the authors' code from these very numbers.
+The numbers must never change: the authors' code computed the goldens in tests/golden from them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.model import tensor_shapes
 
 CONVOLUTION_GAINS = {"kp": 2.0, "jacobian": 0.3, "mask": 2.0, "occlusion": 2.0, "final": 4.0, "conv2": 0.5}
-"""Standard deviation times √fan-in of the convolutions that are not followed by a ReLU; 1.4142135 for the rest."""
+"""Standard deviation times √fan-in of convolutions without a ReLU after them; 1.4142135 for all others."""
 
 
 def stand_in_weights(configuration: Configuration, seed: int = 7) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Draws every tensor from its name and the seed alone.
+    """Draws every tensor from its name and the seed.
 
     Returns:
-        The tensors of the keypoint detector and of the generator, by published name.
+        Published names -> tensors, of the keypoint detector and of the generator.
     """
     downsample = configuration.frame_size // configuration.motion_size
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""How many multiply-accumulates the convolutions of an exported model take."""
+"""Counts the multiply-accumulates of an exported model's convolutions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONVOLUTIONS = ("Conv", "ConvTranspose")
 def multiply_accumulates(model: Path) -> dict[str, int]:
     """Network name -> multiply-accumulates of its convolutions for a batch of one.
 
-    Every weight of a Conv is used once for each of its output pixels, of a ConvTranspose for each input pixel. Weights
-    that are zero do not count: a layer that only puts numbers in their place (`fomm_export.rewrites.heads`) is no work.
+    Every weight counts once per output pixel of a Conv and once per input pixel of a ConvTranspose. Zero weights do not
+    count: the second layer of `fomm_export.rewrites.heads.SplitHeads` only moves numbers.
 
     Raises:
-        ModelError: Not a model folder.
+        ModelError: Not a model folder, or the shape of a tensor is unknown.
     """
     folder = open_model_folder(model)
     return {network: _count(folder.network_path(network)) for network in folder.manifest.networks}
@@ -38,6 +38,6 @@ def _count(path: Path) -> int:
         if node.op_type in CONVOLUTIONS:
             pixels = math.prod(shapes[node.output[0] if node.op_type == "Conv" else node.input[0]][2:])
             if not pixels:
-                raise ModelError(f"{path}: the shape of {node.output[0]} is not known; export the model again")
+                raise ModelError(f"{path}: the shape of {node.output[0]} is unknown; export the model again")
             total += pixels * int(np.count_nonzero(onnx.numpy_helper.to_array(weights[node.input[1]])))
     return total

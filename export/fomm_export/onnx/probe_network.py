@@ -1,4 +1,4 @@
-"""The small network that `fomm-rt doctor` times, shipped as `fomm_rt/backends/onnxruntime/probe.onnx`."""
+"""Makes the small network that `fomm-rt doctor` times: `fomm_rt/backends/onnxruntime/probe.onnx`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 64
 
 
 def probe_network() -> onnx.ModelProto:
-    """A 3×3 convolution of 64 channels on 64×64 pixels; its weights are drawn from a constant, so the file is tiny."""
+    """A 3×3 convolution of 64 channels on 64×64 pixels; a constant fills the weights, which keeps the file tiny."""
     shape = numpy_helper.from_array(np.array([CHANNELS, CHANNELS, 3, 3], np.int64), "shape")
     value = numpy_helper.from_array(np.array([0.01], np.float32))
     picture = [1, CHANNELS, SIDE, SIDE]
@@ -28,6 +28,6 @@ def probe_network() -> onnx.ModelProto:
         [shape],
     )
     model = helper.make_model(graph, producer_name="fomm_export", opset_imports=[helper.make_opsetid("", OPSET)])
-    model.ir_version = 10  # what every ONNX Runtime of the supported range reads
+    model.ir_version = 10  # every supported ONNX Runtime reads it
     onnx.checker.check_model(model, full_check=True)
     return model

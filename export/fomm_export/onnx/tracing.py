@@ -1,4 +1,4 @@
-"""Traces a graph to an ONNX file with fixed tensor names and a free batch dimension."""
+"""Traces a graph to an ONNX file with named tensors and a free batch dimension."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -14,21 +15,21 @@ import torch
 from fomm_export.onnx.graphs import Graph
 
 OPSET = 18
-"""From opset 20 on GridSample spells its mode `linear`, which TensorRT 10.13 to 11.1 read as nearest."""
+"""Opset 20 renames GridSample's mode to `linear`, which TensorRT 10.13 to 11.1 read as nearest."""
 
 BATCH = "batch"
 """Name of the free dimension."""
 
 
 def export_onnx(graph: Graph, path: Path) -> onnx.ModelProto:
-    """Traces a graph, gives outputs and cut tensors their names and writes the file.
+    """Traces a graph, names its outputs and cut tensors, and writes the file.
 
     Returns:
         The model as written.
     """
     names = (*graph.outputs, *graph.cuts)
     batch = torch.export.Dim(BATCH)
-    with warnings.catch_warnings(), _quiet():
+    with warnings.catch_warnings(), errors_only("torch.onnx"), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             graph.module.eval(),
@@ -51,7 +52,7 @@ def export_onnx(graph: Graph, path: Path) -> onnx.ModelProto:
 
 
 def _demote_cuts(model: onnx.ModelProto, graph: Graph) -> None:
-    """Turns the traced cut tensors from outputs into inner values that keep their names and shapes."""
+    """Turns the cut tensors from outputs into inner values with the same names and shapes."""
     by_name = {output.name: output for output in model.graph.output}
     missing = set(graph.outputs + graph.cuts) - set(by_name)
     if missing:
@@ -60,20 +61,19 @@ def _demote_cuts(model: onnx.ModelProto, graph: Graph) -> None:
     model.graph.output.extend(by_name[name] for name in graph.outputs)
     known = {value.name for value in model.graph.value_info}
     model.graph.value_info.extend(by_name[name] for name in graph.cuts if name not in known)
-    # Traces of the exporter's own (source paths of the exporting machine among them) say nothing to a reader.
+    # The exporter leaves metadata, including source paths of the exporting machine.
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
-    """Keeps the exporter's progress chatter off the terminal."""
-    logger = logging.getLogger("torch.onnx")
+def errors_only(logger_name: str | None = None) -> Iterator[None]:
+    """Keeps messages below ERROR of a logger, by default the root logger, off the terminal."""
+    logger = logging.getLogger(logger_name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     finally:
         logger.setLevel(level)
