@@ -15,15 +15,8 @@ from fomm_rt.files.typed_json import typed
 LARGEST_SIDE = 4096
 """Pixels. This limit and those below exceed every published model; larger values are mistakes that exhaust memory."""
 
-NumKp = Annotated[int, Meta(ge=1, le=100)]
-NumBlocks = Annotated[int, Meta(ge=1, le=8)]
-NumDownBlocks = Annotated[int, Meta(ge=1, le=6)]
-NumBottleneckBlocks = Annotated[int, Meta(ge=1, le=64)]
 BlockExpansion = Annotated[int, Meta(ge=1, le=1024)]
 MaxFeatures = Annotated[int, Meta(ge=1, le=8192)]
-Padding = Annotated[int, Meta(ge=0, le=16)]
-ScaleFactor = Annotated[float, Meta(ge=1 / LARGEST_SIDE, le=1)]
-Temperature = Annotated[float, Meta(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -32,10 +25,10 @@ class Hourglass:
 
     block_expansion: BlockExpansion
     max_features: MaxFeatures
-    num_blocks: NumBlocks
+    num_blocks: Annotated[int, Meta(ge=1, le=8)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     """The published configuration values that shape the networks, under their published names.
 
@@ -56,20 +49,20 @@ class Configuration:
             pixel. At the training size nothing is resized.
     """
 
-    num_kp: int
+    num_kp: Annotated[int, Meta(ge=1, le=100)]
     num_channels: int
     estimate_jacobian: bool
-    temperature: float
-    single_jacobian_map: bool
-    pad: int
+    temperature: Annotated[float, Meta(gt=0)]
+    single_jacobian_map: bool = False
+    pad: Annotated[int, Meta(ge=0, le=16)] = 0
     detector: Hourglass
     dense_motion: Hourglass
-    scale_factor: float
-    block_expansion: int
-    max_features: int
-    num_down_blocks: int
-    num_bottleneck_blocks: int
-    estimate_occlusion_map: bool
+    scale_factor: Annotated[float, Meta(ge=1 / LARGEST_SIDE, le=1)]
+    block_expansion: BlockExpansion
+    max_features: MaxFeatures
+    num_down_blocks: Annotated[int, Meta(ge=1, le=6)]
+    num_bottleneck_blocks: Annotated[int, Meta(ge=1, le=64)]
+    estimate_occlusion_map: bool = False
     frame_size: int
     resize_align_corners: bool = False
 
@@ -110,31 +103,25 @@ class Configuration:
             ValueError: A field is missing, has the wrong type or is out of range, or two fields contradict each other.
         """
         try:
-            params = msgspec.convert(model_params, _ModelParams, strict=False)
-        except msgspec.ValidationError as error:
+            common, detector = model_params["common_params"], model_params["kp_detector_params"]
+            generator = model_params["generator_params"]
+            motion = generator["dense_motion_params"]
+            if detector["scale_factor"] != motion["scale_factor"]:
+                raise ValueError("kp_detector_params and dense_motion_params have different scale_factor")
+            fields = {
+                **_chosen(common, "num_kp", "num_channels", "estimate_jacobian"),
+                **_chosen(detector, "temperature", "scale_factor", "single_jacobian_map", "pad"),
+                **_chosen(generator, "block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
+                **_chosen(generator, "estimate_occlusion_map", "resize_align_corners"),
+                "detector": detector,
+                "dense_motion": motion,
+                "frame_size": frame_size,
+            }
+            configuration = msgspec.convert(fields, cls, strict=False)  # not strict: YAML 1.1 reads 1e-4 as a string
+        except KeyError as error:
+            raise ValueError(f"{error} is missing") from error
+        except (msgspec.ValidationError, TypeError, AttributeError) as error:
             raise ValueError(str(error)) from error
-        common, detector, generator = params.common_params, params.kp_detector_params, params.generator_params
-        motion = generator.dense_motion_params
-        if detector.scale_factor != motion.scale_factor:
-            raise ValueError("kp_detector_params and dense_motion_params have different scale_factor")
-        configuration = cls(
-            num_kp=common.num_kp,
-            num_channels=common.num_channels,
-            estimate_jacobian=common.estimate_jacobian,
-            temperature=detector.temperature,
-            single_jacobian_map=detector.single_jacobian_map,
-            pad=detector.pad,
-            detector=Hourglass(detector.block_expansion, detector.max_features, detector.num_blocks),
-            dense_motion=Hourglass(motion.block_expansion, motion.max_features, motion.num_blocks),
-            scale_factor=detector.scale_factor,
-            block_expansion=generator.block_expansion,
-            max_features=generator.max_features,
-            num_down_blocks=generator.num_down_blocks,
-            num_bottleneck_blocks=generator.num_bottleneck_blocks,
-            estimate_occlusion_map=generator.estimate_occlusion_map,
-            frame_size=frame_size,
-            resize_align_corners=generator.resize_align_corners,
-        )
         configuration._check_consistency()
         return configuration
 
@@ -158,42 +145,5 @@ class Configuration:
             )
 
 
-# The published form of a configuration file. Numbers may be strings: YAML 1.1 reads 1e-4 as one.
-
-
-@dataclass(frozen=True)
-class _Common:
-    num_kp: NumKp
-    num_channels: int
-    estimate_jacobian: bool
-
-
-@dataclass(frozen=True)
-class _Detector(Hourglass):
-    temperature: Temperature
-    scale_factor: ScaleFactor
-    single_jacobian_map: bool = False
-    pad: Padding = 0
-
-
-@dataclass(frozen=True)
-class _DenseMotion(Hourglass):
-    scale_factor: ScaleFactor
-
-
-@dataclass(frozen=True)
-class _Generator:
-    block_expansion: BlockExpansion
-    max_features: MaxFeatures
-    num_down_blocks: NumDownBlocks
-    num_bottleneck_blocks: NumBottleneckBlocks
-    dense_motion_params: _DenseMotion
-    estimate_occlusion_map: bool = False
-    resize_align_corners: bool = False
-
-
-@dataclass(frozen=True)
-class _ModelParams:
-    common_params: _Common
-    kp_detector_params: _Detector
-    generator_params: _Generator
+def _chosen(section: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: section[name] for name in names if name in section}

@@ -15,8 +15,6 @@ VOX = Configuration(
     num_channels=3,
     estimate_jacobian=True,
     temperature=0.1,
-    single_jacobian_map=False,
-    pad=0,
     detector=Hourglass(block_expansion=32, max_features=1024, num_blocks=5),
     dense_motion=Hourglass(block_expansion=64, max_features=1024, num_blocks=5),
     scale_factor=0.25,
@@ -28,17 +26,10 @@ VOX = Configuration(
     frame_size=256,
 )
 
-CONFIGURATIONS = {
-    "vox-256": VOX,
-    "vox-adv-256": VOX,
-    "taichi-256": VOX,
-    "taichi-adv-256": VOX,
-    "bair-256": VOX,
-    "fashion-256": VOX,
-    "nemo-256": VOX,
-    "mgif-256": replace(VOX, single_jacobian_map=True),
-}
-"""Published configurations by name. mgif shares one set of jacobian maps; the others have one architecture."""
+SAME_AS_VOX = ("vox-256", "vox-adv-256", "taichi-256", "taichi-adv-256", "bair-256", "fashion-256", "nemo-256")
+
+CONFIGURATIONS = {**dict.fromkeys(SAME_AS_VOX, VOX), "mgif-256": replace(VOX, single_jacobian_map=True)}
+"""Published configurations by name."""
 
 
 @dataclass(frozen=True)

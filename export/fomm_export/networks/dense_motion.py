@@ -1,6 +1,6 @@
 """The dense-motion network: combines the motion around each keypoint to one deformation and an occlusion map.
 
-Source: Siarohin et al. 2019, section 3.2.
+Source: Siarohin et al. 2019, section 3.2; equation numbers below are those of the paper.
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ KP_VARIANCE = 0.01
 
 
 class DenseMotion(NamedTuple):
-    """Where to sample the source, and how much of it is visible there.
-
-    Attributes:
-        deformation: (N, h, w, 2), (x, y) in [-1, 1].
-        mask: (N, K+1, h, w), sums to 1 over the fields; field 0 is the background.
-        occlusion_map: (N, 1, h, w) in [0, 1]; None in a model without it.
-    """
+    """deformation (N, h, w, 2) of (x, y); mask (N, K+1, h, w), field 0 the background; occlusion_map (N, 1, h, w)."""
 
     deformation: Tensor
     mask: Tensor
@@ -71,13 +65,7 @@ class DenseMotionNetwork(nn.Module):
         )
 
     def sparse_motion(self, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
-        """T_k(z) = s_k + J_s,k · J_d,k⁻¹ · (z − d_k); field 0 is the identity.
-
-        Returns:
-            (N, K+1, h, w, 2), (x, y).
-
-        Source: Siarohin et al. 2019, eq. 4.
-        """
+        """T_k(z) = s_k + J_s,k · J_d,k⁻¹ · (z − d_k), eq. 4; T_0 is the identity -> (N, K+1, h, w, 2)."""
         offset = self.grid - kp_driving.value[:, :, None, None]  # (N, K, h, w, 2)
         if kp_source.jacobian is not None and kp_driving.jacobian is not None:
             jacobian = kp_source.jacobian @ inverse_2x2(kp_driving.jacobian)  # (N, K, 2, 2)
@@ -89,15 +77,10 @@ class DenseMotionNetwork(nn.Module):
     def hourglass_input(
         self, source_quarter: Tensor, kp_source: Keypoints, kp_driving: Keypoints, sparse_motion: Tensor
     ) -> Tensor:
-        """For each field: its heatmap, then R, G, B of the source sampled along it.
-
-        A heatmap is the Gaussian around the driving keypoint minus the one around the source keypoint, 0 for the
-        background.
+        """For each field its heatmap (eq. 6; 0 for the background) and the source sampled along it, R, G, B.
 
         Returns:
             (N, 4·(K+1), h, w).
-
-        Source: Siarohin et al. 2019, eq. 6.
         """
         n, fields, height, width = sparse_motion.shape[:4]
         heatmap = self.gaussian(kp_driving.value) - self.gaussian(kp_source.value)  # (N, K, h, w)
@@ -114,10 +97,7 @@ class DenseMotionNetwork(nn.Module):
 
     @staticmethod
     def blend(sparse_motion: Tensor, mask_logits: Tensor, occlusion_logits: Tensor | None) -> DenseMotion:
-        """Deformation = Σ_k mask_k · T_k with mask = softmax(mask_logits); occlusion_map = sigmoid(occlusion_logits).
-
-        Source: Siarohin et al. 2019, eq. 7.
-        """
+        """Deformation = Σ_k mask_k · T_k, eq. 7, with mask = softmax(mask_logits); occlusion_map = sigmoid(logits)."""
         mask = mask_logits.softmax(dim=1)
         deformation = (mask.unsqueeze(-1) * sparse_motion).sum(dim=1)
         return DenseMotion(deformation, mask, None if occlusion_logits is None else occlusion_logits.sigmoid())

@@ -10,12 +10,7 @@ from fomm_rt.motion.transfer import SMALLEST_DETERMINANT
 
 
 def coordinate_grid(height: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(height, width, 2) float32, the (x, y) of every pixel centre.
-
-    Args:
-        height, width: In pixels.
-        device: Where to create it, which spares a copy from the CPU; the CPU by default.
-    """
+    """(height, width, 2) float32, the (x, y) of every pixel; created on the device, which spares a copy."""
     y = torch.linspace(-1, 1, height, device=device)
     x = torch.linspace(-1, 1, width, device=device)
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)

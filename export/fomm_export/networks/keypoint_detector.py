@@ -15,12 +15,7 @@ from fomm_export.networks.layers import AntiAliasDownsample, Hourglass
 
 
 class Keypoints(NamedTuple):
-    """Keypoints of N frames.
-
-    Attributes:
-        value: (N, K, 2), (x, y) in [-1, 1].
-        jacobian: (N, K, 2, 2); None in a model without jacobians.
-    """
+    """value (N, K, 2) of (x, y) in [-1, 1]; jacobian (N, K, 2, 2), None in a model without jacobians."""
 
     value: Tensor
     jacobian: Tensor | None
