@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx
@@ -32,15 +33,7 @@ def write_model(
     progress: Progress,
     calibration: CalibrationFrames | None,
 ) -> None:
-    """Traces networks to an empty folder and checks the files against them.
-
-    Args:
-        networks: As built from a checkpoint, not rewritten.
-        weights: Their origin, for the manifest.
-        folder: Where the files go.
-        name: Of the model, for the manifest.
-        progress: Called before every step.
-        calibration: Frames for int8 graphs; None for a model without them.
+    """Traces networks to the files of an empty folder and checks them; arguments as of `export_networks`.
 
     Raises:
         ParityError: The files do not reproduce the networks.
@@ -59,7 +52,7 @@ def write_model(
     progress("checking parity with PyTorch")
     paths = {network: folder / file.file for network, file in files.items()}
     cpu_paths = {network: folder / file.file for network, file in variants[CPU].items()}
-    parity = check_parity(networks, [paths, {**paths, **cpu_paths}]).as_json()
+    parity = asdict(check_parity(networks, [paths, {**paths, **cpu_paths}]))
     if calibration is not None:
         count = len(calibration.calibrated)
         progress(f"calibrating int8 on {count} frames, checking it on others: {calibration.held_out_from}")

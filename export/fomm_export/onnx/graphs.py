@@ -7,6 +7,7 @@ the convolutions alone can be cut out between them. The decoder's trunk begins a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +26,7 @@ class Graph:
 
     Attributes:
         name: Of the graph.
-        module: Returns a tuple: the outputs, then the cuts, in the order of their names.
+        module: Returns the outputs, then the cuts, in the order of their names: a tuple, or a tensor if it is one.
         inputs: Example inputs by name, batch 2.
         outputs, cuts: Names.
     """
@@ -55,7 +56,7 @@ def model_graphs(networks: Networks) -> list[Graph]:
         ),
         Graph(
             "source_encoder",
-            _SourceEncoderGraph(networks),
+            _SourceEncoderGraph(networks, networks.generator.encode, networks.generator),
             {"source_image": frame},
             ("source_features", "source_quarter"),
         ),
@@ -98,7 +99,7 @@ def cpu_graphs(networks: Networks) -> list[Graph]:
     generator = CpuGenerator(networks.generator, networks.size)
     encoder = Graph(
         "source_encoder",
-        _CpuSourceEncoderGraph(networks, generator),
+        _SourceEncoderGraph(networks, generator.encode_rows, generator),
         {"source_image": _example_frames(networks)},
         ("source_features", "source_quarter"),
     )
@@ -108,7 +109,7 @@ def cpu_graphs(networks: Networks) -> list[Graph]:
 def cpu_generator_graph(networks: Networks, generator: CpuGenerator) -> Graph:
     """The graph of a generator for CPUs."""
     inputs = {"source_features": generator.encode_rows(_example_frames(networks)), **_example_motion(networks)}
-    return Graph("generator", _CpuGeneratorGraph(generator), inputs, ("prediction",))
+    return Graph("generator", generator, inputs, ("prediction",))
 
 
 def _if(present: bool, name: str) -> tuple[str, ...]:
@@ -149,13 +150,13 @@ class _KeypointDetectorGraph(nn.Module):
 
 
 class _SourceEncoderGraph(nn.Module):
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, encode: Callable[[Tensor], Tensor], encoder: nn.Module) -> None:
         super().__init__()
-        self.generator = networks.generator
+        self.encode, self.encoder = encode, encoder
+        self.down = networks.generator.dense_motion_network.down
 
     def forward(self, source_image: Tensor) -> tuple[Tensor, ...]:
-        quarter = self.generator.dense_motion_network.down(source_image)
-        return self.generator.encode(source_image), quarter
+        return self.encode(source_image), self.down(source_image)
 
 
 class _DenseMotionGraph(nn.Module):
@@ -208,24 +209,3 @@ class _GeneratorGraph(nn.Module):
             return self.generator.decode(warped), warped
         masked = self.generator.mask_features(warped, occlusion_map)
         return self.generator.decode(masked), warped, masked
-
-
-class _CpuSourceEncoderGraph(nn.Module):
-    def __init__(self, networks: Networks, generator: CpuGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-        self.down = networks.generator.dense_motion_network.down
-
-    def forward(self, source_image: Tensor) -> tuple[Tensor, ...]:
-        return self.generator.encode_rows(source_image), self.down(source_image)
-
-
-class _CpuGeneratorGraph(nn.Module):
-    def __init__(self, generator: CpuGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(
-        self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        return (self.generator(source_features, deformation, occlusion_map),)

@@ -1,17 +1,16 @@
-"""Parity: the exported files on ONNX Runtime against the PyTorch networks in float64, on a real picture.
+"""Parity: compares the exported files on ONNX Runtime with the PyTorch networks in float64, on a real picture.
 
-Every frame goes through the whole chain on both sides, each side with its own keypoints and deformation. In float32
-PyTorch itself may be further from its networks than the files are: where a softmax is sharp or features are fine, by
-2e-4 in a prediction.
+Every frame passes the whole chain on both sides, each side with its own keypoints and deformation. The reference is in
+float64: float32 PyTorch can be farther from it than the files are, by 2e-4 in a prediction where a softmax is sharp or
+features are fine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -35,23 +34,23 @@ TOLERANCES = {
     "occlusion_map": 1e-3,
     "prediction": 1e-4,
 }
-"""Largest absolute differences allowed, of portable and CPU graphs alike. Keypoints in grid units (1e-4 is 0.013 pixel
-at 256×256), the prediction in units of full scale (1e-4 is a fortieth of one uint8 step; stand-in weights of published
-configurations stay within 4e-5) in frames of up to 256×256; see `allowed`."""
+"""Largest absolute difference of each tensor, for portable and CPU graphs. Keypoints are in grid units: 1e-4 is 0.013
+pixel at 256×256. The prediction is in units of full scale: 1e-4 is a fortieth of a uint8 step, and stand-in weights of
+published configurations stay within 4e-5. For frames larger than 256×256 see `allowed`."""
 
 LEVELS_TOLERANCE = 1
-"""Largest difference of the uint8 pictures: the same number may round either way."""
+"""Largest difference of uint8 predictions; equal numbers can still round differently."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """What was compared and the largest absolute difference of every tensor (see TOLERANCES for units).
+    """Result of a comparison.
 
     Attributes:
-        picture: What the frames were made of.
-        frames: How many driving frames.
-        max_abs: Tensor name to difference.
-        prediction_levels: Of the uint8 predictions, in levels.
+        picture: Origin of the frames.
+        frames: Number of driving frames.
+        max_abs: Tensor name -> largest absolute difference, in the units of TOLERANCES.
+        prediction_levels: Largest difference of the uint8 predictions.
     """
 
     picture: str
@@ -59,16 +58,12 @@ class Parity:
     max_abs: dict[str, float]
     prediction_levels: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return asdict(self)
-
 
 def allowed(name: str, size: int) -> float:
-    """Largest absolute difference of a tensor in frames of that side.
+    """Largest absolute difference allowed for a tensor at a frame size.
 
-    A deformation is as exact in units of the frame whatever its size: in larger ones it is off by more pixels, and the
-    prediction with it.
+    Errors of the deformation are relative to the frame, so in larger frames they span more pixels and change the
+    prediction more.
     """
     return TOLERANCES[name] * (max(1.0, size / 256) if name == "prediction" else 1.0)
 
@@ -77,13 +72,13 @@ def check_parity(networks: Networks, arrangements: Sequence[Mapping[str, Path]])
     """Compares exported files with the networks they were made from.
 
     Args:
-        networks: As built from the checkpoint, not rewritten; copied, so that they stay in float32.
-        arrangements: Network name to ONNX file, each a whole model; what is reported is the worst of them.
+        networks: As built from the checkpoint, not rewritten.
+        arrangements: Network name -> ONNX file, each a whole model; the result is the worst of them.
 
     Raises:
         ParityError: A difference exceeds its tolerance or a value is not finite.
     """
-    chains = [_chain(files_) for files_ in arrangements]
+    chains = [_chain(files) for files in arrangements]
     frames = parity_frames(networks.size)
     worst: dict[str, float] = {}
     levels = 0
@@ -127,11 +122,9 @@ def _in_float64(networks: Networks) -> Networks:
     return exact
 
 
-def _chain(files_: Mapping[str, Path]) -> GraphChain[NDArray[np.float32]]:
-    sessions = {
-        name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        for name, path in files_.items()
-    }
+def _chain(files: Mapping[str, Path]) -> GraphChain[NDArray[np.float32]]:
+    providers = ["CPUExecutionProvider"]
+    sessions = {name: onnxruntime.InferenceSession(str(path), providers=providers) for name, path in files.items()}
     return GraphChain(lambda name, values: run_session(sessions[name], values))
 
 

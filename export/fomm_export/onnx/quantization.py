@@ -1,15 +1,13 @@
-"""The generator's convolutions in int8, for a CPU, by ONNX Runtime's own tools.
+"""Quantizes the generator's convolutions to int8 for CPUs with ONNX Runtime's tools.
 
-The warp, norms and additions stay float32, and so do keypoints and dense motion: an error there moves the picture.
-Weights are quantized a scale a channel, activations a scale a tensor, found on real frames that pass through the
-networks. Fast where the processor has instructions for it (VNNI, or Arm's dot products); without them slower, and on
-x86 sums may saturate.
+The warp, norms and additions stay float32. So do keypoints and dense motion, whose errors would move the picture.
+Weights have one scale per channel, activations one per tensor, found on real frames. int8 is fast on processors with
+int8 dot products (VNNI on x86, or Arm's); without them it is slower, and sums may saturate on x86.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +20,13 @@ import torch
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from typing_extensions import override
 
 from fomm_export.networks.model import Networks
 from fomm_export.onnx.graphs import cpu_generator_graph
 from fomm_export.onnx.parity import torch_frame
 from fomm_export.onnx.torch_chain import torch_chain
-from fomm_export.onnx.tracing import export_onnx
+from fomm_export.onnx.tracing import errors_only, export_onnx
 from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
 from fomm_rt.errors import OutputError, ParityError
@@ -36,12 +35,12 @@ from fomm_rt.image import Image, psnr_db
 Tensors = dict[str, NDArray[np.float32]]
 
 SMALLEST_PSNR = 35.0
-"""Decibels that the int8 prediction has to keep to the exact one, on every frame that it is checked on."""
+"""Smallest PSNR in dB of an int8 prediction against the exact one, on every held-out frame."""
 
 
 @dataclass(frozen=True, eq=False)
 class FramePair:
-    """A source and a frame that drives it, each (size, size, 3) uint8."""
+    """A source and a driving frame, each (size, size, 3) uint8."""
 
     source: Image
     driving: Image
@@ -49,12 +48,12 @@ class FramePair:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationFrames:
-    """Real frames to make int8 graphs by.
+    """Real frames that set the scales of int8 graphs, and others that check the result.
 
     Attributes:
-        calibrated: They find the scales; at least one.
-        held_out: They check the result and take no part in finding the scales; at least one.
-        held_out_from: What `held_out` is, in words for people.
+        calibrated: Set the scales; at least one.
+        held_out: Check the result; at least one, none of them in `calibrated`.
+        held_out_from: Describes `held_out` to people.
     """
 
     calibrated: Sequence[FramePair]
@@ -63,32 +62,33 @@ class CalibrationFrames:
 
 
 def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path) -> tuple[onnx.ModelProto, float]:
-    """Writes the generator in int8; it takes `source_features` as that of the variant "cpu" does.
+    """Writes the generator in int8; its `source_features` are those of the variant "cpu".
 
     Args:
         networks: As built from the checkpoint, not rewritten.
-        frames: What finds the scales, and what checks the result.
+        frames: Frames that set the scales, and frames that check the result.
         path: The ONNX file to write.
 
     Returns:
-        The model as written, and the least PSNR in decibels of its predictions against the exact ones.
+        The model as written, and the smallest PSNR in dB of its predictions on held-out frames.
 
     Raises:
-        OutputError: The folder of temporary files cannot be written.
+        OutputError: The temporary folder cannot be written.
         ParityError: The PSNR is below SMALLEST_PSNR.
     """
-    # Winograd's transforms want more than 8 bits, and int8 convolutions are the faster ones anyway.
+    # Winograd's transforms need more than 8 bits, and int8 convolutions are faster anyway.
     generator = CpuGenerator(fold_norms(networks.generator), networks.size, winograd=False)
-    with _temporary_folder() as folder, _quiet():
+    with _temporary_folder() as folder, errors_only():  # ONNX Runtime advises preprocessing, meant for other graphs
         exact, quantized = folder / "exact.onnx", folder / "int8.onnx"
         exact_model = export_onnx(cpu_generator_graph(networks, generator), exact)
+        convolutions = [node.name for node in exact_model.graph.node if node.op_type == "Conv"]
         quantize_static(
             exact,
             quantized,
-            _Frames(_generator_inputs(networks, generator, frames.calibrated)),
+            _Frames(_inputs(networks, generator, frames.calibrated)),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_final_convolutions(exact_model),
+            nodes_to_exclude=convolutions[-2:],  # the last layer (`heads.SplitHeads`), whose errors are visible
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -96,35 +96,32 @@ def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path
         model = onnx.load(quantized)
     onnx.save_model(model, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    psnr = min(
-        psnr_db(_mean_squared_error(session.run(["prediction"], inputs)[0], _predict(generator, inputs)), peak=1)
-        for inputs in _generator_inputs(networks, generator, frames.held_out)
-    )
+    psnr = min(_psnr_db(session, generator, inputs) for inputs in _inputs(networks, generator, frames.held_out))
     if not psnr >= SMALLEST_PSNR:
         raise ParityError(
-            f"the int8 predictions are {psnr:.1f} dB from the exact ones on the worst frame that was checked "
-            f"({frames.held_out_from}); at least {SMALLEST_PSNR:.0f} dB are expected, so nothing was kept. Calibrate "
-            "on a clip like those that will be animated (--calibrate), or export without --int8"
+            f"the int8 predictions are {psnr:.1f} dB from the exact ones on the worst held-out frame "
+            f"({frames.held_out_from}); expected at least {SMALLEST_PSNR:.0f} dB, so nothing was kept. Calibrate on a "
+            "clip like those to be animated (--calibrate), or export without --int8"
         )
     return model, psnr
 
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A folder for files on the way; ONNX Runtime puts its own beside it, so another output would not help."""
+    # ONNX Runtime writes its own temporary files to the same place, so choosing another output would not help.
     try:
         with tempfile.TemporaryDirectory(prefix="fomm-rt-") as folder:
             yield Path(folder)
     except (OSError, DecodeError) as error:
-        # ONNX's shape inference overlooks a full disk; what it wrote cannot be parsed then.
+        # ONNX's shape inference ignores a full disk and leaves a file that cannot be parsed.
         reason = error.strerror if isinstance(error, OSError) else "a file was cut short"
         raise OutputError(
             f"{tempfile.tempdir or 'TMPDIR'}: temporary files of --int8 cannot be written ({reason}); nothing was "
-            "kept. Free some space there, or name another folder in the environment variable TMPDIR"
+            "kept. Free some space there, or set the environment variable TMPDIR to another folder"
         ) from error
 
 
-def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:
+def _inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:
     """Yields the generator's inputs by name for each pair, in absolute motion."""
     chain = torch_chain(networks, generator.encode_rows)
     with torch.inference_mode():
@@ -135,40 +132,17 @@ def _generator_inputs(networks: Networks, generator: CpuGenerator, pairs: Sequen
             yield {name: moved[name].numpy() for name in names if name in moved}
 
 
-def _predict(generator: CpuGenerator, inputs: Tensors) -> NDArray[np.float32]:
-    """The exact prediction."""
-    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+def _psnr_db(session: onnxruntime.InferenceSession, generator: CpuGenerator, inputs: Tensors) -> float:
+    (prediction,) = session.run(["prediction"], inputs)
     with torch.inference_mode():
-        prediction: NDArray[np.float32] = generator(
-            tensors["source_features"], tensors["deformation"], tensors.get("occlusion_map")
-        ).numpy()
-    return prediction
-
-
-def _mean_squared_error(prediction: NDArray[np.float32], exact: NDArray[np.float32]) -> float:
-    return float(np.square(prediction - exact, dtype=np.float64).mean())
+        exact = generator(**{name: torch.from_numpy(array) for name, array in inputs.items()}).numpy()
+    return psnr_db(float(np.square(prediction - exact, dtype=np.float64).mean()), peak=1)
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, inputs: Iterator[Tensors]) -> None:
         self._inputs = inputs
 
+    @override
     def get_next(self) -> Tensors | None:
         return next(self._inputs, None)
-
-
-def _final_convolutions(model: onnx.ModelProto) -> list[str]:
-    """Names of the two that the last layer is (`heads.SplitHeads`): what they lose is seen at once."""
-    return [str(node.name) for node in model.graph.node if node.op_type == "Conv"][-2:]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps advice about preprocessing, which is for other graphs, off the terminal."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

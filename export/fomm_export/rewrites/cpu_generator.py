@@ -59,18 +59,18 @@ class CpuGenerator(nn.Module):
         """Source (N, 3, S, S) in [0, 1] -> features (N, R, C), one pixel per row (`row_warp.as_rows`)."""
         return as_rows(self.encode(source_image))
 
-    def forward(self, rows: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
+    def forward(self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None) -> Tensor:
         """Warps, masks and decodes.
 
         Args:
-            rows: (N, R, C).
+            source_features: (N, R, C) from `encode_rows`.
             deformation: (N, h, w, 2), resized to H×W when sizes differ.
-            occlusion_map: (N, 1, h, w), resized to H×W when sizes differ, or None.
+            occlusion_map: (N, 1, h, w), resized to H×W when sizes differ; None in a model without it.
 
         Returns:
             Prediction (N, 3, S, S) in [0, 1].
         """
-        n = rows.shape[0]
+        rows, n = source_features, source_features.shape[0]
         size = (self.side, self.side)
         deformation = resize_deformation(deformation, size, self.resize_align_corners)
         if occlusion_map is not None:
