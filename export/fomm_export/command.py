@@ -1,4 +1,4 @@
-"""`fomm-rt export`: a published checkpoint to a model folder. Imports torch only when it runs."""
+"""`fomm-rt export`: exports a checkpoint to a model folder. Imports torch only when it runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from fomm_rt.errors import FommError
 def export(
     checkpoint: Annotated[
         Path | None,
-        typer.Argument(help="A published checkpoint (.pth.tar) or safetensors.", show_default=False),
+        typer.Argument(help="A published checkpoint (.pth.tar) or a safetensors file.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
-            help="The model folder to make; an earlier one there is replaced.",
-            show_default="models/NAME",
+            "--output", "-o", help="Model folder to write; replaces an earlier one.", show_default="models/NAME"
         ),
     ] = None,
     config: Annotated[
@@ -31,8 +28,8 @@ def export(
         typer.Option(
             metavar="NAME|FILE.yaml",
             help="vox-256, vox-adv-256, taichi-256, taichi-adv-256, bair-256, mgif-256, fashion-256, nemo-256, "
-            "drawn-faces-256, or a published YAML.",
-            show_default="by the checkpoint's SHA-256, or by what a file of this project says inside",
+            "drawn-faces-256, or a published YAML file.",
+            show_default="found by the checkpoint's SHA-256 or header",
         ),
     ] = None,
     size: Annotated[
@@ -40,37 +37,37 @@ def export(
         typer.Option(
             min=1,
             help="Side of the frames in pixels: 256, 512 or another multiple of 64.",
-            show_default="as trained",
+            show_default="training size",
         ),
     ] = None,
     align_corners: Annotated[
         bool,
-        typer.Option(help="How the weights were trained; the other matches today's published demo."),
+        typer.Option(help="Sample as in training (default), or as the published demo does today."),
     ] = True,
     stand_in: Annotated[
         bool,
-        typer.Option("--stand-in", help="Untrained stand-in weights instead of a checkpoint, to try the engine."),
+        typer.Option("--stand-in", help="Export untrained stand-in weights instead of a checkpoint."),
     ] = False,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Also make int8 graphs, for animate --precision int8 on a CPU."),
+        typer.Option("--int8", help="Add int8 graphs for animate --precision int8 on a CPU."),
     ] = False,
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="CLIP",
-            help="Find the scales of int8 on this clip and check int8 on parts of it left out; may be repeated.",
-            show_default="a bundled picture, moved",
+            help="Set the int8 scales on this clip and check them on frames left out; repeatable.",
+            show_default="bundled picture, moved",
         ),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a published checkpoint to a model folder (needs torch).
+    """Export a checkpoint to a model folder (needs torch).
 
-    The folder holds four ONNX files that run everywhere, two arranged for
-    CPUs, and model.json. It appears only after ONNX Runtime has reproduced the
-    PyTorch networks with it on a real picture.
+    The folder holds four ONNX files that run everywhere, two of them again
+    for CPUs, and model.json. It appears only after ONNX Runtime has reproduced
+    the PyTorch networks with it on a real picture.
 
     For example:
 
@@ -83,9 +80,9 @@ def export(
     fomm-rt export --stand-in -o models/stand-in
     """
     if (checkpoint is None) != stand_in:
-        raise typer.BadParameter("give either a CHECKPOINT or --stand-in")
+        raise typer.BadParameter("give a CHECKPOINT or --stand-in, not both")
     if calibrate and not int8:
-        raise typer.BadParameter("--calibrate is for --int8; give both or neither")
+        raise typer.BadParameter("--calibrate needs --int8")
     with running(quiet, as_json) as terminal:
         try:
             from fomm_export.export_model import ExportOptions, export_checkpoint, export_stand_in

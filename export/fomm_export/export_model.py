@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +74,9 @@ def export_checkpoint(
         _check_size(named, options.size)  # before the checkpoint, which takes seconds to read
     progress("reading the checkpoint")
     checkpoint = load_checkpoint(checkpoint_path)
+    tensors = checkpoint.kp_detector, checkpoint.generator
     configuration = named or _configuration_of(checkpoint)
-    origin = str(checkpoint.path)
-    networks = _build(configuration, checkpoint.kp_detector, checkpoint.generator, options, origin)
-    return export_networks(networks, _weights(checkpoint), output, progress, _calibration(networks, options))
+    return _export(configuration, tensors, str(checkpoint.path), _weights(checkpoint), output, options, progress)
 
 
 def export_stand_in(
@@ -88,22 +87,14 @@ def export_stand_in(
     options: ExportOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda _: None,
 ) -> ModelFolder:
-    """Exports stand-in weights (see `fomm_export.checkpoints.stand_in`) to a model folder.
-
-    Raises:
-        CheckpointError: The configuration is not usable, or the size does not fit it.
-        MediaError: A clip cannot be read.
-        OutputError: The folder cannot be written.
-        ParityError: The exported model does not reproduce the networks.
-    """
+    """Exports weights drawn from a seed (`checkpoints.stand_in`); raises what `export_checkpoint` raises."""
     output = Path(output)
     check_output(output)
     configuration = load_configuration(config)
     progress("drawing stand-in weights")
     origin = f"{Path(config).name}, seed {seed}"
-    networks = _build(configuration, *stand_in_weights(configuration, seed), options, origin)
-    weights = Weights("stand-in", origin, None, None)
-    return export_networks(networks, weights, output, progress, _calibration(networks, options))
+    tensors, weights = stand_in_weights(configuration, seed), Weights("stand-in", origin, None, None)
+    return _export(configuration, tensors, origin, weights, output, options, progress)
 
 
 def export_networks(
@@ -131,21 +122,21 @@ def export_networks(
     return open_model_folder(output)
 
 
-def _build(
+def _export(
     configuration: Configuration,
-    kp_detector: Mapping[str, Tensor],
-    generator: Mapping[str, Tensor],
-    options: ExportOptions,
+    tensors: tuple[dict[str, Tensor], dict[str, Tensor]],
     origin: str,
-) -> Networks:
+    weights: Weights,
+    output: Path,
+    options: ExportOptions,
+    progress: Progress,
+) -> ModelFolder:
     _check_size(configuration, options.size)
-    return build_networks(
-        configuration, kp_detector, generator, size=options.size, align_corners=options.align_corners, origin=origin
+    networks = build_networks(
+        configuration, *tensors, size=options.size, align_corners=options.align_corners, origin=origin
     )
-
-
-def _calibration(networks: Networks, options: ExportOptions) -> CalibrationFrames | None:
-    return calibration_frames(networks.size, options.calibrate) if options.int8 else None
+    calibration = calibration_frames(networks.size, options.calibrate) if options.int8 else None
+    return export_networks(networks, weights, output, progress, calibration)
 
 
 def _check_size(configuration: Configuration, size: int | None) -> None:

@@ -1,6 +1,6 @@
-"""Real frames to calibrate int8 on, and others to check it on: the parity picture, moved, and clips that people name.
+"""Frames that calibrate int8 and frames that check it: the parity picture, moved, and clips.
 
-Neighbouring frames of a clip are nearly the same picture, so what is held out lies in blocks, apart from the rest.
+Neighbouring frames of a clip are nearly equal, so held-out frames form blocks with a gap on either side.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.parity_picture import parity_frames
 
 FRAMES_OF_A_CLIP = 24
-"""Taken of each clip, evenly spread."""
+"""Number of frames taken from each clip, evenly spread."""
 
 BLOCKS = 2
-"""Equal parts of a clip; the middle of each is held out."""
+"""Number of equal parts of a clip; the middle of each part is held out."""
 
 HELD_OUT_SHARE = 4
-"""One frame in so many of a part is held out; a part of fewer frames is calibrated on as a whole."""
+"""One in this many frames of a part is held out, none if the part has fewer frames."""
 
 MOVE_HELD_OUT = 1
-"""Of `parity.MOVES`: the only one that enlarges the picture, turned to the left."""
+"""Index into `parity_picture.MOVES` of the only move that enlarges the picture."""
 
 
 def calibration_frames(size: int, clips: Sequence[Path] = ()) -> CalibrationFrames:
-    """The parity picture driven by itself, moved; and each clip's first frame driven by frames of the clip.
+    """Pairs the parity picture with its moved copies, and the first frame of each clip with frames of that clip.
 
     Args:
         size: Side of the frames in pixels.
-        clips: Videos or pictures; the largest centred square of each frame is used.
+        clips: Videos or pictures, cropped to their largest centred square.
 
     Raises:
         MediaError: A clip cannot be read.
@@ -57,14 +57,14 @@ def calibration_frames(size: int, clips: Sequence[Path] = ()) -> CalibrationFram
 
 
 def split_in_blocks(count: int) -> tuple[list[int], list[int]]:
-    """Splits the frames of a clip, in order, for calibration and check.
+    """Splits the frames of a clip.
 
     Args:
-        count: How many frames.
+        count: Number of frames.
 
     Returns:
-        Indices to calibrate on, and indices held out: one block in the middle of each of the BLOCKS parts, none if
-        they have fewer than HELD_OUT_SHARE frames. The frame on either side of a block is in neither.
+        Indices to calibrate on, and indices held out: a block in the middle of each part. The frame on either side of a
+        block is in neither.
     """
     calibrated: list[int] = []
     held_out: list[int] = []
@@ -79,7 +79,7 @@ def split_in_blocks(count: int) -> tuple[list[int], list[int]]:
 
 
 def _spread_frames(clip: Path, size: int) -> list[Image]:
-    """Up to FRAMES_OF_A_CLIP frames, all kept until there are twice as many, then every other, and so on."""
+    # Thins out by half whenever twice as many frames as needed are kept, since the length of the clip is unknown.
     frames: list[Image] = []
     step = 1
     with VideoReader(clip) as reader:
