@@ -1,11 +1,11 @@
-"""What each rearrangement of the networks for a CPU is worth, layer by layer, on ONNX Runtime.
+"""Measures what each rewrite of the networks for CPUs is worth, layer by layer, on ONNX Runtime.
 
     python benchmarks/studies/cpu_layers.py [--rounds 12] [-o FILE.json]
 
-Every layer is exported as published and as rearranged, with random weights in the sizes of vox-256 and of the bundled
-model, and both run in turns in one process, as the runtime runs them, in an order drawn for each round. The figure is
-the ratio of their times within a round: median, least and largest over the rounds. Their outputs have to agree value by
-value.
+Every layer is exported as published and as rewritten, with random weights in the sizes of vox-256 and of the bundled
+model. Both forms run in one process with the runtime's settings, in turns, in an order drawn for each round. The result
+is the ratio of their times within a round: median, minimum and maximum over the rounds. Outputs must agree element by
+element.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fomm_bench.machine.environment import describe_environment
@@ -42,56 +40,43 @@ from fomm_export.rewrites.winograd import TileOrder, WinogradBottleneck
 
 FRAMES_OF_A_ROUND = 5
 ALLOWED_DIFFERENCE = 1e-3
-"""Of outputs, relative to the largest."""
+"""Largest difference of outputs, relative to the largest output."""
 
 Forward = Callable[..., Tensor]
 Inputs = Callable[[int], dict[str, Tensor]]
-"""Batch size -> what a layer takes."""
+"""Batch size -> inputs of a layer by name."""
 
 
 class Layer(nn.Module):
-    """A function of one or two tensors, with the modules it uses."""
+    """A function of one or two tensors and the modules it uses, by default itself."""
 
-    def __init__(self, forward: Forward, *modules: nn.Module) -> None:
+    def __init__(self, function: Forward, *modules: nn.Module) -> None:
         super().__init__()
-        self.used = nn.ModuleList(modules)
-        self.function = forward
+        self.used = nn.ModuleList(modules or (m for m in [function] if isinstance(m, nn.Module)))
+        self.function = function
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, ...]:
         """Applies the function."""
         return (self.function(x) if y is None else self.function(x, y),)
 
 
-@dataclass(frozen=True)
-class Form:
-    """One way of computing a layer.
-
-    Attributes:
-        layer: The layer.
-        inputs: What it takes.
-        as_picture: What it gives, of one picture, -> the same values in the order of (1, C, H, W).
-    """
+class Form(NamedTuple):
+    """One way to compute a layer; `as_picture` brings the outputs of all forms into the order of (1, C, H, W)."""
 
     layer: Layer
     inputs: Inputs
     as_picture: Callable[[Tensor], Tensor] = lambda output: output
 
 
-@dataclass(frozen=True)
-class Case:
-    """One layer.
-
-    Attributes:
-        name: Of the layer, with its sizes.
-        forms: By name; others are compared with the first.
-    """
+class Case(NamedTuple):
+    """A layer, named with its sizes, and its forms by name; they are compared with the first."""
 
     name: str
     forms: dict[str, Form]
 
 
 def cases() -> Iterator[Case]:
-    """All layers."""
+    """Yields all layers."""
     for width, side in ((256, 64), (128, 64), (96, 64), (64, 64), (48, 64)):
         yield residual_blocks(width, side)
     for a, b, side in ((256, 128, 64), (128, 64, 128), (48, 32, 64), (32, 16, 128)):
@@ -108,7 +93,7 @@ def cases() -> Iterator[Case]:
 
 
 def residual_blocks(width: int, side: int) -> Case:
-    """Two residual blocks by convolutions, and by Winograd's."""
+    """Two residual blocks: convolutions, Winograd's convolutions."""
     blocks = [ResidualBlock(width).eval() for _ in range(2)]
     plain = fold_norms(nn.Sequential(*blocks))
     order = TileOrder(side)
@@ -125,35 +110,36 @@ def residual_blocks(width: int, side: int) -> Case:
     return Case(
         f"two residual blocks, {width} channels, {side}×{side}",
         {
-            "convolutions": Form(Layer(plain, plain), lambda n: {"x": pictures[:n]}),
+            "convolutions": Form(Layer(plain), lambda n: {"x": pictures[:n]}),
             "Winograd": Form(Layer(winograd, fast), rows, lambda output: order.to_picture(output, 1)),
         },
     )
 
 
 def up_block(a: int, b: int, side: int) -> Case:
-    """An up block as published, as one transposed convolution and by phases."""
-    block = fold_norms(nn.Sequential(UpBlock(a, b).eval()))[0]
-    assert isinstance(block, UpBlock)
-    x = random(a, side)
+    """An up block: as published, as one transposed convolution, by phases."""
+    block, x = folded_up_block(a, b), random(a, side)
     transposed, phases = TransposedUpBlock(block.conv), PhaseUpBlock(block.conv)
     return Case(
         f"up block, {a} to {b} channels, from {side}×{side}",
         {
-            "nearest, convolution": Form(Layer(block, block), x),
-            "transposed": Form(Layer(transposed, transposed), x),
-            "phases": Form(Layer(phases, phases), x),
+            "nearest, convolution": Form(Layer(block), x),
+            "transposed": Form(Layer(transposed), x),
+            "phases": Form(Layer(phases), x),
         },
     )
 
 
+def folded_up_block(a: int, b: int) -> UpBlock:
+    """An up block with its norm folded into the convolution."""
+    return fold_norms(UpBlock(a, b).eval())
+
+
 def last_layers(a: int, b: int, side: int) -> Case:
     """The last up block and the 7×7 convolution after it."""
-    block = fold_norms(nn.Sequential(UpBlock(a, b).eval()))[0]
-    assert isinstance(block, UpBlock)
+    block, x = folded_up_block(a, b), random(a, side)
     final = nn.Conv2d(b, 3, 7, padding=3)
     transposed, up, phase_final = TransposedUpBlock(block.conv), PhaseUpBlock(block.conv), PhaseFinal(final)
-    x = random(a, side)
 
     def plain(x: Tensor) -> Tensor:
         return torch.sigmoid(final(transposed(x)))
@@ -171,7 +157,7 @@ def last_layers(a: int, b: int, side: int) -> Case:
 
 
 def heads(name: str, channels: int, outputs: tuple[int, ...], padding: int) -> Case:
-    """Two heads of 7×7 one by one, merged, and merged and split by rows."""
+    """Two 7×7 heads: one by one, merged, merged and split by rows."""
     convolutions = [nn.Conv2d(channels, out, 7, padding=padding) for out in outputs]
     merged, split = MergedHeads(convolutions), SplitHeads(convolutions)
     x = random(channels, 64)
@@ -196,7 +182,7 @@ def random(channels: int, side: int) -> Inputs:
 
 
 def warped(width: int, side: int) -> Case:
-    """Features sampled along a deformation: by GridSample, and a row a pixel."""
+    """Features sampled along a deformation: GridSample, one row per pixel."""
     features = torch.randn(2, width, side, side)
     grid = coordinate_grid(side, side) + 0.05 * torch.randn(2, side, side, 2)
     rows = RowWarp(side, side, align_corners=True)
@@ -214,7 +200,7 @@ def warped(width: int, side: int) -> Case:
 
 
 def denormals(channels: int, out: int) -> Case:
-    """A convolution over Gaussians: as they are, and with exponents that leave no denormal number."""
+    """A convolution over Gaussians: as they are, with exponents bounded so that no number is denormal."""
     convolution = nn.Conv2d(channels, out, 3, padding=1)
     grid = coordinate_grid(64, 64)
     keypoints = 1.6 * torch.rand(2, channels, 2) - 0.8
@@ -235,19 +221,17 @@ def denormals(channels: int, out: int) -> Case:
 
 
 def measure(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
-    """Runs a case; its forms' milliseconds and the ratios of the first form's time to each."""
+    """Returns the milliseconds of every form and the ratio of the first form's time to each."""
     calls = {name: session(name, form, folder) for name, form in case.forms.items()}
-    first, *_ = outputs = {name: as_first(form, calls[name]()) for name, form in case.forms.items()}
+    first, *_ = outputs = {name: form.as_picture(calls[name]()).numpy() for name, form in case.forms.items()}
     largest = float(np.abs(outputs[first]).max())
     for name, output in outputs.items():
-        if output.size != outputs[first].size:
-            raise SystemExit(f"{case.name}: {name} gives another size")
-        if (difference := float(np.abs(output - outputs[first]).max()) / largest) > ALLOWED_DIFFERENCE:
+        if (difference := float(np.abs(output.ravel() - outputs[first].ravel()).max()) / largest) > ALLOWED_DIFFERENCE:
             raise SystemExit(f"{case.name}: {name} differs by {difference:.1e}; no speed is reported")
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds):
         for name in turn_order(list(calls), number):
-            calls[name]()  # caches are another's
+            calls[name]()  # refills the caches
             start = perf_counter()
             for _ in range(FRAMES_OF_A_ROUND):
                 calls[name]()
@@ -265,13 +249,8 @@ def measure(case: Case, rounds: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def as_first(form: Form, output: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A form's output, flat, in the order of (1, C, H, W)."""
-    return form.as_picture(torch.from_numpy(output)).numpy().ravel()
-
-
-def session(name: str, form: Form, folder: Path) -> Callable[[], NDArray[np.float32]]:
-    """Exports a layer; returns a call that runs it on a batch of one."""
+def session(name: str, form: Form, folder: Path) -> Callable[[], Tensor]:
+    """Exports a layer and returns a function that runs it on a batch of one."""
     path = folder / f"{name}.onnx"
     with torch.inference_mode():
         export_onnx(Graph("layer", form.layer, form.inputs(2), ("out",), ()), path)
@@ -280,18 +259,14 @@ def session(name: str, form: Form, folder: Path) -> Callable[[], NDArray[np.floa
     run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     one = {key: tensor.numpy() for key, tensor in form.inputs(1).items()}
 
-    def call() -> NDArray[np.float32]:
-        (output,) = run.run(None, one)
-        return np.asarray(output, np.float32)
-
-    return call
+    return lambda: torch.from_numpy(run.run(None, one)[0])
 
 
 def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("-o", "--output", type=Path, help="write the figures there")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     torch.manual_seed(0)
     found = []

@@ -1,6 +1,6 @@
-"""What half precision costs whole frames, one way of using it after the other: the table of the `half_*` programs.
+"""Frames and table of the `half_*` studies: what half precision costs whole frames against float32.
 
-Frames are in absolute motion, of a moved picture; each way is compared with float32 throughout.
+Frames are made from a moved picture and animated in absolute motion.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.motion.transfer import ABSOLUTE
 
 Touch = Callable[[Mapping[str, NDArray[Any]]], None]
-"""Changes tensors in place between the steps of a frame; takes them by name."""
+"""Changes named tensors in place between the steps of a frame."""
 
 
 class Frame(NamedTuple):
-    """keypoints (K, 6) float32, values before jacobians; prediction (3, size, size) in [0, 1]."""
+    """Keypoints (K, 6) float32, values before jacobians, and prediction (3, size, size) in [0, 1]."""
 
     keypoints: NDArray[np.float32]
     prediction: NDArray[np.float32]
 
 
 class Request(NamedTuple):
-    """What the command line asks for: a model, and where to write the figures."""
+    """A parsed command line: the model, and the file for the figures."""
 
     model: ModelFolder
     output: Path | None
 
 
 def parse_request(description: str) -> Request:
-    """Reads the command line: `[MODEL] [-o FILE]`."""
+    """Parses the command line `[MODEL] [-o FILE]`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("model", type=Path, nargs="?", help="model folder; the bundled model by default")
     parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
@@ -51,13 +51,13 @@ def parse_request(description: str) -> Request:
 
 
 def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = None) -> list[Frame]:
-    """Every (size, size, 3) uint8 picture, the first being the source as well.
+    """Animates the first picture by all pictures.
 
     Args:
-        frame: What computes them.
-        pictures: In order.
-        touch: Called with "keypoints" and "source_image" (its quarter, which goes with it) once the source is
-            prepared, and with "keypoints" whenever they are detected.
+        frame: Computes the frames.
+        pictures: (size, size, 3) uint8 each.
+        touch: Called with "keypoints" and "source_image" (the source at a quarter of the size) once the source is
+            prepared, and with "keypoints" after every detection.
     """
     square = Region.square(frame.shape.size)
     source = frame.prepare_source(pictures[0][None], square)
@@ -74,16 +74,16 @@ def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = N
 
 
 def report(request: Request, heading: str, expected: list[Frame], ways: Iterable[tuple[str, list[Frame]]]) -> None:
-    """Prints a row a way of using half precision, and writes what was asked for.
+    """Prints one row per way of using half precision and writes the figures to the requested file.
 
     Args:
-        request: The command line's.
-        heading: What is in half precision, in words.
+        request: The parsed command line.
+        heading: Says what is in half precision.
         expected: Frames in float32.
-        ways: Name and frames of each, computed as they are asked for.
+        ways: Name and frames of each way, computed lazily.
     """
     name, size = request.model.manifest.name, request.model.manifest.size
-    print(f"{name}, {size}×{size}, absolute motion of {len(expected)} frames of a moved picture, against float32")
+    print(f"{name}, {size}×{size}, absolute motion, {len(expected)} frames of a moved picture, against float32")
     print(f"{heading:56} {'keypoints, pixels':>18} {'prediction, dB':>15}")
     rows = {}
     for what, found in ways:
@@ -104,7 +104,7 @@ def report(request: Request, heading: str, expected: list[Frame], ways: Iterable
 
 
 def cost(found: list[Frame], expected: list[Frame], size: int) -> tuple[float, float | None]:
-    """The largest distance of a keypoint in pixels, and the least PSNR of a prediction in dB; None without errors."""
+    """Returns the largest keypoint error in pixels and the smallest PSNR in dB, None if predictions are equal."""
     pairs = list(zip(found, expected, strict=True))
     moved = [np.linalg.norm(a.keypoints[:, :2] - b.keypoints[:, :2], axis=1).max() for a, b in pairs]
     errors = [np.square(255 * (a.prediction.astype(np.float64) - b.prediction)).mean() for a, b in pairs]

@@ -1,14 +1,15 @@
-"""What a grid in half precision costs, which TensorRT's native GridSample wants beside features in half precision.
+"""Measures the cost of a half-precision grid, which TensorRT's GridSample requires beside half-precision features.
 
-Runs the exported graphs in float32 on ONNX Runtime's CPU provider, the generator twice: the grid that it samples the
-source's features along as it is, and rounded to half. Says how far sampled positions move, in pixels of the frame and
-of the features, and what the prediction loses, in absolute motion. Only the grid is rounded, where it is sampled.
+Runs the exported graphs in float32 on ONNX Runtime's CPU provider in absolute motion, the generator twice: with its
+sampling grid in float32 and rounded to half. Reports how far the sampled positions move, in pixels of the frame and of
+the features, and what the prediction loses. Only the grid is rounded.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from fomm_bench.results.agreement import psnr
 from fomm_bench.results.command_line import script_command
 from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.bundled import open_bundled_model
-from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 from fomm_rt.model.parity_picture import parity_frames
@@ -30,7 +30,7 @@ GRID = "sampled_grid"
 
 
 def sampling_along(generator: onnx.ModelProto, half: bool) -> onnx.ModelProto:
-    """The generator with its grid as an output, (N, h, w, 2) float32, rounded to half first if wanted."""
+    """Adds the sampling grid to the generator's outputs, (N, h, w, 2) float32, and rounds it to half if asked to."""
     model = onnx.ModelProto()
     model.CopyFrom(generator)
     graph = model.graph
@@ -47,42 +47,28 @@ def sampling_along(generator: onnx.ModelProto, half: bool) -> onnx.ModelProto:
     return model
 
 
-class BothGrids:
-    """The graphs of a model one after another, the generator twice: along float32 and along half."""
+def predictions(model: ModelFolder) -> Iterator[tuple[HostTensors, HostTensors]]:
+    """Yields grid and prediction of every parity frame, first with the float32 grid, then with the rounded one."""
 
-    def __init__(self, model: ModelFolder) -> None:
-        names = ("keypoint_detector", "source_encoder", "dense_motion")
-        graphs: dict[str, Any] = {name: str(model.network_path(name)) for name in names}
-        generator = onnx.load(model.network_path("generator"))
-        for half in (False, True):
-            graphs[generator_name(half)] = sampling_along(generator, half).SerializeToString()
-        self.sessions = {
-            name: onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-            for name, graph in graphs.items()
-        }
+    def session(graph: str | bytes) -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
-    def run(self, name: str, values: HostTensors) -> HostTensors:
-        """What a graph makes of those tensors that it takes."""
-        return run_session(self.sessions[name], values)
-
-    def predictions(self, pictures: list[Image]) -> list[tuple[HostTensors, HostTensors]]:
-        """Grid and prediction of every picture, the first being the source as well: along float32 and along half."""
-        chain = GraphChain(self.run)
-        frames = [frame_tensor(picture) for picture in pictures]
-        source = chain.prepare(frames[0])
-        moved = [chain.move(source, chain.detect(frame)) for frame in frames]
-        return [(self.run(generator_name(False), values), self.run(generator_name(True), values)) for values in moved]
-
-
-def generator_name(half: bool) -> str:
-    """Of the generator among the sessions."""
-    return f"generator, {'half' if half else 'float32'} grid"
+    names = ("keypoint_detector", "source_encoder", "dense_motion")
+    networks = {name: session(str(model.network_path(name))) for name in names}
+    generator = onnx.load(model.network_path("generator"))
+    exact, rounded = (session(sampling_along(generator, half).SerializeToString()) for half in (False, True))
+    chain = GraphChain(lambda name, values: run_session(networks[name], values))
+    frames = [frame_tensor(picture) for picture in parity_frames(model.manifest.size)]
+    source = chain.prepare(frames[0])
+    for frame in frames:
+        moved = chain.move(source, chain.detect(frame))
+        yield run_session(exact, moved), run_session(rounded, moved)
 
 
 def cost(model: ModelFolder) -> dict[str, Any]:
-    """How far half grids are from float32 ones, over all positions within the picture, and their predictions."""
+    """Compares half grids with float32 ones, over all positions inside the frame, and their predictions."""
     manifest = model.manifest
-    pairs = BothGrids(model).predictions(parity_frames(manifest.size))
+    pairs = list(predictions(model))
     side = pairs[0][0][GRID].shape[1]
     moved = np.concatenate(
         [
@@ -112,13 +98,13 @@ def cost(model: ModelFolder) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Prints one row a model."""
+    """Prints one row per model."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", type=Path, nargs="*", help="model folders; the bundled model by default")
     parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
     arguments = parser.parse_args()
     models = [open_model_folder(path) for path in arguments.models] or [open_bundled_model()]
-    print("a grid in half precision against float32, absolute motion of three frames of a moved picture")
+    print("half-precision grid against float32, absolute motion, three frames of a moved picture")
     print(f"{'model':24} {'size':>5} {'position, pixels: max':>22} {'mean':>7} {'prediction, levels':>19} {'dB':>6}")
     rows = []
     for model in models:

@@ -1,8 +1,8 @@
-"""Which tensors between kernels and trunks may be stored as half, and what each costs when it is.
+"""Measures which tensors between kernels and trunks may be stored in half precision.
 
-Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`) in float32 and rounds one kind of tensor at
-a time to half: arithmetic is float32 either way, so that this is what storing it as half does. Says how far keypoints
-move and what the prediction loses, in absolute motion, against float32 throughout.
+Runs the kernel path on a CPU (`fomm_build.parity.host_pipeline`) in float32 and rounds one kind of tensor at a time to
+half, as storing it in half would. Reports how far keypoints move and what the prediction loses in absolute motion,
+against float32 throughout.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from half_frames import Frame, animate, parse_request, report
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fomm_build.parity.host_pipeline import host_pipeline
 from fomm_rt.backends.gpu.frame_pipeline import Buffers, FramePipeline, Trunks
@@ -42,12 +43,12 @@ ROUNDED: Mapping[str, Collection[str]] = {
 }
 
 
-class RoundingTrunks:
-    """Trunks with some of the tensors around them rounded to half.
+class RoundingTrunks(Trunks):
+    """Runs trunks and rounds some of the tensors around them to half.
 
     Args:
-        trunks: What to run.
-        sparse_motion: What the warp after the dense motion reads.
+        trunks: Run the convolutions.
+        sparse_motion: Read by the warp after the dense-motion trunk.
         names: Tensors to round.
     """
 
@@ -56,8 +57,8 @@ class RoundingTrunks:
         self.sparse_motion = sparse_motion
         self.names = names
 
+    @override
     def run(self, trunk: str, inputs: Buffers, outputs: Buffers, stream: Any = None) -> None:
-        """See `Trunks.run`."""
         round_to_half(inputs, self.names)
         if trunk == "dense_motion":
             round_to_half({"sparse_motion": self.sparse_motion}, self.names)
@@ -66,20 +67,20 @@ class RoundingTrunks:
 
 
 def round_to_half(tensors: Mapping[str, NDArray[np.float32]], names: Collection[str]) -> None:
-    """Rounds those tensors in place whose names are given."""
+    """Rounds the named tensors in place."""
     for name, tensor in tensors.items():
         if name in names:
             tensor[...] = tensor.astype(np.float16)
 
 
 def frames_rounded(frame: FramePipeline, trunks: Trunks, names: Collection[str], pictures: list[Image]) -> list[Frame]:
-    """Every picture, the first being the source as well, with some tensors rounded."""
+    """Animates the first picture by all pictures with some tensors rounded."""
     frame.trunks = RoundingTrunks(trunks, frame.sparse_motion, names)
     return animate(frame, pictures, lambda tensors: round_to_half(tensors, names))
 
 
 def main() -> None:
-    """Prints one row a kind of tensor."""
+    """Prints one row per kind of tensor."""
     request = parse_request(__doc__.split("\n")[0])
     frame = host_pipeline(request.model)
     plain = frame.trunks

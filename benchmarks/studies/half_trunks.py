@@ -1,9 +1,8 @@
-"""Which convolutions may be half precision, and what each part costs when it is.
+"""Measures which convolutions may run in half precision.
 
-Runs the kernel path of a frame on a CPU (`fomm_build.parity.host_pipeline`), what is stored between kernels and
-trunks as half where engines store it so, with trunks rounded as half precision would round them
-(`fomm_build.parity.simulation`). Says how far keypoints move and what the prediction loses, in absolute motion,
-against float32 throughout.
+Runs the kernel path on a CPU (`fomm_build.parity.host_pipeline`). Tensors between kernels and trunks are stored in half
+where engines do so, and trunks are rounded as half precision would round them (`fomm_build.parity.simulation`). Reports
+how far keypoints move and what the prediction loses in absolute motion, against float32 throughout.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ Trunks = Mapping[str, onnx.ModelProto]
 
 DETECTOR = "keypoint_detector"
 CONVOLUTIONS = 11
-"""Of the detector."""
+"""Number of convolutions in the detector."""
 
 
 def half(trunk: onnx.ModelProto, first: int = 0, last: int = 0, tf32: bool = False) -> onnx.ModelProto:
-    """A trunk in half precision, but for some of its first and last convolutions, counted with what follows each.
+    """Simulates a trunk in half precision, except for some of its first and last convolutions.
 
     Args:
-        trunk: Float32.
-        first, last: Convolutions that stay float32.
-        tf32: Whether those go by TF32.
+        trunk: In float32.
+        first, last: Number of convolutions, each with the operators after it, that stay float32.
+        tf32: True if those use TF32.
     """
     nodes = trunk.graph.node
     starts = [index for index, node in enumerate(nodes) if node.op_type in ("Conv", "ConvTranspose")]
-    # A skip connection joins in before the convolution that reads it.
+    # The concatenation of a skip connection belongs to the convolution that reads it.
     starts = [index - (nodes[index - 1].op_type == "Concat") for index in starts] + [len(nodes)]
     islands = [node.output[0] for node in (*nodes[: starts[first]], *nodes[starts[-1 - last] :])]
     return simulated(to_half(trunk, islands, FLOAT32).model, tf32)
 
 
 def arrangements(trunks: Trunks) -> dict[str, Callable[[], Trunks]]:
-    """What to measure: the trunks that are not float32."""
+    """Name of each arrangement -> makes its trunks that are not float32."""
     detector = trunks[DETECTOR]
     others = [name for name in trunks if name != DETECTOR]
     return {
@@ -63,7 +62,7 @@ def arrangements(trunks: Trunks) -> dict[str, Callable[[], Trunks]]:
 
 
 def main() -> None:
-    """Prints one row an arrangement."""
+    """Prints one row per arrangement."""
     request = parse_request(__doc__.split("\n")[0])
     trunks = cut_trunks(request.model)
     pictures = parity_frames(request.model.manifest.size)
