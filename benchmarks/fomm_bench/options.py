@@ -1,76 +1,56 @@
-"""Options that several commands of `fomm-rt bench` share, and what is made of their texts."""
+"""Options that several commands of `fomm-rt bench` share."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-MODEL, WHAT, WHO = ("Model", "What is measured", "Contestants")
-
 MEASURES = ("latency", "batches", "ceiling")
 TIMEOUT_S = 900.0
 
+model_option = partial(typer.Option, rich_help_panel="Model")
+measurement_option = partial(typer.Option, rich_help_panel="Measurement")
+contestants_option = partial(typer.Option, rich_help_panel="Contestants")
+
 ModelFolder = Annotated[
-    Path | None,
-    typer.Option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default=False, rich_help_panel=MODEL),
+    Path | None, model_option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default=False)
 ]
 Config = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME|FILE.yaml",
-        help="Stand-in weights of this configuration.",
-        show_default="vox-256",
-        rich_help_panel=MODEL,
-    ),
+    model_option(metavar="NAME|FILE.yaml", help="Stand-in weights of this configuration.", show_default="vox-256"),
 ]
-Bundled = Annotated[bool, typer.Option("--bundled", help="The bundled model.", rich_help_panel=MODEL)]
+Bundled = Annotated[bool, model_option("--bundled", help="The bundled model.")]
 Checkpoint = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="What --model was exported from; PyTorch needs it.",
-        show_default=False,
-        rich_help_panel=MODEL,
-    ),
+    model_option(metavar="FILE", help="The checkpoint of --model, which PyTorch needs.", show_default=False),
 ]
 Size = Annotated[
-    int | None,
-    typer.Option(min=1, help="Side of stand-in weights' frames.", show_default="as trained", rich_help_panel=MODEL),
+    int | None, model_option(min=1, help="Side of a frame, for stand-in weights.", show_default="as trained")
 ]
 Contestants = Annotated[
     list[str] | None,
-    typer.Option(
+    contestants_option(
         "--contestant",
         "-c",
         metavar="NAME",
-        help="Only this one, and the reference; may be repeated.",
+        help="Only this contestant and the reference; repeatable.",
         show_default="all that can run",
-        rich_help_panel=WHO,
     ),
 ]
 OtherPythons = Annotated[
     list[str] | None,
-    typer.Option(
-        "--python",
-        metavar="NAME=PATH",
-        help="Run a contestant in another Python.",
-        show_default=False,
-        rich_help_panel=WHO,
+    contestants_option(
+        "--python", metavar="NAME=PATH", help="Run a contestant in another Python; repeatable.", show_default=False
     ),
 ]
-Timeout = Annotated[
-    float, typer.Option(min=1, help="Seconds a contestant may take for an answer.", rich_help_panel=WHO)
-]
+Timeout = Annotated[float, contestants_option(min=1, help="Seconds that a contestant's answer may take.")]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        max=256,
-        help="CPU threads of every contestant.",
-        show_default="the cores this process may use",
-        rich_help_panel=WHO,
+    contestants_option(
+        min=1, max=256, help="CPU threads of every contestant.", show_default="the cores this process may use"
     ),
 ]
 
@@ -79,19 +59,19 @@ def parse_measures(text: str) -> set[str]:
     """Parses "A,B,…".
 
     Raises:
-        typer.BadParameter: One is not of MEASURES.
+        typer.BadParameter: A name is not in MEASURES.
     """
-    wanted = set(text.split(","))
-    if not wanted <= set(MEASURES):
+    measures = set(text.split(","))
+    if not measures <= set(MEASURES):
         raise typer.BadParameter(f"--measures: expected some of {', '.join(MEASURES)}; got {text!r}")
-    return wanted
+    return measures
 
 
 def parse_batches(text: str) -> tuple[int, ...]:
     """Parses "1,2,…".
 
     Raises:
-        typer.BadParameter: Something else than sizes from 1 to 256.
+        typer.BadParameter: Not a list of sizes from 1 to 256.
     """
     try:
         batches = tuple(sorted({int(part) for part in text.split(",")}))
@@ -103,6 +83,6 @@ def parse_batches(text: str) -> tuple[int, ...]:
 
 
 def is_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter stands on the command line."""
+    """True if a parameter is on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
-from fomm_bench.run.comparison import turn_order
+from fomm_bench.run.plan import turn_order
 from fomm_export.networks.geometry import coordinate_grid, warp
 from fomm_export.networks.layers import ResidualBlock, UpBlock
 from fomm_export.onnx.graphs import Graph

@@ -1,4 +1,4 @@
-"""A tiny model, and results made up so that every figure is known."""
+"""A tiny model, its images, and a fake run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.bench_results import made_up
+from fakes.bench_results import fake_run
 from fomm_bench.model.model_spec import ModelSpec
-from fomm_bench.results.run_result import Results
-from fomm_bench.run.comparison import Pictures
+from fomm_bench.results.run_result import RunResult
+from fomm_bench.run.plan import Pictures
 from fomm_export.export_model import export_stand_in
 
 SIZE = 64
@@ -44,7 +44,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_config: Path) -> 
 
 @pytest.fixture(scope="session")
 def other_folder(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
-    """The tiny model as one whose checkpoint is not at hand: PyTorch takes no part, so the reference starts quickly."""
+    """The tiny model without its checkpoint: PyTorch takes no part, so the reference starts quickly."""
     folder = shutil.copytree(tiny_folder, tmp_path_factory.mktemp("other") / "other")
     manifest = folder / "model.json"
     text = manifest.read_text(encoding="utf-8")
@@ -70,5 +70,5 @@ def pictures() -> Pictures:
 
 
 @pytest.fixture
-def results() -> Results:
-    return made_up()
+def results() -> RunResult:
+    return fake_run()

@@ -1,4 +1,4 @@
-"""`fomm-rt bench` as a user meets it."""
+"""The command line of `fomm-rt bench`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from clips import write_clip
-from fakes.bench_results import made_up
+from fakes.bench_results import fake_run
 from fomm_bench.clip.benchmark import ClipSpeed, render_clip
 from fomm_bench.clip.cpu_time import PARTS, CpuRun, CpuTime
 from fomm_bench.demo_media import demo_picture
 from fomm_bench.results.results_file import read_results, write_results
-from fomm_bench.run.comparison import Pictures
+from fomm_bench.run.plan import Pictures
 
 OWN = "fomm-rt:onnxruntime-cpu"
 
@@ -45,7 +45,7 @@ def test_help() -> None:
         assert word in text
 
 
-def test_a_comparison(tmp_path: Path, tiny_folder: Path) -> None:
+def test_compares_contestants(tmp_path: Path, tiny_folder: Path) -> None:
     output = tmp_path / "bench"
     options = ("--rounds", 2, "--frames", 2, "--batches", "1,2", "--measures", "latency,batches")
     chosen = ("-c", "onnxruntime", "-c", OWN, "-c", "fomm-rt:onnxruntime-cuda")
@@ -59,32 +59,32 @@ def test_a_comparison(tmp_path: Path, tiny_folder: Path) -> None:
         path.name for path in output.iterdir()
     }
     results = read_results(output / "results.json")
-    assert results.command[:4] == ["fomm-rt", "bench", "-m", tiny_folder.name]  # results are shown around
+    assert results.command[:4] == ["fomm-rt", "bench", "-m", tiny_folder.name]  # without the folders of this machine
     states = {contestant.name: contestant.state for contestant in results.contestants}
     assert states.pop("fomm-rt:onnxruntime-cuda") == "skipped"
     assert states[results.references["cpu"]] == states["onnxruntime"] == states[OWN] == "measured"
     assert results.ceiling is None
-    assert results.environment["threads"] == results.environment["cores"]
+    assert results.environment.threads == results.environment.cores
     assert len(results.busy_cores) in (0, 2)
     merged = run("report", output / "results.json")
     assert OWN in merged.stdout
 
 
 def test_another_python_takes_part(other_folder: Path) -> None:
-    """The same Python by its path, which finds the packages through links."""
+    """The same Python by its path finds the packages through links."""
     options = ("--rounds", 1, "--frames", 1, "--measures", "latency", "-c", OWN, "--json")
     document = json.loads(run("-m", other_folder, *options, "--python", f"{OWN}={sys.executable}").stdout)
     (own,) = [found for found in document["contestants"] if found["name"] == OWN]
     assert own["state"] == "measured"
 
 
-def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder: Path) -> None:
+def test_a_python_without_packages_fails_alone(tmp_path: Path, other_folder: Path) -> None:
     wrong = tmp_path / "python"
     wrong.write_text("#!/bin/sh\necho 'no NumPy here' >&2\nexit 1\n", encoding="utf-8")
     wrong.chmod(0o755)
     options = ("--rounds", 1, "--frames", 1, "--measures", "latency", "-c", OWN, "--python", f"{OWN}={wrong}")
     result = run("-m", other_folder, *options, expected=1)
-    assert f"{OWN} failed: {OWN} ended with exit code 1; its last words: no NumPy here" in result.stdout
+    assert f"{OWN} failed: {OWN} ended with exit code 1; its last output: no NumPy here" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder
         (["-c", "tensorflow"], 1, "expected a contestant among pytorch,"),
         (["--bundled", "--size", "512"], 1, "--size is for stand-in weights"),
         (["--python", "openvino"], 1, "expected CONTESTANT=PATH"),
-        (["--python", "openvino=/nowhere"], 1, "/nowhere is no program"),
+        (["--python", "openvino=/nowhere"], 1, "/nowhere is not an executable file"),
         (["-m", "/nowhere"], 1, "/nowhere: there is no such model folder"),
         (["--batches", "0"], 2, "expected sizes from 1 to 256"),
         (["--batches", "a"], 2, "expected sizes from 1 to 256"),
@@ -107,22 +107,22 @@ def test_a_python_that_lacks_everything_fails_alone(tmp_path: Path, other_folder
         (["report", "/nowhere.json"], 1, "/nowhere.json: cannot be read"),
         (["quality", "-c", "tensorflow"], 1, "expected a contestant among"),
         (["--bundled", "-o", "/dev/null/bench"], 1, "/dev/null"),
-        (["--bundled", "quality"], 2, "is for bench itself"),
+        (["--bundled", "quality"], 2, "belongs after quality; move it there"),
     ],
 )
-def test_wrong_usage(arguments: list[str], code: int, message: str) -> None:
+def test_rejects_wrong_usage(arguments: list[str], code: int, message: str) -> None:
     assert message in run(*arguments, expected=code).stderr
 
 
-def test_results_of_another_machine_are_labelled(tmp_path: Path) -> None:
-    write_results(tmp_path / "r.json", made_up())
+def test_labels_results_of_another_machine(tmp_path: Path) -> None:
+    write_results(tmp_path / "r.json", fake_run())
     result = run("report", tmp_path / "r.json", "-o", tmp_path / "pictures")
-    assert "on Some CPU, 2 cores (another machine than this one)" in result.stdout
+    assert "on Some CPU, 2 cores (not this machine)" in result.stdout
     assert (tmp_path / "pictures" / "ratio.svg").is_file()
 
 
-def test_without_matplotlib_the_table_is_printed(tmp_path: Path) -> None:
-    write_results(tmp_path / "r.json", made_up())
+def test_prints_the_table_without_matplotlib(tmp_path: Path) -> None:
+    write_results(tmp_path / "r.json", fake_run())
     script = (
         "import fomm_bench.command as command; command.find_spec = lambda name: None;"
         "from fomm_rt.cli.app import build_app;"
@@ -130,7 +130,7 @@ def test_without_matplotlib_the_table_is_printed(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert OWN in result.stdout
-    assert 'no pictures: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"' in " ".join(
+    assert 'no charts: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"' in " ".join(
         result.stderr.split()
     )
 
@@ -177,7 +177,7 @@ def test_clip_by_a_motion_file(tmp_path: Path, other_folder: Path, clip: Path) -
 CPU_SECONDS = dict(zip(PARTS, (1.0, 2.0, 1.0, 3.0, 54.0, 0.0, 39.0), strict=True))
 
 
-def test_clip_in_words() -> None:
+def test_renders_a_clip() -> None:
     stages = [{"networks": 6.0, "encode": 1.0}, {"networks": 9.0, "encode": 1.0}]
     runs = [{"seconds": s, "fps": 60 / s, "stage_s": stage} for s, stage in zip((10.0, 12.0), stages, strict=True)]
     slower = {part: 2 * seconds for part, seconds in CPU_SECONDS.items()}
@@ -185,9 +185,9 @@ def test_clip_in_words() -> None:
     assert lines[0] == "60 frames, 2 runs: 5.5 fps (median; 5.0 to 6.0)"
     assert lines[2].split() == ["networks", "68%", "of", "the", "time", "(60%", "to", "75%)"]
     assert lines[6].split() == ["to", "RGB", "3.00", "ms", "(2.00", "to", "4.00)", "2.0%"]
-    # 6 s of conversions beside 54 s of networks; 46 of 100 s are none of the networks'.
-    assert "colour conversion, resizing and copies are 10.0% (10.0% to 10.0%) of the CPU time without" in lines[-2]
-    assert lines[-1] == "decoding and encoding included: 46.0% (46.0% to 46.0%) of all CPU time"
+    # 6 s of conversions, 54 s of networks, 100 s in all.
+    assert "resizing and copies are 10.0% (10.0% to 10.0%) of the CPU time without the codecs" in lines[-2]
+    assert lines[-1] == "with decoding and encoding: 46.0% (46.0% to 46.0%) of all CPU time"
 
 
 def workers(parent: int) -> list[int]:
@@ -223,13 +223,13 @@ def test_an_interrupt_leaves_no_process(tmp_path: Path, other_folder: Path, numb
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    # One that was being started at that moment ends by itself once it finds nobody to talk to.
+    # A worker that was just starting ends by itself when its input ends.
     for _ in range(600):
         if not [child for child in children if Path(f"/proc/{child}").exists()]:
             break
         time.sleep(0.05)
     else:
-        pytest.fail("a worker lives on")
-    # ONNX Runtime notes when it was first imported, whoever imports it.
+        pytest.fail("a worker still runs")
+    # ONNX Runtime leaves .ses behind when it is first imported.
     assert [path.name for path in temporary.iterdir() if path.name != ".ses"] == []
     assert not (tmp_path / "o").exists()

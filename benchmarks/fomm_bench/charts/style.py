@@ -1,4 +1,4 @@
-"""How the pictures look: one colour for each contestant in all of them, labels beside the marks, no ornament."""
+"""The style of all charts: one colour per contestant, labels beside the marks, no ornament."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fomm_bench.machine.environment import describe_machine
-from fomm_bench.results.run_result import ContestantResult, Results
+from fomm_bench.results.contestant_result import ContestantResult
+from fomm_bench.results.run_result import RunResult
 from fomm_rt.files.staging import replacing
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ COLOURS = {
     "fomm-rt:onnxruntime-cuda:int8": "#0b5d47",
 }
 OTHER_RUNTIME = ("#2f7d32", "#66a61e", "#7cb518", "#386641")
-"""Backends of fomm-rt that come later, all of them green."""
+"""Colours of other backends of fomm-rt, all green."""
 
 STAGE_COLOURS = {
     "upload": "#c9d1d9",
@@ -51,31 +51,31 @@ STAGE_COLOURS = {
 }
 
 
-def colour_of(contestant: ContestantResult, results: Results) -> str:
-    """The same for a contestant in every picture; grey for the reference."""
-    if results.is_reference(contestant) or contestant.name == "pytorch":
+def colour_of(contestant: ContestantResult, run: RunResult) -> str:
+    """The colour of a contestant, the same in every chart; grey for the reference."""
+    if run.is_reference(contestant) or contestant.name == "pytorch":
         return REFERENCE
     if contestant.name in COLOURS:
         return COLOURS[contestant.name]
-    others = [other.name for other in results.contestants if other.name not in COLOURS]
+    others = [other.name for other in run.contestants if other.name not in COLOURS]
     return OTHER_RUNTIME[others.index(contestant.name) % len(OTHER_RUNTIME)]
 
 
 @contextmanager
 def chart(
-    rows: float, title: str, results: Results, note: str = "", header_inches: float = 0.0, sized: bool = True
+    rows: float, title: str, run: RunResult, note: str = "", header_inches: float = 0.0, sized: bool = True
 ) -> Iterator[tuple[Figure, Axes]]:
-    """A figure with a title above and what was measured below.
+    """A figure with a title above and a caption below.
 
     Args:
-        rows: Its height, in rows of text and marks.
+        rows: Height in rows of text and marks.
         title: What it shows, with the unit.
-        results: What was measured.
-        note: More for the caption.
-        header_inches: Room for more between title and axes.
-        sized: Whether what is shown is of one run, whose size and number of frames the caption then names.
+        run: The run that the caption describes.
+        note: A second line of the caption.
+        header_inches: Room between title and axes.
+        sized: True to name the run's size and number of frames in the caption.
     """
-    # Agg alone draws files; nothing here is to ask for a display.
+    # Agg draws to files and needs no display.
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -89,8 +89,8 @@ def chart(
         "axes.labelcolor": MUTED,
         "xtick.color": MUTED,
         "ytick.color": INK,
-        "text.parse_math": False,  # a dollar in a name is one
-        "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+        "text.parse_math": False,  # a dollar sign is only that
+        "svg.fonttype": "none",  # keeps text searchable and accessible
         "svg.hashsalt": "fomm-rt",
     }
     height = 1.15 + header_inches + 0.42 * rows
@@ -100,7 +100,7 @@ def chart(
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set_position((0.27, 0.62 / height, 0.69, 1 - (1.05 + header_inches) / height))
         figure.text(0.012, 1 - 0.14 / height, title, va="top", fontsize=12, fontweight="bold")
-        figure.text(0.012, 0.1 / height, _caption(results, note, sized), va="bottom", fontsize=7.5, color=MUTED)
+        figure.text(0.012, 0.1 / height, _caption(run, note, sized), va="bottom", fontsize=7.5, color=MUTED)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.tick_params(length=0, labelsize=9)
@@ -110,7 +110,7 @@ def chart(
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Writes a figure as SVG and PNG, each whole or not at all; returns the files.
+    """Writes a figure as SVG and PNG; returns the files.
 
     Raises:
         OutputError: A file cannot be written.
@@ -124,18 +124,27 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def label_rows(axes: Axes, contestants: list[ContestantResult], results: Results) -> None:
-    """Contestants' names beside their rows, the first at the top, in their colours."""
+def write_value(
+    axes: Axes, text: str, at: tuple[float, float], offset_points: tuple[int, int], colour: str, size: float
+) -> None:
+    """Writes a value in bold: to the right of a point, or centred above it if there is no offset to the right."""
+    ha, va = ("left", "center") if offset_points[0] else ("center", "bottom")
+    style: dict[str, Any] = {"ha": ha, "va": va, "fontsize": size, "fontweight": "bold", "color": colour}
+    axes.annotate(text, at, offset_points, textcoords="offset points", **style)
+
+
+def label_rows(axes: Axes, contestants: list[ContestantResult], run: RunResult) -> None:
+    """Writes the contestants' names beside their rows, the first at the top, in their colours."""
     axes.set_yticks(range(len(contestants)), [contestant.name for contestant in contestants])
     axes.set_ylim(len(contestants) - 0.45, -0.6)
     for label, contestant in zip(axes.get_yticklabels(), contestants, strict=True):
-        label.set_color(colour_of(contestant, results))
+        label.set_color(colour_of(contestant, run))
         label.set_fontweight("bold" if contestant.name.startswith("fomm-rt") else "normal")
         label.set_fontsize(9)
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Limits and round numbers for a logarithmic axis, written out."""
+    """Sets limits and round ticks of a logarithmic axis."""
     axis.set_view_interval(low, high, ignore=True)
     ticks = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -143,13 +152,13 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
 
 
 def short(value: float) -> str:
-    """A figure with about three digits."""
+    """A value with about three digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _caption(results: Results, note: str, sized: bool) -> str:
-    model, fewest = results.model, min((c.latency.frames for c in results.measured if c.latency), default=0)
-    frames = f"{fewest}+ frames" if any(c.on_gpu for c in results.measured) else f"{fewest} frames each"
-    measured = [f"{model['label']}, {model['size']}×{model['size']}", frames] if sized else [str(model["label"])]
-    parts = [*measured, describe_machine(results.environment), f"fomm-rt bench, {results.date[:10]}"]
+def _caption(run: RunResult, note: str, sized: bool) -> str:
+    model, fewest = run.model, min((c.latency.frames for c in run.measured if c.latency), default=0)
+    frames = f"{fewest}+ frames" if any(c.on_gpu for c in run.measured) else f"{fewest} frames each"
+    measured = [f"{model.label}, {model.size}×{model.size}", frames] if sized else [model.label]
+    parts = [*measured, run.environment.describe(), f"fomm-rt bench, {run.date[:10]}"]
     return " · ".join(parts) + (f"\n{note}" if note else "")

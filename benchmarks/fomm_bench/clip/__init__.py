@@ -1,1 +1,1 @@
-"""`fomm-rt animate` timed from file to file."""
+"""Speed of `fomm-rt animate` from file to file: `fomm-rt bench clip`."""

@@ -1,16 +1,18 @@
-"""End to end: how many frames per second `animate` does with decoding and encoding, and where the time goes."""
+"""Frames per second of `animate` from file to file, with decoding and encoding."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fomm_bench.clip.cpu_time import CpuRun, CpuTime, measure_cpu, render_cpu
 from fomm_bench.model.bench_media import BenchMedia
 from fomm_bench.results.samples import Spread, spread_of
-from fomm_bench.run.comparison import Progress
+from fomm_bench.run.plan import Progress
 from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import AnimationReport, animate_file
 
@@ -20,10 +22,10 @@ class ClipSpeed:
     """A clip animated several times.
 
     Attributes:
-        frames: Of the clip.
-        runs: Of each run, "seconds", "fps" and "stage_s": wall-clock seconds of "decode" and "encode", which run beside
-            the others, of "networks" and of "waiting".
-        cpu: CPU time by part, of runs where nothing runs beside anything.
+        frames: Frames of the clip.
+        runs: For each run, "seconds", "fps" and "stage_s": wall-clock seconds of "decode" and "encode", which run in
+            parallel with the rest, of "networks" and of "waiting".
+        cpu: CPU time by part, from runs without parallel parts.
     """
 
     frames: int
@@ -33,30 +35,24 @@ class ClipSpeed:
     @property
     def fps(self) -> Spread:
         """Frames per second over the runs."""
-        spread = spread_of([run["fps"] for run in self.runs])
-        assert spread is not None
-        return spread
+        return spread_of([run["fps"] for run in self.runs])
 
     @property
     def shares(self) -> dict[str, Spread]:
-        """Of each stage, its seconds as a share of the run's; stages that run side by side add up to more than 1."""
-        names = list(dict.fromkeys(name for run in self.runs for name in run["stage_s"]))
-        spreads = {name: spread_of([run["stage_s"][name] / run["seconds"] for run in self.runs]) for name in names}
-        return {name: spread for name, spread in spreads.items() if spread is not None}
+        """Stage -> its share of a run's seconds; stages run in parallel and add up to more than 1."""
+        return {
+            name: spread_of([run["stage_s"][name] / run["seconds"] for run in self.runs])
+            for name in dict.fromkeys(name for run in self.runs for name in run["stage_s"])
+        }
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, and what is made of them, as plain JSON values."""
-        return {
-            "frames": self.frames,
-            "runs": self.runs,
-            "fps": asdict(self.fps),
-            "shares": {name: asdict(spread) for name, spread in self.shares.items()},
-            "cpu": self.cpu.as_json(),
-        }
+        """Fields and derived figures, as JSON values."""
+        figures = msgspec.to_builtins({"fps": self.fps, "shares": self.shares})
+        return {"frames": self.frames, "runs": self.runs, **figures, "cpu": self.cpu.as_json()}
 
 
 def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progress) -> ClipSpeed:
-    """Animates a clip to a temporary file, again and again: as `animate` does, and part after part.
+    """Animates a clip to a temporary file several times, each time as `animate` does and then part after part.
 
     Raises:
         MediaError: The picture or the clip cannot be read.
@@ -78,11 +74,11 @@ def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progre
 
 
 def render_clip(speed: ClipSpeed) -> list[str]:
-    """Lines for people."""
+    """The speed as lines of text."""
     fps, runs = speed.fps, len(speed.runs)
     lines = [
         f"{speed.frames} frames, {runs} runs: {fps.median:.1f} fps (median; {fps.low:.1f} to {fps.high:.1f})",
-        "wall-clock time during which each was busy; decode and encode run beside the networks:",
+        "wall-clock time that each part was busy; decode and encode run in parallel with the networks:",
     ]
     for name, share in speed.shares.items():
         lines.append(f"  {name:<10} {share.median:4.0%} of the time ({share.low:.0%} to {share.high:.0%})")

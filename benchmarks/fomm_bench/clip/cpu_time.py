@@ -1,18 +1,20 @@
-"""Which part of `animate` takes how much CPU time, in a run where the parts follow one another.
+"""CPU time of each part of `animate`, from a run in which the parts follow one another.
 
-`animate` itself decodes and encodes beside the networks, so that its wall-clock times say nothing of what each part
-costs. Here the same reader, animator and writer take turns on a few frames at a time: all threads' CPU time passes for
-one part.
+`animate` decodes and encodes in parallel with the networks, so wall-clock times do not show what a part costs. Here the
+same reader, animator and writer take turns on a few frames at a time, and the CPU time of all threads counts for one
+part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fomm_bench.machine.cpu_clock import CpuClock
 from fomm_bench.model.bench_media import BenchMedia
@@ -33,13 +35,14 @@ DECODE, TO_RGB, RESIZE, AROUND, NETWORKS, TO_YUV, ENCODE = PARTS = (
     "to YUV",
     "encode",
 )
-"""In the order a frame goes through them. "around the networks": picture to network input, motion transfer, prediction
-to picture."""
-CODECS = (DECODE, ENCODE)
+"""Parts in the order that a frame passes them.
+
+"around the networks": image to network input, motion transfer, prediction to image.
+"""
 CONVERSIONS = (TO_RGB, RESIZE, AROUND, TO_YUV)
 
 FRAMES_AT_A_TIME = 16
-"""Of each part's turn: enough for a decoder's threads to be the exception, few enough to hold."""
+"""Frames of a turn: enough to keep turns of a decoder's threads rare, few enough for the memory."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class CpuRun:
     """One run.
 
     Attributes:
-        frames: How many it animated.
-        seconds: PARTS to CPU time, of all threads.
+        frames: Number of animated frames.
+        seconds: Part -> CPU time of all threads.
     """
 
     frames: int
@@ -56,65 +59,64 @@ class CpuRun:
 
     @property
     def outside(self) -> float:
-        """Share of colour conversion, resizing and copies in all CPU time but that of the codecs."""
-        conversions = self._sum(CONVERSIONS)
+        """Share of colour conversion, resizing and copies in the CPU time without the codecs."""
+        conversions = sum(self.seconds[part] for part in CONVERSIONS)
         return conversions / (conversions + self.seconds[NETWORKS])
 
     @property
     def outside_with_codecs(self) -> float:
-        """Share of everything but the networks in all CPU time, decoding and encoding included."""
-        return 1 - self.seconds[NETWORKS] / self._sum(PARTS)
+        """Share of everything but the networks in all CPU time."""
+        return 1 - self.seconds[NETWORKS] / self.total
 
-    def _sum(self, parts: Sequence[str]) -> float:
-        return sum(self.seconds[part] for part in parts)
+    @property
+    def total(self) -> float:
+        """CPU time of all parts."""
+        return sum(self.seconds.values())
 
 
 @dataclass(frozen=True)
 class CpuTime:
-    """A clip animated several times; at least once."""
+    """A clip animated once or several times."""
 
     runs: list[CpuRun]
 
+    def spread(self, figure: Callable[[CpuRun], float]) -> Spread:
+        """A figure over the runs."""
+        return spread_of([figure(run) for run in self.runs])
+
     @property
     def ms_per_frame(self) -> dict[str, Spread]:
-        """PARTS to milliseconds of CPU time a frame, over the runs."""
-        return {part: _spread([run.seconds[part] / run.frames * 1e3 for run in self.runs]) for part in PARTS}
+        """Part -> milliseconds of CPU time per frame, over the runs."""
+        return {part: spread_of([run.seconds[part] / run.frames * 1e3 for run in self.runs]) for part in PARTS}
 
     @property
     def shares(self) -> dict[str, Spread]:
-        """PARTS to their share in all CPU time, over the runs."""
-        return {part: _spread([run.seconds[part] / sum(run.seconds.values()) for run in self.runs]) for part in PARTS}
-
-    @property
-    def outside(self) -> Spread:
-        """See `CpuRun.outside`."""
-        return _spread([run.outside for run in self.runs])
-
-    @property
-    def outside_with_codecs(self) -> Spread:
-        """See `CpuRun.outside_with_codecs`."""
-        return _spread([run.outside_with_codecs for run in self.runs])
+        """Part -> share of all CPU time, over the runs."""
+        return {part: spread_of([run.seconds[part] / run.total for run in self.runs]) for part in PARTS}
 
     def as_json(self) -> dict[str, Any]:
-        """The runs, and what is made of them, as plain JSON values."""
-        return {
-            "runs": [asdict(run) for run in self.runs],
-            "ms_per_frame": {part: asdict(spread) for part, spread in self.ms_per_frame.items()},
-            "shares": {part: asdict(spread) for part, spread in self.shares.items()},
-            "outside_networks_without_codecs": asdict(self.outside),
-            "outside_networks_with_codecs": asdict(self.outside_with_codecs),
-        }
+        """Runs and derived figures, as JSON values."""
+        document: dict[str, Any] = msgspec.to_builtins(
+            {
+                "runs": self.runs,
+                "ms_per_frame": self.ms_per_frame,
+                "shares": self.shares,
+                "outside_networks_without_codecs": self.spread(lambda run: run.outside),
+                "outside_networks_with_codecs": self.spread(lambda run: run.outside_with_codecs),
+            }
+        )
+        return document
 
 
 def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
     """Animates a clip, part after part.
 
-    What the backend does is told apart where ONNX Runtime runs the networks; of others all of it counts as networks.
+    "networks" is the time in ONNX Runtime; with other backends, all the time in the backend.
 
     Args:
-        animator: Its source and reference are replaced.
-        media: What is animated.
-        output: The result, an .mp4; replaced.
+        animator: The animator; its source and reference are replaced.
+        media: The picture and the clip.
+        output: The result, an .mp4; an existing file is replaced.
 
     Raises:
         MediaError: The picture or the clip cannot be read.
@@ -126,12 +128,12 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
     with ExitStack() as stack:
         driving = stack.enter_context(open_driving(media.clip))
         writer = stack.enter_context(VideoTarget(output).open(driving.timing, driving.audio_from))
-        backend_part = _tell_networks_apart(animator, clock, stack)
-        # Reader and writer convert in the thread that calls them; the codecs may have threads of their own.
+        backend_part = _separate_networks(animator, clock, stack)
+        # Reader and writer convert in the calling thread; the codecs may have threads of their own.
         stack.enter_context(clock.wrapping(FramePixels, "convert", TO_RGB))
         stack.enter_context(clock.wrapping(EncodedVideoWriter, "_convert", TO_YUV))
-        coming = iter(driving)
-        while chunk := _decoded(coming, clock):
+        frames_left = iter(driving)
+        while chunk := _decoded(frames_left, clock):
             with clock(RESIZE):
                 framed = [f.driving if f.pixels is None else animator.frame_driving(f.pixels) for f in chunk]
             with clock(backend_part):
@@ -146,27 +148,31 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
 
 
 def render_cpu(cpu: CpuTime) -> list[str]:
-    """Lines for people."""
-    lines = ["CPU time of a frame, all threads, in a run where parts follow one another:"]
+    """The CPU time as lines of text."""
+    lines = ["CPU time per frame, all threads, from a run in which the parts follow one another:"]
     shares = cpu.shares
     for part, spread in cpu.ms_per_frame.items():
         span = f"({spread.low:.2f} to {spread.high:.2f})"
         lines.append(f"  {part:<20}{spread.median:8.2f} ms  {span:<18}{shares[part].median:6.1%}")
-    lines += [
-        f"outside the networks: colour conversion, resizing and copies are {_percent(cpu.outside)} of the CPU time "
-        "without the codecs'",
-        f"decoding and encoding included: {_percent(cpu.outside_with_codecs)} of all CPU time",
+    outside, outside_with_codecs = (
+        f"{spread.median:.1%} ({spread.low:.1%} to {spread.high:.1%})"
+        for spread in (cpu.spread(lambda run: run.outside), cpu.spread(lambda run: run.outside_with_codecs))
+    )
+    return [
+        *lines,
+        f"outside the networks: colour conversion, resizing and copies are {outside} of the CPU time without the "
+        "codecs",
+        f"with decoding and encoding: {outside_with_codecs} of all CPU time",
     ]
-    return lines
 
 
-def _decoded(coming: Iterator[DrivingFrame], clock: CpuClock) -> list[DrivingFrame]:
+def _decoded(frames: Iterator[DrivingFrame], clock: CpuClock) -> list[DrivingFrame]:
     with clock(DECODE):
-        return list(islice(coming, FRAMES_AT_A_TIME))
+        return list(islice(frames, FRAMES_AT_A_TIME))
 
 
-def _tell_networks_apart(animator: Animator, clock: CpuClock, stack: ExitStack) -> str:
-    """Counts calls of ONNX Runtime as networks while the stack is open; returns what the rest of a call counts as."""
+def _separate_networks(animator: Animator, clock: CpuClock, stack: ExitStack) -> str:
+    """Counts calls of ONNX Runtime as networks until the stack closes; returns the part of the other work."""
     if not animator.backend.name.startswith("onnxruntime"):
         return NETWORKS
     from onnxruntime import InferenceSession
@@ -174,13 +180,3 @@ def _tell_networks_apart(animator: Animator, clock: CpuClock, stack: ExitStack) 
     for method in ("run", "run_with_iobinding"):
         stack.enter_context(clock.wrapping(InferenceSession, method, NETWORKS, threads=True))
     return AROUND
-
-
-def _percent(spread: Spread) -> str:
-    return f"{spread.median:.1%} ({spread.low:.1%} to {spread.high:.1%})"
-
-
-def _spread(values: list[float]) -> Spread:
-    spread = spread_of(values)
-    assert spread is not None
-    return spread

@@ -1,1 +1,4 @@
-"""The contestants: `registry` names them, each module runs one kind, imported only in that contestant's process."""
+"""The contestants. `registry` names them; every other module runs one kind and is imported in its process only.
+
+Rivals chain the networks and transfer the motion themselves: their results check fomm-rt's, so they share no code.
+"""

@@ -1,4 +1,4 @@
-"""What stands against a contestant before anything of it is imported."""
+"""Checks of whether a contestant can run here. They import nothing of the contestant."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ INSTALL = {
 DRIVER = "it needs an NVIDIA GPU, and the driver from https://www.nvidia.com/drivers"
 COMPILERS = ("g++", "clang++", "c++")
 
-Problem = Callable[[ModelSpec], "str | None"]
+Check = Callable[[ModelSpec], "str | None"]
+"""Returns why a contestant cannot run a model here, or None if it can."""
 
 
-def first_problem(*checks: Problem) -> Problem:
-    """The first of several checks that finds something."""
+def first_problem(*checks: Check) -> Check:
+    """A check that returns the first problem that others find."""
 
     def why_unavailable(model: ModelSpec) -> str | None:
-        return next((found for check in checks if (found := check(model)) is not None), None)
+        return next((problem for check in checks if (problem := check(model)) is not None), None)
 
     return why_unavailable
 
 
-def needs_package(module: str) -> Problem:
-    """A module has to be installed."""
+def needs_package(module: str) -> Check:
+    """A check for an installed module."""
 
     def why_unavailable(_model: ModelSpec) -> str | None:
         return None if find_spec(module) else f"{module} is not installed; install it with: {INSTALL[module]}"
@@ -39,17 +40,15 @@ def needs_package(module: str) -> Problem:
 
 
 def needs_networks(model: ModelSpec) -> str | None:
-    """The PyTorch networks can only be built from the weights the model was exported from."""
-    if model.has_networks:
-        return None
-    return "needs the checkpoint that the model was exported from; give it with --checkpoint FILE"
+    """Checks for the weights of the PyTorch networks."""
+    return None if model.has_networks else "it needs the model's checkpoint; give it with --checkpoint FILE"
 
 
 def needs_gpu(_model: ModelSpec) -> str | None:
-    """An NVIDIA driver has to be there."""
+    """Checks for an NVIDIA driver."""
     return None if nvidia_driver.is_installed() else f"{nvidia_driver.NO_DRIVER}; {DRIVER}"
 
 
 def needs_compiler(_model: ModelSpec) -> str | None:
-    """torch.compile has C++ compiled."""
-    return None if any(map(shutil.which, COMPILERS)) else "needs a C++ compiler; install one, such as: apt install g++"
+    """Checks for a C++ compiler, which torch.compile needs."""
+    return None if any(map(shutil.which, COMPILERS)) else "it needs a C++ compiler; install one: apt install g++"

@@ -1,7 +1,4 @@
-"""The four exported graphs one after another, for engines that run ONNX files and nothing else.
-
-Independent of `fomm_rt.model.graph_chain` on purpose: a fault in the project's own chain must not hide in its rivals.
-"""
+"""A contestant that runs the four exported graphs one after another, for libraries that run ONNX files."""
 
 from __future__ import annotations
 
@@ -10,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
+from fomm_bench.contestants.protocol import Contestant
 from fomm_bench.contestants.stage_clock import HostClock
 from fomm_rt.image import Image
 
@@ -18,72 +17,73 @@ Tensors = dict[str, NDArray[Any]]
 JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_driving": "kp_driving_jacobian"}
 
 
-class Engine(Protocol):
+class GraphRunner(Protocol):
     """Runs the graphs of one model folder."""
 
     def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        """Inputs by name -> outputs by name, of one of `fomm_rt.model.manifest.NETWORKS`."""
+        """Runs one of `fomm_rt.model.manifest.NETWORKS`: inputs by name -> outputs by name."""
 
 
-class GraphContestant:
-    """A frame by an engine, with conversions in plain NumPy.
+class GraphContestant(Contestant):
+    """Chains the graphs; everything between them is plain NumPy.
 
     Args:
-        engine: Runs the graphs.
-        device: What it runs on, in words.
-        relative: Relative motion without scale; otherwise absolute.
+        graphs: Runs the graphs.
+        device: Name of the device and of the library.
+        relative: True for relative motion without scale.
+        build_s: Seconds spent on building engines, if any.
     """
 
-    def __init__(self, engine: Engine, device: str, relative: bool) -> None:
+    takes_batches = True
+
+    def __init__(self, graphs: GraphRunner, device: str, relative: bool, build_s: float | None = None) -> None:
         self.device = device
-        self._engine = engine
+        self.build_s = build_s
+        self._graphs = graphs
         self._relative = relative
         self._clock = HostClock()
         self._source: Tensors = {}
         self._initial: Tensors | None = None
 
     @property
+    @override
     def stage_ms(self) -> dict[str, float]:
-        """See `Contestant.stage_ms`."""
         return self._clock.read()
 
+    @override
     def set_source(self, image: Image) -> None:
-        """See `Contestant.set_source`."""
         picture = to_network(image[None])
         self._source = {
-            **self._engine.run("source_encoder", {"source_image": picture}),
-            **renamed(self._engine.run("keypoint_detector", {"frame": picture}), "kp_source"),
+            **self._graphs.run("source_encoder", {"source_image": picture}),
+            **renamed(self._graphs.run("keypoint_detector", {"frame": picture}), "kp_source"),
         }
         self._initial = None
 
+    @override
     def animate(self, frame: Image) -> Image:
-        """See `Contestant.animate`."""
-        picture: Image = self.animate_batch(frame[None])[0]
-        return picture
+        prediction: Image = self.animate_batch(frame[None])[0]
+        return prediction
 
+    @override
     def animate_batch(self, frames: Image) -> Image:
-        """See `BatchContestant.animate_batch`."""
         self._clock.start()
         pictures = to_network(frames)
         self._clock.mark("upload")
-        driving = self._engine.run("keypoint_detector", {"frame": pictures})
+        driving = self._graphs.run("keypoint_detector", {"frame": pictures})
         self._clock.mark("detector")
         n = len(frames)
         source = {name: np.repeat(tensor, n, axis=0) if n > 1 else tensor for name, tensor in self._source.items()}
         features = source.pop("source_features")
         animated = renamed(self._transfer(driving), "kp_driving")
         self._clock.mark("geometry")
-        motion = self._engine.run("dense_motion", {**source, **animated})
+        motion = self._graphs.run("dense_motion", {**source, **animated})
         self._clock.mark("dense_motion")
         motion.pop("mask", None)
-        prediction = self._engine.run("generator", {"source_features": features, **motion})["prediction"]
+        prediction = self._graphs.run("generator", {"source_features": features, **motion})["prediction"]
         self._clock.mark("generator")
-        result = to_picture(prediction)
+        result = to_image(prediction)
         self._clock.mark("download")
         return result
-
-    def close(self) -> None:
-        """See `Contestant.close`."""
 
     def _transfer(self, driving: Tensors) -> Tensors:
         """Relative motion as published: value d − d0 + s, jacobian J_d · J_d0⁻¹ · J_s."""
@@ -98,16 +98,16 @@ class GraphContestant:
 
 
 def renamed(keypoints: Tensors, prefix: str) -> Tensors:
-    """The detector's outputs by the names of a side's inputs, such as kp_driving and kp_driving_jacobian."""
+    """The detector's outputs as inputs of dense_motion, such as kp_driving and kp_driving_jacobian."""
     names = {"keypoints": prefix, "jacobians": JACOBIANS[prefix]}
     return {names[name]: tensor for name, tensor in keypoints.items()}
 
 
-def to_network(pictures: Image) -> NDArray[np.float32]:
+def to_network(images: Image) -> NDArray[np.float32]:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [0, 1]."""
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
 
-def to_picture(prediction: NDArray[np.float32]) -> Image:
+def to_image(prediction: NDArray[np.float32]) -> Image:
     """(N, 3, S, S) float32 in [0, 1] -> (N, S, S, 3) uint8, rounded."""
     return np.ascontiguousarray(np.rint(prediction * np.float32(255)).astype(np.uint8).transpose(0, 2, 3, 1))

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: all four exported graphs, compiled for latency. A rival; the runtime does not use it."""
+"""OpenVINO on the CPU: the four exported graphs, compiled for latency."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import Any
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
+from fomm_bench.contestants.graph_contestant import GraphContestant, GraphRunner, Tensors
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.model.manifest import NETWORKS, read_manifest
 
 PROPERTIES = {
     "PERFORMANCE_HINT": "LATENCY",
-    # On processors with bfloat16 OpenVINO would choose it by itself.
+    # On processors with bfloat16, OpenVINO would choose that by default.
     "INFERENCE_PRECISION_HINT": "f32",
 }
 
 
 def open_openvino(model: ModelSpec) -> GraphContestant:
-    """Float32 and static shapes: those of a single frame now, those of a batch when it first comes."""
-    engine = _CompiledGraphs(model)
-    engine.compile_batch(1)
-    return GraphContestant(engine, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)
+    """Compiles in float32 with static shapes: single frames now, other batch sizes on first use."""
+    graphs = _CompiledGraphs(model)
+    for network in NETWORKS:
+        graphs.request(network, 1)
+    return GraphContestant(graphs, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)
 
 
-class _CompiledGraphs:
+class _CompiledGraphs(GraphRunner):
     def __init__(self, model: ModelSpec) -> None:
         self._folder = Path(model.folder)
         self._manifest = read_manifest(self._folder)
@@ -36,19 +38,16 @@ class _CompiledGraphs:
         self._core = openvino.Core()
         self._requests: dict[tuple[str, int], Any] = {}
 
-    def compile_batch(self, batch: int) -> None:
-        """Compiles every graph for a batch size."""
-        for network in NETWORKS:
-            self._request(network, batch)
-
+    @override
     def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        request = self._request(network, len(next(iter(inputs.values()))))
+        request = self.request(network, len(next(iter(inputs.values()))))
         request.infer(dict(inputs), share_inputs=True)
-        # Copied: the request reuses its outputs in the next frame, and the source's have to stay.
+        # Copies, because the request reuses its output buffers and the source's outputs must last.
         outputs = self._manifest.networks[network].outputs
         return {spec.name: np.array(request.get_tensor(spec.name).data) for spec in outputs}
 
-    def _request(self, network: str, batch: int) -> Any:
+    def request(self, network: str, batch: int) -> Any:
+        """The inference request of a network and batch size, compiled on first use."""
         if (network, batch) not in self._requests:
             file = self._manifest.networks[network]
             graph = self._core.read_model(self._folder / file.file)

@@ -1,14 +1,14 @@
-"""What the benchmark asks of a contestant."""
+"""The interface of a contestant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import Requirement
-from fomm_bench.results.run_result import device_type
+from fomm_bench.results.contestant_result import DEVICE_TYPES, DeviceType
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 
@@ -24,82 +24,71 @@ STAGES = (
     "networks",
     "download",
 )
-"""Parts of a frame in the order they run. "generator" is warp and decoder in one, "networks" all that cannot be told
-apart; "encoder" is only in a frame that does not cache the source."""
+"""Stages of a frame in the order they run.
+
+"encoder" runs only without a cached source; "generator" is warp and decoder together; "networks" is everything that
+cannot be timed apart.
+"""
 
 
 class UnavailableError(BenchmarkError):
-    """A contestant cannot run here; it is skipped with this reason."""
+    """A contestant cannot run here and is skipped; the message says why."""
 
 
 class Contestant(Protocol):
-    """One way of animating frames of the model's size, in a process of its own.
+    """One way to animate frames of the model's size, in a process of its own.
 
     Attributes:
-        device: What it runs on, in words.
-        stage_ms: Milliseconds of the last `animate` by the names of STAGES; empty where it cannot be told.
+        device: Name of the device and of the library that runs on it.
+        takes_batches: True if `animate_batch` works.
+        build_s: Seconds that opening spent on building engines; None if it needs none or found them built.
     """
 
-    @property
-    def device(self) -> str:
-        """What it runs on, in words."""
+    device: str
+    takes_batches: bool = False
+    build_s: float | None = None
 
     @property
     def stage_ms(self) -> dict[str, float]:
-        """Milliseconds of the last `animate` by the names of STAGES; empty where that cannot be told."""
+        """Stage -> milliseconds of the last `animate`; empty if it cannot time stages."""
+        return {}
+
+    def time_stages(self, frame: Image) -> dict[str, float]:  # noqa: ARG002
+        """Animates (S, S, 3) uint8 once more to time its stages, which slows a frame down a little.
+
+        Returns:
+            Stage -> milliseconds; empty if it cannot time stages.
+        """
+        return {}
 
     def set_source(self, image: Image) -> None:
-        """Sets the picture to animate, (S, S, 3) uint8; the next frame is the reference of relative motion."""
+        """Sets the source image, (S, S, 3) uint8; the next frame is the reference of relative motion."""
 
     def animate(self, frame: Image) -> Image:
-        """(S, S, 3) uint8 -> the prediction, (S, S, 3) uint8 on the host."""
+        """(S, S, 3) uint8 -> prediction on the host, (S, S, 3) uint8."""
+
+    def animate_batch(self, frames: Image) -> Image:  # noqa: ARG002
+        """(N, S, S, 3) uint8 -> predictions, (N, S, S, 3) uint8; after `animate` has had the reference."""
+        raise UnavailableError("it takes one frame at a time")
 
     def close(self) -> None:
-        """Frees what it holds."""
-
-
-@runtime_checkable
-class BatchContestant(Contestant, Protocol):
-    """A contestant that takes several frames at once, once `animate` has had the reference."""
-
-    def animate_batch(self, frames: Image) -> Image:
-        """(N, S, S, 3) uint8 -> predictions, (N, S, S, 3) uint8."""
-
-
-@runtime_checkable
-class StagedContestant(Contestant, Protocol):
-    """A contestant that times its stages only where it is asked to, since that costs a frame a little."""
-
-    def time_stages(self, frame: Image) -> dict[str, float]:
-        """Animates (S, S, 3) uint8 once more; returns its milliseconds by the names of STAGES."""
-
-
-@runtime_checkable
-class BuildingContestant(Contestant, Protocol):
-    """A contestant whose engines are built, once for a machine, before it can be opened anew in no time.
-
-    Attributes:
-        build_s: Seconds that `open` spent on building; None where it found engines built before.
-    """
-
-    @property
-    def build_s(self) -> float | None:
-        """Seconds that `open` spent on building; None where it found engines built before."""
+        """Frees all resources."""
+        return
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One contestant as the benchmark sees it. Nothing of it is imported before it is opened.
+    """A contestant in the registry. Nothing is imported before it is opened.
 
     Attributes:
-        name: As given to --contestant.
+        name: Name for --contestant.
         description: What it is, in a phrase.
-        precision: "fp32", "fp16" or "int8".
-        on_gpu: Whether it runs on a GPU.
-        requirement: How closely its pictures have to agree with the reference.
+        precision: "fp32", "tf32", "fp16" or "int8".
+        on_gpu: True if it runs on a GPU.
+        requirement: How closely its predictions must agree with the reference.
         packages: Distributions whose versions matter.
-        why_unavailable: Why it cannot run this model here, and what to install; None if it can.
-        open: Opens it. Raises UnavailableError where only that can show that it cannot run.
+        why_unavailable: Returns why it cannot run the model here and what to install, or None if it can.
+        open: Opens it. Raises UnavailableError if opening shows that it cannot run.
     """
 
     name: str
@@ -112,6 +101,6 @@ class Entry:
     open: Callable[[ModelSpec], Contestant]
 
     @property
-    def device_type(self) -> str:
-        """One of `results.DEVICE_TYPES`."""
-        return device_type(self.on_gpu)
+    def device_type(self) -> DeviceType:
+        """Where it runs: "cpu" or "cuda"."""
+        return DEVICE_TYPES[self.on_gpu]

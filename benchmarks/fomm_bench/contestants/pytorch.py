@@ -1,18 +1,16 @@
-"""The PyTorch networks, not rewritten: as published, with the source cached, and compiled.
-
-Only the CPU ones have been executed; those on a GPU are written with care and unexecuted.
-"""
+"""The PyTorch networks without the export's rewrites: as published, with a cached source, and compiled."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from fomm_bench.contestants.protocol import UnavailableError
+from fomm_bench.contestants.protocol import Contestant, UnavailableError
 from fomm_bench.contestants.stage_clock import CudaClock, HostClock, StageClock
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference
@@ -21,53 +19,50 @@ from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_export.networks.model import Networks
 from fomm_rt.image import Image
 
-
-def open_published(model: ModelSpec, device: str) -> Published:
-    """Eager float32, the source's encoder in every frame."""
-    return Published(_networks(model, device), device, model.relative)
+Kind = Literal["published", "cached", "compiled"]
 
 
-def open_tf32(model: ModelSpec, device: str) -> Published:
-    """As `open_published`, with convolutions in TF32, which is PyTorch's default on a GPU."""
-    return Published(_networks(model, device, tf32=True), device, model.relative)
+def open_pytorch(model: ModelSpec, kind: Kind, device: str, tf32: bool = False) -> Published:
+    """Opens the networks of a model.
 
+    Args:
+        model: The model.
+        kind: "published": eager float32, encoding the source in every frame; "cached": encoding it once; "compiled":
+            one compiled function, on a GPU in half precision and channels last.
+        device: "cpu" or "cuda".
+        tf32: True for convolutions in TF32, PyTorch's default on a GPU.
 
-def open_cached(model: ModelSpec, device: str) -> Cached:
-    """Eager float32, the source encoded once."""
-    return Cached(_networks(model, device), device, model.relative)
-
-
-def open_compiled(model: ModelSpec, device: str) -> Compiled:
-    """The source encoded once, all of a frame compiled; on a GPU in half precision, channels last."""
-    return Compiled(_networks(model, device), device, model.relative)
-
-
-def _networks(model: ModelSpec, device: str, tf32: bool = False) -> Networks:
+    Raises:
+        UnavailableError: PyTorch cannot use the GPU.
+        BenchmarkError: The weights are missing or wrong.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise UnavailableError(
-            f"torch {torch.__version__} finds no GPU it can use; install a build for CUDA and a driver "
-            "that is new enough for it"
+            f"torch {torch.__version__} finds no usable GPU; install a build for CUDA, and a driver new enough for it"
         )
     if model.threads is not None:
         torch.set_num_threads(model.threads)
     networks = build_reference(model)
     if device == "cuda":
-        # Float32 is to mean float32 unless asked: TF32 rounds the convolutions' inputs to 10 bits.
+        # TF32 would round the inputs of float32 convolutions to 10 bits.
         torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cuda.matmul.allow_tf32 = False
         networks.kp_detector.to(device)
         networks.generator.to(device)
-    return networks
+    kinds = {"published": Published, "cached": Cached, "compiled": Compiled}
+    return kinds[kind](networks, device, model.relative)
 
 
-class Published:
-    """Every frame goes through everything, the source's encoder too.
+class Published(Contestant):
+    """Every frame runs all networks, including the source encoder.
 
     Args:
-        networks: Not rewritten, on the device.
+        networks: The networks, on the device.
         device: "cpu" or "cuda".
-        relative: Relative motion without scale; otherwise absolute.
+        relative: True for relative motion without scale.
     """
+
+    takes_batches = True
 
     def __init__(self, networks: Networks, device: str, relative: bool) -> None:
         self._detector, self._generator = networks.kp_detector, networks.generator
@@ -81,47 +76,44 @@ class Published:
         self._kp_source: Keypoints
 
     @property
+    @override
     def stage_ms(self) -> dict[str, float]:
-        """See `Contestant.stage_ms`."""
         return self._clock.read()
 
+    @override
     def set_source(self, image: Image) -> None:
-        """See `Contestant.set_source`."""
         with torch.inference_mode():
             self._source = to_network(torch.from_numpy(image).unsqueeze(0).to(self._torch_device))
             self._kp_source = self._detector(self._source)
             self._kp_initial = None
 
+    @override
     def animate(self, frame: Image) -> Image:
-        """See `Contestant.animate`."""
-        # NumPy's frame[None] has another stride than a batch of one, and torch.compile would compile for both.
-        picture: Image = self._animate(torch.from_numpy(frame).unsqueeze(0))[0]
-        return picture
+        # frame[None] has other strides than a batch of one, and torch.compile would compile for both.
+        prediction: Image = self._animate(torch.from_numpy(frame).unsqueeze(0))[0]
+        return prediction
 
+    @override
     def animate_batch(self, frames: Image) -> Image:
-        """See `BatchContestant.animate_batch`."""
         return self._animate(torch.from_numpy(frames))
-
-    def close(self) -> None:
-        """See `Contestant.close`."""
 
     def _animate(self, frames: Tensor) -> Image:
         with torch.inference_mode():
             self._clock.start()
             pictures = frames.to(self._torch_device)
             self._clock.mark("upload")
-            prediction = self._frames(pictures)
+            prediction = self._predict_images(pictures)
             result = np.asarray(prediction.cpu().numpy(), np.uint8)
             self._clock.mark("download")
         return result
 
-    def _frames(self, pictures: Tensor) -> Tensor:
-        """(N, S, S, 3) uint8 -> predictions, the same."""
+    def _predict_images(self, pictures: Tensor) -> Tensor:
+        """(N, S, S, 3) uint8 -> predictions, (N, S, S, 3) uint8."""
         kp_driving = self._detector(to_network(pictures))
         self._clock.mark("detector")
         kp_animated = self._transfer(kp_driving)
         self._clock.mark("geometry")
-        return to_picture(self._predict(kp_animated))
+        return to_image(self._predict(kp_animated))
 
     def _transfer(self, kp_driving: Keypoints) -> Keypoints:
         """Relative motion as published: value d − d0 + s, jacobian J_d · J_d0⁻¹ · J_s."""
@@ -144,17 +136,21 @@ class Published:
         return self._warp_and_decode(features, motion)
 
     def _warp_and_decode(self, features: Tensor, motion: DenseMotion) -> Tensor:
-        features = self._generator.warp_features(features, motion.deformation)
-        if motion.occlusion_map is not None:
-            features = self._generator.mask_features(features, motion.occlusion_map)
+        features = self._warp(features, motion)
         self._clock.mark("warp")
         prediction = self._generator.decode(features)
         self._clock.mark("decoder")
         return prediction
 
+    def _warp(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        features = self._generator.warp_features(features, motion.deformation)
+        if motion.occlusion_map is None:
+            return features
+        return self._generator.mask_features(features, motion.occlusion_map)
+
 
 class PreparedSource(NamedTuple):
-    """What depends on the source alone: quarter (1, 3, h, w), features (1, C, H, W), keypoints."""
+    """What depends on the source only: the quarter-size image (1, 3, h, w), features (1, C, H, W) and keypoints."""
 
     quarter: Tensor
     features: Tensor
@@ -162,17 +158,18 @@ class PreparedSource(NamedTuple):
 
 
 class Cached(Published):
-    """What depends on the source alone is computed once."""
+    """Computes once what depends on the source only."""
 
     _prepared: PreparedSource
 
+    @override
     def set_source(self, image: Image) -> None:
-        """See `Contestant.set_source`."""
         super().set_source(image)
         with torch.inference_mode():
             quarter = self._generator.dense_motion_network.down(self._source)
             self._prepared = PreparedSource(quarter, self._generator.encode(self._source), self._kp_source)
 
+    @override
     def _predict(self, kp_animated: Keypoints) -> Tensor:
         motion = self._motion(self._prepared, kp_animated)
         self._clock.mark("dense_motion")
@@ -188,10 +185,10 @@ class Cached(Published):
 
 
 class Compiled(Cached):
-    """One compiled function from picture to picture; it cannot be divided into stages.
+    """One compiled function from frame to prediction; its stages cannot be timed.
 
-    On a GPU, convolutions have weights of half precision and autocast gives each operation the precision it needs;
-    what PyTorch calls reduce-overhead replays the frame as CUDA graphs.
+    On a GPU, convolutions have half-precision weights, autocast chooses the precision of every other operation, and
+    the mode reduce-overhead replays CUDA graphs.
     """
 
     def __init__(self, networks: Networks, device: str, relative: bool) -> None:
@@ -203,18 +200,19 @@ class Compiled(Cached):
                 for module in network.modules():
                     if isinstance(module, nn.Conv2d):
                         module.half()
-        # On a GPU code for each batch size, as fast as it goes; on a CPU one for all, as compiling takes long there.
+        # Static shapes on a GPU, for speed; dynamic ones on a CPU, where compiling takes long.
         mode, dynamic = ("reduce-overhead", False) if self._on_gpu else ("default", None)
         self._compiled = torch.compile(self._whole, mode=mode, dynamic=dynamic)
         self._offset = torch.zeros(1, device=self._torch_device)
         self._matrix: Tensor | None = None
 
+    @override
     def set_source(self, image: Image) -> None:
-        """See `Contestant.set_source`."""
         with self._precision():
             super().set_source(image)
 
-    def _frames(self, pictures: Tensor) -> Tensor:
+    @override
+    def _predict_images(self, pictures: Tensor) -> Tensor:
         with self._precision():
             if self._relative and self._kp_initial is None:
                 self._set_reference(self._detector(to_network(pictures)))
@@ -223,7 +221,7 @@ class Compiled(Cached):
         return prediction
 
     def _set_reference(self, initial: Keypoints) -> None:
-        """All of the transfer that does not change from frame to frame."""
+        """Computes the part of the motion transfer that is constant over the frames."""
         self._kp_initial = initial
         self._offset = self._kp_source.value - initial.value
         self._matrix = None
@@ -237,25 +235,21 @@ class Compiled(Cached):
         kp = self._detector(to_network(pictures))
         if self._relative:
             kp = Keypoints(kp.value + offset, None if kp.jacobian is None or matrix is None else kp.jacobian @ matrix)
-        motion = self._motion(prepared, kp)
         features = prepared.features.expand(len(kp.value), -1, -1, -1)
-        features = self._generator.warp_features(features, motion.deformation)
-        if motion.occlusion_map is not None:
-            features = self._generator.mask_features(features, motion.occlusion_map)
-        return to_picture(self._generator.decode(features))
+        return to_image(self._generator.decode(self._warp(features, self._motion(prepared, kp))))
 
 
-def to_network(pictures: Tensor) -> Tensor:
+def to_network(images: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [0, 1]."""
-    return pictures.permute(0, 3, 1, 2).float() / 255
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
-def to_picture(prediction: Tensor) -> Tensor:
+def to_image(prediction: Tensor) -> Tensor:
     """(N, 3, S, S) in [0, 1] -> (N, S, S, 3) uint8, rounded."""
     return (prediction.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
 
 
 def expanded(keypoints: Keypoints, n: int) -> Keypoints:
-    """Keypoints of one picture for a batch of n."""
+    """Keypoints of one image, repeated for a batch of n."""
     jacobian = keypoints.jacobian
     return Keypoints(keypoints.value.expand(n, -1, -1), None if jacobian is None else jacobian.expand(n, -1, -1, -1))

@@ -1,4 +1,4 @@
-"""All contestants by name, and the choice among them."""
+"""All contestants by name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from fomm_bench.contestants.availability import (
     DRIVER,
-    Problem,
+    Check,
     first_problem,
     needs_compiler,
     needs_gpu,
@@ -26,29 +27,18 @@ from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.manifest import read_manifest
 
-OWN_GRAPHS = ("int8",)
-"""Precisions that a model folder has to hold graphs of; engines of others are built from its float32 ones."""
-
-REFERENCES = {
-    "cpu": ("pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"),
-    "cuda": ("pytorch-cuda", "onnxruntime-cuda"),
-}
-"""By device, what others on it are compared with: the first that can run."""
+TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-core", "cuda-bindings", "numpy")
 
 
 def entries() -> tuple[Entry, ...]:
-    """Every contestant there is, the references first."""
+    """Every contestant, the references first."""
     return (
-        _pytorch("pytorch", "PyTorch eager as published", "open_published", "cpu"),
-        _pytorch("pytorch-cached", "PyTorch eager, source encoded once", "open_cached", "cpu"),
-        _pytorch("pytorch-compile", "torch.compile, source encoded once", "open_compiled", "cpu"),
-        _pytorch("pytorch-cuda", "PyTorch eager as published, GPU", "open_published", "cuda"),
-        _pytorch(
-            "pytorch-cuda-tf32", "PyTorch eager as published, GPU, TF32 as by default", "open_tf32", "cuda", "tf32"
-        ),
-        _pytorch(
-            "pytorch-compile-cuda", "torch.compile, half precision, channels last", "open_compiled", "cuda", "fp16"
-        ),
+        _pytorch("pytorch", "PyTorch eager as published", "published"),
+        _pytorch("pytorch-cached", "PyTorch eager, source encoded once", "cached"),
+        _pytorch("pytorch-compile", "torch.compile, source encoded once", "compiled"),
+        _pytorch("pytorch-cuda", "PyTorch eager as published, GPU", "published", "fp32", on_gpu=True),
+        _pytorch("pytorch-cuda-tf32", "PyTorch eager as published, GPU, TF32 as by default", "published", "tf32", True),
+        _pytorch("pytorch-compile-cuda", "torch.compile, half precision, channels last", "compiled", "fp16", True),
         _onnx_runtime("onnxruntime", "CPUExecutionProvider"),
         _onnx_runtime("onnxruntime-cuda", "CUDAExecutionProvider"),
         Entry(
@@ -67,10 +57,10 @@ def entries() -> tuple[Entry, ...]:
 
 
 def choose(names: Sequence[str]) -> list[Entry]:
-    """Contestants by name, in the registry's order; without names, all.
+    """Contestants by name, in the registry's order; all of them if there are no names.
 
     Raises:
-        BenchmarkError: There is no such contestant.
+        BenchmarkError: A name is unknown.
     """
     known = {entry.name: entry for entry in entries()}
     for name in names:
@@ -79,27 +69,26 @@ def choose(names: Sequence[str]) -> list[Entry]:
     return [entry for name, entry in known.items() if not names or name in names]
 
 
-def _open(module: str, function: str, model: ModelSpec, **options: str) -> Contestant:
-    """Imports a contestant's module only now."""
+def _open(module: str, function: str, model: ModelSpec, **options: Any) -> Contestant:
+    """Imports a contestant's module and opens it."""
     opener = getattr(import_module(f"fomm_bench.contestants.{module}"), function)
     contestant: Contestant = opener(model, **options)
     return contestant
 
 
-def _pytorch(name: str, description: str, function: str, device: str, precision: str = "fp32") -> Entry:
-    compiled, on_gpu = function == "open_compiled", device == "cuda"
-    checks: list[Problem] = [needs_package("torch"), needs_networks]
-    checks += [needs_gpu] if on_gpu else []
-    checks += [needs_compiler] if compiled else []
+def _pytorch(name: str, description: str, kind: str, precision: str = "fp32", on_gpu: bool = False) -> Entry:
+    checks: list[Check] = [needs_package("torch"), needs_networks]
+    checks += [needs_gpu] * on_gpu + [needs_compiler] * (kind == "compiled")
+    device = "cuda" if on_gpu else "cpu"
     return Entry(
         name,
         description,
         precision,
         on_gpu,
-        FLOAT32 if compiled and not on_gpu else OF_PRECISION[precision],
+        FLOAT32 if kind == "compiled" and not on_gpu else OF_PRECISION[precision],
         ("torch", "numpy"),
         first_problem(*checks),
-        partial(_open, "pytorch", function, device=device),
+        partial(_open, "pytorch", "open_pytorch", kind=kind, device=device, tf32=precision == "tf32"),
     )
 
 
@@ -112,41 +101,34 @@ def _onnx_runtime(name: str, provider: str) -> Entry:
         on_gpu,
         EXACT,
         ("onnxruntime-gpu" if on_gpu else "onnxruntime", "numpy"),
-        first_problem(*([needs_gpu] if on_gpu else []), needs_package("onnxruntime")),
+        first_problem(*([needs_gpu] * on_gpu), needs_package("onnxruntime")),
         partial(_open, "onnx_runtime", "open_onnx_runtime", provider=provider),
     )
 
 
 def _whole_engines(flavour: str) -> Entry:
-    def why_unavailable(_model: ModelSpec) -> str | None:
-        return why_tensorrt_unavailable(flavour)
-
     return Entry(
         f"{flavour}-whole",
         f"whole graphs as {flavour} engines, half precision",
         "fp16",
         True,
         OF_PRECISION["fp16"],
-        ("tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-core", "cuda-bindings", "numpy"),
-        first_problem(needs_gpu, why_unavailable),
+        TENSORRT_PACKAGES,
+        first_problem(needs_gpu, lambda _model: why_tensorrt_unavailable(flavour)),
         partial(_open, "whole_engines", "open_whole_engines", flavour=flavour),
     )
 
 
 def _runtime(backend: BackendEntry, precision: str) -> Entry:
-    on_gpu = not backend.name.endswith("-cpu")
-    suffix = "" if precision == backend.precisions[0] else f":{precision}"  # its own choice needs no mention
+    suffix = "" if precision == backend.precisions[0] else f":{precision}"  # the backend's default goes without saying
     return Entry(
         f"fomm-rt:{backend.name}{suffix}",
         f"fomm-rt on {backend.name}{f', {precision}' if suffix else ''}",
         precision,
-        on_gpu,
+        not backend.name.endswith("-cpu"),
         OF_PRECISION[precision],
-        (
-            *("fomm-rt", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13"),
-            *("cuda-core", "cuda-bindings", "opencv-python-headless", "numpy"),
-        ),
-        first_problem(partial(_backend_problem, backend), partial(_without_precision, precision)),
+        ("fomm-rt", "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", *TENSORRT_PACKAGES),
+        first_problem(partial(_backend_problem, backend), partial(_precision_problem, precision)),
         partial(_open, "runtime", "open_runtime", backend=backend.name, precision=precision),
     )
 
@@ -156,7 +138,8 @@ def _backend_problem(backend: BackendEntry, _model: ModelSpec) -> str | None:
     return f"{problem}; {DRIVER}" if problem == nvidia_driver.NO_DRIVER else problem
 
 
-def _without_precision(precision: str, model: ModelSpec) -> str | None:
-    if precision not in OWN_GRAPHS or precision in read_manifest(Path(model.folder)).precisions:
+def _precision_problem(precision: str, model: ModelSpec) -> str | None:
+    # int8 needs graphs of its own; engines of other precisions are built from the float32 graphs.
+    if precision != "int8" or precision in read_manifest(Path(model.folder)).precisions:
         return None
     return f"the model folder has no {precision} graphs; export it again with --{precision}"

@@ -1,12 +1,13 @@
-"""fomm-rt itself: whatever backends and precisions its registry has."""
+"""fomm-rt, with every backend and precision of its registry."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
 import numpy as np
+from typing_extensions import override
 
-from fomm_bench.contestants.protocol import UnavailableError
+from fomm_bench.contestants.protocol import Contestant, UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.animator import Animator
 from fomm_rt.backends.onnxruntime.sessions import PROVIDERS
@@ -17,27 +18,23 @@ from fomm_rt.model.precision import Precision
 
 
 def open_runtime(model: ModelSpec, backend: BackendName, precision: Precision) -> RuntimeContestant:
-    """Opens a backend of fomm-rt by name; where it needs engines and none fit, they are built first.
+    """Opens a backend by name; builds its engines first if it needs some and finds none.
 
     Raises:
-        UnavailableError: They cannot be built here.
+        UnavailableError: The engines cannot be built here.
     """
     try:
-        return _contestant(_load(model, backend, precision))
+        return RuntimeContestant(_load(model, backend, precision))
     except EngineError:
         start = perf_counter()
         try:
             _load(model, backend, precision, auto_build=True).close()
         except EngineError:
-            raise  # built, but not good enough: that is no reason to skip
+            raise  # a failure, not a reason to skip
         except BackendError as error:
             raise UnavailableError(str(error)) from error
         build_s = perf_counter() - start
-        return _contestant(_load(model, backend, precision), build_s)
-
-
-def _contestant(animator: Animator, build_s: float | None = None) -> RuntimeContestant:
-    return (BatchedRuntimeContestant if animator.batch > 1 else RuntimeContestant)(animator, build_s)
+        return RuntimeContestant(_load(model, backend, precision), build_s)
 
 
 def _load(model: ModelSpec, backend: BackendName, precision: Precision, *, auto_build: bool = False) -> Animator:
@@ -52,48 +49,50 @@ def _load(model: ModelSpec, backend: BackendName, precision: Precision, *, auto_
     )
 
 
-class RuntimeContestant:
-    """An animator with the measures that the benchmark asks for.
+class RuntimeContestant(Contestant):
+    """An animator. It takes batches if its engines were built for them (`fomm-rt build --max-batch`).
 
     Args:
-        animator: Open.
-        build_s: Seconds spent on building its engines, and on opening them once; None where that was not needed.
+        animator: The animator, open.
+        build_s: Seconds spent on building its engines and opening them once; None if they were found.
     """
 
     def __init__(self, animator: Animator, build_s: float | None = None) -> None:
         self._animator = animator
         self.device = animator.backend.device
+        self.takes_batches = animator.batch > 1
         self.build_s = build_s
-        self.stage_ms: dict[str, float] = {}
-        # ONNX Runtime's stages are timed by the host's clock, which costs a frame nothing.
+        self._stage_ms: dict[str, float] = {}
+        # Timing ONNX Runtime's stages with the host's clock does not slow a frame down.
         self._times_every_frame = animator.backend.name in PROVIDERS
 
+    @property
+    @override
+    def stage_ms(self) -> dict[str, float]:
+        return self._stage_ms
+
+    @override
     def time_stages(self, frame: Image) -> dict[str, float]:
-        """See `StagedContestant.time_stages`."""
-        self._animator.animate_timed(frame)  # the first one warms up
+        self._animator.animate_timed(frame)  # warms up
         return dict(self._animator.animate_timed(frame).stage_ms)
 
+    @override
     def set_source(self, image: Image) -> None:
-        """See `Contestant.set_source`."""
         self._animator.clear_reference()
         self._animator.set_source(image)
 
+    @override
     def animate(self, frame: Image) -> Image:
-        """See `Contestant.animate`."""
         if not self._times_every_frame:
             return self._animator.animate(frame)
         result = self._animator.animate_timed(frame)
-        self.stage_ms = dict(result.stage_ms)
+        self._stage_ms = dict(result.stage_ms)
         return result.prediction
 
-    def close(self) -> None:
-        """See `Contestant.close`."""
-        self._animator.close()
-
-
-class BatchedRuntimeContestant(RuntimeContestant):
-    """One whose backend takes several frames at a time: with engines built for that (`fomm-rt build --max-batch`)."""
-
+    @override
     def animate_batch(self, frames: Image) -> Image:
-        """See `BatchContestant.animate_batch`."""
         return np.stack(list(self._animator.animate_all(frames)))
+
+    @override
+    def close(self) -> None:
+        self._animator.close()

@@ -1,1 +1,1 @@
-"""The machine: environment, load, memory, CPU time, attainable speed."""
+"""Readings of the machine: environment, load, memory, CPU time, attainable rates."""

@@ -1,7 +1,7 @@
-"""What this machine can do at most: large matrix products and a large copy, measured.
+"""Attainable rates of this machine, measured: large matrix products and a large copy.
 
-Floating point by PyTorch where it is installed, else by NumPy; int8 on a CPU by ONNX Runtime, as fomm-rt runs it. A
-figure is the best of its runs: what disturbs only ever slows down.
+PyTorch measures floating point, or NumPy without it; ONNX Runtime measures int8 on the CPU, as fomm-rt runs it. A rate
+is the best of its runs, because disturbances only slow down.
 """
 
 from __future__ import annotations
@@ -9,47 +9,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
+from fomm_bench.results.run_result import Ceiling, DeviceCeiling
+
 SIDE = 1536
-"""Of the matrices on a CPU: large enough for its best rate, done in a fraction of a second."""
+"""Side of the matrices on a CPU: large enough for the best rate, done in a fraction of a second."""
 GPU_SIDE = 8192
 COPY_BYTES = 1 << 28
 GPU_COPY_BYTES = 1 << 31
 RUNS = 8
 
 
-def measure_ceiling(threads: int) -> dict[str, Any]:
-    """Measures this process's machine.
+def measure_ceiling(threads: int) -> Ceiling:
+    """Measures the machine in this process; the GPU as well if PyTorch finds one.
 
     Args:
-        threads: Of the CPU, as many as the contestants have. NumPy, where it stands in for PyTorch, takes its own.
-
-    Returns:
-        "library"; "cpu" and, where PyTorch finds a GPU, "cuda" (unexecuted: written without one), each with
-        "gmac_per_s" by precision and "copy_gb_per_s", bytes read and written.
+        threads: CPU threads, as many as each contestant has. NumPy chooses its own number.
     """
     if find_spec("torch") is None:
-        found: dict[str, Any] = {"library": f"NumPy {np.__version__}", "cpu": _numpy()}
+        library, cpu, cuda = f"NumPy {np.__version__}", _numpy(), None
     else:
         import torch
 
         torch.set_num_threads(threads)
-        found = {"library": f"PyTorch {torch.__version__}", "cpu": _torch("cpu")}
-        if torch.cuda.is_available():
-            found["cuda"] = _torch("cuda")
+        library, cpu = f"PyTorch {torch.__version__}", _torch("cpu")
+        cuda = _torch("cuda") if torch.cuda.is_available() else None
     if find_spec("onnx") is not None and find_spec("onnxruntime") is not None:
         import onnxruntime
 
-        found["cpu"]["gmac_per_s"]["int8"] = _int8(threads)
-        found["library"] += f", int8 by ONNX Runtime {onnxruntime.__version__}"
-    return found
+        cpu.gmac_per_s["int8"] = _int8(threads)
+        library += f", int8 by ONNX Runtime {onnxruntime.__version__}"
+    return Ceiling(library, cpu, cuda)
 
 
 def _int8(threads: int) -> float:
-    """GMAC/s of uint8 by int8 into int32, as int8 convolutions multiply; the right side constant, as weights are."""
+    """GMAC/s of uint8 by int8 into int32, as in int8 convolutions; the right side is constant, like weights."""
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -66,18 +62,18 @@ def _int8(threads: int) -> float:
     return SIDE**3 / _best_seconds(lambda: session.run(None, inputs)) / 1e9
 
 
-def _numpy() -> dict[str, Any]:
+def _numpy() -> DeviceCeiling:
     a = np.ones((SIDE, SIDE), np.float32)
     source = np.ones(COPY_BYTES // 4, np.float32)
     target = np.empty_like(source)
     out = np.empty_like(a)
-    return {
-        "gmac_per_s": {"fp32": SIDE**3 / _best_seconds(lambda: np.matmul(a, a, out=out)) / 1e9},
-        "copy_gb_per_s": 2 * source.nbytes / _best_seconds(lambda: np.copyto(target, source)) / 1e9,
-    }
+    return DeviceCeiling(
+        {"fp32": SIDE**3 / _best_seconds(lambda: np.matmul(a, a, out=out)) / 1e9},
+        2 * source.nbytes / _best_seconds(lambda: np.copyto(target, source)) / 1e9,
+    )
 
 
-def _torch(device: str) -> dict[str, Any]:
+def _torch(device: str) -> DeviceCeiling:
     import torch
 
     on_gpu = device == "cuda"
@@ -99,7 +95,7 @@ def _torch(device: str) -> dict[str, Any]:
         target.copy_(source)
         wait()
 
-    return {"gmac_per_s": rates, "copy_gb_per_s": 2 * size / _best_seconds(copy) / 1e9}
+    return DeviceCeiling(rates, 2 * size / _best_seconds(copy) / 1e9)
 
 
 def _best_seconds(run: Callable[[], object]) -> float:

@@ -1,8 +1,8 @@
-"""CPU time by part: of all threads of the process, for parts that follow one another.
+"""CPU time of consecutive parts of a program, over all threads of the process.
 
 clock = CpuClock("decode", "to RGB")
-with clock("decode"):               # all threads' time until they rest again …
-    with clock.within("to RGB"):    # … but for what this thread spends in here
+with clock("decode"):               # CPU time of all threads until they rest again,
+    with clock.within("to RGB"):    # minus what this thread spends here
         ...
 """
 
@@ -13,18 +13,19 @@ from contextlib import contextmanager
 from functools import wraps
 from time import process_time, sleep, thread_time
 from typing import Any
+from unittest.mock import patch
 
 REST_S = 0.002
 RESTING_SHARE = 0.05
-"""Threads rest when, over REST_S, they use less of a core than this."""
+"""Threads rest if they use less than this share of a core over REST_S."""
 MOST_RESTS = 500
 
 
 class CpuClock:
-    """Adds up CPU time by part; a part has ended when no thread works on for it.
+    """Adds up CPU time by part. A part ends when no thread works for it any more.
 
     Attributes:
-        seconds: Part -> its CPU time, of all threads.
+        seconds: Part -> CPU time of all threads.
     """
 
     def __init__(self, *parts: str) -> None:
@@ -33,7 +34,7 @@ class CpuClock:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        """Counts what happens inside, and what threads go on doing afterwards, for a part."""
+        """Counts the block for a part, including what threads still do after it."""
         start, self._part = process_time(), part
         try:
             yield
@@ -44,12 +45,12 @@ class CpuClock:
 
     @contextmanager
     def within(self, part: str, *, threads: bool = False) -> Iterator[None]:
-        """Counts what happens inside for another part than the one around it; outside of any part counts nothing.
+        """Counts the block for another part than the surrounding one; without a surrounding part, counts nothing.
 
         Args:
-            part: Whose time it is.
-            threads: Whether other threads compute for it, too; they have to be done when it ends. Otherwise only this
-                thread's time is taken, whatever others do meanwhile for the part around it.
+            part: The part to count for.
+            threads: Count all threads; they must have finished when the block ends. By default only this thread
+                counts, and other threads keep working for the surrounding part.
         """
         clock = process_time if threads else thread_time
         start, around = clock(), self._part
@@ -62,28 +63,21 @@ class CpuClock:
                 self.seconds[around] -= spent
 
     @contextmanager
-    def wrapping(self, owner: Any, method: str, part: str, *, threads: bool = False) -> Iterator[None]:
-        """While inside, all calls of a method count `within` a part, whoever makes them."""
+    def wrapping(self, owner: type, method: str, part: str, *, threads: bool = False) -> Iterator[None]:
+        """Counts every call of a method `within` a part, for the duration of the block."""
         original: Callable[..., Any] = getattr(owner, method)
-        is_inherited = method not in vars(owner)
 
         @wraps(original)
         def counted(*args: Any, **kwargs: Any) -> Any:
             with self.within(part, threads=threads):
                 return original(*args, **kwargs)
 
-        setattr(owner, method, counted)
-        try:
+        with patch.object(owner, method, counted):  # restores inherited methods as such
             yield
-        finally:
-            if is_inherited:
-                delattr(owner, method)
-            else:
-                setattr(owner, method, original)
 
 
 def rest() -> None:
-    """Waits until no thread of this process computes; returns after MOST_RESTS in any case."""
+    """Waits until no thread of this process computes, at most MOST_RESTS times REST_S."""
     for _ in range(MOST_RESTS):
         before = process_time()
         sleep(REST_S)

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
-import subprocess
 import sys
 from pathlib import Path
 
-NVIDIA_SMI = ("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits")
+from fomm_bench.machine import nvidia_smi
 
 
 def peak_host_bytes() -> int:
     """The largest resident set so far.
 
-    What getrusage calls that counts the parent's memory at the moment of starting, too; Linux's VmHWM does not.
+    On Linux this is VmHWM: psutil 6 reports no peak there, and getrusage includes the parent's memory at the fork.
     """
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass  # not Linux
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="ascii"))):
+        return int(found[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def device_bytes() -> int | None:
-    """GPU memory of this process as the driver sees it, or what PyTorch has reserved; None without either.
-
-    Unexecuted where there is a GPU: written without one.
-    """
-    try:
-        answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=10, check=True).stdout
-        used = [int(line.split(",")[1]) for line in answer.splitlines() if int(line.split(",")[0]) == os.getpid()]
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-        used = []
-    if used:
-        return sum(used) << 20
-    # Within a container the driver knows the process by another number.
+    """GPU memory of this process according to the driver, or reserved by PyTorch; None if neither knows."""
+    used = [row[1] for row in nvidia_smi.query("compute-apps", "pid,used_memory") if row[0] == str(os.getpid())]
+    if used and all(mib.isdigit() for mib in used):
+        return sum(map(int, used)) << 20
+    # In a container the driver knows the process by another id.
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return int(torch.cuda.max_memory_reserved())

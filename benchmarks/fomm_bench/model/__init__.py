@@ -1,1 +1,1 @@
-"""The model and the pictures that are benchmarked."""
+"""The model and the media of a benchmark."""

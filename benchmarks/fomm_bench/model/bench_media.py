@@ -1,4 +1,4 @@
-"""The pictures that are animated: real ones where they are at hand, for the bundled model drawn faces."""
+"""The media of a benchmark: real footage for models trained on it, drawn faces for the bundled model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,7 @@ _log = getLogger("fomm_rt")
 
 @dataclass(frozen=True)
 class BenchMedia:
-    """A source and a driving clip.
-
-    Attributes:
-        picture: The source's file.
-        clip: The driving video.
-    """
+    """The files of a source image and of a driving clip."""
 
     picture: Path
     clip: Path
@@ -42,29 +37,30 @@ def bench_media(drawn: bool) -> BenchMedia:
     """The media for a model.
 
     Args:
-        drawn: The model knows drawn faces: the bundled ones. Otherwise a portrait and a filmed talking head of the
-            [demo] extra; without it, the bundled ones all the same: speed does not depend on them, quality does.
+        drawn: True for a model of drawn faces, which gets the bundled media. Other models get a portrait and a filmed
+            talking head from the [demo] extra, or the bundled media without it: those do not change the speed, but
+            the quality.
     """
     if not drawn:
         try:
             return BenchMedia(demo_picture(), demo_clip())
         except MediaError as error:
-            _log.warning("drawn faces are animated instead of filmed ones: %s", error)
+            _log.warning("using drawn faces instead of filmed ones: %s", error)
     return BenchMedia(bundled_avatars()[0], bundled_performance())
 
 
 def read_square(path: Path, size: int) -> Image:
-    """The centred square of a picture, (size, size, 3) uint8."""
+    """The central square of a picture, (size, size, 3) uint8."""
     return centred_square(read_picture(path), size)
 
 
 def read_frames(clip: Path, size: int, count: int) -> Image:
-    """The first frames of a clip, or all if there are fewer: their centred squares, (N, size, size, 3) uint8."""
+    """The central squares of the first `count` frames of a clip, or of all, (N, size, size, 3) uint8."""
     return np.stack(list(islice(squares(clip, size), count)))
 
 
 def squares(clip: Path, size: int) -> Iterator[Image]:
-    """The centred square of every frame, each (size, size, 3) uint8."""
+    """The central square of every frame, each (size, size, 3) uint8."""
     with VideoReader(clip) as reader:
         for frame in reader:
             yield centred_square(frame.pixels, size)

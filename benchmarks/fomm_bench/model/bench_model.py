@@ -1,4 +1,4 @@
-"""Which model is benchmarked, and where its PyTorch networks are from."""
+"""The choice of the model, and the weights of its PyTorch networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fomm_bench.model.bench_media import bench_media
 from fomm_bench.model.model_spec import ModelSpec
@@ -19,21 +20,21 @@ from fomm_rt.model.manifest import Manifest
 DEFAULT_CONFIG = "vox-256"
 SEED = 7
 STAND_IN_SEED = re.compile(r"seed (\d+)$")
-"""At the end of what a manifest says stand-in weights were drawn from."""
+"""The seed of stand-in weights, at the end of the manifest's `weights.file`."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """What the command line says of the model; at most one of the first three.
+    """The model options of the command line; at most one of the first three is set.
 
     Attributes:
         folder: A model folder.
-        config: A configuration by name or YAML, for stand-in weights; vox-256 by default.
-        bundled: The bundled model.
-        checkpoint: What `folder` was exported from.
-        size: Side of the frames; for stand-in weights only.
+        config: Name or YAML file of a configuration, for stand-in weights; vox-256 by default.
+        bundled: True for the bundled model.
+        checkpoint: The checkpoint that `folder` was exported from.
+        size: Side of a frame; for stand-in weights only.
     """
 
     folder: Path | None = None
@@ -43,30 +44,25 @@ class ModelChoice:
     size: int | None = None
 
     def check(self) -> None:
-        """Raises BenchmarkError where the parts contradict each other."""
+        """Raises BenchmarkError if options contradict each other."""
         if (self.folder is not None) + (self.config is not None) + self.bundled > 1:
-            raise BenchmarkError("--model, --config and --bundled each name the model; give one of them")
+            raise BenchmarkError("--model, --config and --bundled each choose the model; give one of them")
         if self.size is not None and (self.folder is not None or self.bundled):
             raise BenchmarkError("--size is for stand-in weights; export the model at that size: fomm-rt export --size")
         if self.checkpoint is not None and self.folder is None:
-            raise BenchmarkError("--checkpoint goes with the model folder exported from it; give that with --model")
+            raise BenchmarkError("--checkpoint needs the model folder exported from it; give that with --model")
 
 
 @dataclass(frozen=True)
 class BenchModel:
-    """A model at hand.
-
-    Attributes:
-        spec: What contestants are told.
-        manifest: Of its folder.
-    """
+    """An open model: what contestants get, and the manifest of its folder."""
 
     spec: ModelSpec
     manifest: Manifest
 
     @property
     def drawn(self) -> bool:
-        """Whether it was trained on drawn faces."""
+        """True if it was trained on drawn faces."""
         return self.manifest.weights.origin == "own"
 
     @property
@@ -77,15 +73,25 @@ class BenchModel:
             return weights.file.split(",")[0].removesuffix(".yaml")
         return self.manifest.name if weights.origin != "own" else weights.file
 
+    def describe(self) -> dict[str, Any]:
+        """Label, weights, identity and size, as JSON values."""
+        weights = self.manifest.weights
+        return {
+            "label": self.label,
+            "weights": weights.describe(),
+            "identity": weights.identity,
+            "size": self.manifest.size,
+        }
+
 
 @contextmanager
 def open_bench_model(choice: ModelChoice, relative: bool, say: Say) -> Iterator[BenchModel]:
-    """Opens the model that was chosen; stand-in weights are exported to a temporary folder.
+    """Opens a model; stand-in weights are exported to a temporary folder.
 
     Raises:
-        BenchmarkError: The choice contradicts itself, a package is missing or the checkpoint is another one.
-        ModelError: Not a model folder.
-        CheckpointError: The configuration is not usable.
+        BenchmarkError: Options contradict each other, a package is missing, or the checkpoint does not match.
+        ModelError: The folder is not a model folder.
+        CheckpointError: The configuration cannot be used.
     """
     choice.check()
     if choice.bundled:
@@ -107,7 +113,7 @@ def _export(target: Path, choice: ModelChoice, say: Say) -> ModelFolder:
         from fomm_export.export_model import ExportOptions, export_stand_in
     except ImportError as error:
         raise BenchmarkError(
-            f"stand-in weights need packages that are not installed ({error}); install them with: "
+            f"stand-in weights need a package that is not installed ({error}); install it with: "
             'pip install "fomm-rt[export]", or give a model folder with --model'
         ) from error
     config = choice.config or DEFAULT_CONFIG
@@ -133,7 +139,7 @@ def _spec(folder: ModelFolder, checkpoint: Path | None, relative: bool) -> Model
 
 
 def _bundled_checkpoint(manifest: Manifest) -> Path | None:
-    """The checkpoint the bundled model was exported from, where the exporter is installed and has that one."""
+    """The checkpoint of the bundled model; None if the exporter, which ships it, is not installed."""
     try:
         from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS
     except ImportError:
@@ -145,16 +151,14 @@ def _bundled_checkpoint(manifest: Manifest) -> Path | None:
 def _check_checkpoint(checkpoint: Path, folder: ModelFolder) -> None:
     if not checkpoint.is_file():
         raise BenchmarkError(
-            f"{checkpoint}: there is no such file; give the checkpoint {folder.path} was exported from"
+            f"{checkpoint}: there is no such file; give the checkpoint that {folder.path} was exported from"
         )
     expected = folder.manifest.weights.sha256
     if expected is None:
-        raise BenchmarkError(
-            f"{folder.path}: holds stand-in weights, which come from no checkpoint; leave out --checkpoint"
-        )
+        raise BenchmarkError(f"{folder.path}: holds stand-in weights, which have no checkpoint; leave out --checkpoint")
     found = sha256_of(checkpoint)
     if found != expected:
         raise BenchmarkError(
             f"{checkpoint}: expected the checkpoint that {folder.path} was exported from (SHA-256 {expected}); "
-            f"its SHA-256 is {found}"
+            f"got SHA-256 {found}"
         )

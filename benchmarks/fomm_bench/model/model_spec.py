@@ -1,23 +1,20 @@
-"""What a contestant is told of the model it runs, and how."""
+"""What a contestant needs to know about its model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model folder, and where the PyTorch networks it was exported from get their weights.
+    """A model folder, the weights of its PyTorch networks, and how to run it. All fields are JSON values.
 
     Attributes:
-        folder: The model folder.
-        checkpoint: The file the folder was exported from, or one of stand-in weights drawn beforehand; None where
-            there is none.
-        stand_in_seed: What stand-in weights are drawn from; None for others.
-        relative: Motion relative to the first frame, without scale; otherwise absolute.
-        threads: CPU threads within a network, the same for every contestant; each one's own choice by default.
+        folder: Path of the model folder.
+        checkpoint: Path of the checkpoint that the folder was exported from; may be stand-in weights. None without one.
+        stand_in_seed: Seed of stand-in weights; None for other weights.
+        relative: True for motion relative to the first frame, without scale; False for absolute motion.
+        threads: CPU threads within a network; None for the contestant's default.
     """
 
     folder: str
@@ -28,14 +25,5 @@ class ModelSpec:
 
     @property
     def has_networks(self) -> bool:
-        """Whether the PyTorch networks can be built."""
+        """True if the PyTorch networks can be built."""
         return self.checkpoint is not None or self.stand_in_seed is not None
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> ModelSpec:
-        """The inverse of `as_json`."""
-        return cls(**document)

@@ -1,4 +1,4 @@
-"""The PyTorch networks a model folder was exported from: as published, not rewritten."""
+"""The PyTorch networks of a model folder, as published: without the export's rewrites."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def build_reference(spec: ModelSpec) -> Networks:
-    """Builds the networks by the folder's own configuration, size and convention of the warps.
+    """Builds the networks with the configuration, size and warp convention of the folder.
 
     Raises:
-        BenchmarkError: There are no weights to build them with, or those of another checkpoint.
+        BenchmarkError: There are no weights, or they are of another checkpoint.
         CheckpointError: The checkpoint cannot be read.
     """
     from fomm_export.checkpoints.checkpoint import load_checkpoint
@@ -34,21 +34,21 @@ def build_reference(spec: ModelSpec) -> Networks:
         checkpoint = load_checkpoint(spec.checkpoint)
         if spec.stand_in_seed is None and checkpoint.sha256 != manifest.weights.sha256:
             raise BenchmarkError(
-                f"{spec.checkpoint}: its SHA-256 is not that of the checkpoint which {spec.folder} was exported from "
-                f"({manifest.weights.sha256}); give that file with --checkpoint"
+                f"{spec.checkpoint}: expected the checkpoint that {spec.folder} was exported from (SHA-256 "
+                f"{manifest.weights.sha256}); got SHA-256 {checkpoint.sha256}. Give the right one with --checkpoint"
             )
         weights = checkpoint.kp_detector, checkpoint.generator
     else:
-        raise BenchmarkError(f"{spec.folder}: the networks cannot be built; give its checkpoint with --checkpoint FILE")
+        raise BenchmarkError(f"{spec.folder}: the networks need weights; give its checkpoint with --checkpoint FILE")
     return build_networks(configuration, *weights, size=manifest.size, align_corners=manifest.align_corners)
 
 
 def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
-    """Draws stand-in weights into a file, so that loading them takes what loading a checkpoint does.
+    """Writes stand-in weights to a file: contestants then spend as long on loading as with a checkpoint.
 
     Args:
-        spec: Returned as it is where its weights are no stand-ins or the exporter is not installed.
-        folder: Where the file goes.
+        spec: Returned unchanged if it has other weights, or if the exporter is not installed.
+        folder: Folder of the file.
     """
     if spec.stand_in_seed is None:
         return spec

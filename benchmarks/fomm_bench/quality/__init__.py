@@ -1,1 +1,1 @@
-"""Reconstruction quality of every backend and precision."""
+"""Reconstruction quality of every backend and precision: `fomm-rt bench quality`."""

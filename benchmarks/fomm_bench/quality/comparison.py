@@ -1,7 +1,7 @@
-"""Reconstruction of a clip from its first frame by every backend and precision: speed is not to be bought blindly.
+"""Reconstruction of a clip from its first frame, by every backend and precision.
 
-The source is frame 0, every frame drives, in absolute motion, as the paper measures. The paper finds the keypoints of
-its average keypoint distance with detectors of faces and bodies; here it is the model's own detector, in float32.
+Frame 0 is the source, every frame drives, and motion is absolute, as in the paper. The paper's average keypoint
+distance uses detectors of faces and bodies; here the model's own detector finds the keypoints, in float32.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from fomm_bench.contestants.protocol import Entry, UnavailableError
+from fomm_bench.contestants.protocol import Entry
 from fomm_bench.model.bench_media import squares
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.quality.measures import FrameQuality, frame_quality, mean_squared_error
 from fomm_bench.results.agreement import psnr
 from fomm_bench.results.table import NONE, aligned
-from fomm_bench.run.comparison import OpenSession, Progress
+from fomm_bench.run.comparison import OpenSession, state_of
+from fomm_bench.run.plan import Progress
 from fomm_bench.run.session import Session
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
@@ -33,14 +34,14 @@ CHUNK = 8
 
 @dataclass
 class ContestantQuality:
-    """One contestant's reconstruction.
+    """The reconstruction by one contestant.
 
     Attributes:
-        name: Of the registry.
-        precision: "fp32", "fp16" or "int8".
+        name: Name in the registry.
+        precision: "fp32", "tf32", "fp16" or "int8".
         problem: Why there are no figures.
-        frames: Of each frame.
-        exact_mse: Mean squared error of each picture against the exact one's, in squared levels.
+        frames: Measures of each frame.
+        exact_mse: Mean squared error of each prediction against the exact contestant's, in uint8 values.
     """
 
     name: str
@@ -51,11 +52,11 @@ class ContestantQuality:
 
     @property
     def exact_psnr_db(self) -> float | None:
-        """Of all pictures against the exact ones; None where they are identical."""
+        """PSNR of all predictions against the exact contestant's; None if they are identical."""
         return psnr(float(np.mean(self.exact_mse)))
 
     def means(self) -> dict[str, float | None]:
-        """Each measure's mean over the frames; that of PSNR over those which are not identical to the truth."""
+        """Measure -> mean over the frames. Frames identical to the truth do not count for PSNR."""
         if not self.frames:
             return {}
         finite = [frame.psnr_db for frame in self.frames if frame.psnr_db is not None]
@@ -67,7 +68,7 @@ class ContestantQuality:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, and what is made of them, as plain JSON values."""
+        """Fields and derived figures, as JSON values."""
         return {**asdict(self), "means": self.means(), "exact_psnr_db": self.exact_psnr_db if self.frames else None}
 
 
@@ -80,25 +81,24 @@ def reconstruct(
     open_session: OpenSession,
     progress: Progress,
 ) -> list[ContestantQuality]:
-    """Reconstructs a clip with contestants, the first of which is the exact one.
+    """Reconstructs a clip with several contestants.
 
     Args:
-        entries: Who takes part; pictures are compared with those of the first.
-        model: In absolute motion.
+        entries: The contestants, the exact one first.
+        model: The model, with absolute motion.
         clip: A video.
-        most_frames: How many of its frames, from the first.
+        most_frames: Number of frames to use, from the first.
         open_session: Starts a contestant.
-        progress: Told of every frame.
+        progress: Called at every step.
 
     Raises:
-        BenchmarkError: The exact one cannot run, or scikit-image is not installed.
+        BenchmarkError: The exact contestant fails, or scikit-image is not installed.
         MediaError: The clip cannot be read.
     """
     with ExitStack() as stack:
         animator = stack.enter_context(Animator.load(model.folder, "onnxruntime-cpu"))
-        size = animator.size
-        source = next(squares(clip, size))
-        taking: list[tuple[ContestantQuality, Session]] = []
+        source = next(squares(clip, animator.size))
+        participants: list[tuple[ContestantQuality, Session]] = []
         found = []
         for entry in entries:
             progress(f"opening {entry.name}", 0, None)
@@ -109,36 +109,41 @@ def reconstruct(
                 stack.callback(session.close)
                 session.open(model, source)
             except BenchmarkError as error:
-                quality.problem = f"{'skipped' if isinstance(error, UnavailableError) else 'failed'}: {error}"
+                quality.problem = f"{state_of(error)}: {error}"
                 if entry is entries[0]:
                     raise BenchmarkError(f"there are no exact pictures to compare with: {quality.problem}") from error
                 continue
-            taking.append((quality, session))
+            participants.append((quality, session))
         done = 0
-        for truth in _chunks(squares(clip, size), most_frames):
-            true_keypoints = [animator.keypoints(frame) for frame in truth]
-            exact: Image | None = None
-            for quality, session in list(taking):
-                try:
-                    pictures = session.animate(truth, pictures=True).pictures
-                except BenchmarkError as error:
-                    if exact is None:
-                        raise
-                    quality.problem, quality.frames, quality.exact_mse = f"failed: {error}", [], []
-                    taking.remove((quality, session))
-                    continue
-                assert pictures is not None
-                exact = pictures if exact is None else exact
-                for picture, frame, true, expected in zip(pictures, truth, true_keypoints, exact, strict=True):
-                    quality.frames.append(frame_quality(picture, frame, animator.keypoints(picture), true))
-                    quality.exact_mse.append(mean_squared_error(picture, expected))
+        for truth in _chunks(squares(clip, animator.size), most_frames):
+            _reconstruct_chunk(truth, participants, animator)
             done += len(truth)
             progress("reconstructing", done, None)
     return found
 
 
+def _reconstruct_chunk(truth: Image, participants: list[tuple[ContestantQuality, Session]], animator: Animator) -> None:
+    """Measures all participants on (N, S, S, 3) uint8 frames; removes those that fail."""
+    true_keypoints = [animator.keypoints(frame) for frame in truth]
+    exact: Image | None = None
+    for quality, session in list(participants):
+        try:
+            predictions = session.animate(truth, pictures=True).pictures
+        except BenchmarkError as error:
+            if exact is None:
+                raise
+            quality.problem, quality.frames, quality.exact_mse = f"failed: {error}", [], []
+            participants.remove((quality, session))
+            continue
+        assert predictions is not None
+        exact = predictions if exact is None else exact
+        for prediction, frame, true, expected in zip(predictions, truth, true_keypoints, exact, strict=True):
+            quality.frames.append(frame_quality(prediction, frame, animator.keypoints(prediction), true))
+            quality.exact_mse.append(mean_squared_error(prediction, expected))
+
+
 def render_quality(found: Sequence[ContestantQuality]) -> list[str]:
-    """A table for people."""
+    """A table, as lines."""
     rows = [["", "precision", "L1", "PSNR dB", "SSIM", "keypoints px", "dB to exact"]]
     notes = []
     for quality in found:

@@ -1,6 +1,6 @@
-"""How good a reconstruction is: a predicted frame against the true one.
+"""Measures of a reconstruction: a predicted frame against the true one.
 
-Source: the measures of Siarohin et al. 2019, section 4 (L1, average keypoint distance); SSIM by Wang et al. 2004.
+Source: Siarohin et al. 2019, section 4 (L1, average keypoint distance); Wang et al. 2004 (SSIM).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class FrameQuality:
 
     Attributes:
         l1: Mean absolute difference, pixels in [0, 1].
-        psnr_db: None where they are identical.
-        ssim: Structural similarity, 1 where they are identical.
-        keypoint_px: Mean distance of the keypoints found in both, in pixels.
+        psnr_db: Peak signal-to-noise ratio; None if they are identical.
+        ssim: Structural similarity; 1 if they are identical.
+        keypoint_px: Mean distance between the keypoints of both, in pixels.
     """
 
     l1: float
@@ -37,7 +37,7 @@ def frame_quality(prediction: Image, truth: Image, found: Keypoints, true: Keypo
 
     Args:
         prediction, truth: (S, S, 3) uint8.
-        found, true: What one detector finds in them.
+        found, true: Their keypoints, from one detector.
 
     Raises:
         BenchmarkError: scikit-image is not installed.
@@ -51,17 +51,17 @@ def frame_quality(prediction: Image, truth: Image, found: Keypoints, true: Keypo
 
 
 def l1(a: Image, b: Image) -> float:
-    """Mean absolute difference with pixels in [0, 1]."""
+    """Mean absolute difference, pixels in [0, 1]."""
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) / 255
 
 
 def mean_squared_error(a: Image, b: Image) -> float:
-    """In squared levels of uint8."""
+    """Mean squared difference of uint8 values."""
     return float(np.square(a.astype(np.int16) - b.astype(np.int16), dtype=np.float64).mean())
 
 
 def ssim(a: Image, b: Image) -> float:
-    """Mean structural similarity of (H, W, 3) uint8 pictures, with the Gaussian window of the authors.
+    """Mean structural similarity of (H, W, 3) uint8 images, with the Gaussian window of its authors.
 
     Raises:
         BenchmarkError: scikit-image is not installed.
@@ -80,6 +80,6 @@ def ssim(a: Image, b: Image) -> float:
 
 
 def keypoint_distance(a: Keypoints, b: Keypoints, size: int) -> float:
-    """Mean distance of corresponding keypoints in pixels of a frame of this side."""
-    # The corner pixels' centres are -1 and 1.
+    """Mean distance between corresponding keypoints, in pixels of a frame of side `size`."""
+    # -1 and 1 are the centres of the corner pixels.
     return float(np.linalg.norm(a.value - b.value, axis=1).mean()) * (size - 1) / 2

@@ -1,1 +1,1 @@
-"""Results as values, files and tables."""
+"""The result of a run: its types, its file, and its tables."""

@@ -1,4 +1,4 @@
-"""The command that made a result, as it stands in its file."""
+"""The command line of a result, as its file records it: absolute paths shrink to their last part."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ from pathlib import Path
 
 
 def command_line() -> list[str]:
-    """Of `fomm-rt bench …`."""
-    return ["fomm-rt", *_arguments()]
+    """The command line of `fomm-rt bench …`."""
+    return ["fomm-rt", *map(_without_folder, sys.argv[1:])]
 
 
 def script_command() -> list[str]:
-    """The command of a script in benchmarks/studies."""
-    return ["python", f"benchmarks/studies/{Path(sys.argv[0]).name}", *_arguments()]
+    """The command line of a script in benchmarks/studies."""
+    return ["python", f"benchmarks/studies/{Path(sys.argv[0]).name}", *map(_without_folder, sys.argv[1:])]
 
 
-def _arguments() -> list[str]:
-    """Absolute paths by their last part: results are shown around."""
-    return [_without_folder(part) for part in sys.argv[1:]]
-
-
-def _without_folder(part: str) -> str:
-    """Of /a/b, b; of openvino=/a/b, openvino=b; others as they are."""
-    name, equals, value = part.rpartition("=")
-    return f"{name}{equals}{Path(value).name}" if Path(value).is_absolute() else part
+def _without_folder(argument: str) -> str:
+    """/a/b -> b; openvino=/a/b -> openvino=b; others unchanged."""
+    name, equals, value = argument.rpartition("=")
+    return f"{name}{equals}{Path(value).name}" if Path(value).is_absolute() else argument

@@ -1,4 +1,4 @@
-"""Several runs side by side: by model, size and machine, each ratio within its own run."""
+"""Tables of several runs: one for each model, size and machine. Every ratio stays within its run."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fomm_bench.machine.environment import describe_machine, same_machine
+from fomm_bench.results.environment import Environment
 from fomm_bench.results.results_file import document_of, read_results
-from fomm_bench.results.run_result import Results
-from fomm_bench.results.table import NONE, aligned, by_speed, describe_spread, milliseconds
+from fomm_bench.results.run_result import RunResult
+from fomm_bench.results.table import NONE, aligned, describe_agreement, describe_speedup, milliseconds
 
 
 @dataclass(frozen=True)
-class Merged:
-    """Runs and the names of their files.
+class MergedRuns:
+    """Runs and their files.
 
     Attributes:
-        files: One for each run.
-        runs: As read.
-        here: This machine's environment.
+        files: The file of each run.
+        runs: The runs.
+        here: Environment of this machine.
     """
 
     files: list[Path]
-    runs: list[Results]
-    here: dict[str, Any]
+    runs: list[RunResult]
+    here: Environment
 
     @classmethod
-    def read(cls, files: Sequence[Path], here: dict[str, Any]) -> Merged:
+    def read(cls, files: Sequence[Path], here: Environment) -> MergedRuns:
         """Reads results files.
 
         Raises:
-            BenchmarkError: One is none, or of another version.
+            BenchmarkError: One cannot be read; see `read_results`.
         """
         return cls(list(files), [read_results(path) for path in files], here)
 
@@ -41,57 +41,47 @@ class Merged:
         return "\n\n".join("\n".join(self._table(group)) for group in self._groups())
 
     def as_json(self) -> dict[str, Any]:
-        """The runs by file."""
+        """The runs with their files, as JSON values."""
         return {
             "runs": [
-                {"file": str(path), "this_machine": same_machine(run.environment, self.here), **document_of(run)}
+                {"file": str(path), "this_machine": run.environment.machine == self.here.machine, **document_of(run)}
                 for path, run in zip(self.files, self.runs, strict=True)
             ]
         }
 
     def _groups(self) -> list[list[int]]:
-        """Numbers of runs of one model, size and machine."""
-        groups: list[list[int]] = []
-        for number, run in enumerate(self.runs):
-            for group in groups:
-                first = self.runs[group[0]]
-                same_model = all(run.model[key] == first.model[key] for key in ("label", "identity", "size"))
-                if same_model and same_machine(run.environment, first.environment):
-                    group.append(number)
-                    break
-            else:
-                groups.append([number])
-        return groups
+        """Indices of runs of one model, size and machine."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for index, run in enumerate(self.runs):
+            key = (run.model.label, run.model.identity, run.model.size, run.environment.machine)
+            groups.setdefault(key, []).append(index)
+        return list(groups.values())
 
     def _table(self, group: Sequence[int]) -> list[str]:
-        first = self.runs[group[0]]
-        machine = describe_machine(first.environment)
-        if not same_machine(first.environment, self.here):
-            machine += " (another machine than this one)"
-        lines = [f"{first.model['label']}, {first.model['size']}×{first.model['size']}, on {machine}"]
-        several = len(group) > 1
-        rows = [[*(["run"] if several else []), "", "frames", "p50 ms", "fps", "times as fast", "as", "agreement"]]
+        first, several = self.runs[group[0]], len(group) > 1
+        machine = first.environment.describe()
+        if first.environment.machine != self.here.machine:
+            machine += " (not this machine)"
+        lines = [f"{first.model.label}, {first.model.size}×{first.model.size}, on {machine}"]
+        rows = [["run"] * several + ["", "frames", "p50 ms", "fps", "times as fast", "as", "agreement"]]
         notes = []
-        for number in group:
-            run = self.runs[number]
-            label = self.files[number].as_posix()
-            for contestant in by_speed(run):
-                latency, agreement = contestant.latency, contestant.agreement
+        for index in group:
+            run, file = self.runs[index], self.files[index].as_posix()
+            for contestant in run.by_speed():
+                latency, reference = contestant.latency, run.reference_of(contestant)
                 assert latency is not None
-                reference = run.reference_of(contestant)
-                is_reference = run.is_reference(contestant)
                 rows.append(
                     [
-                        *([label] if several else []),
+                        *([file] * several),
                         contestant.name,
                         str(latency.frames),
                         milliseconds(latency.p50),
                         f"{latency.fps:.1f}",
-                        "1" if is_reference else describe_spread(run.speedup(contestant)),
-                        NONE if is_reference or reference is None else reference.name,
-                        "reference" if is_reference or agreement is None else agreement.describe(),
+                        describe_speedup(run, contestant),
+                        NONE if run.is_reference(contestant) or reference is None else reference.name,
+                        describe_agreement(run, contestant),
                     ]
                 )
-            prefix = f"{label}: " if several else ""
+            prefix = f"{file}: " * several
             notes += [f"{prefix}{c.name} {c.state}: {c.reason}" for c in run.contestants if c.state != "measured"]
         return [*lines, *(aligned(rows, 1 + several) if len(rows) > 1 else []), *notes]

@@ -1,201 +1,138 @@
-"""What a comparison found: plain values that can be written to a file and read again."""
+"""The result of one run of the comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated
 
-from fomm_bench.results.agreement import Agreement
-from fomm_bench.results.samples import Latency, Spread, latency_of, speedup, stage_medians, throughput_of
+from msgspec import Meta, field
 
-State = Literal["measured", "disagrees", "skipped", "failed"]
-STATES: tuple[str, ...] = get_args(State)
-
-DEVICE_TYPES = ("cpu", "cuda")
-"""Where contestants run; each has a reference of its own."""
-
-DERIVED = ("latency_ms", "speedup")
-"""Fields of a contestant in a file that are made of its others."""
+from fomm_bench.results.contestant_result import ContestantResult, DeviceType
+from fomm_bench.results.environment import Environment
+from fomm_bench.results.field_types import BatchSize, Bytes, Count, Label, Rate, Record
+from fomm_bench.results.samples import Spread, speedup
 
 
-def device_type(on_gpu: bool) -> str:
-    """One of DEVICE_TYPES."""
-    return DEVICE_TYPES[on_gpu]
-
-
-@dataclass
-class ContestantResult:
-    """One contestant.
+class MeasuredModel(Record):
+    """The model that contestants ran.
 
     Attributes:
-        name: Of the registry.
-        description: What it is, in a phrase.
-        precision: "fp32", "fp16" or "int8".
-        on_gpu: Whether it runs on a GPU.
-        state: "measured"; "disagrees": its pictures are not the reference's, no speed; "skipped": it cannot run
-            here; "failed": it ended, hung or went wrong, no speed.
-        reason: For a state other than "measured".
-        device: What it ran on, in words.
-        python: Version of the Python it ran in.
-        versions: Of the packages that matter to it.
-        agreement: With the reference.
-        open_ms: Imports, loading and compiling; without `build_s`.
-        first_frame_ms: From starting its process to the first picture; without `build_s`.
-        build_s: Seconds it took to build its engines, which is done once for a machine; None for one without.
-        rounds_ms: Milliseconds of every frame, by round.
-        stages_ms: Milliseconds by stage, of every frame or of one a round, where they can be told apart.
-        batches_ms: Batch size to milliseconds of every call, by round.
-        batch_problem: Why it took no part in batches, if it has them.
-        host_bytes: Peak resident set of its process.
-        device_bytes: GPU memory of its process, as far as it can be told at its peak.
+        label: Short name.
+        weights: Where its weights are from.
+        identity: What tells its weights from others.
+        size: Side of a frame.
+        mac_per_frame: Multiply-accumulates of the exported convolutions, source cached; None if not counted.
+        weight_bytes: Float32 weights that a frame reads, source cached.
+        tools: Tool -> version, of the export.
     """
 
-    name: str
-    description: str
-    precision: str
-    on_gpu: bool
-    state: State = "measured"
-    reason: str | None = None
-    device: str | None = None
-    python: str | None = None
-    versions: dict[str, str] = field(default_factory=dict)
-    agreement: Agreement | None = None
-    open_ms: float | None = None
-    first_frame_ms: float | None = None
-    build_s: float | None = None
-    rounds_ms: list[list[float]] = field(default_factory=list)
-    stages_ms: list[dict[str, float]] = field(default_factory=list)
-    batches_ms: dict[int, list[list[float]]] = field(default_factory=dict)
-    batch_problem: str | None = None
-    host_bytes: int | None = None
-    device_bytes: int | None = None
-
-    @property
-    def latency(self) -> Latency | None:
-        """Over all rounds; None where no speed is reported."""
-        return latency_of(self.rounds_ms)
-
-    @property
-    def device_type(self) -> str:
-        """One of DEVICE_TYPES."""
-        return device_type(self.on_gpu)
-
-    @property
-    def throughput(self) -> dict[int, Spread]:
-        """Frames per second by batch size: of the call of median length, over the rounds."""
-        found = {batch: throughput_of(batch, rounds) for batch, rounds in sorted(self.batches_ms.items())}
-        return {batch: spread for batch, spread in found.items() if spread is not None}
-
-    @property
-    def stages(self) -> dict[str, float]:
-        """Median milliseconds by stage."""
-        return stage_medians([frame for frame in self.stages_ms if frame])
-
-    def give_up(self, state: State, reason: str) -> None:
-        """Ends its part: no speed is reported."""
-        self.state, self.reason = state, reason
-        self.rounds_ms, self.stages_ms, self.batches_ms = [], [], {}
-        self.open_ms = self.first_frame_ms = self.build_s = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields, and what is made of them, as plain JSON values."""
-        latency = self.latency
-        return {
-            **asdict(self),
-            "agreement": None if self.agreement is None else self.agreement.as_json(),
-            "latency_ms": None if latency is None else asdict(latency),
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> ContestantResult:
-        """The inverse of `as_json`."""
-        fields = {name: value for name, value in document.items() if name not in DERIVED}
-        if fields.get("agreement") is not None:
-            fields["agreement"] = Agreement.from_json(fields["agreement"])
-        fields["batches_ms"] = {int(batch): rounds for batch, rounds in fields.get("batches_ms", {}).items()}
-        return cls(**fields)
+    label: Label
+    weights: str
+    identity: str
+    size: Annotated[int, Meta(ge=1, le=1 << 14)]
+    mac_per_frame: Annotated[int, Meta(ge=1, le=1 << 60)] | None = None
+    weight_bytes: Bytes | None = None
+    tools: Mapping[Label, str | None] = field(default_factory=dict)
 
 
-@dataclass
-class Results:
+class FramesPerRound(Record):
+    """Frames of a contestant's turn, by where it runs."""
+
+    cpu: Count
+    gpu: Count
+
+
+class Settings(Record):
+    """How much was measured."""
+
+    rounds: Count
+    frames_per_round: FramesPerRound
+    batches: Annotated[list[BatchSize], Meta(max_length=256)]
+    agreement_frames: Count
+
+
+class DeviceCeiling(Record):
+    """The best rates of a device: precision -> GMAC/s of a matrix product, GB/s read and written by a copy."""
+
+    gmac_per_s: dict[Label, Rate]
+    copy_gb_per_s: Rate
+
+
+class Ceiling(Record):
+    """The best rates of a machine, and the library that reached them."""
+
+    library: Label
+    cpu: DeviceCeiling | None = None
+    cuda: DeviceCeiling | None = None
+
+
+class RunResult(Record):
     """One run of the comparison.
 
     Attributes:
         command: The command line.
         date: When it started, ISO 8601.
-        environment: See `environment.describe_environment`.
-        model: "label", "weights", "size", "identity"; where they can be told, "mac_per_frame" and "weight_bytes" of the
-            exported graphs with the source cached, and "tools" they were made with.
-        media: What was animated.
-        settings: "rounds", "frames_per_round" by device, "batches", "agreement_frames".
-        references: Of DEVICE_TYPES to the name of the contestant that those on this device are compared with.
+        environment: Machine and software.
+        model: The model.
+        media: The source image and the driving clip.
+        settings: How much was measured.
+        references: Device -> the contestant that others on this device are compared with.
         contestants: In the order they took part.
-        ceiling: See `ceiling.measure_ceiling`; None where it was not measured.
-        busy_cores: How many cores other processes kept busy during each round; empty where that cannot be told.
+        ceiling: Attainable rates; None if not measured.
+        busy_cores: Cores that other processes kept busy, by round; empty if unknown.
     """
 
     command: list[str]
-    date: str
-    environment: dict[str, Any]
-    model: dict[str, Any]
-    media: str
-    settings: dict[str, Any]
-    references: dict[str, str] = field(default_factory=dict)
-    contestants: list[ContestantResult] = field(default_factory=list)
-    ceiling: dict[str, Any] | None = None
-    busy_cores: list[float] = field(default_factory=list)
+    date: Label
+    environment: Environment
+    model: MeasuredModel
+    media: Label
+    settings: Settings
+    references: dict[DeviceType, Label]
+    contestants: Annotated[list[ContestantResult], Meta(max_length=100)]
+    ceiling: Ceiling | None = None
+    busy_cores: list[Annotated[float, Meta(ge=0, le=1 << 16)]] = field(default_factory=list)
 
     @property
     def measured(self) -> list[ContestantResult]:
-        """Those whose speed is reported."""
+        """The contestants with a speed."""
         return [contestant for contestant in self.contestants if contestant.state == "measured"]
 
+    def by_speed(self) -> list[ContestantResult]:
+        """The contestants with a speed, slowest first: the fastest ends up last, nearest to the prompt."""
+        return sorted(self.measured, key=lambda c: -(c.latency.p50 if c.latency else 0.0))
+
     def reference_of(self, contestant: ContestantResult) -> ContestantResult | None:
-        """Whom a contestant is compared with: the reference of its device, which is its own."""
+        """The reference of a contestant's device; a reference is its own."""
         name = self.references.get(contestant.device_type)
         return next((other for other in self.contestants if other.name == name), None)
 
     def is_reference(self, contestant: ContestantResult) -> bool:
-        """Whether others are compared with this one."""
+        """True for the reference of a device."""
         return self.references.get(contestant.device_type) == contestant.name
 
     def speedup(self, contestant: ContestantResult) -> Spread | None:
-        """Over the reference of its device, within each round; None where either has no speed."""
+        """Ratio to the reference of the device, within each round; None if either has no speed."""
         reference = self.reference_of(contestant)
         return None if reference is None else speedup(contestant.rounds_ms, reference.rounds_ms)
 
+    def ceiling_of(self, device: DeviceType) -> DeviceCeiling | None:
+        """The ceiling of a device; None if not measured."""
+        return None if self.ceiling is None else self.ceiling.cuda if device == "cuda" else self.ceiling.cpu
+
     def utilisation(self, contestant: ContestantResult) -> float | None:
-        """Share of the ceiling that the exported graphs' multiply-accumulates in the median time of a frame come to.
+        """Multiply-accumulates of a median frame as a share of the ceiling in the contestant's precision.
 
-        The ceiling is that of the contestant's own precision; None where that was not measured. Of one in int8 or half
-        precision some layers are float32 all the same, so that its share says less than it does.
+        None if either was not measured. Contestants in int8 or half precision run some layers in float32, so this
+        share understates them.
         """
-        latency, macs = contestant.latency, self.model.get("mac_per_frame")
-        ceiling = self._ceiling(contestant.device_type).get("gmac_per_s", {}).get(contestant.precision)
-        if latency is None or not macs or not ceiling:
-            return None
-        return float(macs / (latency.p50 * 1e-3) / (ceiling * 1e9))
+        latency, macs = contestant.latency, self.model.mac_per_frame
+        ceiling = self.ceiling_of(contestant.device_type)
+        rate = None if ceiling is None else ceiling.gmac_per_s.get(contestant.precision)
+        return macs / (latency.p50 * 1e-3) / (rate * 1e9) if latency and macs and rate else None
 
-    def balance(self, device: str) -> float | None:
-        """Multiply-accumulates in float32 that a device does while it copies one byte; None where not measured."""
-        ceiling = self._ceiling(device)
-        rate = ceiling.get("gmac_per_s", {}).get("fp32")
-        return float(rate / ceiling["copy_gb_per_s"]) if rate else None
-
-    def _ceiling(self, device: str) -> dict[str, Any]:
-        return (self.ceiling or {}).get(device) or {}
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields, and the ratios made of them, as plain JSON values."""
-        contestants = []
-        for contestant in self.contestants:
-            ratio = self.speedup(contestant)
-            contestants.append({**contestant.as_json(), "speedup": None if ratio is None else asdict(ratio)})
-        return {**asdict(self), "contestants": contestants}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Results:
-        """The inverse of `as_json`."""
-        contestants = [ContestantResult.from_json(entry) for entry in document["contestants"]]
-        return cls(**{**document, "contestants": contestants})
+    def balance(self, device: DeviceType) -> float | None:
+        """Float32 multiply-accumulates that a device does while it copies one byte; None if not measured."""
+        ceiling = self.ceiling_of(device)
+        rate = None if ceiling is None else ceiling.gmac_per_s.get("fp32")
+        return rate / ceiling.copy_gb_per_s if ceiling and rate else None

@@ -1,4 +1,4 @@
-"""Figures of many samples: percentiles, rates, and ratios that compare within a round only."""
+"""Statistics of samples: percentiles, rates, and ratios within a round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 Rounds = Sequence[Sequence[float]]
-"""Milliseconds of the frames of each round."""
+"""Milliseconds of each frame or call, by round."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Latency:
     """Latency of a frame in milliseconds.
 
     Attributes:
-        frames: How many were measured.
+        frames: Number of samples.
         p50, p90, p99: Percentiles, interpolated linearly between samples.
-        max: The largest.
-        fps: Frames over the sum of their times.
+        max: Largest sample.
+        fps: Frames divided by the sum of their times.
     """
 
     frames: int
@@ -33,7 +33,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure that was found once in each round: its median, least and largest."""
+    """Median, smallest and largest of one figure per round."""
 
     median: float
     low: float
@@ -41,7 +41,7 @@ class Spread:
 
 
 def latency_of(rounds: Rounds) -> Latency | None:
-    """The latency over all rounds; None without frames."""
+    """The latency over all rounds; None without samples."""
     samples = [sample for frames in rounds for sample in frames]
     if not samples:
         return None
@@ -50,35 +50,24 @@ def latency_of(rounds: Rounds) -> Latency | None:
 
 
 def speedup(rounds: Rounds, reference: Rounds) -> Spread | None:
-    """How many times as fast as the reference: the ratio of the medians of each round both took part in.
+    """How many times as fast as the reference: the ratio of the medians, within each round.
 
     Args:
-        rounds, reference: The same rounds in the same order.
+        rounds, reference: The same rounds in the same order; a round that either lacks does not count.
 
     Returns:
-        None where there is no such round.
+        None if no round counts.
     """
-    return spread_of(
-        [median(theirs) / median(ours) for ours, theirs in zip(rounds, reference, strict=False) if ours and theirs]
-    )
+    both = [(ours, theirs) for ours, theirs in zip(rounds, reference, strict=False) if ours and theirs]
+    return spread_of([median(theirs) / median(ours) for ours, theirs in both]) if both else None
 
 
-def throughput_of(batch: int, rounds: Rounds) -> Spread | None:
-    """Frames per second of the call of median length in each round; None without calls.
-
-    Args:
-        batch: Frames of a call.
-        rounds: Milliseconds of the calls of each round.
-    """
-    return spread_of([1e3 * batch / median(calls) for calls in rounds if calls])
-
-
-def spread_of(values: Sequence[float]) -> Spread | None:
-    """Median, least and largest; None of none."""
-    return Spread(median(values), min(values), max(values)) if values else None
+def spread_of(values: Sequence[float]) -> Spread:
+    """Median, smallest and largest of at least one value."""
+    return Spread(median(values), min(values), max(values))
 
 
 def stage_medians(frames: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Median milliseconds of each stage over all frames, stages in the order they came."""
+    """Stage -> median milliseconds over all frames, in the order the stages first appear."""
     names = list(dict.fromkeys(name for frame in frames for name in frame))
     return {name: median(frame.get(name, 0.0) for frame in frames) for name in names}

@@ -1,1 +1,1 @@
-"""Contestants run in processes of their own, compared and timed."""
+"""One run: contestants in processes of their own, compared with a reference and timed in turns."""

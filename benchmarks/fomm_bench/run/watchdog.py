@@ -1,7 +1,7 @@
-"""Ends a group of processes once the benchmark is gone, however it ended.
+"""Kills a process group when the benchmark dies, however it dies.
 
-Workers that wait for their turn are stopped; nothing in them or in what they started can notice that nobody will ever
-wake them. A process beside them does: its input ends with the benchmark, also where that is killed.
+Workers are stopped between their turns, so neither they nor their children notice that the benchmark is gone. The
+watchdog is another process, and its standard input ends with the benchmark, even if that is killed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ except ProcessLookupError:
 
 
 class Watchdog:
-    """Watches over one group.
+    """Watches one process group.
 
     Args:
-        group: Its number.
+        group: Id of the group.
 
     Raises:
         OSError: No process can be started.
     """
 
     def __init__(self, group: int) -> None:
-        # A session of its own: Ctrl-C is not for it. Neither its environment nor packages matter to it.
+        # A session of its own keeps Ctrl-C away. It needs neither environment variables nor packages.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", WATCH, str(group)],
             stdin=subprocess.PIPE,
@@ -40,7 +40,7 @@ class Watchdog:
         )
 
     def dismiss(self) -> None:
-        """Ends the watch; the group is gone, and its number may be another's soon."""
+        """Ends the watch. Call it once the group is gone: its id may be reused."""
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None

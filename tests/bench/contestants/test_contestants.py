@@ -1,4 +1,4 @@
-"""Every contestant that runs on a CPU gives the reference's pictures; the compiled one with the compiler left out."""
+"""Every contestant on a CPU gives the reference's predictions; the compiled one runs uncompiled here."""
 
 from __future__ import annotations
 
@@ -16,19 +16,13 @@ import pytest
 import torch
 
 from fomm_bench.contestants import runtime
-from fomm_bench.contestants.protocol import (
-    STAGES,
-    BatchContestant,
-    BuildingContestant,
-    Contestant,
-    UnavailableError,
-)
+from fomm_bench.contestants.protocol import STAGES, Contestant, UnavailableError
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model.bench_model import ModelChoice, open_bench_model
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference, with_drawn_weights
 from fomm_bench.results.agreement import compare
-from fomm_bench.run.comparison import Pictures
+from fomm_bench.run.plan import Pictures
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, BenchmarkError, EngineError
 from fomm_rt.image import Image
@@ -62,13 +56,13 @@ def animated(name: str, spec: ModelSpec, pictures: Pictures) -> Image:
 
 @pytest.mark.parametrize("name", CONTESTANTS)
 @pytest.mark.parametrize("relative", [True, False])
-def test_pictures_are_the_references(name: str, relative: bool, tiny_spec: ModelSpec, pictures: Pictures) -> None:
+def test_agrees_with_the_reference(name: str, relative: bool, tiny_spec: ModelSpec, pictures: Pictures) -> None:
     spec = dataclasses.replace(tiny_spec, relative=relative)
     (entry,) = choose([name])
     reference = animated("pytorch", spec, pictures)
     agreement = compare(animated(name, spec, pictures), reference, entry.requirement)
     assert agreement.agrees, agreement
-    # Neither the frame before or after nor another source's would agree.
+    # Predictions of the next frame, or of another source, do not agree.
     assert not any(compare(a, b, entry.requirement).agrees for a, b in pairwise(reference))
     mirrored = dataclasses.replace(pictures, source=pictures.source[:, ::-1].copy())
     others = animated("pytorch", spec, mirrored)
@@ -76,17 +70,17 @@ def test_pictures_are_the_references(name: str, relative: bool, tiny_spec: Model
 
 
 @pytest.mark.parametrize("name", ["pytorch", *CONTESTANTS])
-def test_batches_are_frames(name: str, tiny_spec: ModelSpec, pictures: Pictures) -> None:
+def test_batches_equal_single_frames(name: str, tiny_spec: ModelSpec, pictures: Pictures) -> None:
     contestant = opened(name, tiny_spec, pictures)
     single = np.stack([contestant.animate(frame) for frame in pictures.frames[:3]])
-    if not isinstance(contestant, BatchContestant):
+    if not contestant.takes_batches:
         assert name.startswith("fomm-rt")
         return
     agreement = compare(contestant.animate_batch(pictures.frames[:3]), single, choose([name])[0].requirement)
     assert agreement.agrees, agreement
 
 
-def test_a_new_source_is_a_new_reference(tiny_spec: ModelSpec, pictures: Pictures) -> None:
+def test_a_new_source_resets_the_reference(tiny_spec: ModelSpec, pictures: Pictures) -> None:
     for name in ("pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"):
         contestant = opened(name, tiny_spec, pictures)
         first = contestant.animate(pictures.frames[4])
@@ -103,7 +97,7 @@ def test_the_reference_times_every_stage(tiny_spec: ModelSpec, pictures: Picture
     assert all(milliseconds >= 0 for milliseconds in contestant.stage_ms.values())
 
 
-def test_the_bundled_models_networks_are_those_of_its_checkpoint() -> None:
+def test_builds_the_networks_of_the_bundled_model() -> None:
     with open_bench_model(ModelChoice(bundled=True), True, lambda _text: None) as model:
         assert model.spec.checkpoint is not None
         assert model.drawn
@@ -111,24 +105,22 @@ def test_the_bundled_models_networks_are_those_of_its_checkpoint() -> None:
         assert networks.size == model.manifest.size == 256
 
 
-def test_another_checkpoint_is_refused(tiny_spec: ModelSpec) -> None:
+def test_rejects_another_checkpoint(tiny_spec: ModelSpec) -> None:
     with open_bench_model(ModelChoice(bundled=True), True, lambda _text: None) as model:
         wrong = dataclasses.replace(tiny_spec, stand_in_seed=None, checkpoint=model.spec.checkpoint)
-        with pytest.raises(BenchmarkError, match="SHA-256 is not that of the checkpoint"):
+        with pytest.raises(BenchmarkError, match=r"expected the checkpoint that .*; got SHA-256"):
             build_reference(wrong)
     with pytest.raises(BenchmarkError, match="--checkpoint FILE"):
         build_reference(dataclasses.replace(tiny_spec, stand_in_seed=None))
 
 
-def test_stand_in_weights_can_be_drawn_beforehand(
+def test_stand_in_weights_are_read_from_their_file(
     tmp_path: Path, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = with_drawn_weights(tiny_spec, tmp_path)
     assert drawn.checkpoint is not None
     expected = build_reference(tiny_spec)
-    monkeypatch.setattr(
-        "fomm_export.checkpoints.stand_in.stand_in_weights", None
-    )  # nothing is drawn where there is a file
+    monkeypatch.setattr("fomm_export.checkpoints.stand_in.stand_in_weights", None)  # would draw them again
     found = build_reference(drawn)
     for network in ("kp_detector", "generator"):
         tensors = getattr(expected, network).state_dict()
@@ -139,9 +131,7 @@ def test_stand_in_weights_can_be_drawn_beforehand(
 
 
 @pytest.mark.parametrize("name", ["pytorch", *CONTESTANTS])
-def test_everyone_gets_the_same_number_of_threads(
-    name: str, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_get_the_same_number_of_threads(name: str, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {}
     compile_model, make_session = openvino.Core.compile_model, onnxruntime.InferenceSession
 
@@ -161,8 +151,8 @@ def test_everyone_gets_the_same_number_of_threads(
     assert set(given.values()) == {3}
 
 
-class NotBuilt:
-    """An animator whose engines are not there until they are built."""
+class FakeLoader:
+    """Stands in for `Animator.load`: engines are missing until they are built."""
 
     def __init__(self, builds: bool, batch: int = 1) -> None:
         self.builds, self.batch, self.is_built = builds, batch, False
@@ -183,19 +173,16 @@ class NotBuilt:
         )
 
 
-def test_engines_are_built_and_opened_again(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = NotBuilt(True)
+def test_builds_engines_then_opens_them(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = FakeLoader(True)
     monkeypatch.setattr(Animator, "load", found.load)
     contestant = runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
-    assert isinstance(contestant, BuildingContestant)
     assert contestant.build_s is not None
     assert found.opened == [False, True, False]
     assert runtime.open_runtime(tiny_spec, "tensorrt", "fp16").build_s is None
 
 
-def test_engines_that_do_not_reproduce_the_model_are_no_reason_to_skip(
-    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_engines_that_do_not_reproduce_the_model_fail(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_arguments: Any, **_options: Any) -> Any:
         raise EngineError("the engines do not reproduce vox")
 
@@ -204,21 +191,19 @@ def test_engines_that_do_not_reproduce_the_model_are_no_reason_to_skip(
         runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
 
 
-def test_where_engines_cannot_be_built_a_contestant_is_skipped(
+def test_skips_a_contestant_whose_engines_cannot_be_built(
     tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Animator, "load", NotBuilt(False).load)
+    monkeypatch.setattr(Animator, "load", FakeLoader(False).load)
     with pytest.raises(UnavailableError, match="run: pip install tensorrt"):
         runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
 
 
 @pytest.mark.parametrize("batch", [1, 8])
-def test_batches_are_for_engines_that_take_them(
-    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, batch: int
-) -> None:
-    monkeypatch.setattr(Animator, "load", NotBuilt(True, batch).load)
+def test_takes_batches_if_its_engines_do(tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    monkeypatch.setattr(Animator, "load", FakeLoader(True, batch).load)
     contestant = runtime.open_runtime(tiny_spec, "tensorrt", "fp16")
-    assert isinstance(contestant, BatchContestant) == (batch > 1)
-    if isinstance(contestant, BatchContestant):
+    assert contestant.takes_batches == (batch > 1)
+    if contestant.takes_batches:
         frames = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
         assert np.array_equal(contestant.animate_batch(frames), frames + 1)

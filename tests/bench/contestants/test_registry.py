@@ -1,4 +1,4 @@
-"""Who takes part, and why not."""
+"""The contestants, and why one cannot run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from fomm_bench.contestants import availability, registry
-from fomm_bench.contestants.registry import REFERENCES, choose, entries
+from fomm_bench.contestants.registry import choose, entries
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, HALF, INT8
+from fomm_bench.run.references import REFERENCES
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
@@ -23,7 +24,7 @@ def why_unavailable(name: str, spec: ModelSpec) -> str | None:
     return entry.why_unavailable(spec)
 
 
-def test_names() -> None:
+def test_names_are_unique_and_cover_the_references() -> None:
     names = [entry.name for entry in entries()]
     assert len(set(names)) == len(names)
     for references in REFERENCES.values():
@@ -32,12 +33,12 @@ def test_names() -> None:
         assert f"fomm-rt:{backend.name}" in names
 
 
-def test_unknown_contestant() -> None:
+def test_rejects_an_unknown_contestant() -> None:
     with pytest.raises(BenchmarkError, match=r"expected a contestant among pytorch, .*openvino.*; got 'tensorflow'"):
         choose(["pytorch", "tensorflow"])
 
 
-def test_choice_keeps_the_registrys_order() -> None:
+def test_a_choice_keeps_the_order_of_the_registry() -> None:
     assert [entry.name for entry in choose(["openvino", "pytorch"])] == ["pytorch", "openvino"]
     assert [e.name for e in choose([])] == [e.name for e in entries()]
 
@@ -50,15 +51,15 @@ def test_choice_keeps_the_registrys_order() -> None:
         ("onnxruntime", "onnxruntime", "pip install onnxruntime"),
     ],
 )
-def test_a_missing_package_is_named_with_its_remedy(
+def test_names_a_missing_package_and_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec, name: str, module: str, remedy: str
 ) -> None:
     assert why_unavailable(name, tiny_spec) is None
-    monkeypatch.setattr(availability, "find_spec", lambda wanted: None if wanted == module else util.find_spec(wanted))
+    monkeypatch.setattr(availability, "find_spec", lambda name: None if name == module else util.find_spec(name))
     assert why_unavailable(name, tiny_spec) == f"{module} is not installed; install it with: {remedy}"
 
 
-def test_without_a_checkpoint_pytorch_cannot_run(tiny_spec: ModelSpec) -> None:
+def test_pytorch_needs_a_checkpoint(tiny_spec: ModelSpec) -> None:
     without = dataclasses.replace(tiny_spec, stand_in_seed=None)
     assert "--checkpoint FILE" in str(why_unavailable("pytorch", without))
     assert why_unavailable("onnxruntime", without) is None
@@ -70,7 +71,7 @@ def test_gpu_contestants_need_a_driver(monkeypatch: pytest.MonkeyPatch, tiny_spe
         if entry.on_gpu:
             problem = entry.why_unavailable(tiny_spec)
             assert problem is not None, entry.name
-            # A backend may lack a package before it comes to that.
+            # A backend may report a missing package first.
             if "driver" in problem:
                 assert "this machine has no NVIDIA driver" in problem
                 assert "https://www.nvidia.com/drivers" in problem
@@ -89,8 +90,8 @@ def later(name: Any, precisions: tuple[Any, ...], problem: str | None = None) ->
     return dataclasses.replace(REGISTRY[0], name=name, precisions=precisions, why_unavailable=lambda: problem)
 
 
-def test_backends_take_part_in_each_precision(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
-    """The first of which, their own choice, needs no mention; engines of half are built from float32 graphs."""
+def test_a_backend_is_one_contestant_per_precision(monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec) -> None:
+    """The default precision is not part of a name; only int8 needs graphs of its own."""
     monkeypatch.setattr(registry, "REGISTRY", (*REGISTRY, later("later", ("fp16", "fp32", "int8"))))
     found = {entry.name: entry for entry in entries() if "later" in entry.name}
     told = {name: (entry.on_gpu, entry.precision, entry.requirement) for name, entry in found.items()}
@@ -103,7 +104,7 @@ def test_backends_take_part_in_each_precision(monkeypatch: pytest.MonkeyPatch, t
     assert problems == [None, None, "the model folder has no int8 graphs; export it again with --int8"]
 
 
-def test_tensorrt_takes_part() -> None:
+def test_tensorrt_has_two_precisions() -> None:
     found = {entry.name: (entry.precision, entry.device_type) for entry in entries()}
     for flavour in ("tensorrt", "tensorrt-rtx"):
         assert found[f"fomm-rt:{flavour}"] == ("fp16", "cuda")
@@ -124,7 +125,7 @@ def test_tensorrt_takes_part() -> None:
         ),
     ],
 )
-def test_a_backend_that_cannot_run_is_skipped_with_how_to_get_it(
+def test_an_unavailable_backend_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tiny_spec: ModelSpec, problem: str, shown: str
 ) -> None:
     monkeypatch.setattr(registry, "REGISTRY", (*REGISTRY, later("later", ("fp16",), problem)))

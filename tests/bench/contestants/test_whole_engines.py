@@ -71,7 +71,7 @@ def open_fake(small_model: Path, needs_memory: bool = False) -> tuple[GraphConte
 
 
 @pytest.mark.parametrize("needs_memory", [False, True])
-def test_as_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
+def test_agrees_with_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
     chain, machine = open_fake(small_model, needs_memory)
     chain.set_source(GOLDEN.source)
     assert machine.device is not None
@@ -85,7 +85,7 @@ def test_as_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
 
 
 @pytest.mark.parametrize("refused", ["deserialize_cuda_engine", "set_input_shape", "set_tensor_address"])
-def test_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+def test_reports_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
     made = FakeMachine.__init__
 
     def refusing(self: FakeMachine, *arguments: Any) -> None:
@@ -97,7 +97,7 @@ def test_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatc
         open_fake(small_model)
 
 
-def test_contestants_are_skipped_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_needs_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
     found = {entry.name: entry for entry in entries()}
     for name in ("tensorrt-whole", "tensorrt-rtx-whole"):

@@ -1,4 +1,4 @@
-"""CPU time by part, with clocks that show what they are told to."""
+"""CPU time by part, with fake clocks."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_parts_within_parts(times: Times) -> None:
     with clock("decode"):
         times.pass_(1.0, others=2.0)
         with clock.within("to RGB"):
-            times.pass_(0.5, others=4.0)  # the decoder's threads go on meanwhile
+            times.pass_(0.5, others=4.0)  # the decoder's threads keep working
         with clock.within("networks", threads=True):
             times.pass_(0.25, others=0.75)
     assert clock.seconds == {"decode": 7.0, "to RGB": 0.5, "networks": 1.0}
 
 
-def test_outside_of_any_part_nothing_counts(times: Times) -> None:
+def test_counts_nothing_outside_a_part(times: Times) -> None:
     clock = CpuClock("to RGB")
     with clock.within("to RGB"):
         times.pass_(1.0)
@@ -66,7 +66,7 @@ class Inheriting(Writer):
 
 
 @pytest.mark.parametrize("owner", [Writer, Inheriting])
-def test_methods_are_wrapped_for_a_while(times: Times, owner: type[Writer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wraps_a_method_for_the_block_only(times: Times, owner: type[Writer], monkeypatch: pytest.MonkeyPatch) -> None:
     def write(_self: Writer, n: int) -> int:
         times.pass_(float(n))
         return n + 1

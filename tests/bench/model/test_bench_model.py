@@ -1,4 +1,4 @@
-"""Which model is benchmarked: one choice, its weights, and what contradicts it."""
+"""The choice of the model: its weights, and contradicting options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BenchmarkError, CheckpointError, ModelError
 
 
-def test_stand_in_weights_live_as_long_as_needed(tiny_config: Path) -> None:
+def test_stand_in_weights_are_removed_afterwards(tiny_config: Path) -> None:
     said: list[str] = []
     with open_bench_model(ModelChoice(config=str(tiny_config), size=128), False, said.append) as model:
         folder = Path(model.spec.folder)
@@ -23,7 +23,7 @@ def test_stand_in_weights_live_as_long_as_needed(tiny_config: Path) -> None:
     assert said == [f"exporting stand-in weights of {tiny_config}"]
 
 
-def test_a_model_folder_of_stand_in_weights_tells_its_seed(tiny_folder: Path) -> None:
+def test_reads_the_seed_of_stand_in_weights(tiny_folder: Path) -> None:
     with open_bench_model(ModelChoice(tiny_folder), True, print) as model:
         assert model.spec.stand_in_seed == 3
         assert model.spec.has_networks
@@ -38,12 +38,12 @@ def test_a_model_folder_of_stand_in_weights_tells_its_seed(tiny_folder: Path) ->
         (ModelChoice(checkpoint=Path("c")), "give that with --model"),
     ],
 )
-def test_contradictions(choice: ModelChoice, message: str) -> None:
+def test_rejects_contradicting_options(choice: ModelChoice, message: str) -> None:
     with pytest.raises(BenchmarkError, match=message), open_bench_model(choice, True, print):
         pass
 
 
-def test_what_is_not_there(tiny_folder: Path, tmp_path: Path) -> None:
+def test_rejects_what_does_not_exist(tiny_folder: Path, tmp_path: Path) -> None:
     with (
         pytest.raises(ModelError, match="no such model folder"),
         open_bench_model(ModelChoice(tmp_path / "m"), True, print),
@@ -62,8 +62,8 @@ def test_what_is_not_there(tiny_folder: Path, tmp_path: Path) -> None:
         pass
 
 
-def test_another_models_checkpoint(tmp_path: Path) -> None:
+def test_rejects_the_checkpoint_of_another_model(tmp_path: Path) -> None:
     (tmp_path / "c.pth").write_bytes(b"other weights")
     choice = ModelChoice(open_bundled_model().path, checkpoint=tmp_path / "c.pth")
-    with pytest.raises(BenchmarkError, match="its SHA-256 is"), open_bench_model(choice, True, print):
+    with pytest.raises(BenchmarkError, match="got SHA-256"), open_bench_model(choice, True, print):
         pass

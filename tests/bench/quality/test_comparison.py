@@ -1,4 +1,4 @@
-"""Reconstruction of a clip: the exact contestant first, figures for each, failures that stop nobody else."""
+"""Reconstruction of a clip: the exact contestant first, figures for each, and failures of one contestant only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.quality.comparison import reconstruct, render_quality
-from fomm_bench.run.comparison import Pictures
-from fomm_bench.run.session import Animated, Opened
+from fomm_bench.run.messages import Animated, Memory, Opened
+from fomm_bench.run.plan import Pictures
+from fomm_bench.run.session import Session
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 
 
-class Local:
-    """fomm-rt in this process, with so many levels added to each picture."""
+class FakeSession(Session):
+    """fomm-rt in this process, with a number added to each prediction."""
 
     def __init__(self, levels: int, dies_at: int | None = None) -> None:
         self.levels, self.left = levels, dies_at
@@ -34,7 +35,7 @@ class Local:
         return Opened("CPU", False, "3", {}, 1.0)
 
     def first_frame(self, frame: Image) -> float:  # noqa: ARG002
-        raise AssertionError("speed is not measured here")
+        raise AssertionError("quality measures no speed")
 
     def animate(self, frames: Image, pictures: bool) -> Animated:
         assert pictures
@@ -46,10 +47,10 @@ class Local:
         return Animated(np.clip(shown, 0, 255).astype(np.uint8), [], [])
 
     def animate_batch(self, frames: Image) -> Animated:  # noqa: ARG002
-        raise AssertionError("nor are batches")
+        raise AssertionError("quality measures no batches")
 
-    def memory(self) -> tuple[int | None, int | None]:
-        raise AssertionError("nor is memory")
+    def memory(self) -> Memory:
+        raise AssertionError("quality measures no memory")
 
     def close(self) -> None:
         self.closed = True
@@ -64,17 +65,17 @@ def absolute(spec: ModelSpec) -> ModelSpec:
     return dataclasses.replace(spec, relative=False)
 
 
-def test_every_contestant_is_measured(tiny_spec: ModelSpec, clip: Path) -> None:
+def test_measures_every_contestant(tiny_spec: ModelSpec, clip: Path) -> None:
     entries = choose(["fomm-rt:onnxruntime-cpu", "onnxruntime", "openvino", "pytorch"])
     entries.sort(key=lambda entry: not entry.name.startswith("fomm-rt"))
     sessions = {
-        "fomm-rt:onnxruntime-cpu": Local(0),
-        "onnxruntime": Local(2),
-        "openvino": Local(0, dies_at=1),
-        "pytorch": Local(0, dies_at=0),
+        "fomm-rt:onnxruntime-cpu": FakeSession(0),
+        "onnxruntime": FakeSession(2),
+        "openvino": FakeSession(0, dies_at=1),
+        "pytorch": FakeSession(0, dies_at=0),
     }
 
-    def open_session(entry: Entry) -> Local:
+    def open_session(entry: Entry) -> FakeSession:
         return sessions[entry.name]
 
     found = {
@@ -100,13 +101,13 @@ def test_every_contestant_is_measured(tiny_spec: ModelSpec, clip: Path) -> None:
     assert "openvino failed: out of memory" in text
 
 
-def test_without_exact_pictures_there_is_nothing(tiny_spec: ModelSpec, clip: Path) -> None:
+def test_fails_without_the_exact_contestant(tiny_spec: ModelSpec, clip: Path) -> None:
     with pytest.raises(BenchmarkError, match="out of memory"):
         reconstruct(
             choose(["onnxruntime"]),
             absolute(tiny_spec),
             clip,
             4,
-            open_session=lambda _entry: Local(0, dies_at=0),
+            open_session=lambda _entry: FakeSession(0, dies_at=0),
             progress=lambda *_: None,
         )

@@ -1,4 +1,4 @@
-"""Measures of quality against closed-form values and scikit-image."""
+"""Measures of a reconstruction against closed-form values and scikit-image."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_keypoint_distance() -> None:
     assert keypoint_distance(a, a, 256) == 0
 
 
-def test_all_of_a_frame() -> None:
+def test_measures_of_identical_frames() -> None:
     keypoints = Keypoints(np.zeros((2, 2), np.float32))
     quality = frame_quality(NOISE, NOISE, keypoints, keypoints)
     assert (quality.l1, quality.psnr_db, quality.keypoint_px) == (0, None, 0)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     with pytest.raises(BenchmarkError, match=r'pip install "fomm-rt\[bench\]"'):
         ssim(FLAT, FLAT)

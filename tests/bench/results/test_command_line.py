@@ -1,4 +1,4 @@
-"""The command in a results file names no folder of the machine that made it."""
+"""The command line of a result names no folder of its machine."""
 
 from __future__ import annotations
 

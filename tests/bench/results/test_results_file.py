@@ -1,4 +1,4 @@
-"""Results files: what is written is read again, and what is none is refused by name and place."""
+"""Results files: round trips, and errors that name the file, the place and the expectation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fakes.bench_results import made_up
-from fomm_bench.results.merged_runs import Merged
-from fomm_bench.results.results_file import document_of, read_results, write_results
-from fomm_bench.results.run_result import Results
+from fakes.bench_results import fake_run
+from fomm_bench.results.merged_runs import MergedRuns
+from fomm_bench.results.results_file import document_of, read_results, write_document, write_results
+from fomm_bench.results.run_result import RunResult
 from fomm_bench.results.table import render
 from fomm_rt.errors import BenchmarkError, OutputError
 
@@ -38,14 +38,14 @@ WRONG: tuple[Any, ...] = (
 Place = tuple[str | int, ...]
 
 
-def test_round_trip(tmp_path: Path, results: Results) -> None:
+def test_round_trip(tmp_path: Path, results: RunResult) -> None:
     path = tmp_path / "new" / "results.json"
     write_results(path, results)
     assert read_results(path) == results
     assert [file.name for file in path.parent.iterdir()] == ["results.json"]
 
 
-def test_derived_figures_are_in_the_file(results: Results) -> None:
+def test_the_file_has_derived_figures(results: RunResult) -> None:
     document = document_of(results)
     own = document["contestants"][1]
     assert own["speedup"] == {"median": pytest.approx(2.375), "low": 2.0, "high": 2.75}
@@ -53,7 +53,7 @@ def test_derived_figures_are_in_the_file(results: Results) -> None:
     assert own["rounds_ms"] == [[5.0, 5.0], [4.0, 4.0]]
 
 
-def test_a_reference_that_failed_later_takes_nobodys_times(tmp_path: Path, results: Results) -> None:
+def test_a_reference_that_failed_later_leaves_other_times(tmp_path: Path, results: RunResult) -> None:
     results.contestants[0].give_up("failed", "pytorch gave no answer")
     write_results(tmp_path / "results.json", results)
     read = read_results(tmp_path / "results.json")
@@ -62,7 +62,7 @@ def test_a_reference_that_failed_later_takes_nobodys_times(tmp_path: Path, resul
     assert "pytorch gave no answer" in render(read)
 
 
-def test_without_agreement_no_timing_is_in_the_file(results: Results) -> None:
+def test_without_agreement_the_file_has_no_times(results: RunResult) -> None:
     wrong = document_of(results)["contestants"][2]
     assert wrong["state"] == "disagrees"
     assert wrong["agreement"]["levels"] == 90
@@ -72,13 +72,13 @@ def test_without_agreement_no_timing_is_in_the_file(results: Results) -> None:
     assert wrong["batches_ms"] == {}
 
 
-def test_utilisation_is_of_the_ceiling_of_its_precision(results: Results) -> None:
+def test_utilisation_uses_the_ceiling_of_the_precision(results: RunResult) -> None:
     own = results.contestants[1]
     assert results.utilisation(own) == pytest.approx(1e9 / 4.5e-3 / 1000e9)
     own.precision = "int8"
     assert results.utilisation(own) == pytest.approx(1e9 / 4.5e-3 / 3000e9)
     own.precision = "fp16"
-    assert results.utilisation(own) is None  # that was not measured
+    assert results.utilisation(own) is None  # not measured
     results.ceiling = None
     assert results.utilisation(results.contestants[0]) is None
     assert results.balance("cpu") is None
@@ -87,20 +87,20 @@ def test_utilisation_is_of_the_ceiling_of_its_precision(results: Results) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "no JSON"),
-        ("[1]", "its format is None"),
-        ('{"benchmark": "latency"}', "its format is None"),
-        ('{"format": "fomm-rt quality"}', "its format is 'fomm-rt quality'"),
-        ('{"format": "fomm-rt benchmark", "format_version": 3}', "has results format 3; this fomm-rt reads 1 and 2"),
-        ('{"format": "fomm-rt benchmark", "format_version": true}', "has results format True"),
-        ('{"format": "fomm-rt benchmark", "format_version": [2]}', "has results format"),
-        ('{"format": "fomm-rt benchmark", "format_version": 2}', "missing or wrong .the document: expected a field"),
-        ('{"format": "fomm-rt benchmark", "date": NaN}', "NaN is no number"),
-        ('{"format": "fomm-rt benchmark", "date": -Infinity}', "-Infinity is no number"),
-        ("[" * 100_000, "no JSON"),
+        ("{", "got invalid JSON"),
+        ("[1]", "got format None"),
+        ('{"benchmark": "latency"}', "got format None"),
+        ('{"format": "fomm-rt quality"}', "got format 'fomm-rt quality'"),
+        ('{"format": "fomm-rt benchmark", "format_version": 3}', "expected results format 1 or 2; got 3"),
+        ('{"format": "fomm-rt benchmark", "format_version": true}', "got True"),
+        ('{"format": "fomm-rt benchmark", "format_version": [2]}', r"got \[2\]"),
+        ('{"format": "fomm-rt benchmark", "format_version": 2}', "missing or wrong .Object missing required field"),
+        ('{"format": "fomm-rt benchmark", "date": NaN}', "got invalid JSON"),
+        ('{"format": "fomm-rt benchmark", "date": -Infinity}', "got invalid JSON"),
+        ("[" * 100_000, "got invalid JSON"),
     ],
 )
-def test_other_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+def test_rejects_other_files_by_name(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BenchmarkError, match=message) as caught:
@@ -109,37 +109,39 @@ def test_other_files_are_refused_by_name(tmp_path: Path, text: str, message: str
 
 
 MALFORMED: list[tuple[Place, Any, str]] = [
-    (("contestants",), [{}], r"contestants\[0\]: expected a field 'name'"),
-    (("contestants",), {"pytorch": 1}, "contestants: expected a list"),
-    (("ceiling",), 7, "ceiling: expected an object"),
-    (("ceiling", "cpu", "copy_gb_per_s"), 0, "ceiling.cpu.copy_gb_per_s: expected a number"),
-    (("more",), 1, "expected no field of another name; got 'more'"),
-    (("model", "size"), "64", "model.size: expected a whole number"),
-    (("model", "label"), "", "model.label: expected a line"),
-    (("environment", "cores"), 0, "environment.cores: expected a whole number"),
-    (("environment", "gpus"), "H200", "environment.gpus: expected a list"),
-    (("settings", "batches"), [0], r"settings.batches\[0\]: expected a whole number"),
-    (("references",), {"tpu": "pytorch"}, "a name in references: expected one of cpu, cuda"),
-    (("references", "cpu"), "onnxruntime", "references: expected contestants; got 'onnxruntime'"),
-    (("busy_cores",), [None], r"busy_cores\[0\]"),
-    (("contestants", 0, "rounds_ms", 0, 1), "10", r"contestants\[0\].rounds_ms\[0\]\[1\]: expected a number"),
-    (("contestants", 0, "rounds_ms", 0, 1), 0, "expected a number from 1e-06"),
-    (("contestants", 0, "rounds_ms", 0, 1), float("inf"), "Infinity is no number"),
-    (("contestants", 0, "rounds_ms"), [[], []], "expected times of whoever was measured, and of nobody else"),
-    (("contestants", 2, "rounds_ms"), [[1.0]], "expected times of whoever was measured, and of nobody else"),
-    (("contestants", 0, "batches_ms", "1"), [], "batches_ms.1"),
-    (("contestants", 0, "batches_ms", "1"), [[]], "batches_ms.1"),
-    (("contestants", 0, "batches_ms", "x"), [[1.0]], "expected one of 1, 2"),
-    (("contestants", 0, "stages_ms", 0, "detector"), -1, "expected a number from 0"),
-    (("contestants", 1, "name"), "pytorch", "expected every contestant once; got 'pytorch'"),
-    (("contestants", 1, "state"), "fast", "expected one of measured, disagrees, skipped, failed"),
-    (("contestants", 1, "agreement"), {"levels": 1}, "agreement: expected a field 'frames'"),
-    (("contestants", 1, "description"), "two\nlines", "expected a line of printable text"),
+    (("contestants",), [{}], r"missing required field `name` - at `\$.contestants\[0\]`"),
+    (("contestants",), {"pytorch": 1}, r"Expected `array`, got `object` - at `\$.contestants`"),
+    (("contestants",), 7, r"Expected `array`, got `int` - at `\$.contestants`"),
+    (("ceiling",), 7, r"Expected `object \| null`, got `int` - at `\$.ceiling`"),
+    (("ceiling", "cpu", "copy_gb_per_s"), 0, r"Expected `float` >= 1e-06 - at `\$.ceiling.cpu.copy_gb_per_s`"),
+    (("more",), 1, "unknown field `more`"),
+    (("contestants", 0, "more"), 1, r"unknown field `more` - at `\$.contestants\[0\]`"),
+    (("model", "size"), "64", r"Expected `int`, got `str` - at `\$.model.size`"),
+    (("model", "label"), "", r"Expected `str` matching regex .* - at `\$.model.label`"),
+    (("environment", "cores"), 0, r"Expected `int` >= 1 - at `\$.environment.cores`"),
+    (("environment", "gpus"), "H200", r"Expected `array`, got `str` - at `\$.environment.gpus`"),
+    (("settings", "batches"), [0], r"Expected `int` >= 1 - at `\$.settings.batches\[0\]`"),
+    (("references",), {"tpu": "pytorch"}, r"Invalid enum value 'tpu' - at `key` in `\$.references`"),
+    (("references", "cpu"), "onnxruntime", r"Expected a contestant, got 'onnxruntime' - at `\$.references`"),
+    (("busy_cores",), [None], r"Expected `float`, got `null` - at `\$.busy_cores\[0\]`"),
+    (("contestants", 0, "rounds_ms", 0, 1), "10", r"got `str` - at `\$.contestants\[0\].rounds_ms\[0\]\[1\]`"),
+    (("contestants", 0, "rounds_ms", 0, 1), 0, "Expected `float` >= 1e-06"),
+    (("contestants", 0, "rounds_ms", 0, 1), float("inf"), "got invalid JSON"),
+    (("contestants", 0, "rounds_ms"), [[], []], r"Expected times if and only if .* - at `\$.contestants\[0\]`"),
+    (("contestants", 2, "rounds_ms"), [[1.0]], r"Expected times if and only if .* - at `\$.contestants\[2\]`"),
+    (("contestants", 0, "batches_ms", "1"), [], "Expected times of every round for batch 1"),
+    (("contestants", 0, "batches_ms", "1"), [[]], "Expected times of every round for batch 1"),
+    (("contestants", 0, "batches_ms", "x"), [[1.0]], r"Expected `int`, got `str` - at `key` in .*batches_ms`"),
+    (("contestants", 0, "stages_ms", 0, "detector"), -1, r"Expected `float` >= 0.0 - at .*stages_ms\[0\]\[...\]`"),
+    (("contestants", 1, "name"), "pytorch", "Expected every contestant once, got 'pytorch' again"),
+    (("contestants", 1, "state"), "fast", r"Invalid enum value 'fast' - at `\$.contestants\[1\].state`"),
+    (("contestants", 1, "agreement"), {"levels": 1}, r"missing required field `frames` - at .*agreement`"),
+    (("contestants", 1, "description"), "two\nlines", r"Expected `str` matching regex .* - at .*description`"),
 ]
 
 
 @pytest.mark.parametrize(("place", "value", "message"), MALFORMED)
-def test_what_is_malformed_is_named(tmp_path: Path, results: Results, place: Place, value: Any, message: str) -> None:
+def test_names_a_malformed_field(tmp_path: Path, results: RunResult, place: Place, value: Any, message: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(json.dumps(replaced(document_of(results), place, value)), encoding="utf-8")
     with pytest.raises(BenchmarkError, match=message) as caught:
@@ -148,28 +150,29 @@ def test_what_is_malformed_is_named(tmp_path: Path, results: Results, place: Pla
 
 
 @pytest.mark.parametrize("field", ["label", "weights", "identity", "size"])
-def test_what_merging_needs_is_required(tmp_path: Path, results: Results, field: str) -> None:
-    del results.model[field]
-    write_results(tmp_path / "results.json", results)
-    with pytest.raises(BenchmarkError, match=f"model: expected a field '{field}'"):
+def test_requires_what_merging_needs(tmp_path: Path, results: RunResult, field: str) -> None:
+    document = document_of(results)
+    del document["model"][field]
+    write_document(tmp_path / "results.json", document)
+    with pytest.raises(BenchmarkError, match=rf"missing required field `{field}` - at `\$.model`"):
         read_results(tmp_path / "results.json")
 
 
-def test_whatever_a_field_holds_it_is_refused_or_shown(tmp_path: Path) -> None:
-    """Every field of a document in turn as something else: an error by name, or a table all the same."""
-    document, path = json.loads(json.dumps(document_of(made_up()))), tmp_path / "results.json"
-    refused = 0
+def test_any_value_of_any_field_is_rejected_or_shown(tmp_path: Path) -> None:
+    """Replaces every field in turn: reading raises BenchmarkError, or the tables still render."""
+    document, path = json.loads(json.dumps(document_of(fake_run()))), tmp_path / "results.json"
+    rejected = 0
     for place in places(document):
         for value in WRONG:
             path.write_text(json.dumps(replaced(document, place, value)), encoding="utf-8")
             try:
                 run = read_results(path)
             except BenchmarkError:
-                refused += 1
+                rejected += 1
                 continue
             assert render(run).encode(), place
-            assert Merged([path, path], [run, made_up()], made_up().environment).render().encode(), place
-    assert refused > 1000
+            assert MergedRuns([path, path], [run, fake_run()], fake_run().environment).render().encode(), place
+    assert rejected > 1000
 
 
 def places(value: Any, place: Place = ()) -> Iterator[Place]:
@@ -188,8 +191,8 @@ def replaced(document: dict[str, Any], place: Place, value: Any) -> dict[str, An
     return changed  # type: ignore[no-any-return]
 
 
-def test_version_1_is_read(tmp_path: Path, results: Results) -> None:
-    """One reference for all devices, and the calls of a batch in one list."""
+def test_reads_version_1(tmp_path: Path, results: RunResult) -> None:
+    """Version 1 has one reference for all devices, and the calls of a batch in one list."""
     document = json.loads(json.dumps(document_of(results)))
     document |= {"format_version": 1, "reference": document.pop("references")["cpu"]}
     del document["busy_cores"], document["model"]["weight_bytes"]
@@ -205,29 +208,29 @@ def test_version_1_is_read(tmp_path: Path, results: Results) -> None:
     assert read_results(rewritten(tmp_path / "new.json", read)) == read
 
 
-def rewritten(path: Path, results: Results) -> Path:
+def rewritten(path: Path, results: RunResult) -> Path:
     write_results(path, results)
     return path
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
-def test_committed_results_can_be_shown(path: Path) -> None:
+def test_committed_results_can_be_shown() -> None:
     assert len(COMMITTED) == 3
-    assert "fomm-rt:onnxruntime-cpu" in render(read_results(path))
+    for path in COMMITTED:
+        assert "fomm-rt:onnxruntime-cpu" in render(read_results(path))
 
 
-def test_what_json_prints_is_a_results_file(tmp_path: Path, results: Results) -> None:
+def test_json_output_is_a_results_file(tmp_path: Path, results: RunResult) -> None:
     path = tmp_path / "printed.json"
     path.write_text(json.dumps({**document_of(results), "warnings": ["no pictures"]}), encoding="utf-8")
     assert read_results(path) == results
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"nothing.json: cannot be read"):
         read_results(tmp_path / "nothing.json")
 
 
-def test_a_file_in_the_way(tmp_path: Path, results: Results) -> None:
+def test_keeps_a_file_that_is_in_the_way(tmp_path: Path, results: RunResult) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError):
         write_results(tmp_path / "file" / "results.json", results)

@@ -1,4 +1,4 @@
-"""Percentiles and ratios of known samples."""
+"""Statistics of known samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_without_frames_there_is_no_latency() -> None:
     assert latency_of([[], []]) is None
 
 
-def test_ratios_are_of_medians_within_a_round() -> None:
+def test_ratios_compare_medians_within_a_round() -> None:
     ours = [[10.0, 10.0, 1000.0], [40.0], [20.0]]
     reference = [[20.0, 20.0, 20.0], [80.0], [60.0]]
     spread = speedup(ours, reference)
@@ -31,14 +31,14 @@ def test_ratios_are_of_medians_within_a_round() -> None:
     assert (spread.median, spread.low, spread.high) == (2.0, 2.0, 3.0)
 
 
-def test_a_drift_that_hits_both_does_not_show() -> None:
+def test_drift_of_both_cancels() -> None:
     reference = [[10.0 * 2**i] * 3 for i in range(6)]
     spread = speedup([[time / 1.5 for time in frames] for frames in reference], reference)
     assert spread is not None
     assert (spread.low, spread.median, spread.high) == pytest.approx((1.5, 1.5, 1.5))
 
 
-def test_rounds_only_one_took_part_in_do_not_count() -> None:
+def test_rounds_of_only_one_do_not_count() -> None:
     spread = speedup([[10.0]], [[20.0], [90.0]])
     assert spread is not None
     assert spread.high == 2.0

@@ -1,4 +1,4 @@
-"""The tables: every figure where it belongs, reasons for those without, and several runs side by side."""
+"""Tables: figures, reasons for missing ones, and several runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from fakes.bench_results import made_up
-from fomm_bench.results.merged_runs import Merged
+from fakes.bench_results import fake_run
+from fomm_bench.results.merged_runs import MergedRuns
 from fomm_bench.results.results_file import write_results
-from fomm_bench.results.run_result import Results
+from fomm_bench.results.run_result import RunResult
 from fomm_bench.results.table import aligned, render
 from fomm_rt.errors import BenchmarkError
 
@@ -19,7 +20,7 @@ def row(text: str, name: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(name + " "))
 
 
-def test_latency(results: Results) -> None:
+def test_latency(results: RunResult) -> None:
     text = render(results)
     assert row(text, "fomm-rt:onnxruntime-cpu").split() == [
         *("fomm-rt:onnxruntime-cpu", "4", "4.50", "5.00", "5.00", "5.00", "222.2", "2.38", "(2.00–2.75)"),
@@ -30,7 +31,7 @@ def test_latency(results: Results) -> None:
     assert "fewer than 200 frames" in text
 
 
-def test_the_rest(results: Results) -> None:
+def test_start_ceiling_and_batches(results: RunResult) -> None:
     text = render(results)
     assert "                         load s  first frame s  host MB  of ceiling\n" in text
     assert "fomm-rt:onnxruntime-cpu    0.10           0.60      200         22%" in text
@@ -42,14 +43,14 @@ def test_the_rest(results: Results) -> None:
     assert "pytorch                   94.4 (88.9–100.0)  112.5 (100.0–125.0)" in text
 
 
-def test_columns_that_only_some_have(results: Results) -> None:
+def test_a_column_appears_if_any_contestant_has_it(results: RunResult) -> None:
     results.contestants[1].build_s, results.contestants[0].device_bytes = 12.34, 3_000_000
     text = render(results)
     assert "                         load s  first frame s  build s  host MB  device MB  of ceiling\n" in text
     assert "fomm-rt:onnxruntime-cpu    0.10           0.60     12.3      200          –         22%" in text
 
 
-def test_each_devices_reference_is_named(results: Results) -> None:
+def test_names_the_reference_of_each_device(results: RunResult) -> None:
     results.contestants[1].on_gpu = True
     results.references = {"cpu": "pytorch", "cuda": "fomm-rt:onnxruntime-cpu"}
     text = render(results)
@@ -57,12 +58,12 @@ def test_each_devices_reference_is_named(results: Results) -> None:
     assert row(text, "fomm-rt:onnxruntime-cpu").split()[-2:] == ["1", "reference"]
 
 
-def test_less_than_ten_milliseconds_have_two_digits(results: Results) -> None:
+def test_latencies_below_ten_milliseconds_have_two_digits(results: RunResult) -> None:
     results.contestants[1].rounds_ms = [[0.512, 0.512]]
     assert row(render(results), "fomm-rt:onnxruntime-cpu").split()[2:4] == ["0.51", "0.51"]
 
 
-def test_reasons(results: Results) -> None:
+def test_lists_reasons_without_figures(results: RunResult) -> None:
     text = render(results)
     assert "openvino disagrees: does not agree (90 levels, 12.0 dB): no speed is reported" in text
     assert "pytorch-cuda skipped: this machine has no NVIDIA driver" in text
@@ -74,14 +75,14 @@ def test_reasons(results: Results) -> None:
     [
         ([0.0, 0.1], 2, 2, False),
         ([0.0, 0.6], 2, 2, True),
-        ([10.0, 12.0], 2, 64, False),  # they have others to themselves
+        ([10.0, 12.0], 2, 64, False),  # other cores are free
         ([63.0, 63.0], 2, 64, True),
         ([], 2, 2, False),
     ],
 )
-def test_a_busy_machine_is_noted(results: Results, busy: list[float], threads: int, cores: int, noted: bool) -> None:
+def test_notes_a_busy_machine(results: RunResult, busy: list[float], threads: int, cores: int, noted: bool) -> None:
     results.busy_cores = busy
-    results.environment |= {"threads": threads, "cores_of_machine": cores}
+    results.environment = replace(results.environment, threads=threads, cores_of_machine=cores)
     assert ("this machine was busy: other processes kept" in render(results)) is noted
 
 
@@ -89,18 +90,18 @@ def test_alignment() -> None:
     assert aligned([["a", "1"], ["bbb", "22"]]) == ["a     1", "bbb  22"]
 
 
-def merged(tmp_path: Path, *runs: Results) -> Merged:
+def merged(tmp_path: Path, *runs: RunResult) -> MergedRuns:
     paths = [tmp_path / f"{number}.json" for number in range(len(runs))]
     for path, run in zip(paths, runs, strict=True):
         write_results(path, run)
-    return Merged.read(paths, made_up().environment)
+    return MergedRuns.read(paths, fake_run().environment)
 
 
 def test_runs_of_one_model_share_a_table_and_keep_their_ratios(tmp_path: Path) -> None:
-    slow = made_up()
+    slow = fake_run()
     for contestant in slow.contestants:
         contestant.rounds_ms = [[10 * ms for ms in frames] for frames in contestant.rounds_ms]
-    text = merged(tmp_path, made_up(), slow).render()
+    text = merged(tmp_path, fake_run(), slow).render()
     assert text.count("tiny, 64×64") == 1
     rows = [line for line in text.splitlines() if "fomm-rt:onnxruntime-cpu" in line]
     assert [line.split()[3] for line in rows] == ["4.50", "45.0"]
@@ -108,26 +109,26 @@ def test_runs_of_one_model_share_a_table_and_keep_their_ratios(tmp_path: Path) -
     assert rows[0].startswith(str(tmp_path / "0.json"))
 
 
-def test_other_sizes_and_machines_have_tables_of_their_own(tmp_path: Path) -> None:
-    larger = made_up(model={**made_up().model, "size": 128})
-    elsewhere = made_up(environment={**made_up().environment, "cpu": "Another CPU"})
-    text = merged(tmp_path, made_up(), larger, elsewhere).render()
+def test_other_sizes_and_machines_get_their_own_tables(tmp_path: Path) -> None:
+    larger = fake_run(model=replace(fake_run().model, size=128))
+    elsewhere = fake_run(environment=replace(fake_run().environment, cpu="Another CPU"))
+    text = merged(tmp_path, fake_run(), larger, elsewhere).render()
     titles = [line for line in text.splitlines() if line.startswith("tiny")]
     assert titles == [
         "tiny, 64×64, on Some CPU, 2 cores",
         "tiny, 128×128, on Some CPU, 2 cores",
-        "tiny, 64×64, on Another CPU, 2 cores (another machine than this one)",
+        "tiny, 64×64, on Another CPU, 2 cores (not this machine)",
     ]
 
 
 def test_merged_document(tmp_path: Path) -> None:
-    document = merged(tmp_path, made_up()).as_json()
+    document = merged(tmp_path, fake_run()).as_json()
     assert document["runs"][0]["this_machine"] is True
     assert json.loads(json.dumps(document))["runs"][0]["contestants"][1]["speedup"]["high"] == 2.75
 
 
-def test_one_foreign_file_refuses_all(tmp_path: Path) -> None:
-    write_results(tmp_path / "good.json", made_up())
+def test_one_foreign_file_rejects_all(tmp_path: Path) -> None:
+    write_results(tmp_path / "good.json", fake_run())
     (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BenchmarkError, match=r"bad\.json"):
-        Merged.read([tmp_path / "good.json", tmp_path / "bad.json"], made_up().environment)
+        MergedRuns.read([tmp_path / "good.json", tmp_path / "bad.json"], fake_run().environment)

@@ -1,4 +1,4 @@
-"""The comparison with contestants made up in this process: order, agreement, and failures that stop nobody else."""
+"""The comparison with fake contestants: order, agreement, and failures of one contestant only."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ import pytest
 
 from fomm_bench.contestants.protocol import Entry, UnavailableError
 from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.machine.load import OtherLoad
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, INT8
-from fomm_bench.run.comparison import (
-    BATCH_CALLS,
-    BATCH_ROUNDS,
-    Comparison,
-    Pictures,
-    Plan,
-    first_references,
-    reference_candidates,
-    turn_order,
-)
-from fomm_bench.run.session import Animated, Opened
+from fomm_bench.results.contestant_result import DeviceType
+from fomm_bench.run.batches import BATCH_CALLS, BATCH_ROUNDS
+from fomm_bench.run.comparison import Comparison
+from fomm_bench.run.messages import Animated, Memory, Opened
+from fomm_bench.run.plan import Pictures, Plan, turn_order
+from fomm_bench.run.references import first_references, reference_candidates
+from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 
@@ -38,8 +35,8 @@ def entry(name: str, on_gpu: bool = False) -> Entry:
     return Entry(name, name, "fp32", on_gpu, required, (), lambda _model: None, never)  # type: ignore[arg-type]
 
 
-class Fake:
-    """A contestant that adds an error to every picture and may fail at a call."""
+class FakeSession(Session):
+    """A contestant that adds an error to every prediction and may fail at a call."""
 
     def __init__(
         self,
@@ -81,16 +78,16 @@ class Fake:
         self._call(f"batch of {len(frames)}")
         return Animated(np.clip(frames.astype(int) + self.batch_error, 0, 255).astype(np.uint8), [self.call_ms], [])
 
-    def memory(self) -> tuple[int | None, int | None]:
+    def memory(self) -> Memory:
         self._call("memory")
-        return 100, None
+        return Memory(100, None)
 
     def close(self) -> None:
         self.closed = True
 
 
-class Load:
-    """Two cores kept busy by others in the first round, one in the second, and so on."""
+class FakeLoad(OtherLoad):
+    """Others keep two cores busy in the first round, one in the second; then the load is unknown."""
 
     def __init__(self) -> None:
         self.found = [2.0, 1.0, None]
@@ -103,23 +100,20 @@ class Load:
 
 
 class Run:
-    """A comparison of fakes; those named "ref…" may be the reference, of a GPU those named "gpu-ref…".
-
-    All are chosen unless some are named.
-    """
+    """A comparison of fakes: "ref…" may be the reference, "gpu-ref…" that of a GPU; by default all take part."""
 
     def __init__(
         self,
         pictures: Pictures,
-        make: dict[str, Callable[[list[str]], Fake]],
+        make: dict[str, Callable[[list[str]], FakeSession]],
         plan: Plan = PLAN,
         chosen: Sequence[str] = (),
     ) -> None:
         self.log: list[str] = []
-        self.fakes: dict[str, Fake] = {}
+        self.fakes: dict[str, FakeSession] = {}
         known = {name: entry(name, on_gpu=name.startswith("gpu")) for name in make}
 
-        def open_session(e: Entry) -> Fake:
+        def open_session(e: Entry) -> FakeSession:
             self.fakes[e.name] = make[e.name](self.log)
             return self.fakes[e.name]
 
@@ -128,12 +122,18 @@ class Run:
 
         taking_part = [known[name] for name in chosen or known]
         self.comparison = Comparison(
-            taking_part, SPEC, pictures, plan, open_session=open_session, problem=why_unavailable, other_load=Load()
+            entries=taking_part,
+            model=SPEC,
+            pictures=pictures,
+            plan=plan,
+            open_session=open_session,
+            why_unavailable=why_unavailable,
+            other_load=FakeLoad(),
         )
         of_cpu = [e for name, e in known.items() if name.startswith("ref")]
         of_gpu = [e for name, e in known.items() if name.startswith("gpu-ref")]
         devices = {e.device_type for e in taking_part}
-        self.candidates = {"cpu": of_cpu} if "cpu" in devices else {}
+        self.candidates: dict[DeviceType, list[Entry]] = {"cpu": of_cpu} if "cpu" in devices else {}
         self.candidates |= {"cuda": [*of_gpu, *of_cpu]} if "cuda" in devices else {}
         self.run()
 
@@ -148,8 +148,8 @@ class Run:
         return [line.split(".")[0] for line in self.log if line.endswith("turn of 2")]
 
 
-def ok(name: str, **options: object) -> dict[str, Callable[[list[str]], Fake]]:
-    return {name: lambda log: Fake(name, log, **options)}  # type: ignore[arg-type]
+def ok(name: str, **options: object) -> dict[str, Callable[[list[str]], FakeSession]]:
+    return {name: lambda log: FakeSession(name, log, **options)}  # type: ignore[arg-type]
 
 
 def test_contestants_take_turns(pictures: Pictures) -> None:
@@ -170,20 +170,20 @@ def test_contestants_take_turns(pictures: Pictures) -> None:
     assert run.comparison.busy_cores == [2.0, 1.0]
 
 
-def test_every_contestant_is_opened_once_before_any_round(pictures: Pictures) -> None:
+def test_opens_every_contestant_before_the_rounds(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("a")})
     assert run.log[:8] == [
         f"{name}.{call}" for name in ("ref", "a") for call in ("open", "first_frame", "check", "turn of 2")
     ]
 
 
-def test_a_gpu_has_turns_of_its_own_length(pictures: Pictures) -> None:
+def test_turns_on_a_gpu_have_their_own_length(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("gpu-rival")})
     assert [len(frames) for frames in run.comparison.results["gpu-rival"].rounds_ms] == [5, 5, 5]
 
 
 def test_each_device_has_a_reference_of_its_own(pictures: Pictures) -> None:
-    """The GPU's own is a level off; its contestants are compared with it, those of the CPU with theirs."""
+    """The GPU's reference is one level off; contestants are compared with the reference of their device."""
     made = {**ok("gpu-rough", error=2), **ok("ref"), **ok("gpu-ref-rough", error=1), **ok("rough", error=1)}
     run = Run(pictures, made)
     assert run.comparison.references == {"cpu": "ref", "cuda": "gpu-ref-rough"}
@@ -194,17 +194,15 @@ def test_each_device_has_a_reference_of_its_own(pictures: Pictures) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"error": 9}, {"fails_at": "open unavailable"}])
-def test_a_gpu_without_a_reference_of_its_own_is_compared_with_the_cpus(
-    pictures: Pictures, wrong: dict[str, object]
-) -> None:
-    """A reference that cannot run is none, nor is one that does not agree with the other device's."""
+def test_without_a_gpu_reference_the_cpu_reference_serves(pictures: Pictures, wrong: dict[str, object]) -> None:
+    """A candidate is no reference if it cannot run, or if it disagrees with the reference of the other device."""
     run = Run(pictures, {**ok("ref"), **ok("gpu-ref", **wrong), **ok("gpu-rough", error=1)})
     assert run.comparison.references == {"cpu": "ref", "cuda": "ref"}
     assert run.state("gpu-rough") == ("measured", None)
     assert run.state("gpu-ref")[0] in ("disagrees", "skipped")
 
 
-def test_the_cpus_reference_takes_batches_beside_a_gpus_contestants(pictures: Pictures) -> None:
+def test_a_cpu_reference_of_a_gpu_takes_batches(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("gpu-rough", error=1)}, chosen=["gpu-rough"])
     assert run.comparison.references == {"cuda": "ref"}
     assert set(run.comparison.results["ref"].batches_ms) == {1, 2}
@@ -217,7 +215,7 @@ def test_a_gpu_alone_needs_no_cpu_reference(pictures: Pictures) -> None:
     assert run.comparison.results["gpu-ref"].build_s is None
 
 
-def test_slow_calls_of_a_batch_are_fewer(pictures: Pictures) -> None:
+def test_slow_batches_get_fewer_calls(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("slow", call_ms=600.0), **ok("slower", call_ms=5000.0)})
     calls = {name: [len(c) for c in result.batches_ms[2]] for name, result in run.comparison.results.items()}
     assert calls == {"ref": [4] * 5, "slow": [2] * 5, "slower": [1] * 5}
@@ -240,13 +238,13 @@ def test_without_agreement_there_is_no_speed(pictures: Pictures) -> None:
     assert run.state("a") == ("measured", None)
 
 
-def test_a_rough_contestant_may_be_rough(pictures: Pictures) -> None:
+def test_requirements_differ_by_contestant(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("rough", error=3)})
     assert run.state("rough") == ("measured", None)
 
 
 @pytest.mark.parametrize("call", ["open", "first_frame", "check", "turn of 1", "turn of 2"])
-def test_a_death_stops_nobody_else(pictures: Pictures, call: str) -> None:
+def test_a_failure_stops_no_other(pictures: Pictures, call: str) -> None:
     run = Run(pictures, {**ok("ref"), **ok("frail", fails_at=call), **ok("a")})
     state, reason = run.state("frail")
     assert state == "failed"
@@ -259,7 +257,7 @@ def test_a_death_stops_nobody_else(pictures: Pictures, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["batch of 2", "memory"])
-def test_what_goes_wrong_after_the_rounds_costs_no_latency(pictures: Pictures, call: str) -> None:
+def test_a_failure_after_the_rounds_keeps_the_latency(pictures: Pictures, call: str) -> None:
     run = Run(pictures, {**ok("ref", fails_at=call), **ok("a")})
     result = run.comparison.results["ref"]
     assert result.state == "measured"
@@ -271,14 +269,14 @@ def test_what_goes_wrong_after_the_rounds_costs_no_latency(pictures: Pictures, c
         assert result.batch_problem == "batches of 2: ref died"
 
 
-def test_who_cannot_run_is_skipped(pictures: Pictures) -> None:
+def test_skips_unavailable_contestants(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("absent"), **ok("a", fails_at="open unavailable")})
     assert run.state("absent") == ("skipped", "not here")
     assert "absent" not in run.fakes
     assert run.state("a") == ("skipped", "no such library")
 
 
-def test_a_batch_that_disagrees_is_not_reported(pictures: Pictures) -> None:
+def test_without_agreement_there_is_no_throughput(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref"), **ok("a", batch_error=9)})
     result = run.comparison.results["a"]
     assert (result.state, result.batches_ms) == ("measured", {})
@@ -287,49 +285,49 @@ def test_a_batch_that_disagrees_is_not_reported(pictures: Pictures) -> None:
     assert run.log.count("a.batch of 1") == 1
 
 
-def test_the_next_candidate_is_the_reference(pictures: Pictures) -> None:
+def test_the_next_candidate_becomes_the_reference(pictures: Pictures) -> None:
     run = Run(pictures, {**ok("ref", fails_at="open"), **ok("ref-2"), **ok("a")})
     assert run.comparison.references == {"cpu": "ref-2"}
     assert run.state("ref")[0] == "failed"
 
 
-def test_with_nothing_to_compare_with_it_ends(pictures: Pictures) -> None:
-    with pytest.raises(BenchmarkError, match="nothing to compare with: ref: ref died"):
+def test_ends_without_a_reference(pictures: Pictures) -> None:
+    with pytest.raises(BenchmarkError, match="no reference to compare with: ref: ref died"):
         Run(pictures, {**ok("ref", fails_at="check"), **ok("a")})
 
 
-def test_sessions_are_closed_whatever_happens(pictures: Pictures) -> None:
-    started: list[Fake] = []
+def test_an_interrupt_closes_all_sessions(pictures: Pictures) -> None:
+    started: list[FakeSession] = []
 
-    class Interrupted(Fake):
+    class Interrupted(FakeSession):
         def animate(self, frames: Image, pictures: bool) -> Animated:  # noqa: ARG002
             raise KeyboardInterrupt
 
-    def make(kind: type[Fake], name: str) -> dict[str, Callable[[list[str]], Fake]]:
-        def start(log: list[str]) -> Fake:
+    def make(kind: type[FakeSession], name: str) -> dict[str, Callable[[list[str]], FakeSession]]:
+        def start(log: list[str]) -> FakeSession:
             started.append(kind(name, log))
             return started[-1]
 
         return {name: start}
 
     with pytest.raises(KeyboardInterrupt):
-        Run(pictures, {**make(Fake, "ref"), **make(Interrupted, "a")})
+        Run(pictures, {**make(FakeSession, "ref"), **make(Interrupted, "a")})
     assert [fake.closed for fake in started] == [True, True]
 
 
-def test_order_of_turns() -> None:
+def test_turn_order_is_random_but_reproducible() -> None:
     names = ["a", "b", "c", "d"]
     orders = [turn_order(names, number) for number in range(60)]
     assert orders == [turn_order(names, number) for number in range(60)]
     assert all(sorted(order) == names for order in orders)
     assert {order[0] for order in orders} == set(names)
-    # Each comes directly after each of the others now and then: nobody is always the neighbour of one that disturbs.
+    # Each follows each of the others at some time.
     pairs = {pair for order in orders for pair in pairwise(order)}
     assert pairs == set(permutations(names, 2))
     assert turn_order([], 1) == []
 
 
-def test_frames_go_round(pictures: Pictures) -> None:
+def test_frames_wrap_around(pictures: Pictures) -> None:
     assert len(pictures.checked) == 6
     np.testing.assert_array_equal(pictures.checked[0], pictures.frames[0])
     np.testing.assert_array_equal(pictures.checked[-1], pictures.frames[-1])
@@ -341,7 +339,7 @@ def test_candidates_by_device() -> None:
     on_cpu = [e for e in known if not e.on_gpu]
     of_cpu = ["pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"]
 
-    def names(chosen: list[Entry]) -> dict[str, list[str]]:
+    def names(chosen: list[Entry]) -> dict[DeviceType, list[str]]:
         return {device: [e.name for e in found] for device, found in reference_candidates(chosen, known).items()}
 
     assert names(on_cpu) == {"cpu": of_cpu}

@@ -1,0 +1,55 @@
+"""Starts the processes of contestants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fomm_bench.contestants.protocol import Entry
+from fomm_bench.model.bench_model import BenchModel
+from fomm_bench.results.run_result import Ceiling
+from fomm_bench.run.session import Session
+from fomm_bench.run.worker_process import worker_command, worker_environment
+from fomm_rt.errors import BenchmarkError
+
+_log = logging.getLogger("fomm_rt")
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Starts the processes of contestants.
+
+    Attributes:
+        folder: An existing temporary folder for the caches of libraries.
+        pythons: Contestant -> executable of another Python.
+        timeout_s: How long an answer may take.
+    """
+
+    folder: Path
+    pythons: Mapping[str, str]
+    timeout_s: float
+
+    def start(self, entry: Entry) -> Session:
+        """Starts the process of a contestant."""
+        return self._session(entry.name, self.pythons.get(entry.name))
+
+    def why_unavailable(self, entry: Entry, model: BenchModel) -> str | None:
+        """Why a contestant cannot run; None if it can, or if only its own Python can tell."""
+        return None if entry.name in self.pythons else entry.why_unavailable(model.spec)
+
+    def measure_ceiling(self, threads: int) -> Ceiling | None:
+        """Measures the ceiling in a process of its own; None if that fails, because nothing else depends on it."""
+        session = self._session("ceiling", None)
+        try:
+            return session.ceiling(threads)
+        except BenchmarkError as error:
+            _log.warning("the machine's ceiling is not measured: %s", error)
+            return None
+        finally:
+            session.close()
+
+    def _session(self, name: str, python: str | None) -> Session:
+        environment = worker_environment(self.folder, python)
+        return Session(name, worker_command(name, python), environment, self.timeout_s)
