@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from fomm_bench.contestants.whole_engines import whole_place
+from fomm_bench.contestants.whole_engines import whole_folder
 from fomm_build.build import WHOLE, BuildOptions, build_engines
 from fomm_rt.backends.tensorrt.backend import why_tensorrt_unavailable
 from fomm_rt.backends.tensorrt.library import load_tensorrt
@@ -102,7 +102,7 @@ def main() -> None:
             continue
         found: dict[str, Any] = {"model": model.manifest.name, **asdict(build)}
         try:
-            place = whole_place(model, build) if layout == WHOLE else EngineStore()
+            place = whole_folder(model, build) if layout == WHOLE else EngineStore()
             found |= document_of(build_engines(model, build, place).engines.manifest)
         except FommError as error:
             found["error"] = str(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +21,33 @@ from fomm_build.parity.loaded_engine import LoadedEngine
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt.library import TensorRT, load_tensorrt
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.folder import EngineFolder
-from fomm_rt.engines.store import EngineStore
+from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.manifest import model_hash
+from fomm_rt.engines.store import default_folder
+from fomm_rt.engines.whole_folder import WholeFolder
 from fomm_rt.errors import BackendError, EngineError
-from fomm_rt.model.folder import NETWORKS
+from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.manifest import NETWORKS
+
+if TYPE_CHECKING:
+    from fomm_build.build import BuildOptions
 
 
 def open_whole_engines(model: ModelSpec, flavour: str) -> GraphContestant:
-    """Opens whole engines in half precision from the engine store; builds missing ones first.
+    """Opens whole engines in half precision from the user's cache; builds missing ones first.
 
     Raises:
         UnavailableError: They cannot be built here.
         EngineError: They do not reproduce the model, or TensorRT refuses them.
     """
-    from fomm_build.build import BuildOptions, build_engines
+    from fomm_build.build import WHOLE, BuildOptions, build_engines
     from fomm_rt.backends.gpu.cuda_device import CudaDevice
 
     start = perf_counter()
-    built: list[str] = []
+    options = BuildOptions(flavour, layout=WHOLE)
+    folder = open_model(model.folder)
     try:
-        options = BuildOptions(flavour, layout="whole")
-        folder = build_engines(
-            open_model(model.folder), options, EngineStore(), built=lambda name, _engine: built.append(name)
-        )
+        result = build_engines(folder, options, whole_folder(folder, options))
     except EngineError:
         raise  # a failure, not a reason to skip
     except BackendError as error:
@@ -51,9 +55,15 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> GraphContestant:
     device = CudaDevice()
     library = load_tensorrt(flavour)
     with device.current():
-        engines = WholeEngines(library, device, folder)
+        engines = WholeEngines(library, device, result.engines)
     name = f"{device.name}, {library.describe()}"
-    return GraphContestant(engines, name, model.relative, perf_counter() - start if built else None)
+    return GraphContestant(engines, name, model.relative, perf_counter() - start if result.built else None)
+
+
+def whole_folder(model: ModelFolder, options: BuildOptions) -> WholeFolder:
+    """The folder of a model's whole engines, one for each choice of options, beside the engine store."""
+    name = f"{model_hash(model.manifest)[:16]}-{options.flavour}-{options.precision}-{options.max_batch}"
+    return WholeFolder(default_folder().with_name("whole-engines") / name)
 
 
 class WholeEngines(GraphRunner):
@@ -62,18 +72,18 @@ class WholeEngines(GraphRunner):
     Args:
         library: The TensorRT that built the engines.
         device: The device they run on; it must be current.
-        folder: Folder of the engines.
+        engines: The built engines.
 
     Raises:
         EngineError: From any call, if TensorRT refuses it.
     """
 
-    def __init__(self, library: TensorRT, device: Device, folder: EngineFolder) -> None:
+    def __init__(self, library: TensorRT, device: Device, engines: EngineSet) -> None:
         self._device = device
         self._networks = {
-            name: LoadedEngine(library, device, name, folder.read(name), file.inputs, file.outputs)
+            name: LoadedEngine(library, device, name, engines.read(name), file.inputs, file.outputs)
             for name in NETWORKS
-            for file in [folder.manifest.engines[name]]
+            for file in [engines.manifest.engines[name]]
         }
 
     @override
