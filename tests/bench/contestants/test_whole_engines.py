@@ -1,4 +1,4 @@
-"""Whole engines as a contestant, on a TensorRT and a device that are played, against ONNX Runtime."""
+"""Whole engines as a contestant, with a fake TensorRT and a fake device, against ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GOLDEN = Golden("small_aligned")
 
 
 class WholeShape:
-    """What whole engines take and give, as the played TensorRT asks for it."""
+    """Inputs and outputs of whole engines, for the fake TensorRT."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._networks = manifest.networks
@@ -67,7 +67,7 @@ def open_fake(small_model: Path, needs_memory: bool = False) -> tuple[GraphConte
     library = TensorRT("tensorrt", "11.4", fake_module(machine))
     with machine.device.current():
         engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))
-    return GraphContestant(engines, "played", relative=True), machine
+    return GraphContestant(engines, "fake", relative=True), machine
 
 
 @pytest.mark.parametrize("needs_memory", [False, True])
@@ -81,7 +81,7 @@ def test_agrees_with_onnx_runtime(small_model: Path, needs_memory: bool) -> None
             assert np.abs(chain.animate(frame).astype(int) - animator.animate(frame)).max() <= 1
         allocations = machine.device.allocations
         chain.animate(GOLDEN.driving[0])
-    assert machine.device.allocations == allocations, "all buffers are there from the start"
+    assert machine.device.allocations == allocations, "buffers are allocated once"
 
 
 @pytest.mark.parametrize("refused", ["deserialize_cuda_engine", "set_input_shape", "set_tensor_address"])
