@@ -37,24 +37,14 @@ class BackendEntry:
     probe: Callable[[], float] | None
 
 
-def _tensorrt(flavour: BackendName) -> BackendEntry:
-    return BackendEntry(
-        flavour,
-        partial(why_tensorrt_unavailable, flavour),
-        ENGINE_PRECISIONS,
-        partial(open_tensorrt, flavour),
-        None,
-    )
+def _tensorrt(name: BackendName) -> BackendEntry:
+    why_unavailable = partial(why_tensorrt_unavailable, name)
+    return BackendEntry(name, why_unavailable, ENGINE_PRECISIONS, partial(open_tensorrt, name), None)
 
 
 def _onnx_runtime(name: BackendName, *precisions: Precision) -> BackendEntry:
-    return BackendEntry(
-        name,
-        partial(why_onnxruntime_unavailable, name),
-        precisions,
-        partial(OnnxRuntimeBackend, name),
-        partial(probe_onnxruntime, name),
-    )
+    why_unavailable, probe = partial(why_onnxruntime_unavailable, name), partial(probe_onnxruntime, name)
+    return BackendEntry(name, why_unavailable, precisions, partial(OnnxRuntimeBackend, name), probe)
 
 
 REGISTRY = (

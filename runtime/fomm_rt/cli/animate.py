@@ -17,83 +17,66 @@ from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 if TYPE_CHECKING:
     from fomm_rt.animator import Animator
 
-SOURCE, DRIVING, BOTH, MOTION, RESULT = "Source", "Driving", "Source and driving", "Motion", "Result"
+
+def _option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
+
+
+def _rectangle(panel: str, help_text: str) -> Any:
+    return _option(panel, help_text, metavar="X,Y,W,H")
+
+
+BOTH = "Source and driving"
 
 
 def animate(
     source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP.")],
     driving: Annotated[Path, typer.Argument(help="The driving video, or a motion file (.npz).")],
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}."),
+        Path, typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}.")
     ],
     model: ModelOption = None,
-    source_crop: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of the source.", rich_help_panel=SOURCE),
-    ] = None,
+    source_crop: Annotated[str | None, _rectangle("Source", "Use this rectangle of the source.")] = None,
     source_fit: Annotated[
-        bool,
-        typer.Option(
-            "--source-fit", help="Use the whole source, its edges extended to a square.", rich_help_panel=SOURCE
-        ),
+        bool, _option("Source", "Use the whole source, its edges extended to a square.", "--source-fit")
     ] = False,
-    driving_crop: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of every driving frame.", rich_help_panel=DRIVING),
-    ] = None,
+    driving_crop: Annotated[str | None, _rectangle("Driving", "Use this rectangle of every driving frame.")] = None,
     driving_fit: Annotated[
-        bool,
-        typer.Option(
-            "--driving-fit", help="Use whole driving frames, their edges extended to a square.", rich_help_panel=DRIVING
-        ),
+        bool, _option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
     ] = False,
-    crop: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,W,H", help="Use this rectangle of source and driving frames.", rich_help_panel=BOTH),
-    ] = None,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="As --source-fit and --driving-fit.", rich_help_panel=BOTH)
-    ] = False,
+    crop: Annotated[str | None, _rectangle(BOTH, "Use this rectangle of source and driving frames.")] = None,
+    fit: Annotated[bool, _option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
     relative: Annotated[
         bool,
-        typer.Option(
+        _option(
+            "Motion",
+            "Apply the driver's movement since the reference frame, or copy its pose.",
             "--relative/--absolute",
-            help="Apply the driver's movement since the reference frame, or copy its pose.",
-            rich_help_panel=MOTION,
         ),
     ] = True,
-    adapt_scale: Annotated[
-        bool, typer.Option(help="Scale relative movement to the size of the source.", rich_help_panel=MOTION)
-    ] = True,
+    adapt_scale: Annotated[bool, _option("Motion", "Scale relative movement to the size of the source.")] = True,
     best_frame: Annotated[
         str | None,
-        typer.Option(
+        _option(
+            "Motion",
+            "The reference frame: the one posed most like the source, or number N, counted from 0.",
             metavar="auto|N",
-            help="The reference frame: the one posed most like the source, or number N, counted from 0.",
             show_default="the first",
-            rich_help_panel=MOTION,
         ),
     ] = None,
     save_motion: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.npz", help="Save the motion, to drive other pictures by it.", rich_help_panel=MOTION
-        ),
+        Path | None, _option("Motion", "Save the motion, to drive other pictures by it.", metavar="FILE.npz")
     ] = None,
-    panel: Annotated[
-        bool,
-        typer.Option("--panel", help="Show source, driving frame and result side by side.", rich_help_panel=RESULT),
-    ] = False,
+    panel: Annotated[bool, _option("Result", "Show source, driving frame and result side by side.", "--panel")] = False,
     explain: Annotated[
         bool,
-        typer.Option(
+        _option(
+            "Result",
+            "Show keypoints, deformation, masks and occlusion map, to find out why a result is bad.",
             "--explain",
-            help="Show keypoints, deformation, masks and occlusion map, to find out why a result is bad.",
-            rich_help_panel=RESULT,
         ),
     ] = False,
-    audio: Annotated[bool, typer.Option(help="Keep the sound of the driving video.", rich_help_panel=RESULT)] = True,
+    audio: Annotated[bool, _option("Result", "Keep the sound of the driving video.")] = True,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     engines: Engines = None,
