@@ -22,15 +22,16 @@ from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, 
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, StateError
-from fomm_rt.frame_arrays import check_result, frame_region
+from fomm_rt.frame_arrays import check_result, framed
 from fomm_rt.framing import Framing, Region, resample
-from fomm_rt.image import Frame, Image, check_image, pixels_of
+from fomm_rt.image import Frame, Image, pixels_of
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import Precision
 from fomm_rt.motion.keypoints import Keypoints, check_keypoints
 from fomm_rt.source import Reference, Source
 from fomm_rt.timed_frame import TimedFrame
 
+AnyFrame = Image | Frame | Keypoints | DeviceImage
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)
 CENTRED_SQUARE = Framing()
 
@@ -43,21 +44,14 @@ class Animator:
             for frame in frames:
                 show(animator.animate(frame))
 
-    Several sources by one driver: prepare each source once and find the driver's keypoints once per frame.
-
-        sources = [animator.prepare_source(picture) for picture in pictures]
-        for frame in frames:
-            keypoints = animator.keypoints(frame)
-            for source in sources:
-                animator.set_source(source)
-                show(animator.animate(keypoints))
+    For several sources by one driver, call `prepare_source` once per picture and `keypoints` once per frame, then
+    animate each source by these keypoints.
 
     Pictures and frames are (H, W, 3) uint8 RGB arrays of any size and strides, or objects that hold one in `pixels`,
     like the frames of a `VideoReader`. OpenCV's frames are BGR: pass `frame[..., ::-1]`, and show `result[..., ::-1]`.
     Results are new (size, size, 3) uint8 RGB arrays.
 
-    An animator is not for use by several threads at once, and it cannot be pickled. Several animators in one process
-    are fine.
+    Use an animator from one thread at a time; it cannot be pickled. A process may have several animators.
     """
 
     def __init__(
@@ -72,9 +66,9 @@ class Animator:
     ) -> None:
         self._manifest = manifest
         self._backend = backend
-        self._reference = Reference(_bool("relative", relative), _bool("adapt_scale", adapt_scale))
-        self._source_framing = _framing("source_framing", source_framing)
-        self._driving_framing = _framing("driving_framing", driving_framing)
+        self._reference = Reference(relative, adapt_scale)
+        self._source_framing = source_framing
+        self._driving_framing = driving_framing
         self._source: Source | None = None
         self._iteration: ref[Generator[Image, None, None]] | None = None
         self._closed = False
@@ -114,6 +108,12 @@ class Animator:
             BackendError: The backend is unknown, or cannot run here or at this precision.
             TypeError: An option has the wrong type.
         """
+        _check_types(
+            relative=relative,
+            adapt_scale=adapt_scale,
+            source_framing=source_framing,
+            driving_framing=driving_framing,
+        )
         folder = open_model(model)
         options = Options(threads, precision, None if engines is None else Path(engines), auto_build)
         return cls(
@@ -137,8 +137,8 @@ class Animator:
 
     @relative.setter
     def relative(self, value: bool) -> None:
-        self._check_idle()
-        self._reference = replace(self._reference, relative=_bool("relative", value))
+        self._check_idle(relative=value)
+        self._reference = replace(self._reference, relative=value)
 
     @property
     def adapt_scale(self) -> bool:
@@ -147,8 +147,8 @@ class Animator:
 
     @adapt_scale.setter
     def adapt_scale(self, value: bool) -> None:
-        self._check_idle()
-        self._reference = replace(self._reference, adapt_scale=_bool("adapt_scale", value))
+        self._check_idle(adapt_scale=value)
+        self._reference = replace(self._reference, adapt_scale=value)
 
     @property
     def source_framing(self) -> Framing:
@@ -157,8 +157,8 @@ class Animator:
 
     @source_framing.setter
     def source_framing(self, value: Framing) -> None:
-        self._check_idle()
-        self._source_framing = _framing("source_framing", value)
+        self._check_idle(source_framing=value)
+        self._source_framing = value
 
     @property
     def driving_framing(self) -> Framing:
@@ -167,8 +167,8 @@ class Animator:
 
     @driving_framing.setter
     def driving_framing(self, value: Framing) -> None:
-        self._check_idle()
-        self._driving_framing = _framing("driving_framing", value)
+        self._check_idle(driving_framing=value)
+        self._driving_framing = value
 
     @property
     def size(self) -> int:
@@ -213,11 +213,9 @@ class Animator:
         Raises:
             ImageError: Not such a picture, or the framing lies outside it.
         """
-        self._check_idle()
-        pixels = pixels_of(image)
-        check_image(pixels)
-        framing = self._source_framing if framing is None else _framing("framing", framing)
-        return Source(self._backend.prepare_source(pixels, framing.region(*pixels.shape[:2])), self._backend)
+        framing = self._source_framing if framing is None else framing
+        self._check_idle(framing=framing)
+        return Source(self._backend.prepare_source(*framed(image, framing)), self._backend)
 
     def set_source(self, source: Image | Frame | Source) -> None:
         """Sets the picture to animate: (H, W, 3) uint8 RGB of any size, or a prepared source. The reference stays.
@@ -252,9 +250,7 @@ class Animator:
     def frame_driving(self, frame: Image | Frame) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
         self._check_open()
-        pixels = pixels_of(frame)
-        check_image(pixels)
-        return resample(pixels, self._driving_framing.region(*pixels.shape[:2]), self.size)
+        return resample(*framed(frame, self._driving_framing), self.size)
 
     def keypoints(self, frame: Image | Frame | DeviceImage) -> Keypoints:
         """Finds the keypoints of a driving frame, (H, W, 3) uint8 RGB of any size; GPU backends take it on the GPU.
@@ -263,8 +259,7 @@ class Animator:
             ImageError: Not such a picture.
         """
         self._check_idle()
-        pixels = pixels_of(frame)
-        return self._backend.detect(pixels, self._region(pixels))
+        return self._backend.detect(*self._framed(frame))
 
     def check_keypoints(self, keypoints: Keypoints) -> None:
         """Checks that keypoints have the shapes and types that this model finds.
@@ -275,10 +270,10 @@ class Animator:
         check_keypoints(keypoints, self._manifest.num_kp, self._manifest.has_jacobians)
 
     @overload
-    def animate(self, frame: Image | Frame | Keypoints | DeviceImage, out: Image | None = None) -> Image: ...
+    def animate(self, frame: AnyFrame, out: Image | None = None) -> Image: ...
 
     @overload
-    def animate(self, frame: Image | Frame | Keypoints | DeviceImage, out: OnDevice) -> OnDevice: ...
+    def animate(self, frame: AnyFrame, out: OnDevice) -> OnDevice: ...
 
     def animate(self, frame: Any, out: Any = None) -> Any:
         """Animates the source by one driving frame.
@@ -303,12 +298,10 @@ class Animator:
         return self._animate(frame, out, timed=False).prediction
 
     @overload
-    def animate_timed(
-        self, frame: Image | Frame | Keypoints | DeviceImage, out: Image | None = None
-    ) -> TimedFrame[Image]: ...
+    def animate_timed(self, frame: AnyFrame, out: Image | None = None) -> TimedFrame[Image]: ...
 
     @overload
-    def animate_timed(self, frame: Image | Frame | Keypoints | DeviceImage, out: OnDevice) -> TimedFrame[OnDevice]: ...
+    def animate_timed(self, frame: AnyFrame, out: OnDevice) -> TimedFrame[OnDevice]: ...
 
     def animate_timed(self, frame: Any, out: Any = None) -> TimedFrame[Any]:
         """Animates the source by one driving frame, as `animate` does, and measures each stage.
@@ -319,13 +312,11 @@ class Animator:
         return self._animate(frame, out, timed=True)
 
     def animate_all(self, frames: Iterable[Image | Frame]) -> Generator[Image, None, None]:
-        """Animates the source by many driving frames, in order. Use it for files: it optimizes throughput, not latency.
+        """Animates the source by many driving frames, in order, for throughput instead of latency.
 
         A GPU backend takes `batch` frames at a time and, while it computes, uploads the next frames and downloads the
-        last results. Frames are taken ahead of results.
-
-        Until the iterator is exhausted, closed or dropped, all calls and assignments that would disturb it raise
-        StateError; `close` ends it.
+        last results. Frames are taken ahead of results. Until the iterator is exhausted, closed or dropped, calls and
+        assignments that would disturb it raise StateError; `close` ends it.
 
         Args:
             frames: (H, W, 3) uint8 RGB of any size, in host memory.
@@ -388,7 +379,6 @@ class Animator:
 
     def _animate(self, frame: Any, out: Any, *, timed: bool) -> TimedFrame[Any]:
         source = self._source_to_animate()
-        frame = pixels_of(frame)
         if out is None:
             out = np.empty((self.size, self.size, 3), np.uint8)
         else:
@@ -398,20 +388,18 @@ class Animator:
             reference = self._prepared_reference(source, keypoints)
             if keypoints is frame or not timed:
                 return TimedFrame(out, self._backend.animate_keypoints(reference, keypoints, out, timed=timed))
-        region = self._region(frame)
-        return TimedFrame(out, self._backend.animate(self._reference.prepare(source), frame, region, out, timed=timed))
+        image, region = self._framed(frame)
+        return TimedFrame(out, self._backend.animate(self._reference.prepare(source), image, region, out, timed=timed))
 
     def _predictions(self, source: Source, frames: Iterator[Image | Frame]) -> Generator[Image, None, None]:
         """The body of `animate_all`."""
-        self._check_open()
-        first = pixels_of(next(frames, None))
+        framed_frames = map(self._framed_in_host_memory, frames)
+        first = next(framed_frames, None)
         if first is None:
             return
-        region = self._host_region(first)
-        keypoints = self._backend.detect(first, region) if self._reference.is_missing else None
+        keypoints = self._backend.detect(*first) if self._reference.is_missing else None
         reference = self._prepared_reference(source, keypoints)
-        pictures = (pixels_of(frame) for frame in chain([first], frames))
-        predictions = self._backend.animate_all(reference, ((image, self._host_region(image)) for image in pictures))
+        predictions = self._backend.animate_all(reference, chain([first], framed_frames))
         with closing(predictions):
             for prediction in predictions:
                 yield prediction
@@ -421,9 +409,10 @@ class Animator:
         if self._closed:
             raise StateError("this animator is closed; load a new one")
 
-    def _check_idle(self) -> None:
-        """Raises StateError if the animator is closed, or busy with `animate_all`."""
+    def _check_idle(self, **settings: object) -> None:
+        """Raises StateError if the animator is closed or busy with `animate_all`, TypeError for wrong new settings."""
         self._check_open()
+        _check_types(**settings)
         iteration = None if self._iteration is None else self._iteration()
         if iteration is not None and getgeneratorstate(iteration) != GEN_CLOSED:
             raise StateError("an iterator of animate_all is open; exhaust or close it before other calls")
@@ -451,23 +440,20 @@ class Animator:
         self.check_keypoints(frame)
         return frame
 
-    def _host_region(self, frame: Image) -> Region:
+    def _framed(self, frame: Any) -> tuple[Any, Region]:
+        return framed(frame, self._driving_framing, self._backend)
+
+    def _framed_in_host_memory(self, frame: Image | Frame) -> tuple[Image, Region]:
         self._check_open()
-        if is_on_device(frame):
+        if is_on_device(pixels_of(frame)):
             raise ImageError("animate_all takes frames in host memory; pass frames on a GPU to animate one by one")
-        return self._region(frame)
-
-    def _region(self, frame: Any) -> Region:
-        return frame_region(frame, self._driving_framing, self._backend)
+        return framed(frame, self._driving_framing)
 
 
-def _bool(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: expected True or False; got {value!r}")
-    return bool(value)
-
-
-def _framing(name: str, value: Any) -> Framing:
-    if not isinstance(value, Framing):
-        raise TypeError(f"{name}: expected a fomm_rt.Framing such as Framing('fit'); got {value!r}")
-    return value
+def _check_types(**settings: object) -> None:
+    for name, value in settings.items():
+        if name.endswith("framing"):
+            if not isinstance(value, Framing):
+                raise TypeError(f"{name}: expected a fomm_rt.Framing such as Framing('fit'); got {value!r}")
+        elif not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name}: expected True or False; got {value!r}")

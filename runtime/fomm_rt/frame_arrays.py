@@ -10,24 +10,32 @@ from fomm_rt.backends.gpu.device_arrays import device_shape, is_on_device
 from fomm_rt.backends.protocol import Backend
 from fomm_rt.errors import ImageError
 from fomm_rt.framing import Framing, Region
-from fomm_rt.image import check_image
+from fomm_rt.image import check_image, pixels_of
 
 
-def frame_region(frame: Any, framing: Framing, backend: Backend) -> Region:
-    """The square of a driving frame, (H, W, 3) uint8 in host memory or on a GPU.
+def framed(frame: Any, framing: Framing, backend: Backend | None = None) -> tuple[Any, Region]:
+    """Checks a frame: (H, W, 3) uint8, or an object that holds such an array in `pixels`.
+
+    Args:
+        frame: In host memory, or with a backend that takes it also on a GPU.
+        framing: The square to use.
+        backend: The backend that the frame is for; None for host memory only.
+
+    Returns:
+        The array and its region.
 
     Raises:
-        ImageError: Not such an array, one on a GPU that the backend does not take, or one that the framing lies
-            outside of.
+        ImageError: Not such an array, one on a GPU that the backend does not take, or the framing lies outside it.
     """
-    if not is_on_device(frame):
-        check_image(frame)
-        return framing.region(*frame.shape[:2])
+    pixels = pixels_of(frame)
+    if backend is None or not is_on_device(pixels):
+        check_image(pixels)
+        return pixels, framing.region(*pixels.shape[:2])
     _check_device("frame", backend)
-    shape = device_shape(frame)
+    shape = device_shape(pixels)
     if len(shape) != 3 or 0 in shape:
         raise ImageError(f"frame: expected an (H, W, 3) uint8 RGB array; got {shape} on the GPU")
-    return framing.region(*shape[:2])
+    return pixels, framing.region(*shape[:2])
 
 
 def check_result(out: Any, size: int, backend: Backend) -> None:

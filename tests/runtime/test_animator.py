@@ -1,4 +1,4 @@
-"""The animator: who owns what, sizes, architectures, and calls it refuses."""
+"""The animator: ownership of arrays, sizes, architectures, and calls that it refuses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_caller_owns_results(animator: Animator) -> None:
     assert first.flags.writeable
 
 
-def test_out(animator: Animator) -> None:
+def test_writes_into_out(animator: Animator) -> None:
     out = np.zeros((64, 64, 3), np.uint8)
     animator.animate(GOLDEN.driving[0])
     assert animator.animate(GOLDEN.driving[1], out=out) is out
@@ -213,9 +213,9 @@ def test_out_of_any_layout(animator: Animator, layout: str) -> None:
     assert np.array_equal(out, expected)
 
 
-def test_how_long_stages_took(animator: Animator) -> None:
+def test_times_the_stages_of_each_frame(animator: Animator) -> None:
     animator.set_source(GOLDEN.source)
-    for frame in GOLDEN.driving[:2]:  # the first is the reference, too
+    for frame in GOLDEN.driving[:2]:  # the first becomes the reference
         of_frame = animator.animate_timed(frame).stage_ms
         assert set(of_frame) == set(STAGES) - {"warp"}
     of_keypoints = animator.animate_timed(animator.keypoints(GOLDEN.driving[1])).stage_ms
@@ -230,7 +230,7 @@ def test_how_long_stages_took(animator: Animator) -> None:
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_a_timed_frame_equals_an_untimed_one(small_model: Path, relative: bool) -> None:
-    """Also the first one, which becomes the reference."""
+    """This includes the first frame, which becomes the reference."""
     with Animator.load(small_model, relative=relative) as plain, Animator.load(small_model, relative=relative) as timed:
         plain.set_source(GOLDEN.source)
         timed.set_source(GOLDEN.source)

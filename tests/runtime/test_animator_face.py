@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fomm_rt import Animator, Framing, StateError, VideoReader
+from fomm_rt import Animator, Framing, ImageError, StateError, VideoReader
 from fomm_rt.image import Image
 from fomm_rt.media.read.video_reader import VideoFrame
 from golden_files import Golden
@@ -230,3 +230,8 @@ def test_animate_all_refuses_at_once(small_model: Path) -> None:
         pytest.raises(StateError, match="call set_source"),
     ):
         animator.animate_all(GOLDEN.driving)
+
+
+def test_animate_all_refuses_what_is_no_frame(animator: Animator) -> None:
+    with pytest.raises(ImageError, match="got a NoneType"):
+        list(animator.animate_all([None]))  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""The animator's motion: references, and modes that change while it runs."""
+"""References of relative motion, and settings that change between frames."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_adapt_scale_matters_when_sizes_differ(small_model: Path) -> None:
     assert not np.array_equal(results[0], results[1])
 
 
-def test_modes_can_change_while_it_runs(small_model: Path) -> None:
+def test_settings_can_change_between_frames(small_model: Path) -> None:
     settings = [(relative, scale) for relative in (True, False) for scale in (True, False)]
     with Animator.load(small_model) as changing:
         changing.set_source(GOLDEN.source)

@@ -1,4 +1,4 @@
-"""What ships with the runtime, whatever weights and faces are in it just now, and an installation with holes."""
+"""The bundled files, for any weights and faces, and installations with missing files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHEEL_BYTES = 25_000_000
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of what is bundled, to be damaged."""
+    """A copy of the bundled files, to damage."""
     folder = Path(shutil.copytree(bundled.FOLDER, tmp_path / "bundled"))
     monkeypatch.setattr(bundled, "FOLDER", folder)
     return folder
@@ -56,7 +56,7 @@ def test_model_animates_the_first_avatar() -> None:
         assert first.std() > 1
 
 
-def test_is_small_enough_for_the_wheel() -> None:
+def test_the_bundled_files_fit_the_wheel() -> None:
     files = [path for path in bundled.FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < WHEEL_BYTES
 
@@ -70,7 +70,7 @@ def test_missing_model_file(installation: Path, name: str) -> None:
 
 
 def test_altered_model_file(installation: Path) -> None:
-    """The advice is to install again: a user cannot export this model."""
+    """The error advises to install again, because users cannot export this model."""
     generator = installation / "model" / "generator.onnx"
     generator.write_bytes(generator.read_bytes()[:-1])
     with pytest.raises(ModelError, match="altered or cannot be read; install fomm-rt again") as caught:
@@ -87,7 +87,7 @@ def test_missing_pictures(installation: Path) -> None:
         bundled_performance()
 
 
-def test_own_weights_say_so() -> None:
+def test_own_weights_are_described_as_such() -> None:
     weights = Weights("own", "drawn-faces-256.safetensors", "0" * 64, None)
     assert weights.describe() == "fomm-rt's own checkpoint drawn-faces-256.safetensors, trained on drawn faces"
     assert weights.identity == "0" * 64

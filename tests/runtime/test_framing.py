@@ -1,4 +1,4 @@
-"""Squares and resampling: nothing is squashed, nothing is out of bounds."""
+"""Squares and resampling: aspect ratios are kept, and regions lie within the picture."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_fit_shows_everything_and_extends_the_edges() -> None:
     assert (result[-6:] == 100).all()
 
 
-def test_same_size_is_untouched() -> None:
+def test_the_same_size_stays_unchanged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     assert np.array_equal(resample(picture, Region.square(64), 64), picture)
 

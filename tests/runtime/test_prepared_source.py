@@ -22,7 +22,7 @@ GOLDEN = Golden("small_aligned")
 
 
 class CountingBackend:
-    """Passes everything on and counts the calls."""
+    """Counts calls and forwards them."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -39,7 +39,7 @@ SOURCES = (GOLDEN.source, GOLDEN.driving[1], GOLDEN.source[::-1])
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("adapt_scale", [True, False])
 def test_several_sources_by_one_driver(small_model: Path, relative: bool, adapt_scale: bool) -> None:
-    """Each is animated as an animator of its own would, by its own keypoints, from the same reference."""
+    """Results equal those of one animator per source."""
     with Animator.load(small_model, relative=relative, adapt_scale=adapt_scale) as animator:
         sources = [animator.prepare_source(picture) for picture in SOURCES]
         results = []
@@ -77,7 +77,7 @@ def test_switching_between_prepared_sources_is_cheap(small_model: Path) -> None:
 
 
 def test_a_prepared_source_follows_changed_modes_and_references(small_model: Path) -> None:
-    """What was readied for a source before the change is not used after it."""
+    """A prepared reference is not used after the change."""
     with Animator.load(small_model) as animator:
         a, b = (animator.prepare_source(picture) for picture in SOURCES[:2])
         animator.set_reference(GOLDEN.driving[0])

@@ -1,4 +1,4 @@
-"""Which backend is taken and which graphs it runs, and why."""
+"""The choice of a backend, its reason, and the graphs that it runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from model_copies import add_int8
 
 @pytest.fixture
 def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ONNX Runtime without CUDA, whatever is installed."""
+    """Makes ONNX Runtime look as if it were built without CUDA."""
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
 
 
 @pytest.mark.usefixtures("cpu_only")
 @pytest.mark.parametrize(("driver", "words"), [(False, "no NVIDIA driver"), (True, "pip install onnxruntime-gpu")])
-def test_auto_says_what_it_took_and_why_nothing_faster(
+def test_auto_gives_the_reason_for_its_choice(
     small_model: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, words: str
 ) -> None:
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: driver)
@@ -50,8 +50,8 @@ def test_unknown_backend(small_model: Path) -> None:
         Animator.load(small_model, backend="fast")  # type: ignore[arg-type]
 
 
-def test_a_provider_that_falls_back_silently_is_noticed(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime asked for CUDA where the driver is missing starts on the CPU and says nothing."""
+def test_rejects_a_provider_that_falls_back_silently(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a driver, ONNX Runtime silently runs on the CPU when asked for CUDA."""
     session = onnxruntime.InferenceSession
 
     def fall_back(path: str, options: object, providers: list[tuple[str, object]]) -> object:
@@ -105,7 +105,7 @@ def test_precision(copied_model: Path) -> None:
         ("onnxruntime-cuda", "fp32", "generator.onnx"),
     ],
 )
-def test_every_backend_runs_the_graphs_meant_for_it(
+def test_every_backend_runs_its_own_graphs(
     copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: Precision, generator: str
 ) -> None:
     add_int8(copied_model)

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, one-sentence errors, plain output and JSON."""
+"""The command line: exit codes, one-sentence errors, plain output and JSON."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_doctor(work: Path) -> None:
     assert all(codec["available"] for codec in document["codecs"])
 
 
-def test_doctor_goes_on_past_what_fails(work: Path) -> None:
+def test_doctor_continues_after_a_failed_section(work: Path) -> None:
     result = run("doctor", "-m", "absent", cwd=work)
     assert result.returncode == 1
     for word in ("numpy", "onnxruntime-cpu", "libx264", "fps", "FAILED: absent: there is no such model folder"):
@@ -259,7 +259,7 @@ def test_wrong_usage(work: Path, arguments: list[str]) -> None:
         ({"extra": ["--precision", "int4"]}, ["fp32, fp16, int8", "int4"]),
         ({"extra": ["--precision", "int8"]}, ["has no int8 graphs", "--int8"]),
         ({"extra": ["--save-motion", "motion"]}, [".npz"]),
-        ({"driving": "take:b:1.mp4"}, ["take:b:1.mp4"]),  # no emoji
+        ({"driving": "take:b:1.mp4"}, ["take:b:1.mp4"]),  # ":b:" is no emoji
     ],
 )
 def test_errors_are_one_sentence(work: Path, changes: dict[str, Any], words: list[str]) -> None:
@@ -307,7 +307,7 @@ def test_error_as_json(work: Path) -> None:
 
 
 def _start(work: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """Starts a run that is long enough to be stopped and waits until it has begun to write."""
+    """Starts a long run and waits until it writes."""
     write_clip(work / "long.mp4", frames=3000, size=(64, 64), pixels=lambda i: GOLDEN.driving[i % 3])
     (work / "r.mp4").write_text("old")
     process = subprocess.Popen(
@@ -336,7 +336,7 @@ def test_stopped(work: Path, signal_: signal.Signals, code: int) -> None:
     assert not any(name.startswith(".") for name in names(work))
 
 
-def test_a_hang_up_that_is_ignored_stays_ignored(work: Path) -> None:
+def test_an_ignored_sighup_stays_ignored(work: Path) -> None:
     process = _start(work, before=("nohup",))
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
@@ -344,7 +344,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored(work: Path) -> None:
     assert process.returncode == 143
 
 
-def test_two_at_once_onto_one_target(work: Path) -> None:
+def test_two_processes_write_the_same_file(work: Path) -> None:
     command = [sys.executable, "-m", "fomm_rt", "animate", "source.png", "clip.mp4", "-m", "m", "-o", "r.mp4", "-q"]
     processes = [subprocess.Popen(command, cwd=work, stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
@@ -354,7 +354,7 @@ def test_two_at_once_onto_one_target(work: Path) -> None:
 
 
 def test_disk_full(work: Path) -> None:
-    """A limit on file size fails writes as a full disk does, a few thousand bytes into the result."""
+    """A limit on file size makes writes fail as on a full disk, after a few thousand bytes."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -397,7 +397,7 @@ def test_ascii_terminal(work: Path) -> None:
 
 
 def test_interrupt_during_the_imports(tmp_path: Path) -> None:
-    """The slow imports of the command line stand inside the part that handles an interrupt."""
+    """Ctrl-C during the slow imports ends the process without a traceback."""
     (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
     result = subprocess.run(
         [sys.executable, "-c", "import sys; sys.path.insert(0, '.'); from fomm_rt.__main__ import main; main()"],

@@ -1,4 +1,4 @@
-"""Motion transfer against the authors' code, and where theirs would not be defined."""
+"""Motion transfer compared with the authors' code, and cases where theirs is undefined."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_golden(name: str, mode: str) -> None:
         assert result.value.dtype == np.float32
 
 
-def test_reference_frame_leaves_the_source_as_it_is() -> None:
+def test_the_reference_frame_reproduces_the_source() -> None:
     golden = Golden("small")
     source, initial = golden.keypoints("kp_source"), golden.keypoints("kp_driving.1")
     result = relative_transfer(source, initial, adapt_scale=True)(initial)
