@@ -95,7 +95,7 @@ def test_unknown_checkpoint_needs_a_configuration(tmp_path: Path, checkpoint: Pa
 
 
 def damage(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
-    """Lets what is exported differ from what it is compared with by one bias."""
+    """Changes one bias of the exported networks, but not of the reference."""
 
     def rewrite(networks: Networks) -> Networks:
         damaged = rewrite_for_inference(networks)

@@ -1,4 +1,4 @@
-"""Checkpoints: the published forms load, everything else is refused in one sentence and never executed."""
+"""Published forms of checkpoints load; everything else is refused and never executed."""
 
 import io
 import os
@@ -27,7 +27,7 @@ WEIGHTS = dict(zip(("kp_detector", "generator"), stand_in_weights(GOLDEN.configu
 
 
 def published(prefix: str = "", *, training: bool = True) -> dict[str, Any]:
-    """A document shaped like a published checkpoint."""
+    """The content of a published checkpoint."""
     document: dict[str, Any] = {
         part: OrderedDict((prefix + name, tensor) for name, tensor in tensors.items())
         for part, tensors in WEIGHTS.items()
@@ -55,21 +55,21 @@ def assert_loads(path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_pickled(tmp_path: Path, prefix: str, training: bool, zipped: bool) -> None:
+def test_loads_pickled_checkpoints(tmp_path: Path, prefix: str, training: bool, zipped: bool) -> None:
     path = tmp_path / "cpk.pth.tar"
     torch.save(published(prefix, training=training), path, _use_new_zipfile_serialization=zipped)
     assert_loads(path)
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_safetensors(tmp_path: Path, prefix: str) -> None:
+def test_loads_safetensors(tmp_path: Path, prefix: str) -> None:
     path = tmp_path / "cpk.safetensors"
     flat = {f"{part}.{prefix}{name}": tensor for part, tensors in WEIGHTS.items() for name, tensor in tensors.items()}
     safetensors.torch.save_file(flat, path)
     assert_loads(path)
 
 
-def test_without_batch_counters(tmp_path: Path) -> None:
+def test_loads_checkpoints_without_batch_counters(tmp_path: Path) -> None:
     path = tmp_path / "old.pth.tar"
     document = {
         part: {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
@@ -80,7 +80,7 @@ def test_without_batch_counters(tmp_path: Path) -> None:
     build_networks(GOLDEN.configuration, checkpoint.kp_detector, checkpoint.generator)
 
 
-def test_recognised_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recognises_a_published_file_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "renamed.bin"
     torch.save(published(), path)
     assert load_checkpoint(path).published is None
@@ -89,13 +89,13 @@ def test_recognised_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert load_checkpoint(path).published == entry
 
 
-def test_known_checkpoints_name_configurations() -> None:
+def test_published_checkpoints_name_configurations() -> None:
     assert {known.configuration for known in PUBLISHED_CHECKPOINTS} <= set(CONFIGURATIONS)
     assert all(len(known.sha256) == 64 for known in PUBLISHED_CHECKPOINTS)
 
 
 class Malicious:
-    """Unpickling this makes a folder."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -105,7 +105,7 @@ class Malicious:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_malicious_pickle_is_refused_and_not_executed(tmp_path: Path, zipped: bool) -> None:
+def test_refuses_a_malicious_pickle_without_executing_it(tmp_path: Path, zipped: bool) -> None:
     path, trace = tmp_path / "evil.pth.tar", tmp_path / "trace"
     torch.save({**published(), "extra": Malicious(trace)}, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(CheckpointError, match=r"loading this file would call \w+\.mkdir, so it is refused"):
@@ -113,7 +113,7 @@ def test_malicious_pickle_is_refused_and_not_executed(tmp_path: Path, zipped: bo
     assert not trace.exists()
 
 
-def test_bare_malicious_pickle(tmp_path: Path) -> None:
+def test_refuses_a_bare_malicious_pickle(tmp_path: Path) -> None:
     path, trace = tmp_path / "evil.pkl", tmp_path / "trace"
     path.write_bytes(pickle.dumps(Malicious(trace), protocol=2))
     with pytest.raises(CheckpointError, match=r"loading this file would call \w+\.mkdir, so it is refused"):
@@ -146,7 +146,7 @@ def _tar() -> bytes:
         (bytes(1000), "another kind"),
     ],
 )
-def test_other_files(tmp_path: Path, content: bytes, word: str) -> None:
+def test_rejects_other_files(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "cpk.pth.tar"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=word) as caught:
@@ -156,7 +156,7 @@ def test_other_files(tmp_path: Path, content: bytes, word: str) -> None:
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
-def test_truncated(tmp_path: Path, form: str, share: float) -> None:
+def test_rejects_truncated_files_with_the_published_size(tmp_path: Path, form: str, share: float) -> None:
     path = tmp_path / "vox-cpk.pth.tar"
     if form == "safetensors":
         safetensors.torch.save_file({f"generator.{k}": v for k, v in WEIGHTS["generator"].items()}, path)
@@ -169,7 +169,7 @@ def test_truncated(tmp_path: Path, form: str, share: float) -> None:
     assert "728766691" in str(caught.value)
 
 
-def test_missing_and_folder(tmp_path: Path) -> None:
+def test_rejects_missing_files_and_folders(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         load_checkpoint(tmp_path / "absent.pth.tar")
     with pytest.raises(CheckpointError, match="folder"):
@@ -185,7 +185,7 @@ def test_missing_and_folder(tmp_path: Path) -> None:
         ({"generator": {"a": 1}, "kp_detector": {"b": 2}}, "not a tensor"),
     ],
 )
-def test_other_documents(tmp_path: Path, document: object, word: str) -> None:
+def test_rejects_other_documents(tmp_path: Path, document: object, word: str) -> None:
     path = tmp_path / "other.pth"
     torch.save(document, path)
     with pytest.raises(CheckpointError, match=word):
@@ -201,19 +201,19 @@ def test_another_architecture_names_the_first_tensors() -> None:
     assert "--config" in message
 
 
-def test_single_jacobian_map_is_told_apart() -> None:
+def test_rejects_weights_with_another_number_of_jacobian_maps() -> None:
     detector, generator = stand_in_weights(Golden("small_single_jacobian").configuration, 2)
     with pytest.raises(CheckpointError, match=r"kp_detector\.jacobian\.bias 4 instead of 20"):
         build_networks(GOLDEN.configuration, detector, generator)
 
 
-def test_other_scale_factor_is_told_by_its_kernel() -> None:
+def test_rejects_an_anti_alias_kernel_of_another_scale_factor() -> None:
     detector = {**WEIGHTS["kp_detector"], "down.weight": torch.zeros(3, 1, 5, 5)}
     with pytest.raises(CheckpointError, match=r"down\.weight"):
         build_networks(GOLDEN.configuration, detector, WEIGHTS["generator"])
 
 
-def test_values_that_are_not_finite() -> None:
+def test_rejects_values_that_are_not_finite() -> None:
     generator = dict(WEIGHTS["generator"])
     generator["final.bias"] = torch.full_like(generator["final.bias"], float("nan"))
     with pytest.raises(CheckpointError, match=r"generator.final.bias .* not finite"):
@@ -221,7 +221,7 @@ def test_values_that_are_not_finite() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path: Path) -> None:
+def test_rejects_a_file_without_read_permission(tmp_path: Path) -> None:
     path = tmp_path / "cpk.pth.tar"
     torch.save(published(), path)
     path.chmod(0)

@@ -1,4 +1,4 @@
-"""Configurations: names, published YAML files, sizes, and the published tensor names."""
+"""Configurations by name and from YAML, the frame sizes they allow, and their tensor names."""
 
 import json
 import re
@@ -38,7 +38,7 @@ train_params: {num_epochs: 100}
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
-def test_tensors_are_the_published_ones(name: str) -> None:
+def test_networks_have_the_published_tensors(name: str) -> None:
     layout = PUBLISHED["layouts"][PUBLISHED["models"][name]]
     configuration = CONFIGURATIONS[name]
     assert configuration == Configuration.from_model_params(layout["model_params"])
@@ -52,11 +52,11 @@ def test_tensors_are_the_published_ones(name: str) -> None:
         assert tensor_shapes(network) == published
 
 
-def test_all_published_models_are_known() -> None:
+def test_knows_all_published_models() -> None:
     assert set(CONFIGURATIONS) == set(PUBLISHED["models"])
 
 
-def test_yaml(tmp_path: Path) -> None:
+def test_reads_a_published_yaml(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(YAML)
     configuration = load_configuration(str(path))
@@ -89,7 +89,7 @@ def test_yaml(tmp_path: Path) -> None:
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.001"), "divide"),
     ],
 )
-def test_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:
+def test_rejects_a_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(CheckpointError, match=re.escape(word)) as caught:
@@ -97,7 +97,7 @@ def test_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_reads_numbers_that_yaml_takes_for_strings(tmp_path: Path) -> None:
+def test_reads_numbers_that_yaml_parses_as_strings(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(YAML.replace("temperature: 0.1", "temperature: 1e-1"))
     assert load_configuration(str(path)).temperature == 0.1
@@ -109,7 +109,7 @@ def test_json_round_trip() -> None:
     assert Configuration.from_json(fields) == configuration
 
 
-def test_yaml_runs_nothing(tmp_path: Path) -> None:
+def test_yaml_executes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "evil.yaml"
     path.write_text(f"!!python/object/apply:os.mkdir ['{tmp_path}/made']")
     with pytest.raises(CheckpointError):
@@ -117,23 +117,23 @@ def test_yaml_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
-def test_unknown_name_lists_the_known() -> None:
+def test_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(CheckpointError, match="vox-adv-256"):
         load_configuration("vox-257")
 
 
 @pytest.mark.parametrize("size", [64, 128, 256, 384, 512])
-def test_fitting_sizes(size: int) -> None:
+def test_accepts_fitting_sizes(size: int) -> None:
     CONFIGURATIONS["vox-256"].check_size(size)
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 100, 250, 257, 128000064])
-def test_other_sizes_name_fitting_ones(size: int) -> None:
+def test_rejected_size_names_fitting_ones(size: int) -> None:
     with pytest.raises(ValueError, match="multiple of 64"):
         CONFIGURATIONS["vox-256"].check_size(size)
 
 
-def test_sizes_divide_by_what_both_networks_halve() -> None:
+def test_sizes_must_be_divisible_for_both_networks() -> None:
     configuration = replace(CONFIGURATIONS["vox-256"], frame_size=160, num_down_blocks=4)
     assert configuration.motion_size == 40
     configuration.check_size(240)

@@ -1,4 +1,4 @@
-"""The project's own checkpoints: written, recognised, exported under their name."""
+"""The project's own checkpoints are written, recognised and exported under their name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
-def test_written_weights_come_back_as_float16_convolutions(checkpoint: Path) -> None:
+def test_convolutions_are_stored_as_float16(checkpoint: Path) -> None:
     kp_detector, generator = stand_in_weights(load_configuration(NAME), 3)
     loaded = load_checkpoint(checkpoint)
     assert loaded.own == NAME
@@ -42,23 +42,21 @@ def test_written_weights_come_back_as_float16_convolutions(checkpoint: Path) -> 
     build_networks(load_configuration(NAME), loaded.kp_detector, loaded.generator)
 
 
-def test_the_configuration_is_found_by_the_name_inside(checkpoint: Path, tmp_path: Path) -> None:
+def test_finds_the_configuration_by_the_name_in_the_header(checkpoint: Path, tmp_path: Path) -> None:
     folder = export_checkpoint(checkpoint, tmp_path / "model")
     weights = folder.manifest.weights
     assert (weights.origin, weights.file) == ("own", NAME)
     assert "drawn faces" in weights.describe()
 
 
-def test_an_unknown_own_checkpoint_needs_its_configuration(tmp_path: Path) -> None:
+def test_unknown_name_in_the_header_needs_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     save_own_checkpoint(path, *stand_in_weights(load_configuration(NAME), 3), name="of-a-later-version")
     with pytest.raises(CheckpointError, match="--config"):
         export_checkpoint(path, tmp_path / "model")
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_keeps_the_earlier_checkpoint(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = checkpoint.read_bytes()
 
     def full(_self: Path, _target: Path) -> Path:
@@ -72,7 +70,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
 
 
 @pytest.mark.parametrize("name", OWN_NAMES)
-def test_the_shipped_checkpoint_is_whole_small_and_the_bundled_one(name: str) -> None:
+def test_shipped_checkpoint_is_small_and_is_the_bundled_one(name: str) -> None:
     path = OWN_CHECKPOINTS / f"{name}.safetensors"
     assert path.stat().st_size <= 12_000_000
     loaded = load_checkpoint(path)
@@ -83,18 +81,18 @@ def test_the_shipped_checkpoint_is_whole_small_and_the_bundled_one(name: str) ->
     assert open_bundled_model().manifest.name == name
     card = (OWN_CHECKPOINTS / f"{name}.md").read_text(encoding="utf-8")
     assert loaded.sha256 in card
-    # A measure may fall short, but never without a word about it.
+    # A measure may fall short only if the card discusses it.
     assert "| not met |" not in card or "## What fell short" in card
 
 
-def test_the_bundled_model_is_as_export_makes_it_now(tmp_path: Path) -> None:
-    """Else the first run would show what this code no longer does."""
+def test_bundled_model_is_what_export_makes(tmp_path: Path) -> None:
+    """A stale bundled model would show what this code no longer does."""
     made = export_checkpoint(OWN_CHECKPOINTS / f"{NAME}.safetensors", tmp_path / NAME)
     assert described(open_bundled_model()) == described(made), "publish it again"
 
 
 def described(folder: ModelFolder) -> dict[str, object]:
-    """Of every file the tensors it takes and gives, and how often it has which operation."""
+    """File name -> inputs, outputs and count of every operator."""
     return {
         file.file: (
             file.inputs,

@@ -1,4 +1,4 @@
-"""The PyTorch networks against the authors' code."""
+"""The PyTorch networks reproduce the results of the authors' code."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ PREDICTION = 1e-4
 
 
 @pytest.mark.parametrize("name", [*SMALL, *VOX])
-def test_every_tensor(name: str) -> None:
+def test_all_tensors_match_the_goldens(name: str) -> None:
     golden = Golden(name)
     networks = golden.networks
     with torch.inference_mode():
@@ -46,8 +46,8 @@ def _assert_keypoints(golden: Golden, prefix: str, found: Keypoints) -> None:
         assert max_abs(found.jacobian[0].numpy(), expected.jacobian) <= KEYPOINTS
 
 
-def test_alignment_matters() -> None:
-    """The two goldens of one model tell the conventions apart, so passing both is no accident."""
+def test_goldens_distinguish_the_alignments() -> None:
+    """A network that ignored the convention could not match both goldens."""
     a, b = Golden("small"), Golden("small_aligned")
     assert max_abs(a.arrays["prediction.relative.2"], b.arrays["prediction.relative.2"]) > 100 * PREDICTION
 

@@ -1,11 +1,10 @@
-"""int8 graphs: near the exact ones, calibrated on real frames, refused when they are not near."""
+"""int8 graphs: close to the exact ones, or refused."""
 
 from __future__ import annotations
 
 import errno
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,15 @@ import onnx
 import pytest
 from google.protobuf.message import DecodeError
 
-from clips import write_clip
 from fomm_export.export_model import export_networks
 from fomm_export.onnx import quantization
-from fomm_export.onnx.calibration import BLOCKS, FRAMES_OF_A_CLIP, calibration_frames, split_in_blocks
 from fomm_export.onnx.quantization import SMALLEST_PSNR, CalibrationFrames, FramePair
 from fomm_rt.animator import Animator
-from fomm_rt.errors import MediaError, ModelError, OutputError, ParityError
+from fomm_rt.errors import ModelError, OutputError, ParityError
 from fomm_rt.image import Image
 from fomm_rt.machine import processor
-from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU_INT8, Weights
-from fomm_rt.model.parity_picture import MOVES
 from fomm_rt.model.precision import Precision
 from golden_files import Golden
 
@@ -47,7 +42,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(-10 * np.log10(np.square((a.astype(float) - b) / 255).mean()))
 
 
-def test_folder(model: ModelFolder) -> None:
+def test_writes_int8_convolutions_except_the_last_layer(model: ModelFolder) -> None:
     manifest = model.manifest
     assert manifest.precisions == ("fp32", "int8")
     assert list(manifest.variants[CPU_INT8]) == ["generator"]
@@ -58,14 +53,14 @@ def test_folder(model: ModelFolder) -> None:
     weights = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     quantized = [node for node in convolutions if node.input[1] in weights]
-    # All but the two of the last layer, each with its weights in 8 bits and a scale a channel.
+    # All but the two convolutions of the last layer have int8 weights.
     assert len(quantized) == len(convolutions) - 2
     assert not set(convolutions[-1].input) & set(weights)
     for node in quantized:
         assert initializers[weights[node.input[1]]].data_type == onnx.TensorProto.INT8
 
 
-def test_animates_nearly_the_same(model: ModelFolder) -> None:
+def test_int8_animation_is_close_to_exact(model: ModelFolder) -> None:
     def animated(precision: Precision) -> tuple[list[Image], np.ndarray]:
         with Animator.load(model.path, "onnxruntime-cpu", precision=precision) as animator:
             animator.set_source(GOLDEN.source)
@@ -81,7 +76,7 @@ def test_animates_nearly_the_same(model: ModelFolder) -> None:
     ("flags", "warned"),
     [("fpu avx2 avx512f", True), ("fpu avx2 avx512_vnni", False), ("fpu avx2 avx_vnni", False), (None, False)],
 )
-def test_a_processor_without_the_instructions(
+def test_warns_on_processors_without_vnni(
     model: ModelFolder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -97,12 +92,12 @@ def test_a_processor_without_the_instructions(
     assert ("no VNNI" in caplog.text) is warned
 
 
-def test_a_model_without(small_model: Path) -> None:
+def test_rejects_int8_of_a_model_without_it(small_model: Path) -> None:
     with pytest.raises(ModelError, match="has no int8 graphs, only fp32; export it again with --int8"):
         Animator.load(small_model, precision="int8")
 
 
-def test_too_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_int8_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantization, "SMALLEST_PSNR", 99.0)
     with pytest.raises(ParityError, match=r"the int8 predictions are \d+\.\d dB from the exact ones"):
         export_networks(GOLDEN.networks, WEIGHTS, tmp_path / "m", calibration=FRAMES)
@@ -113,7 +108,7 @@ def test_too_far_from_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("error", "words"),
     [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (DecodeError(), "a file was cut short")],
 )
-def test_no_room_for_temporary_files(
+def test_full_disk_for_temporary_files_names_tmpdir(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -128,47 +123,3 @@ def test_no_room_for_temporary_files(
     assert "-o" not in str(caught.value).split()
     assert not list(tmp_path.rglob("fomm-rt-*"))
     assert not (tmp_path / "int8.onnx").exists()
-
-
-def test_frames_of_the_picture() -> None:
-    frames = calibration_frames(64)
-    pairs = [*frames.calibrated, *frames.held_out]
-    assert (len(frames.calibrated), len(frames.held_out)) == (len(MOVES) - 1, 1)
-    assert all(frame.shape == (64, 64, 3) for pair in pairs for frame in asdict(pair).values())
-    assert np.array_equal(pairs[0].source, pairs[0].driving)
-    assert frames.held_out_from == "1 frame of the bundled picture, moved otherwise; no clip was given"
-
-
-@pytest.mark.parametrize("count", range(1, 60))
-def test_blocks_of_a_clip(count: int) -> None:
-    calibrated, held_out = split_in_blocks(count)
-    assert set(calibrated) | set(held_out) <= set(range(count))
-    assert calibrated
-    assert min((abs(a - b) for a in calibrated for b in held_out), default=2) >= 2
-    # Whole blocks: few of the frames held out have none beside them.
-    ends = [index for index in held_out if index + 1 not in held_out]
-    assert len(ends) <= BLOCKS
-    assert len(held_out) >= count // 8 * 2 - 1 if count >= 8 else len(held_out) <= 1
-
-
-@pytest.mark.parametrize("frames", [1, FRAMES_OF_A_CLIP, 2 * FRAMES_OF_A_CLIP - 1, 3 * FRAMES_OF_A_CLIP])
-def test_frames_of_a_clip(tmp_path: Path, frames: int) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=frames)
-    found = calibration_frames(64, [clip])
-    assert " of clip.mp4" in found.held_out_from
-    assert ("too short" in found.held_out_from) is (len(found.held_out) == 1) is (frames == 1)
-    pairs = found.calibrated[len(MOVES) - 1 :]
-    assert min(frames, FRAMES_OF_A_CLIP / 4) <= len(pairs) <= FRAMES_OF_A_CLIP
-    assert all(np.array_equal(pair.source, pairs[0].driving) for pair in pairs)
-    with VideoReader(clip) as reader:
-        last = [frame.pixels for frame in reader][-1]
-    # Spread to the end: the last pair is driven by one of the clip's last frames. Brightness tells a frame's number.
-    assert abs(int(pairs[-1].driving[32, 48].mean()) - int(last[24, 48].mean())) <= 14
-    levels = [int(pair.driving[32, 48].mean()) for pair in pairs]
-    assert len(set(levels)) > len(pairs) // 4
-
-
-def test_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").write_bytes(b"nothing")
-    with pytest.raises(MediaError):
-        calibration_frames(64, [tmp_path / "clip.mp4"])

@@ -1,4 +1,4 @@
-"""Motion as affine maps against `DenseMotionNetwork`."""
+"""Motion as affine maps equals `DenseMotionNetwork`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEIGHT, WIDTH, K = 6, 9, 5
 
 @pytest.fixture(params=[True, False], ids=["aligned", "not_aligned"])
 def network(request: pytest.FixtureRequest) -> DenseMotionNetwork:
-    """In float64, over a grid that is no square."""
+    """In float64, with a grid that is not square."""
     golden = Golden("small_aligned" if request.param else "small")
     network = copy.deepcopy(golden.networks.generator.dense_motion_network).double()
     network.grid = coordinate_grid(HEIGHT, WIDTH).double()
@@ -36,7 +36,7 @@ def draw(batch: int, jacobians: bool, seed: int) -> Keypoints:
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("jacobians", [True, False])
-def test_motion(network: DenseMotionNetwork, batch: int, jacobians: bool) -> None:
+def test_computes_the_published_dense_motion(network: DenseMotionNetwork, batch: int, jacobians: bool) -> None:
     source, driving = draw(batch, jacobians, 1), draw(batch, jacobians, 2)
     expected = network.sparse_motion(source, driving)  # (N, K+1, h, w, 2)
     maps = affine_motion.affine_maps(source, driving)
@@ -60,20 +60,20 @@ def test_motion(network: DenseMotionNetwork, batch: int, jacobians: bool) -> Non
     )
 
 
-def test_jacobians_of_one_side_alone_are_not_used(network: DenseMotionNetwork) -> None:
+def test_ignores_jacobians_of_only_one_side(network: DenseMotionNetwork) -> None:
     for source, driving in ((draw(1, True, 1), draw(1, False, 2)), (draw(1, False, 1), draw(1, True, 2))):
         found = affine_motion.sparse_motion(affine_motion.affine_maps(source, driving), network.grid)
         torch.testing.assert_close(found, network.sparse_motion(source, driving).flatten(1, 2))
 
 
-def test_singular_jacobians_leave_everything_finite(network: DenseMotionNetwork) -> None:
+def test_singular_jacobians_give_finite_motion(network: DenseMotionNetwork) -> None:
     source, driving = draw(1, True, 1), Keypoints(draw(1, True, 2).value, torch.zeros(1, K, 2, 2).double())
     maps = affine_motion.affine_maps(source, driving)
     assert affine_motion.sparse_motion(maps, network.grid).isfinite().all()
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_heatmaps(network: DenseMotionNetwork, batch: int) -> None:
+def test_heatmaps_equal_the_published_gaussians(network: DenseMotionNetwork, batch: int) -> None:
     keypoints = draw(batch, False, 1).value
     keypoints[0, 0], keypoints[-1, 1] = torch.tensor([-1.0, 1.0]), network.grid[2, 7]
     expected = network.gaussian(keypoints)
@@ -94,8 +94,8 @@ EXTREME = [
 
 @pytest.mark.parametrize("driving", EXTREME)
 @pytest.mark.parametrize("source", EXTREME)
-def test_the_hourglass_is_given_no_denormal_numbers(source: list[list[float]], driving: list[list[float]]) -> None:
-    """Convolutions over them take a CPU five times as long."""
+def test_hourglass_input_has_no_denormal_numbers(source: list[list[float]], driving: list[list[float]]) -> None:
+    """Convolutions over denormal numbers are five times slower on a CPU."""
     golden = Golden("small_aligned")
     grid = coordinate_grid(64, 64)
     kp_source, kp_driving = Keypoints(torch.tensor([source]), None), Keypoints(torch.tensor([driving]), None)
@@ -108,8 +108,8 @@ def test_the_hourglass_is_given_no_denormal_numbers(source: list[list[float]], d
         assert denormals(found) == 0
 
 
-def test_the_published_gaussian_has_denormal_numbers() -> None:
-    """Or else the test above would prove nothing."""
+def test_published_gaussians_have_denormal_numbers() -> None:
+    """Otherwise the test above would prove nothing."""
     network = copy.deepcopy(Golden("small_aligned").networks.generator.dense_motion_network)
     network.grid = coordinate_grid(64, 64)
     assert denormals(network.gaussian(torch.tensor([[[0.0, 0.0], [-1.0, 1.0]]]))) > 0

@@ -1,4 +1,4 @@
-"""The generator arranged for a CPU, by either convolution, against the published one."""
+"""The generator for CPUs computes what the published one does, with either convolution."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def double(generator: Generator) -> Generator:
 
 
 def draw_motion(batch: int, side: int, occludes: bool = True, dtype: torch.dtype = torch.float64) -> DenseMotion:
-    """A part of it points outside of the picture."""
+    """Random dense motion; part of it points outside the picture."""
     torch.manual_seed(0)
     deformation = torch.rand(batch, side, side, 2, dtype=dtype) * 2.4 - 1.2
     occlusion_map = torch.rand(batch, 1, side, side, dtype=dtype) if occludes else None
@@ -52,7 +52,7 @@ def predict(generator: CpuGenerator, source: Tensor, motion: DenseMotion) -> Ten
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("winograd", [True, False])
-def test_goldens(name: str, winograd: bool) -> None:
+def test_matches_the_goldens(name: str, winograd: bool) -> None:
     golden = Golden(name)
     published = double(golden.networks.generator)
     arranged = CpuGenerator(fold_norms(published), 64, winograd)
@@ -72,8 +72,8 @@ def test_goldens(name: str, winograd: bool) -> None:
 @pytest.mark.parametrize(("size", "batch"), [(16, 3), (64, 3), (128, 1)])
 @pytest.mark.parametrize("winograd", [True, False])
 @pytest.mark.parametrize("occludes", [True, False])
-def test_sizes(size: int, batch: int, winograd: bool, occludes: bool) -> None:
-    """At 16 the features are 4×4, one tile; at 16 and 128 the motion is resized to them."""
+def test_equals_the_published_generator_at_all_sizes(size: int, batch: int, winograd: bool, occludes: bool) -> None:
+    """At 16 the features are 4×4, one tile; at 16 and 128 the motion is resized to the features."""
     published = double(of_size(size).generator)
     source = torch.rand(batch, 3, size, size, dtype=torch.float64)
     motion = draw_motion(batch, 16, occludes)
@@ -86,7 +86,9 @@ def test_sizes(size: int, batch: int, winograd: bool, occludes: bool) -> None:
 @pytest.mark.parametrize("down_blocks", [1, 3])
 @pytest.mark.parametrize("winograd", [True, False])
 @pytest.mark.parametrize("resize_align_corners", [True, False])
-def test_depths(down_blocks: int, winograd: bool, resize_align_corners: bool) -> None:
+def test_equals_the_published_generator_at_all_depths(
+    down_blocks: int, winograd: bool, resize_align_corners: bool
+) -> None:
     torch.manual_seed(0)
     configuration = replace(
         GOLDEN.configuration,
@@ -102,7 +104,7 @@ def test_depths(down_blocks: int, winograd: bool, resize_align_corners: bool) ->
 
 
 @pytest.mark.parametrize("resize_align_corners", [True, False])
-def test_no_motion_stays_none_where_corners_are_aligned(resize_align_corners: bool) -> None:
+def test_aligned_corners_keep_the_identity(resize_align_corners: bool) -> None:
     configuration = replace(GOLDEN.configuration, resize_align_corners=resize_align_corners)
     generator = Generator(configuration, 4, align_corners=True)
     features = torch.rand(1, 8, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -111,7 +113,7 @@ def test_no_motion_stays_none_where_corners_are_aligned(resize_align_corners: bo
 
 
 @pytest.mark.parametrize("winograd", [True, False])
-def test_values_that_are_not_finite_stay_where_they_are(winograd: bool) -> None:
+def test_values_that_are_not_finite_stay_local(winograd: bool) -> None:
     generator = fold_norms(of_size(128).generator)
     motion = draw_motion(1, 32, dtype=torch.float32)
     source = torch.rand(1, 3, 128, 128)
@@ -121,7 +123,7 @@ def test_values_that_are_not_finite_stay_where_they_are(winograd: bool) -> None:
         motion.deformation[0, 0, 0] = torch.tensor([float("nan"), float("inf")])
         after = predict(arranged, source, motion)
     assert before.isfinite().all()
-    # Four convolutions at a quarter of the size reach four pixels, or as many tiles.
+    # Four convolutions at a quarter of the size reach four pixels or four tiles.
     assert torch.equal(before[..., 96:, 96:], after[..., 96:, 96:])
 
 
@@ -130,7 +132,7 @@ def widened(block_expansion: int) -> Generator:
     return fold_norms(Generator(configuration, 4, align_corners=True).eval().requires_grad_(False))
 
 
-def test_norms_that_are_not_folded_are_noticed() -> None:
+def test_requires_folded_norms() -> None:
     generator = GOLDEN.networks.generator
     with pytest.raises(AssertionError):
         CpuGenerator(generator, 64, winograd=False)
@@ -138,13 +140,13 @@ def test_norms_that_are_not_folded_are_noticed() -> None:
         WinogradBottleneck([b for b in generator.bottleneck if isinstance(b, ResidualBlock)], TileOrder(16))
 
 
-def test_wide_blocks_go_by_winograd() -> None:
+def test_wide_blocks_use_winograd() -> None:
     assert CpuGenerator(widened(WIDE // 4), 64).tile_order is not None
     assert CpuGenerator(widened(WIDE // 4 - 1), 64).tile_order is None
 
 
 @pytest.mark.parametrize("winograd", [None, True])
-def test_sides_that_tiles_do_not_fit_take_the_plain_blocks(winograd: bool | None) -> None:
+def test_falls_back_to_plain_blocks_if_tiles_do_not_fit(winograd: bool | None) -> None:
     generator = widened(WIDE // 4).double()
     arranged = CpuGenerator(generator, 24, winograd)
     assert arranged.tile_order is None
@@ -156,13 +158,13 @@ def test_sides_that_tiles_do_not_fit_take_the_plain_blocks(winograd: bool | None
 
 @pytest.mark.parametrize("name", ["small", "small_no_occlusion"])
 def test_winograd_on_onnx_runtime(name: str, tmp_path: Path) -> None:
-    """Small models take the plain blocks unless told otherwise; the graph's batch dimension is free."""
+    """Small models use Winograd only on request; the graph's batch dimension is free."""
     networks = Golden(name).networks
     arranged = CpuGenerator(fold_norms(networks.generator), 64, winograd=True)
     path = tmp_path / "generator.onnx"
     model = export_onnx(cpu_generator_graph(networks, arranged), path)
     operators = [node.op_type for node in model.graph.node]
-    # Up blocks and the last convolution; residual blocks are products.
+    # Up blocks and the last convolution; residual blocks are matrix products.
     assert operators.count("Conv") == 4 * 2 + 2
     assert "GridSample" not in operators
     session = onnxruntime.InferenceSession(str(path))

@@ -1,4 +1,4 @@
-"""Heads as one convolution give what each of them gives."""
+"""Merged heads compute what the separate heads do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare(heads: Sequence[nn.Conv2d], merged: nn.Module, batch: int) -> None:
 @pytest.mark.parametrize("outputs", [(4,), (3, 1, 5)])
 @pytest.mark.parametrize(("kernel_size", "padding"), [(7, 0), (7, 3), (3, 1), (1, 0)])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_every_head(
+def test_computes_every_head(
     kind: type[MergedHeads | SplitHeads], outputs: tuple[int, ...], kernel_size: int, padding: int, batch: int
 ) -> None:
     heads = draw(outputs, kernel_size, padding)
@@ -39,13 +39,13 @@ def test_every_head(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_heads_without_bias(kind: type[MergedHeads | SplitHeads]) -> None:
+def test_computes_heads_without_bias(kind: type[MergedHeads | SplitHeads]) -> None:
     heads = [*draw((2,), 7, 3, bias=False), *draw((3,), 7, 3)]
     compare(heads, kind(heads), 1)
     compare(heads[:1], kind(heads[:1]), 1)
 
 
-def test_rows_of_zeros_are_left_out() -> None:
+def test_leaves_out_rows_of_zeros() -> None:
     heads = draw((2, 3), 7, 3)
     with torch.no_grad():
         heads[0].weight[:, :, 0] = 0
@@ -58,8 +58,7 @@ def test_rows_of_zeros_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_heads_keep_their_own_weights(kind: type[MergedHeads | SplitHeads]) -> None:
-    """What is merged is a copy that is not trained."""
+def test_copies_the_weights(kind: type[MergedHeads | SplitHeads]) -> None:
     heads = draw((2,), 3, 1)
     merged = kind(heads)
     assert not any(parameter.requires_grad for parameter in merged.parameters())

@@ -1,4 +1,4 @@
-"""Up blocks and last convolutions by phases, against the published ones at full resolution."""
+"""Up blocks and last convolutions on phases equal the published ones at full resolution."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def phases_of(picture: Tensor) -> list[Tensor]:
     return [picture[:, :, p::2, q::2] for p, q in PHASES]
 
 
-def test_interleaving() -> None:
+def test_interleave_inverts_the_split_into_phases() -> None:
     picture = torch.arange(2 * 3 * 4 * 10).reshape(2, 3, 4, 10)
     assert torch.equal(interleave(phases_of(picture)), picture)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("batch", [1, 3])
-def test_up_block(batch: int, height: int, width: int) -> None:
+def test_up_block_equals_the_published_one(batch: int, height: int, width: int) -> None:
     torch.manual_seed(0)
     block = UpBlock(5, 3).double().eval()
     block.norm = nn.Identity()
@@ -36,8 +36,8 @@ def test_up_block(batch: int, height: int, width: int) -> None:
         torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
 
 
-def test_kernels_are_as_precise_as_the_convolution() -> None:
-    """Taps of a float32 kernel are added in float64 and rounded once."""
+def test_kernels_are_rounded_once() -> None:
+    """Taps of a float32 kernel are added in float64."""
     torch.manual_seed(0)
     convolution = nn.Conv2d(2, 2, 3, padding=1)
     with torch.no_grad():
@@ -50,7 +50,7 @@ def test_kernels_are_as_precise_as_the_convolution() -> None:
 
 @pytest.mark.parametrize("side", [1, 3, 5, 7])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_convolution_over_phases(side: int, height: int, width: int) -> None:
+def test_phase_convolution_equals_the_convolution(side: int, height: int, width: int) -> None:
     torch.manual_seed(0)
     convolution = nn.Conv2d(5, 3, side, padding=side // 2).double()
     picture = torch.randn(3, 5, 2 * height, 2 * width, dtype=torch.float64)
@@ -61,12 +61,12 @@ def test_convolution_over_phases(side: int, height: int, width: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("batch", [1, 3])
-def test_last_convolution(batch: int, height: int, width: int) -> None:
+def test_final_equals_the_last_convolution(batch: int, height: int, width: int) -> None:
     torch.manual_seed(0)
     convolution = nn.Conv2d(5, 3, 7, padding=3).double()
     picture = torch.randn(batch, 5, 2 * height, 2 * width, dtype=torch.float64)
     expected = F.sigmoid(convolution(picture))
     final = PhaseFinal(convolution)
     torch.testing.assert_close(final(phases_of(picture)), expected, atol=1e-12, rtol=0)
-    # Seven rows at full resolution are four of each phase, of the five that both phases of rows touch together.
+    # Each phase of rows uses four of the kernel's five rows; rows of zeros are left out.
     assert len(final.convolution.rows) == 4 * 3 * 4

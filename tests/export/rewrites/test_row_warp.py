@@ -1,4 +1,4 @@
-"""Sampling by rows against `grid_sample`."""
+"""`RowWarp` samples like `grid_sample`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 5, 7
 
 
 def draw(batch: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Features, points and factors; among the points the whole border, pixels themselves and far outside."""
+    """Features, points and factors; the points include pixel centres, the border and positions far outside."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(batch, 3, HEIGHT, WIDTH, generator=generator, dtype=torch.float64)
     edges = [
@@ -48,24 +48,24 @@ def draw(batch: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def expectation(features: Tensor, points: Tensor, align_corners: bool) -> Tensor:
-    """(N·P, C) by `grid_sample`."""
+    """(N·P, C) from `grid_sample`."""
     sampled = F.grid_sample(features, points[:, None], padding_mode="zeros", align_corners=align_corners)
     return sampled[:, :, 0].transpose(1, 2).flatten(0, 1)
 
 
-def test_rows() -> None:
+def test_rows_are_pixels_padded_with_zeros() -> None:
     features = 1 + torch.arange(2 * 3 * HEIGHT * WIDTH).reshape(2, 3, HEIGHT, WIDTH)
     rows = as_rows(features)
     assert rows.shape == (2, (HEIGHT + 3) * (WIDTH + 2) + 1, 3)
     assert torch.equal(rows[1, 3 * (WIDTH + 2) + 5], features[1, :, 2, 4])
     picture = rows[:, :-1].reshape(2, HEIGHT + 3, WIDTH + 2, 3)
     assert picture[:, 1:-2, 1:-1].all()
-    assert rows.count_nonzero() == features.numel(), "all around is zero"
+    assert rows.count_nonzero() == features.numel(), "the padding is zero"
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("align_corners", [True, False])
-def test_sampling(batch: int, align_corners: bool) -> None:
+def test_samples_like_grid_sample(batch: int, align_corners: bool) -> None:
     features, points, factor = draw(batch)
     warp = RowWarp(HEIGHT, WIDTH, align_corners)
     expected = expectation(features, points, align_corners)
@@ -76,8 +76,8 @@ def test_sampling(batch: int, align_corners: bool) -> None:
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
-def test_points_that_are_not_finite(align_corners: bool, tmp_path: Path) -> None:
-    """They harm no others, in ONNX Runtime neither; infinitely far is outside, and NaN stays NaN."""
+def test_infinite_points_sample_zeros_and_nan_stays_nan(align_corners: bool, tmp_path: Path) -> None:
+    """Other points are unaffected, in PyTorch and in ONNX Runtime."""
     features, points, factor = (tensor.float() for tensor in draw(3))
     rows, inf, nan = as_rows(features), float("inf"), float("nan")
     expected = expectation(features, points, align_corners) * factor.reshape(-1, 1)

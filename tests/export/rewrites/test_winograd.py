@@ -1,4 +1,4 @@
-"""Winograd's convolution over rows in tile order, against the published residual blocks."""
+"""Winograd's convolution over rows in tile order equals the published residual blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIDES = [4, 8, 12]
 
 
 def in_tiles(picture: Tensor) -> Tensor:
-    """(N, C, H, W) -> (16·N·tiles, C): row within the tile, column within it, picture, tile."""
+    """(N, C, H, W) -> (16·N·tiles, C), ordered by row in the tile, column in the tile, picture, tile."""
     n, channels, height, width = picture.shape
     tiled = picture.reshape(n, channels, height // TILE, TILE, width // TILE, TILE)
     return tiled.permute(3, 5, 0, 2, 4, 1).reshape(-1, channels)
@@ -39,14 +39,14 @@ def test_transforms_convolve() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 2, 6, 15, 18])
-def test_other_sides_are_refused(side: int) -> None:
+def test_rejects_other_sides(side: int) -> None:
     with pytest.raises(ValueError, match=f"multiple of 4; got {side}"):
         TileOrder(side)
 
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("n", [1, 3])
-def test_order(n: int, side: int) -> None:
+def test_tile_order_round_trip(n: int, side: int) -> None:
     order = TileOrder(side)
     picture = torch.arange(n * 3 * side * side).reshape(n, 3, side, side)
     rows = in_tiles(picture)
@@ -57,7 +57,7 @@ def test_order(n: int, side: int) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("n", [1, 3])
-def test_reaches(n: int, side: int) -> None:
+def test_reaches_are_the_pixels_around_each_tile(n: int, side: int) -> None:
     order = TileOrder(side)
     picture = torch.arange(1, n * side * side + 1).reshape(n, 1, side, side)
     rows = torch.cat([in_tiles(picture), torch.zeros(1, 1, dtype=torch.long)])
@@ -68,7 +68,7 @@ def test_reaches(n: int, side: int) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("n", [1, 3])
-def test_convolution(n: int, side: int) -> None:
+def test_convolution_and_sum(n: int, side: int) -> None:
     torch.manual_seed(0)
     convolution = nn.Conv2d(5, 3, 3, padding=1, bias=False).double()
     order, x = TileOrder(side), torch.randn(n, 5, side, side, dtype=torch.float64)
@@ -84,7 +84,7 @@ def test_convolution(n: int, side: int) -> None:
 
 
 def draw_blocks(count: int, channels: int) -> list[ResidualBlock]:
-    """Blocks as training may leave them: norms that shift, with scales below zero and of zero; large biases."""
+    """Blocks as training may leave them: norms with shifts and negative or zero scales, and large biases."""
     torch.manual_seed(0)
     blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(count))).double().eval().requires_grad_(False)
     for module in blocks.modules():
@@ -105,7 +105,7 @@ def draw_blocks(count: int, channels: int) -> list[ResidualBlock]:
 @pytest.mark.parametrize("side", [4, 8])
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("count", [1, 3])
-def test_bottleneck(count: int, n: int, side: int) -> None:
+def test_bottleneck_equals_residual_blocks(count: int, n: int, side: int) -> None:
     blocks = draw_blocks(count, 5)
     order, x = TileOrder(side), torch.randn(n, 5, side, side, dtype=torch.float64)
     published = nn.Sequential(*blocks)
@@ -115,7 +115,7 @@ def test_bottleneck(count: int, n: int, side: int) -> None:
 
 
 def test_float32_is_precise_enough() -> None:
-    """Its transforms add numbers of both signs up to 100 times as large, which costs some bits and no more."""
+    """The transforms add numbers of both signs up to 100 times as large, which costs only a few bits."""
     torch.manual_seed(0)
     convolution = nn.Conv2d(256, 256, 3, padding=1, bias=False)
     order, x = TileOrder(16), torch.randn(1, 256, 16, 16).relu()
