@@ -25,7 +25,7 @@ from fomm_rt.model.manifest import Weights
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to make of the weights.
+    """Options of an export.
 
     Attributes:
         size: Side of the frames in pixels; None for the training size.
@@ -58,7 +58,7 @@ def export_checkpoint(
         output: The model folder; an earlier model there is replaced once the new one is complete.
         config: Name of a configuration or path of a published YAML; None to take it from the checkpoint, which must
             then be a published one or the project's own.
-        options: What to make of it.
+        options: Size, convention and int8.
         progress: Called before every step.
 
     Raises:

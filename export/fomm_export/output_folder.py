@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fomm_rt.errors import FommError, OutputError
-from fomm_rt.files.staging import hidden_beside
+from fomm_rt.files.staging import check_target, hidden_beside
 from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 
@@ -23,11 +22,7 @@ def check_output(output: Path) -> None:
     if output.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise OutputError(f"{output}: expected a new folder or an earlier model; choose another with -o")
     if not output.exists() and not output.is_symlink():
-        parent = output.parent
-        while not parent.exists() and parent != parent.parent:
-            parent = parent.parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            raise OutputError(f"{output}: cannot be created in {parent}; choose another folder with -o")
+        check_target(output)
         return
     if not output.is_dir() or output.is_symlink():
         raise OutputError(f"{output}: expected a new folder or an earlier model; it is a file or link")

@@ -15,7 +15,7 @@ from fomm_export.onnx.parity import check_parity
 from fomm_export.onnx.quantization import CalibrationFrames, quantize_generator
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
-from fomm_rt.machine.packages import installed_version
+from fomm_rt.machine.packages import installed_versions
 from fomm_rt.model.folder import sha256_of
 from fomm_rt.model.manifest import CPU, CPU_INT8, MANIFEST_NAME, Manifest, NetworkFile, TensorSpec, Weights
 
@@ -67,10 +67,7 @@ def write_model(
         size=networks.size,
         align_corners=networks.align_corners,
         networks=files,
-        tools={
-            "python": platform.python_version(),
-            **{tool: installed_version(tool) or "not installed" for tool in TOOLS},
-        },
+        tools={"python": platform.python_version(), **installed_versions(TOOLS)},
         parity=parity,
         variants=variants,
     )
