@@ -65,9 +65,9 @@ def export(
 ) -> None:
     """Export a checkpoint to a model folder (needs torch).
 
-    The folder holds four ONNX files that run everywhere, two of them again
-    for CPUs, and model.json. It appears only after ONNX Runtime has reproduced
-    the PyTorch networks with it on a real picture.
+    The folder holds four ONNX files that run everywhere, CPU variants of two of
+    them, and model.json. It appears only after ONNX Runtime has reproduced the
+    PyTorch networks with it on a real picture.
 
     For example:
 
