@@ -1,4 +1,4 @@
-"""What drives an animation: a video, a picture, or a recorded motion file."""
+"""The driving side of an animation: a video, a picture, or a recorded motion file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 from fomm_rt.clip.motion_file import Motion, load_motion
 from fomm_rt.image import Image
 from fomm_rt.media.read.video_reader import VideoReader
-from fomm_rt.media.timing import Timing
+from fomm_rt.media.timing import FALLBACK_RATE, Timing
 from fomm_rt.motion.keypoints import Keypoints
 
 
@@ -40,31 +39,39 @@ class DrivingFrame:
         return self.driving if isinstance(self.driving, Keypoints) else detect(self.driving)
 
 
-class Driving(Protocol):
-    """Frames that drive an animation; every iteration starts from the first."""
+@dataclass(frozen=True)
+class Driving:
+    """Driving frames; every iteration starts from the first, in constant memory.
 
-    @property
-    def timing(self) -> Timing:
-        """Rate and number of frames."""
+    Attributes:
+        timing: When the frames are shown.
+        audio_from: The file whose sound belongs to them, if any.
+        weights: Identity of the weights that found recorded keypoints; None for pictures.
+        source: Where the frames come from.
+    """
 
-    @property
-    def audio_from(self) -> Path | None:
-        """The file whose sound belongs to the frames."""
-
-    @property
-    def weights(self) -> str | None:
-        """Identity of the weights that found recorded keypoints; None for pictures."""
+    timing: Timing
+    audio_from: Path | None
+    weights: str | None
+    source: VideoReader | Motion
 
     @property
     def skipped_packets(self) -> int:
         """Broken packets of the latest iteration."""
+        return self.source.skipped_packets if isinstance(self.source, VideoReader) else 0
 
     @property
     def missing_frames(self) -> int:
-        """Frames that a damaged file announces and the latest iteration did not find, about; 0 where unknown."""
+        """Approximate number of frames missing in the latest iteration, see `VideoReader.missing_frames`."""
+        return self.source.missing_frames if isinstance(self.source, VideoReader) else 0
 
     def __iter__(self) -> Iterator[DrivingFrame]:
-        """Frames from the first to the last, in constant memory."""
+        if isinstance(self.source, VideoReader):
+            for frame in self.source:
+                yield DrivingFrame(frame.index, frame.time, frame.pixels)
+        else:
+            for index, (keypoints, time) in enumerate(zip(self.source, self.source.times, strict=True)):
+                yield DrivingFrame(index, time, keypoints)
 
 
 @contextmanager
@@ -72,52 +79,20 @@ def open_driving(path: Path) -> Iterator[Driving]:
     """Opens a motion file by its ending (.npz), anything else as a video or picture.
 
     Raises:
-        MediaError: Not a video or picture that can be read.
-        MotionError: Not a motion file that can be read.
+        MediaError: The video or picture cannot be read.
+        MotionError: The motion file cannot be read.
     """
     if path.suffix.lower() == ".npz":
-        yield _RecordedDriving(load_motion(path))
+        motion = load_motion(path)
+        yield Driving(_timing_of(motion), None, motion.weights, motion)
         return
     with VideoReader(path) as reader:
-        yield _VideoDriving(reader)
+        yield Driving(reader.timing, reader.path if reader.has_audio else None, None, reader)
 
 
-class _VideoDriving:
-    weights = None
-
-    def __init__(self, reader: VideoReader) -> None:
-        self._reader = reader
-        self.timing = reader.timing
-        self.audio_from = reader.path if reader.has_audio else None
-
-    @property
-    def skipped_packets(self) -> int:
-        return self._reader.skipped_packets
-
-    @property
-    def missing_frames(self) -> int:
-        return self._reader.missing_frames
-
-    def __iter__(self) -> Iterator[DrivingFrame]:
-        for frame in self._reader:
-            yield DrivingFrame(frame.index, frame.time, frame.pixels)
-
-
-class _RecordedDriving:
-    audio_from = None
-    skipped_packets = 0
-    missing_frames = 0
-
-    def __init__(self, motion: Motion) -> None:
-        self._motion = motion
-        self.weights = motion.weights
-        if motion.rate is not None:
-            self.timing = Timing.constant(motion.rate, len(motion), motion.last_duration)
-        else:
-            last = motion.last_duration or motion.times[-1] - motion.times[max(0, len(motion) - 2)] or Fraction(1, 25)
-            duration = motion.times[-1] - motion.times[0] + last
-            self.timing = Timing(None, motion.time_base, len(motion), duration, last)
-
-    def __iter__(self) -> Iterator[DrivingFrame]:
-        for index, (keypoints, time) in enumerate(zip(self._motion, self._motion.times, strict=True)):
-            yield DrivingFrame(index, time, keypoints)
+def _timing_of(motion: Motion) -> Timing:
+    if motion.rate is not None:
+        return Timing.constant(motion.rate, len(motion), motion.last_duration)
+    times = motion.times
+    last = motion.last_duration or times[-1] - times[max(0, len(motion) - 2)] or 1 / FALLBACK_RATE
+    return Timing(None, motion.time_base, len(motion), times[-1] - times[0] + last, last)

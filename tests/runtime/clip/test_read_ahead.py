@@ -9,7 +9,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from fomm_rt.clip.pipeline import ReadAhead, WriteBehind
+from fomm_rt.clip.read_ahead import ReadAhead
+from fomm_rt.clip.write_behind import WriteBehind
 
 COUNT = 20
 
