@@ -1,1 +1,1 @@
-"""Whole clips: from a picture and a driving file to a result file."""
+"""Whole clips, from files to a file."""

@@ -1,8 +1,7 @@
-"""Choosing the driving frame that relative motion counts from.
+"""Chooses the driving frame that relative motion counts from.
 
-Each frame's prediction depends on the source, the reference and that frame alone, so animating outward from
-the best frame in both directions, as the published code does, and animating from the first frame to the last
-against that reference give the same pictures.
+The published code animates outward from the best frame in both directions. Each prediction depends on the source, the
+reference and its own driving frame alone, so animating from the first frame to the last gives the same pictures.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ def find_reference(
     """Finds the reference frame.
 
     Args:
-        animator: With its source set.
-        driving: Read from its first frame as far as needed.
-        best_frame: A frame's number, from 0, or "auto" for the one whose pose is nearest to the source's.
-        progress: Called with the number of frames looked at.
+        animator: An animator whose source is set.
+        driving: Driving frames from the first; read as far as needed.
+        best_frame: A frame number from 0, or "auto" for the frame whose pose is nearest to the source's.
+        progress: Called with the number of frames examined.
 
     Returns:
         The frame's number and its keypoints.
 
     Raises:
-        MotionError: There is no frame of this number, or no frame at all.
+        MotionError: There is no frame with this number, or no frame at all.
     """
     best: tuple[float, int, Keypoints] | None = None
     count = 0
@@ -46,14 +45,14 @@ def find_reference(
         keypoints = frame.find_keypoints(animator.keypoints)
         if best_frame != "auto":
             return frame.index, keypoints
-        animator.check_keypoints(keypoints)  # recorded ones may be another model's
+        animator.check_keypoints(keypoints)  # recorded ones may come from another model
         distance = pose_distance(kp_source, keypoints)
         if best is None or distance < best[0]:
             best = distance, frame.index, keypoints
         progress(count)
     if best is None:
         raise MotionError(
-            f"there is no best frame {best_frame}: the driving side has {count} frames, counted from 0; "
-            "choose one of them, or auto"
+            f"there is no frame {best_frame}: the driving side has {count} frames, counted from 0; choose one of them, "
+            "or auto"
         )
     return best[1], best[2]

@@ -1,8 +1,8 @@
-"""The demo: every bundled avatar animated by the bundled performance, and on request one pair of other pictures.
+"""The demo: every bundled avatar animated by the bundled performance, and optionally one other source and driver.
 
 demo.mp4               the driver and all avatars, tile by tile
-contact-sheet.png      the moments that differ most: the driver's row, then a row for each avatar
-outside-training.mp4   another source, its driver and the result side by side, labelled as what it is
+contact-sheet.png      the moments that differ most: a row for the driver, then one for each avatar
+outside-training.mp4   another source, its driver and the result side by side, labelled as outside the training
 outside-training.png   moments of the same
 """
 
@@ -38,7 +38,7 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.source import Source
 
 MOMENTS = 6
-"""Columns of a contact sheet beside the source's."""
+"""Columns of a contact sheet, besides the source's."""
 
 OUTSIDE_CAPTION = "outside the model's training: it has seen drawn faces only"
 
@@ -61,9 +61,9 @@ class ClipReport:
 
     Attributes:
         video, contact_sheet: The results.
-        sources: How many pictures were animated at once.
-        frames: Of the video, as many as the driving side had; each holds `sources` predictions.
-        seconds: Wall-clock time from the first frame read to the results in place.
+        sources: Number of pictures animated at once.
+        frames: Frames in the video, one for every driving frame; each holds `sources` predictions.
+        seconds: Wall-clock time from the first frame read to the finished results.
         fps: frames / seconds.
     """
 
@@ -94,13 +94,13 @@ class DemoReport:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """A frame of a video, drawn in place.
+    """One frame of the video, into which every frame is drawn.
 
     Attributes:
-        canvas: (H, W, 3) uint8, the frame.
+        canvas: (H, W, 3) uint8, the whole frame.
         driver, results: Tiles of it, (size, size, 3) uint8.
-        labels: What is written on tiles that change, anew in every frame.
-        caption: Said above the contact sheet.
+        labels: Text to write on tiles in every frame.
+        caption: Text above the contact sheet.
     """
 
     canvas: Image
@@ -153,7 +153,7 @@ def run_demo(
 
 
 def _demo_scene(avatars: list[Source]) -> _Scene:
-    """The driver and all results in an even grid."""
+    """Places the driver and all results in an even grid."""
     count = 1 + len(avatars)
     rows, columns = grid_shape(count)
     grid = TileGrid(rows, columns, avatars[0].image.shape[0])
@@ -162,7 +162,7 @@ def _demo_scene(avatars: list[Source]) -> _Scene:
 
 
 def _outside_scene(source: Source) -> _Scene:
-    """Source, driver and result side by side under the caption."""
+    """Places source, driver and result side by side under the caption."""
     grid = TileGrid(1, 3, source.image.shape[0], caption=OUTSIDE_CAPTION)
     still, driver, result = (grid.tile(0, i) for i in range(3))
     still[...] = source.image
@@ -173,7 +173,7 @@ def _outside_scene(source: Source) -> _Scene:
 def _animate(
     animator: Animator, sources: list[Source], driving: Driving, scene: _Scene, results: _Results, progress: Progress
 ) -> ClipReport:
-    """Animates all sources by one driver, whose keypoints are found once a frame; writes video and contact sheet."""
+    """Animates all sources by one driver, finding its keypoints once per frame; writes video and contact sheet."""
     start = perf_counter()
     total = driving.timing.frame_count
     name = results.video.path.name
@@ -192,7 +192,7 @@ def _animate(
                         sheet.tile(row, column)[...] = tile
                 for tile, text in scene.labels:
                     draw_label(tile, text)
-                # A copy, since the next frame is drawn into the same canvas while this one is encoded.
+                # A copy, because the next frame is drawn into the same canvas while this one is encoded.
                 write(scene.canvas.copy(), frame.time)
                 count += 1
                 progress(f"animating {name}", count, total)
@@ -212,7 +212,7 @@ def _draw(animator: Animator, sources: list[Source], frame: DrivingFrame, scene:
 
 
 def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int]:
-    """Numbers of the frames to show, found in a pass that decodes and runs no network."""
+    """Chooses the frames to show, in a pass that decodes but runs no network."""
 
     def descriptions() -> Iterator[NDArray[np.float32]]:
         for frame in driving:
@@ -224,7 +224,7 @@ def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int
 
 
 def _contact_sheet(sources: list[Source], moments: int, caption: str) -> TileGrid:
-    """A grid whose first column is done: nothing beside the driver's row, then the sources."""
+    """Returns a grid whose first column shows the sources."""
     side = sources[0].image.shape[0]
     sheet = TileGrid(1 + len(sources), 1 + moments, side, caption=caption, with_headings=True)
     sheet.write_heading(0, "source")

@@ -1,7 +1,7 @@
-"""Choosing the few frames of a clip that differ most, in constant memory.
+"""Chooses the few frames of a clip that differ most, in constant memory.
 
-Greedy farthest points (Gonzalez 1985): the first frame, then again and again the frame whose nearest chosen one
-is farthest away.
+Greedy farthest points (Gonzalez 1985): take the first frame, then repeatedly the frame that is farthest from its
+nearest chosen frame.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ THUMBNAIL_SIDE = 32
 """Large enough that closed eyes and an open mouth show, small enough that noise does not."""
 
 MOST_FRAMES = 512
-"""A longer clip is looked at in every second frame, every fourth, and so on."""
+"""Of a longer clip every second frame is examined, or every fourth, and so on."""
 
 
 def choose_moments(descriptions: Iterable[NDArray[np.float32]], count: int) -> list[int]:
     """Chooses frames that differ from each other as much as possible.
 
     Args:
-        descriptions: One array a frame, all of one shape, such as `thumbnail` makes.
-        count: How many frames to choose, from 1.
+        descriptions: One array per frame, all of one shape, such as those of `thumbnail`.
+        count: How many frames to choose, at least 1.
 
     Returns:
-        Numbers of the frames in the order of the clip, the first frame always among them; fewer than `count` where
-        the clip has no more that differ.
+        Frame numbers in order, always with the first frame; fewer than `count` if no others differ.
     """
     kept: list[NDArray[np.float32]] = []
     step = 1

@@ -1,15 +1,15 @@
-"""Recorded motion: the driving keypoints of a clip in an .npz file, to be used in place of the video.
+"""Motion files: the driving keypoints of a clip in an .npz file, to use in place of the video.
 
     format_version   ()           int64
     value            (F, K, 2)    float32
-    jacobian         (F, K, 2, 2) float32   absent in a model without jacobians
+    jacobian         (F, K, 2, 2) float32   absent if the model has no jacobians
     ticks            (F,)         int64     time of each frame in units of time_base
     time_base        (2,)         int64     numerator and denominator, in seconds
-    rate             (2,)         int64     frames per second where constant, else 0/1
+    rate             (2,)         int64     frames per second if constant, otherwise 0/1
     last_duration    (2,)         int64     seconds that the last frame is shown if times vary or it is held, else 0/1
-    weights          ()           str       identity of the weights that found them (`Weights.identity`)
+    weights          ()           str       identity of the weights that found the keypoints (`Weights.identity`)
 
-No pickle is written or read.
+Pickle is neither written nor read.
 """
 
 from __future__ import annotations
@@ -45,11 +45,10 @@ class Motion:
     Attributes:
         value: (F, K, 2) float32.
         jacobian: (F, K, 2, 2) float32 or None.
-        times: Seconds from the start of the clip, one a frame.
-        rate: Frames per second where constant.
-        last_duration: Seconds that the last frame is shown where times vary, or where it is held for longer than one
-            frame; else, and where unknown, None.
-        weights: Identity of the weights whose detector found them.
+        times: Seconds from the start of the clip, one per frame.
+        rate: Frames per second if constant.
+        last_duration: As `Timing.last_duration`.
+        weights: Identity of the weights whose detector found the keypoints.
     """
 
     value: NDArray[np.float32]
@@ -61,7 +60,7 @@ class Motion:
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds of the longest tick that every time is a whole number of."""
+        """The longest tick, in seconds, of which every time is a whole multiple."""
         return Fraction(1, lcm(*(time.denominator for time in self.times)))
 
     def __len__(self) -> int:
@@ -75,14 +74,14 @@ class Motion:
 
 
 class MotionRecording:
-    """Takes keypoints frame by frame; (6·K + 2)·4 bytes a frame with jacobians.
+    """Takes keypoints frame by frame, in (6·K + 2)·4 bytes per frame with jacobians.
+
+    Times are stored as `load_motion` accepts them: the first is not negative, and a frame whose time is implausible or
+    does not advance follows the frame before it by one tick.
 
     Args:
         weights: Identity of the weights that find the keypoints.
         time_base: Seconds per tick; every time is a whole number of ticks after the first.
-
-    Times are stored as `load_motion` takes them: the first not negative, and a frame whose time does not advance, or is
-    no clip's, one tick after the frame before it.
     """
 
     def __init__(self, weights: str, time_base: Fraction) -> None:
@@ -98,7 +97,7 @@ class MotionRecording:
         """Takes the next frame; time is in seconds from the start of the clip."""
         if not self._ticks:
             self._num_kp, self._start = len(keypoints.value), time
-            # A start between two ticks, as sound may give it, would make numbers without bound.
+            # A start between two ticks, which sound can cause, would need an unbounded denominator.
             first = round(time / self._time_base) * self._time_base
             self._first_time = first if 0 <= first < LONGEST_S else Fraction(0)
         self._values.frombytes(np.ascontiguousarray(keypoints.value, np.float32).tobytes())
@@ -116,7 +115,7 @@ class MotionRecording:
         return ticks
 
     def motion(self, rate: Fraction | None, last_duration: Fraction | None = None) -> Motion:
-        """All frames so far, of which there is at least one; for the arguments see `Motion`."""
+        """Returns all frames so far, at least one; for the arguments see `Motion`."""
         if last_duration is not None and (last_duration >= LONGEST_S or max(last_duration.as_integer_ratio()) >= 2**31):
             last_duration = min(last_duration, Fraction(LONGEST_S) - 1).limit_denominator(1000)
         value = np.frombuffer(self._values, np.float32).reshape(-1, self._num_kp, 2)
@@ -160,7 +159,7 @@ def load_motion(path: str | PathLike[str]) -> Motion:
     """Reads a motion file.
 
     Raises:
-        MotionError: Missing, damaged, of a newer format, or not a motion file.
+        MotionError: The file is missing, damaged, of a newer format, or not a motion file.
     """
     path = Path(path)
     try:
@@ -174,7 +173,7 @@ def load_motion(path: str | PathLike[str]) -> Motion:
         raise MotionError(f"{path}: no permission to read it; change its mode or copy it") from error
     except _WrongContentError as error:
         raise MotionError(f"{path}: expected a motion file made with --save-motion; {error}") from error
-    # The ways a damaged archive shows itself are as many as the layers it is read through.
+    # Each layer that an archive is read through reports damage in its own way.
     except (
         OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, RuntimeError, OverflowError,
         NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
@@ -185,7 +184,7 @@ def load_motion(path: str | PathLike[str]) -> Motion:
 
 
 class _WrongContentError(Exception):
-    """What is wrong with an archive that can be read."""
+    """The content of a readable archive is wrong; the message says why."""
 
 
 def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from queue import SimpleQueue
 from time import perf_counter
-from types import TracebackType
 from typing import Generic, TypeVar
 
 from fomm_rt.clip.worker import PLACE, Worker, places
@@ -52,9 +51,7 @@ class ReadAhead(Generic[Item]):
         self._worker.start(self._tell_to_end)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._tell_to_end()
         self._worker.wait(self._tell_to_end)
 

@@ -1,8 +1,8 @@
-"""Square pictures side by side on one canvas, and small text on them.
+"""Draws square pictures side by side on one canvas, with small text.
 
 ┌───────────────────────────┐
-│ caption, where there is   │
-│ heading, where there are  │
+│ caption (optional)        │
+│ headings (optional)       │
 │ ┌──────┐ ┌──────┐ ┌────┐  │
 │ │ tile │ │ tile │ │ …  │  │  tiles of one size, GUTTER pixels between them and around
 │ └──────┘ └──────┘ └────┘  │
@@ -26,12 +26,12 @@ BACKGROUND = (22, 23, 26)
 TEXT_COLOUR = (236, 236, 236)
 
 WIDEST = 2
-"""A grid has at most this many columns for a row."""
+"""A grid has at most this many times as many columns as rows."""
 
 LABEL_SHADE = 0.62
-"""How far the picture under a label is darkened, 1 being black."""
+"""How much the picture under a label is darkened; 1 is black."""
 
-# The font of OpenCV before version 5 has steps in its edges; drawn larger and averaged down it has none.
+# OpenCV before version 5 draws fonts with jagged edges; drawing larger and averaging down smooths them.
 _OVERSAMPLING = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_SCALE = 0.42
@@ -39,16 +39,17 @@ _PADDING = 6
 
 
 class TileGrid:
-    """A canvas of rows × columns square tiles; what is written to a tile is on the canvas.
+    """A canvas of rows × columns square tiles, which are views of it.
 
     Args:
-        rows, columns: Of tiles.
+        rows: Number of rows.
+        columns: Number of columns.
         size: Side of a tile in pixels.
-        caption: A line of text above all tiles; without one the tiles begin at the top.
-        with_headings: Whether to leave room for a line of text above each column.
+        caption: A line of text above all tiles; empty for none.
+        with_headings: True to leave room for a line of text above each column.
 
     Attributes:
-        canvas: (H, W, 3) uint8, all of it.
+        canvas: (H, W, 3) uint8, the whole picture.
     """
 
     def __init__(self, rows: int, columns: int, size: int, *, caption: str = "", with_headings: bool = False) -> None:
@@ -57,28 +58,28 @@ class TileGrid:
         shape = (self._top + rows * self._step + GUTTER, columns * self._step + GUTTER, 3)
         self.canvas: Image = np.full(shape, BACKGROUND, np.uint8)
         if caption:
-            _write_at_the_left(self.canvas[:BAND_HEIGHT, GUTTER:], caption)
+            write_at_the_left(self.canvas[:BAND_HEIGHT, GUTTER:], caption)
 
     def tile(self, row: int, column: int) -> Image:
-        """A view of the canvas, (size, size, 3) uint8."""
+        """Returns a view of the canvas, (size, size, 3) uint8."""
         top, left = self._top + GUTTER + row * self._step, GUTTER + column * self._step
         return self.canvas[top : top + self._size, left : left + self._size]
 
     def write_heading(self, column: int, text: str) -> None:
-        """Writes the line above a column, once."""
+        """Writes the line above a column; writing twice would mix both texts."""
         left = GUTTER + column * self._step
-        _write_at_the_left(self.canvas[self._top - BAND_HEIGHT : self._top, left : left + self._size], text)
+        write_at_the_left(self.canvas[self._top - BAND_HEIGHT : self._top, left : left + self._size], text)
 
 
 def grid_shape(count: int) -> tuple[int, int]:
-    """Rows and columns for so many tiles: as few empty places as possible, wider than high but not a strip."""
+    """Returns rows and columns for `count` tiles: few empty places, wider than high but not a strip."""
     shapes = [(ceil(count / columns), columns) for columns in range(1, count + 1)]
     even = [(rows, columns) for rows, columns in shapes if rows <= columns <= WIDEST * rows]
     return min(even, key=lambda shape: (shape[0] * shape[1], shape[1]))
 
 
 def draw_label(picture: Image, text: str) -> None:
-    """Writes small light text on a shade into the upper left corner of (S, S, 3) uint8, in place."""
+    """Writes small light text on a dark shade into the upper left corner of (S, S, 3) uint8, in place."""
     coverage = _text_coverage(text, picture.shape[1] - 2 * _PADDING)
     height, width = coverage.shape
     part = picture[: height + _PADDING, : width + 2 * _PADDING]
@@ -94,7 +95,8 @@ def write_centred(picture: Image, text: str) -> None:
     _blend(picture[top : top + height, left : left + width], coverage)
 
 
-def _write_at_the_left(band: Image, text: str) -> None:
+def write_at_the_left(band: Image, text: str) -> None:
+    """Writes a line of text at the left of (H, W, 3) uint8, in place."""
     coverage = _text_coverage(text, band.shape[1] - _PADDING)
     height, width = coverage.shape
     top = (band.shape[0] - height) // 2
@@ -108,7 +110,7 @@ def _blend(part: Image, coverage: NDArray[np.float32]) -> None:
 
 @lru_cache(maxsize=64)
 def _text_coverage(text: str, width: int) -> NDArray[np.float32]:
-    """How much of each pixel the text covers, (h, w) float32 in [0, 1]; made smaller where it is wider than width."""
+    """Returns the share of each pixel that text covers, (h, w) float32 in [0, 1]; shrunk to fit the width."""
     scale, stroke = _FONT_SCALE * _OVERSAMPLING, _OVERSAMPLING + 1
     (text_width, ascent), descent = cv2.getTextSize(text, _FONT, scale, stroke)
     drawn = np.zeros((ascent + descent + 2 * stroke, text_width + 2 * stroke), np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures for people: side by side, and how a frame came about."""
+"""Pictures that show how a frame was made."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.backends.protocol import Explanation
+from fomm_rt.clip.tiles import write_at_the_left
 from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 
 CAPTION_HEIGHT = 24
 GRID_LINES = 16
 EMPTY = 32
-"""Grey level where there is nothing to show, as for the driving picture of a motion file."""
+"""Grey level where there is nothing to show, such as the driving picture of a motion file."""
 
 
 def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
-    """Source, driving frame and prediction side by side.
+    """Shows source, driving frame and prediction side by side.
 
     Args:
-        source, driving, prediction: (S, S, 3) uint8; without a driving picture its place stays grey.
+        source: (S, S, 3) uint8.
+        driving: (S, S, 3) uint8; None leaves its place grey.
+        prediction: (S, S, 3) uint8.
 
     Returns:
         (S, 3·S, 3) uint8.
@@ -29,11 +32,12 @@ def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
 
 
 def explanation_view(source: Image, driving: Image | None, explanation: Explanation, align_corners: bool) -> Image:
-    """Six captioned pictures: keypoints of both sides, prediction, deformation, parts, occlusion map.
+    """Shows six captioned pictures: keypoints of both sides, prediction, deformation, masks, occlusion map.
 
     Args:
-        source, driving: (S, S, 3) uint8.
-        explanation: Of the frame.
+        source: (S, S, 3) uint8.
+        driving: (S, S, 3) uint8; None for a motion file.
+        explanation: The explanation of the frame.
         align_corners: Convention of the model's warps.
 
     Returns:
@@ -53,7 +57,7 @@ def explanation_view(source: Image, driving: Image | None, explanation: Explanat
 
 
 def draw_keypoints(image: Image, keypoints: Keypoints) -> Image:
-    """Returns a copy of (S, S, 3) uint8 with a coloured dot a keypoint and its jacobian as two strokes."""
+    """Returns a copy of (S, S, 3) uint8 with a coloured dot for each keypoint and two strokes for its jacobian."""
     picture = image.copy()
     size = image.shape[0]
     radius, length = max(2, size // 64), size / 16
@@ -76,21 +80,21 @@ def draw_deformation(source: Image, deformation: NDArray[np.float32], align_corn
         gridded[:, position] = gridded[:, position] // 2 + 127
     field = cv2.resize(deformation, (size, size), interpolation=cv2.INTER_LINEAR)
     pixels = (field + 1) / 2 * (size - 1) if align_corners else ((field + 1) * size - 1) / 2
-    # OpenCV clips coordinates to 16 bits and has no place for NaN.
+    # OpenCV clips coordinates to 16 bits and does not accept NaN.
     pixels = np.nan_to_num(pixels, nan=-1).clip(-1, size).astype(np.float32)
     sampled = cv2.remap(gridded, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[call-overload]
     return np.asarray(sampled, np.uint8)
 
 
 def draw_parts(mask: NDArray[np.float32], size: int) -> Image:
-    """Colours (K+1, h, w) shares by keypoint, the background black -> (size, size, 3) uint8."""
+    """Colours (K+1, h, w) masks by keypoint, with a black background -> (size, size, 3) uint8."""
     colours = np.array([(0, 0, 0), *keypoint_colours(len(mask) - 1)], np.float32)
     blended = np.einsum("khw,kc->hwc", mask, colours)
     return np.asarray(cv2.resize(blended, (size, size)).clip(0, 255).round(), np.uint8)
 
 
 def draw_occlusion(occlusion_map: NDArray[np.float32] | None, size: int) -> Image:
-    """(h, w) in [0, 1] -> (size, size, 3) uint8 grey; flat grey without a map."""
+    """Draws (h, w) in [0, 1] as (size, size, 3) uint8 grey; flat grey without a map."""
     if occlusion_map is None:
         return np.full((size, size, 3), EMPTY, np.uint8)
     grey = np.nan_to_num(cv2.resize(occlusion_map, (size, size)) * 255).clip(0, 255).round().astype(np.uint8)
@@ -98,7 +102,7 @@ def draw_occlusion(occlusion_map: NDArray[np.float32] | None, size: int) -> Imag
 
 
 def keypoint_colours(count: int) -> list[tuple[int, int, int]]:
-    """Evenly spaced hues as RGB."""
+    """Returns evenly spaced hues as RGB."""
     hsv = np.array([[(int(180 * i / count), 220, 255) for i in range(count)]], np.uint8)
     return [tuple(int(c) for c in rgb) for rgb in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]  # type: ignore[misc]
 
@@ -114,8 +118,5 @@ def _or_empty(picture: Image | None, like: Image) -> Image:
 
 def _caption(text: str, width: int) -> Image:
     bar = np.full((CAPTION_HEIGHT, width, 3), EMPTY, np.uint8)
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-    (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
-    scale *= min(1.0, (width - 8) / text_width)
-    cv2.putText(bar, text, (4, CAPTION_HEIGHT - 8), font, scale, (230, 230, 230), 1, cv2.LINE_AA)
+    write_at_the_left(bar, text)
     return bar

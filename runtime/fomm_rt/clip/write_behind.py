@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import SimpleQueue
 from time import perf_counter
-from types import TracebackType
 from typing import Generic, ParamSpec
 
 from fomm_rt.clip.worker import PLACE, Worker, places
@@ -45,9 +44,7 @@ class WriteBehind(Generic[Arguments]):
         self._worker.start(self._drop)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # Ctrl-C and signals that end the process are not an Exception; the rest is not needed then.
         if error is not None and not isinstance(error, Exception):
             self._drop()

@@ -1,1 +1,1 @@
-"""Files written whole or not at all, locks, and interruption."""
+"""Files that are complete or not there, and interruption."""

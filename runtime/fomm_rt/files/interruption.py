@@ -1,4 +1,4 @@
-"""Lets a step finish before Ctrl-C or a termination takes effect, so that what is saved is never half a step."""
+"""Lets a step finish before Ctrl-C or a termination signal takes effect, so nothing is saved half done."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 def heeded(signals: Iterable[int]) -> list[int]:
-    """Those that are not ignored: what is, as hang-ups under nohup, stays so."""
+    """Returns the signals that are not ignored. Signals set to SIG_IGN stay ignored, so nohup keeps working."""
     return [each for each in signals if signal.getsignal(each) not in (signal.SIG_IGN, None)]
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds signals back inside the context and delivers the first after it.
+    """Holds signals back inside the context and delivers the first one after it.
 
-    Contexts may be nested. Does nothing outside the main thread, where no signal interrupts.
+    Contexts may be nested. Outside the main thread, which signals do not interrupt, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

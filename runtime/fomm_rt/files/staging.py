@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from typing_extensions import Self, override
 
@@ -146,23 +145,18 @@ class Staged(ABC):
         with reporting_failures(self.target):
             self._move()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         with suppress(OSError):
             self._remove()
 
     @abstractmethod
-    def _create(self) -> None:
-        """Creates the temporary file or folder."""
+    def _create(self) -> None: ...
 
     @abstractmethod
-    def _move(self) -> None:
-        """Renames it."""
+    def _move(self) -> None: ...
 
     @abstractmethod
-    def _remove(self) -> None:
-        """Removes what was not moved."""
+    def _remove(self) -> None: ...
 
 
 class StagedOutput(Staged):

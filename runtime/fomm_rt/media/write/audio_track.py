@@ -22,7 +22,7 @@ from fomm_rt.media.read.timing_scan import goes_back
 
 _logger = logging.getLogger("fomm_rt")
 
-# What players expect inside each format; all else is coded anew.
+# Codecs that players expect inside each format; others are transcoded.
 _COPIED = {
     ".mp4": frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac"}),
     ".webm": frozenset({"opus", "vorbis"}),
@@ -30,7 +30,7 @@ _COPIED = {
 _ENCODERS = {".mp4": ("aac", 192_000), ".mkv": ("aac", 192_000), ".webm": ("libopus", 128_000)}
 _OPUS_RATE = 48_000
 
-# A track without one good packet among its first ones is taken for unreadable.
+# A track without one good packet among so many counts as unreadable.
 _PROBE_PACKETS = 256
 
 
@@ -165,22 +165,22 @@ class AudioTrack:
             return
         packet.pts = (packet.pts if packet.pts is not None else dts) - shift
         packet.dts = dts - shift
-        # Muxers end the whole file at a timestamp that goes back; a damaged packet is not worth that.
+        # A muxer fails on a timestamp that goes back; drop the damaged packet instead.
         if self._last_dts is not None and packet.dts <= self._last_dts:
             return
         self._last_dts = packet.dts
-        # What an edit list cuts away MP4 cuts away again; elsewhere it would be heard.
+        # MP4 cuts off again what an edit list cut off; in other formats it would be heard.
         ends = packet.pts + (packet.duration or 0)
         if self._suffix != ".mp4" and (packet.is_discard or ends <= 0):
             return
         packet.stream = self._out_stream
-        # A packet that the muxer finds malformed is lost; a full disk is another error and goes up.
+        # A packet that the muxer rejects is lost; a full disk raises another error.
         with suppress(av.InvalidDataError, av.ArgumentError):
             self._output.mux(packet)
 
 
 class _Joint:
-    """Lets the timestamps of joined recordings run on where the next one starts anew."""
+    """Makes the timestamps of joined recordings continuous."""
 
     def __init__(self) -> None:
         self._previous: int | None = None
@@ -188,7 +188,7 @@ class _Joint:
         self._offset = 0
 
     def carry_on(self, packet: av.Packet[AudioStream]) -> None:
-        """Shifts a packet's timestamps behind those of the recording before."""
+        """Shifts a packet's timestamps behind those of the recording before it."""
         if packet.dts is None:
             return
         if goes_back(self._previous, packet.dts, packet.time_base):
@@ -201,7 +201,7 @@ class _Joint:
 
 
 class _Transcoder:
-    """Resamples decoded sound into what an encoder takes, filling gaps with silence."""
+    """Resamples decoded sound for an encoder, filling gaps with silence."""
 
     def __init__(self, stream: AudioStream) -> None:
         self._stream = stream
@@ -226,7 +226,7 @@ class _Transcoder:
         return packets + self._pull()
 
     def flush(self) -> list[av.Packet[AudioStream]]:
-        """Returns what is left, at the end."""
+        """Returns the last packets."""
         return self._drain() + self._stream.encode(None)
 
     def _drain(self) -> list[av.Packet[AudioStream]]:
@@ -253,7 +253,7 @@ class _Transcoder:
         source = graph.add(
             "abuffer", f"sample_rate={rate}:sample_fmt={form}:channel_layout={layout}:time_base=1/{rate}"
         )
-        # async=1 fills gaps with silence and trims overlaps, which otherwise would shift all that follows.
+        # async=1 fills gaps with silence and trims overlaps, which would shift everything after them.
         resample = graph.add("aresample", f"{context.sample_rate}:async=1:min_hard_comp=0.02")
         shape = graph.add(
             "aformat",

@@ -1,4 +1,4 @@
-"""MP4, MKV and WebM: encoded picture, carried-over sound."""
+"""Writes MP4, MKV and WebM: encoded picture and the sound of another file."""
 
 import logging
 from contextlib import suppress
@@ -27,7 +27,7 @@ _logger = logging.getLogger("fomm_rt")
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a container's picture is encoded."""
+    """How a container's picture is encoded; `small` and `varying` are added for small frames and varying times."""
 
     encoder: str
     options: dict[str, str]
@@ -37,14 +37,14 @@ class _Recipe:
 
 
 _H264 = {"crf": "18", "preset": "fast"}
-# x264's threads code several frames at once, each of which may refer only to what is done of its predecessor. Small
-# frames take the encoder less time on all cores together without, and 2 to 5 % fewer bytes at the same PSNR (256×256).
+# x264's threads encode several frames at once, each of which can refer only to the finished part of its predecessor.
+# With one thread, small frames take less CPU time and 2 to 5 % fewer bytes at the same PSNR (256×256).
 _ALONE = {"threads": "1"}
 _SMALL_PIXELS = 256 * 256
-# MP4 stores durations by decoding order; where they differ they are true only without reordered frames.
+# MP4 stores durations by decoding order, so varying durations are right only without reordered frames.
 _IN_ORDER = {"bf": "0"}
 _RECIPES = {
-    # faststart moves the index to the front, so that browsers play before all is downloaded.
+    # faststart moves the index to the front, so browsers can play before the download ends.
     ".mp4": _Recipe("libx264", _H264, _ALONE, _IN_ORDER, {"movflags": "+faststart"}),
     ".mkv": _Recipe("libx264", _H264, _ALONE, _IN_ORDER, {}),
     ".webm": _Recipe(
@@ -94,7 +94,7 @@ class EncodedVideoWriter(ContainerWriter):
 
     @override
     def _open(self, height: int, width: int) -> None:
-        """Writes the header: with the sound copied, else with the sound coded anew, else without sound."""
+        """Writes the header: with the sound copied, or else transcoded, or else left out."""
         may_copy = True
         while True:
             self._add_streams(height, width, may_copy=may_copy)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import av
 from av.container import OutputContainer
@@ -19,6 +18,7 @@ from typing_extensions import Self, override
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import Staged, reporting_failures
 from fomm_rt.image import Image, check_image
+from fomm_rt.media.write.frame_clock import FrameClock, GifClock
 
 
 class FrameWriter(ABC):
@@ -42,15 +42,13 @@ class FrameWriter(ABC):
         self._staged.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         try:
             # Closing a container writes its trailer, which fails again on a full disk; the file is removed anyway.
             with suppress(Exception):
                 self._close()
         finally:
-            self._staged.__exit__(kind, error, trace)
+            self._staged.__exit__(*details)
 
     def write(self, pixels: Image, time: Fraction) -> None:
         """Writes one frame.
@@ -102,25 +100,12 @@ class FrameWriter(ABC):
         """Closes what is open; may be called again."""
 
 
-class Clock(Protocol):
-    """Assigns frames their timestamps in a container."""
-
-    time_base: Fraction
-    """Seconds per tick."""
-
-    def stamp(self, time: Fraction) -> int:
-        """Timestamp in ticks of the next frame, shown at `time` seconds; strictly increasing."""
-
-    def last_duration(self) -> int:
-        """Ticks that the latest frame is shown if no other follows."""
-
-
 class ContainerWriter(FrameWriter):
     """Encodes frames into a container, each with its own duration."""
 
     _stream: VideoStream
 
-    def __init__(self, path: Path, staged: Staged, clock: Clock) -> None:
+    def __init__(self, path: Path, staged: Staged, clock: FrameClock | GifClock) -> None:
         super().__init__(path, staged)
         self._clock = clock
         self._container: OutputContainer | None = None

@@ -1,10 +1,9 @@
-"""Animated GIF, written as the frames come: each frame has its own palette of 256 colours."""
+"""Writes animated GIFs frame by frame, each frame with its own palette of 256 colours."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,14 +15,11 @@ from typing_extensions import override
 
 from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
-from fomm_rt.media.timing import FALLBACK_RATE, Timing
-from fomm_rt.media.write.frame_writer import Clock, ContainerWriter
+from fomm_rt.media.timing import Timing
+from fomm_rt.media.write.frame_clock import GIF_TICK, GifClock
+from fomm_rt.media.write.frame_writer import ContainerWriter
 
 _logger = logging.getLogger("fomm_rt")
-
-_TICK = Fraction(1, 100)
-# Browsers show a frame of one tick for ten.
-_SHORTEST_TICKS = 2
 
 
 class GifWriter(ContainerWriter):
@@ -35,15 +31,15 @@ class GifWriter(ContainerWriter):
         timing: The timing of the input.
     """
 
-    _clock: _GifClock
+    _clock: GifClock
 
     def __init__(self, path: Path, staged: Staged, timing: Timing) -> None:
-        super().__init__(path, staged, _GifClock(timing))
+        super().__init__(path, staged, GifClock(timing))
 
     @override
     def _finish(self) -> None:
         super()._finish()
-        if self._clock.late_s > 10 * _TICK:
+        if self._clock.late_s > 10 * GIF_TICK:
             _logger.warning(
                 "%s: a GIF shows at most 50 frames a second; it plays %.1f seconds longer than the input",
                 self._path,
@@ -70,7 +66,7 @@ class GifWriter(ContainerWriter):
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = width, height
         stream.pix_fmt = "pal8"
-        stream.codec_context.time_base = stream.time_base = _TICK
+        stream.codec_context.time_base = stream.time_base = GIF_TICK
         self._stream = stream
 
     @override
@@ -85,39 +81,5 @@ class GifWriter(ContainerWriter):
                 indexed = self._graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            indexed.time_base = _TICK
+            indexed.time_base = GIF_TICK
             yield indexed
-
-
-class _GifClock(Clock):
-    """Times in hundredths of a second from the first frame.
-
-    Attributes:
-        late_s: Seconds that the latest frame is shown later than in the input.
-    """
-
-    def __init__(self, timing: Timing) -> None:
-        self.time_base = _TICK
-        self.late_s = Fraction(0)
-        self._timing = timing
-        self._start = self._latest = self._step = Fraction(0)
-        self._ticks = -_SHORTEST_TICKS
-        self._count = 0
-
-    @override
-    def stamp(self, time: Fraction) -> int:
-        if self._count == 0:
-            self._start = time
-        self._step, self._latest = time - self._latest, time
-        self._ticks = max(round((time - self._start) / _TICK), self._ticks + _SHORTEST_TICKS)
-        self.late_s = self._ticks * _TICK - (time - self._start)
-        self._count += 1
-        return self._ticks
-
-    @override
-    def last_duration(self) -> int:
-        duration = self._timing.last_duration_after(self._count)
-        if duration is None:
-            duration = 1 / self._timing.rate if self._timing.rate else self._step or 1 / FALLBACK_RATE
-        end = self._latest - self._start + duration
-        return max(_SHORTEST_TICKS, round(end / _TICK) - self._ticks)

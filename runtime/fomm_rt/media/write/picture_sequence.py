@@ -1,4 +1,4 @@
-"""Numbered PNG pictures, one a frame."""
+"""Writes numbered PNG pictures, one per frame."""
 
 import logging
 import re
@@ -17,25 +17,21 @@ _logger = logging.getLogger("fomm_rt")
 
 _NUMBER = re.compile(r"%(?:0\d{1,2})?d")
 
-
-# Also those that cannot be written, so that the error speaks of pictures.
+# Includes endings that cannot be written, so the error message is about pictures.
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def is_pattern(path: Path) -> bool:
-    """Tells whether a name asks for numbered pictures, rightly or wrongly formed."""
+    """Returns True if a name asks for numbered pictures, even if it is malformed."""
     return _NUMBER.search(path.name) is not None or path.suffix.lower() in _PICTURE_SUFFIXES
 
 
 def check_pattern(path: Path) -> None:
-    """Makes sure that a pattern is well formed.
-
-    Args:
-        path: Such as frames-%05d.png.
+    """Checks a pattern such as frames-%05d.png.
 
     Raises:
-        OutputError: If the name has not exactly one number like %d or %05d, has other percent signs, or does
-            not end in .png.
+        OutputError: The name does not have exactly one number like %d or %05d, has other percent signs, or does not end
+            in .png.
     """
     rest = _NUMBER.sub("", path.name)
     if len(_NUMBER.findall(path.name)) != 1 or "%" in rest:
@@ -47,23 +43,18 @@ def check_pattern(path: Path) -> None:
 
 
 def may_overwrite(pattern: Path, file: Path) -> bool:
-    """Tells whether a numbered picture may take a file's place, now or through a symbolic link.
-
-    Args:
-        pattern: A name that `check_pattern` accepts.
-        file: Any file.
-    """
+    """Returns True if a picture of a checked pattern may replace a file, directly or through a symbolic link."""
     try:
         folder = pattern.parent.resolve()
         names = [(file.parent.resolve(), file.name), (file.resolve().parent, file.resolve().name)]
     except (OSError, RuntimeError, ValueError):
-        # A loop of links or no file name at all: nothing that could be read as an input.
+        # A loop of links or an invalid name cannot be read as an input.
         return False
     return any(parent == folder and _number_of(pattern, name) is not None for parent, name in names)
 
 
 def _number_of(pattern: Path, name: str) -> int | None:
-    """The number from 1 that makes the pattern this name, or None."""
+    """Returns the number, from 1, for which the pattern gives this name; None if there is none."""
     before, after = _NUMBER.split(pattern.name)
     digits = name[len(before) : len(name) - len(after)]
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 256):

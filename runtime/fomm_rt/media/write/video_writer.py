@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 
 from typing_extensions import Self
 
@@ -98,9 +97,7 @@ class VideoWriter:
         self._is_entered = True
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Finishes the file, or discards it after an exception.
 
         Raises:
