@@ -1,4 +1,4 @@
-"""Small media made on the fly: clips with a known frame number in every frame, sound with a known beep."""
+"""Small clips for tests: every frame shows its number, and the sound has a beep at a known time."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -16,14 +16,14 @@ ClipMaker = Callable[..., Path]
 
 
 def numbered_frame(index: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
-    """A grey picture whose brightness tells its index, with a red left edge."""
+    """Returns a grey picture whose brightness is its index, with a red left edge."""
     pixels = np.full((height, width, 3), 20 + (index * 7) % 200, np.uint8)
     pixels[:, : width // 4] = (200, 30, 30)
     return pixels
 
 
 def corners(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """Four quadrants of known colours: red, green / blue, white."""
+    """Returns four quadrants of known colours: red, green / blue, white."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[: height // 2, : width // 2] = (255, 0, 0)
     pixels[: height // 2, width // 2 :] = (0, 255, 0)
@@ -33,14 +33,14 @@ def corners(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
 
 
 def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """A colour gradient that survives JPEG; its corners all differ."""
+    """Returns a colour gradient that survives JPEG; its corners all differ."""
     rows, columns = np.mgrid[0:height, 0:width]
     red, green = rows * 255 // (height - 1), columns * 255 // (width - 1)
     return np.stack([red, green, np.full_like(red, 60)], axis=2).astype(np.uint8)
 
 
 def beep(samples: int, rate: int, channels: int, at: float | None) -> NDArray[np.float32]:
-    """Silence with a short loud click at `at` seconds, (channels, samples)."""
+    """Returns silence with a short loud click at `at` seconds, (channels, samples)."""
     sound = np.zeros((channels, samples), np.float32)
     if at is not None:
         first = round(at * rate)
@@ -71,7 +71,7 @@ def write_clip(
     container_options: dict[str, str] | None = None,
     container_format: str | None = None,
 ) -> Path:
-    """Writes a clip with PyAV alone, so that the code under test has no part in it."""
+    """Writes a clip with PyAV alone, independent of the code under test."""
     width, height = size
     with av.open(str(path), "w", format=container_format, container_options=container_options or {}) as output:
         video = output.add_stream(codec, rate=rate)
@@ -113,6 +113,6 @@ def write_clip(
 
 
 def packet_places(path: Path) -> list[tuple[int, int]]:
-    """Position and size in bytes of every video packet of a file."""
+    """Returns position and size in bytes of every video packet of a file."""
     with av.open(str(path)) as container:
         return [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size]

@@ -1,4 +1,4 @@
-"""Model folders that several test files share, each exported once per run; and what holds for all tests."""
+"""Model folders that several test files share, each exported once per run, and settings for all tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from fomm_rt.model.manifest import Weights
 from golden_files import Golden
 
 torch.set_num_threads(2)
-# A shell has what it starts in the background ignore Ctrl-C, and whatever tests start and stop would inherit that.
+# Processes that a shell starts in the background ignore Ctrl-C, and processes that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# And nohup, in which tests may run, has it ignore hang-ups.
+# Under nohup they would also ignore SIGHUP.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ModelOf = Callable[[str], ModelFolder]
@@ -27,7 +27,7 @@ ModelOf = Callable[[str], ModelFolder]
 
 @pytest.fixture(scope="session")
 def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
-    """Golden name -> its model folder."""
+    """Returns a function from a golden's name to its model folder."""
     root = tmp_path_factory.mktemp("models")
 
     @cache
@@ -46,13 +46,13 @@ def small_model(golden_model: ModelOf) -> Path:
 
 @pytest.fixture
 def copied_model(small_model: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be altered."""
+    """A copy of the small model that a test may change."""
     return Path(shutil.copytree(small_model, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
-    """A folder of real clips and pictures beside the checkout; tests skip where it is absent."""
+    """A folder of real clips and pictures beside the checkout; tests that need it skip without it."""
     folder = Path(__file__).parents[2] / "shared" / "media"
     if not folder.is_dir():
         pytest.skip("the folder of real clips is not here")

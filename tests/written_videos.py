@@ -1,4 +1,4 @@
-"""Videos written and read back, for tests of the writer."""
+"""Videos to write and read back, for tests of the writers."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,18 +12,18 @@ from fomm_rt.media.write.video_writer import VideoTarget
 
 
 def timing_of(path: Path) -> Timing:
-    """As the reader finds it."""
+    """Returns the timing that the reader finds."""
     with VideoReader(path) as reader:
         return reader.timing
 
 
 def frame_pixels(index: int, height: int = 64, width: int = 64) -> NDArray[np.uint8]:
-    """A grey picture whose brightness tells its index."""
+    """Returns a grey picture whose brightness is its index."""
     return np.full((height, width, 3), 20 + (index * 11) % 200, np.uint8)
 
 
 def write_constant(path: Path, rate: Fraction, count: int, audio_from: Path | None = None) -> None:
-    """Writes so many numbered frames."""
+    """Writes `count` numbered frames."""
     with VideoTarget(path).open(Timing.constant(rate, count), audio_from) as writer:
         for index in range(count):
             writer.write(frame_pixels(index), index / rate)
@@ -31,7 +31,7 @@ def write_constant(path: Path, rate: Fraction, count: int, audio_from: Path | No
 
 
 def convert(source: Path, target: Path, with_audio: bool = True) -> None:
-    """Writes what is read."""
+    """Writes the frames that are read from a file to another."""
     with (
         VideoReader(source) as reader,
         VideoTarget(target).open(reader.timing, source if with_audio else None) as writer,
@@ -48,5 +48,5 @@ PATCHES = [
 
 
 def patches(height: int) -> NDArray[np.uint8]:
-    """`PATCHES` beside one another, 64 pixels wide each."""
+    """Returns `PATCHES` side by side, 64 pixels wide each."""
     return np.concatenate([np.full((height, 64, 3), colour, np.uint8) for colour in PATCHES], axis=1)

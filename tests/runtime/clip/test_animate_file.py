@@ -1,4 +1,4 @@
-"""The offline run from files to a file: frames, timing, sound, views, references, and nothing half done."""
+"""animate_file: frames, timing, sound, views, references, and results that are complete or absent."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from clips import packet_places, write_clip
+from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.clip import animate_file as animation
 from fomm_rt.clip.animate_file import AnimationReport, View, animate_file
@@ -39,7 +40,7 @@ GOLDEN = Golden("small_aligned")
 
 
 def driving_pixels(index: int) -> Image:
-    """The golden's driving frames in turn, 80 pixels wide; every frame its own brightness."""
+    """Returns the golden's driving frames in turn, 80 pixels wide, each with its own brightness."""
     frame = GOLDEN.driving[index % 3].astype(int) + index
     return np.pad(frame.clip(0, 255).astype(np.uint8), ((0, 0), (8, 8), (0, 0)), mode="edge")
 
@@ -91,9 +92,7 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
         assert container.streams.audio[0].codec_context.name == "aac"
 
 
-def test_what_is_written_is_what_the_animator_gives(
-    animator: Animator, source: Path, clip: Path, tmp_path: Path
-) -> None:
+def test_writes_what_the_animator_returns(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animate_file(source, clip, tmp_path / "frames-%05d.png", animator=animator)
     animator.clear_reference()
     animator.set_source(GOLDEN.source)
@@ -103,7 +102,7 @@ def test_what_is_written_is_what_the_animator_gives(
 
 
 @pytest.mark.parametrize("ending", ["result.webm", "result.mkv", "result.gif"])
-def test_other_formats(animator: Animator, source: Path, clip: Path, tmp_path: Path, ending: str) -> None:
+def test_writes_other_formats(animator: Animator, source: Path, clip: Path, tmp_path: Path, ending: str) -> None:
     output = tmp_path / ending
     animate_file(source, clip, output, audio=False, animator=animator)
     with VideoReader(output) as result:
@@ -189,13 +188,13 @@ def test_paths_are_checked_before_a_model_is_loaded(source: Path, clip: Path, tm
             animate_file(source, clip, output, motion_output=motion, model=tmp_path / "missing-model")
 
 
-def test_without_sound(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_leaves_the_sound_out(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animate_file(source, clip, tmp_path / "r.mp4", audio=False, animator=animator)
     with VideoReader(tmp_path / "r.mp4") as result:
         assert not result.has_audio
 
 
-def test_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_writes_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animate_file(source, clip, tmp_path / "p-%02d.png", view="panel", animator=animator)
     animate_file(source, clip, tmp_path / "r-%02d.png", animator=animator)
     animate_file(source, clip, tmp_path / "e-%02d.png", view="explain", animator=animator)
@@ -208,7 +207,9 @@ def test_panel_and_explanation(animator: Animator, source: Path, clip: Path, tmp
     assert read_picture(tmp_path / "e-04.png").shape == (2 * (64 + 24), 192, 3)
 
 
-def test_motion_file_in_place_of_the_video(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_motion_file_gives_the_same_pictures_as_its_video(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
     motion = tmp_path / "m.npz"
     animate_file(source, clip, tmp_path / "a-%02d.png", motion_output=motion, animator=animator)
     assert len(load_motion(motion)) == 7
@@ -221,7 +222,7 @@ def test_motion_file_in_place_of_the_video(animator: Animator, source: Path, cli
         assert result.timing.rate == Fraction(30000, 1001)
 
 
-def test_motion_of_varying_rate(animator: Animator, source: Path, tmp_path: Path) -> None:
+def test_keeps_varying_times_in_a_motion_file(animator: Animator, source: Path, tmp_path: Path) -> None:
     times = [0, 40, 100, 103, 200, 333]
     clip = write_clip(
         tmp_path / "vfr.mkv", frames=6, times=times, time_base=Fraction(1, 1000), size=(80, 64), pixels=driving_pixels
@@ -252,7 +253,7 @@ def test_a_held_last_frame_stays_held(animator: Animator, source: Path, tmp_path
             assert result.timing.duration == Fraction(4, 25) + 3
 
 
-def test_motion_of_another_model_is_noted(
+def test_warns_of_motion_of_another_model(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     motion = tmp_path / "m.npz"
@@ -264,7 +265,7 @@ def test_motion_of_another_model_is_noted(
     assert "recorded with another model" in caplog.text
 
 
-def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_refuses_a_motion_file_of_another_shape(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     motion = tmp_path / "m.npz"
     animate_file(source, clip, tmp_path / "a.gif", motion_output=motion, audio=False, animator=animator)
     with np.load(motion) as arrays:
@@ -276,7 +277,7 @@ def test_motion_file_of_other_shape(animator: Animator, source: Path, clip: Path
     assert not (tmp_path / "b.gif").exists()
 
 
-def test_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_finds_the_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animator.set_source(GOLDEN.driving[2])
     with open_driving(clip) as driving:
         index, keypoints = find_reference(animator, driving, "auto", lambda _: None)
@@ -298,10 +299,10 @@ def test_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path
     assert not np.array_equal(read_picture(tmp_path / "auto-01.png"), read_picture(tmp_path / "first-01.png"))
 
 
-def test_animating_outward_from_a_frame_is_animating_against_it(
+def test_animating_outward_from_a_frame_gives_the_same_pictures(
     animator: Animator, source: Path, clip: Path, tmp_path: Path
 ) -> None:
-    """As published: forward from frame 4 and backward from it, both with frame 4 as the first."""
+    """The published code goes forward and backward from frame 4, both times with frame 4 as the first."""
     animate_file(source, clip, tmp_path / "r-%02d.png", best_frame=4, animator=animator)
     frames = frames_of(clip)
     animator.set_source(GOLDEN.source)
@@ -315,13 +316,15 @@ def test_animating_outward_from_a_frame_is_animating_against_it(
 
 
 @pytest.mark.parametrize("best_frame", [7, 1000])
-def test_best_frame_out_of_range(animator: Animator, source: Path, clip: Path, tmp_path: Path, best_frame: int) -> None:
+def test_refuses_a_best_frame_out_of_range(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path, best_frame: int
+) -> None:
     with pytest.raises(MotionError, match="has 7 frames"):
         animate_file(source, clip, tmp_path / "r.mp4", best_frame=best_frame, animator=animator)
     assert not (tmp_path / "r.mp4").exists()
 
 
-def test_absolute_says_that_it_has_no_best_frame(
+def test_absolute_motion_warns_that_it_has_no_reference(
     small_model: Path, source: Path, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Animator.load(small_model, relative=False) as animator:
@@ -338,7 +341,9 @@ def test_runs_do_not_influence_each_other(animator: Animator, source: Path, clip
     assert not np.array_equal(read_picture(tmp_path / "a-07.png"), read_picture(tmp_path / "b-07.png"))
 
 
-def test_picture_drives(animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_picture_can_drive(
+    animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_picture(tmp_path / "driving.jpg", GOLDEN.driving[1])
     report = animate_file(source, tmp_path / "driving.jpg", tmp_path / "r.mp4", animator=animator)
     assert report.frames == 1
@@ -346,15 +351,17 @@ def test_picture_drives(animator: Animator, source: Path, tmp_path: Path, caplog
     assert len(frames_of(tmp_path / "r.mp4")) == 1
 
 
-def test_video_as_source(animator: Animator, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_takes_the_first_frame_of_a_video_as_source(
+    animator: Animator, clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     other = write_clip(tmp_path / "source.mp4", frames=3, size=(80, 64), pixels=driving_pixels)
     animate_file(other, clip, tmp_path / "r.mp4", animator=animator)
     assert "its first frame" in caplog.text
     assert np.array_equal(animator.source_image, frames_of(other)[0][:, 8:72])
 
 
-def test_changing_resolution(animator: Animator, source: Path, tmp_path: Path) -> None:
-    """Two H.264 clips of different sizes in one stream, each frame framed by its own size."""
+def test_frames_each_driving_frame_by_its_own_size(animator: Animator, source: Path, tmp_path: Path) -> None:
+    """Two H.264 clips of different sizes are joined in one stream."""
     parts = [
         write_clip(tmp_path / f"{w}.h264", frames=3, size=(w, 64), pixels=pixels, container_format="h264")
         for w, pixels in ((80, driving_pixels), (64, lambda i: GOLDEN.driving[i]))
@@ -366,7 +373,7 @@ def test_changing_resolution(animator: Animator, source: Path, tmp_path: Path) -
     assert {frame.shape for frame in frames_of(tmp_path / "r.mp4")} == {(64, 64, 3)}
 
 
-def test_broken_packet_in_the_middle(
+def test_skips_a_broken_packet_in_the_middle(
     animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=12, size=(80, 64), pixels=driving_pixels)
@@ -380,7 +387,7 @@ def test_broken_packet_in_the_middle(
     assert "1 broken packet" in caplog.text
 
 
-def test_a_clip_that_was_cut_short_says_so(
+def test_warns_of_a_clip_that_was_cut_short(
     animator: Animator, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = write_clip(
@@ -414,44 +421,21 @@ def test_interrupt_leaves_the_old_result(animator: Animator, source: Path, clip:
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-class FailingWriter:
-    """Fails to write one frame; counts the frames, and asks how many threads there are when it is left."""
-
-    def __init__(self, fails_at: int) -> None:
-        self.fails_at = fails_at
-        self.written = 0
-        self.threads_at_the_end = 0
-
-    def __enter__(self) -> FailingWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.threads_at_the_end = threading.active_count()
-
-    def write(self, _pixels: Image, _time: Fraction) -> None:
-        if self.written == self.fails_at:
-            raise OutputError("no space left")
-        self.written += 1
-
-    def commit(self) -> None:
-        raise AssertionError("a frame is missing")
-
-
 @pytest.mark.parametrize("at", [0, 3, 6])
-def test_encoder_fails(
+def test_a_failing_encoder_stops_the_run(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    writer, threads = FailingWriter(at), threading.active_count()
+    writer, threads = FakeWriter(at), threading.active_count()
     monkeypatch.setattr(VideoTarget, "open", lambda *_: writer)
     with pytest.raises(OutputError, match="no space left"):
         animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
-    assert writer.written == at
+    assert len(writer.frames) == at
     assert writer.threads_at_the_end == threads
 
 
 @pytest.mark.parametrize("at", [0, 3, 6])
 @pytest.mark.parametrize("error", [BackendError("ONNX Runtime failed"), KeyboardInterrupt()])
-def test_networks_fail(
+def test_failing_networks_leave_nothing(
     animator: Animator,
     source: Path,
     clip: Path,
@@ -478,7 +462,7 @@ def test_networks_fail(
 
 @pytest.mark.parametrize("at", [0, 3, 6])
 @pytest.mark.parametrize("best_frame", [None, "auto"])
-def test_decoder_fails(
+def test_a_failing_decoder_leaves_nothing(
     animator: Animator,
     source: Path,
     clip: Path,
@@ -512,7 +496,7 @@ def test_decoder_fails(
 
 
 @pytest.mark.parametrize("view", ["result", "panel", "explain"])
-def test_stages_are_told_apart(animator: Animator, source: Path, clip: Path, tmp_path: Path, view: View) -> None:
+def test_times_each_stage(animator: Animator, source: Path, clip: Path, tmp_path: Path, view: View) -> None:
     report = animate_file(source, clip, tmp_path / "r.mp4", view=view, best_frame="auto", animator=animator)
     assert list(report.stage_s) == ["decode", "networks", "drawing", "encode", "waiting"]
     assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == (
@@ -522,7 +506,7 @@ def test_stages_are_told_apart(animator: Animator, source: Path, clip: Path, tmp
     assert in_the_caller <= report.seconds
 
 
-def test_result_equal_to_an_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_refuses_a_result_that_is_an_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     before = clip.read_bytes()
     link = tmp_path / "link.mp4"
     link.symlink_to(clip)
@@ -543,7 +527,7 @@ def test_motion_output_is_checked_first(
     assert not (tmp_path / "r.mp4").exists()
 
 
-def test_source_among_the_numbered_pictures(animator: Animator, clip: Path, tmp_path: Path) -> None:
+def test_numbered_pictures_never_overwrite_the_source(animator: Animator, clip: Path, tmp_path: Path) -> None:
     picture = tmp_path / "r-00001.png"
     write_picture(picture, GOLDEN.source)
     with pytest.raises(OutputError, match="overwrite the input"):
@@ -567,7 +551,7 @@ def test_failure_at_the_end_leaves_the_old_motion_file(
     assert not (tmp_path / "r.mp4").exists()
 
 
-def test_motion_file_that_fails_after_the_result_says_so(
+def test_says_that_the_result_exists_if_the_motion_file_fails(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_path: Path, _motion: object) -> None:
@@ -579,14 +563,16 @@ def test_motion_file_that_fails_after_the_result_says_so(
     assert (tmp_path / "r.gif").is_file()
 
 
-def test_motion_output_over_its_own_input(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_motion_file_never_overwrites_its_own_input(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
     motion = tmp_path / "m.npz"
     animate_file(source, clip, tmp_path / "r.mp4", motion_output=motion, animator=animator)
     with pytest.raises(OutputError, match="also an input"):
         animate_file(source, motion, tmp_path / "r.mp4", motion_output=motion, animator=animator)
 
 
-def test_framing_of_both_sides(small_model: Path, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_frames_source_and_driving_separately(small_model: Path, source: Path, clip: Path, tmp_path: Path) -> None:
     left = Framing(rectangle=(0, 0, 64, 64))
     with Animator.load(small_model, driving_framing=left, source_framing=Framing("fit")) as animator:
         animate_file(source, clip, tmp_path / "p-%02d.png", view="panel", animator=animator)
@@ -597,7 +583,7 @@ def test_framing_of_both_sides(small_model: Path, source: Path, clip: Path, tmp_
 @pytest.mark.parametrize(
     "name", ["driving_256_cropped.mp4", "driving_480_glasses.mp4", "driving_480_man.mp4", "driving_720x1280_phone.mp4"]
 )
-def test_real_clips(
+def test_reads_real_clips(
     animator: Animator, shared_media: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip, output = shared_media / name, tmp_path / "r.mp4"

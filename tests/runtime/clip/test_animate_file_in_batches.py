@@ -1,4 +1,4 @@
-"""The offline run on a backend that takes several frames at a time, with a fake device."""
+"""animate_file on a backend that takes several frames at a time, with a fake device."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from clips import write_clip
 from fakes.animator import FakeGpu
+from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import View, animate_file
 from fomm_rt.errors import BackendError, MediaError, OutputError
@@ -25,7 +26,7 @@ from golden_files import Golden
 
 GOLDEN = Golden("small_aligned")
 COUNT = 11
-"""Of the clip's frames: three batches of three, and two left over."""
+"""Frames in the clip: three batches of three, and two more."""
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def fake(small_model: Path) -> Iterator[FakeGpu]:
 
 @pytest.fixture
 def batched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many frames every run asked for in batches gave."""
+    """Counts the frames that each call of `animate_all` yields."""
     runs: list[int] = []
     animate_all = Animator.animate_all
 
@@ -52,7 +53,7 @@ def batched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def driving_pixels(index: int) -> Image:
-    """The golden's driving frames in turn; every frame its own brightness."""
+    """Returns the golden's driving frames in turn, each with its own brightness."""
     pixels: Image = (GOLDEN.driving[index % 3].astype(int) + index).clip(0, 255).astype(np.uint8)
     return pixels
 
@@ -78,7 +79,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("best_frame", [None, 4])
-def test_as_one_by_one(
+def test_batches_give_the_same_pictures_as_single_frames(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int], best_frame: int | None
 ) -> None:
     seen: list[tuple[str, int, int | None]] = []
@@ -126,7 +127,7 @@ def test_views_are_drawn_one_by_one(
     assert not batched
 
 
-def test_keypoints_are_recorded_and_replayed_one_by_one(
+def test_keypoints_are_recorded_and_refake_one_by_one(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int]
 ) -> None:
     motion = tmp_path / "m.npz"
@@ -135,7 +136,7 @@ def test_keypoints_are_recorded_and_replayed_one_by_one(
     assert not batched
 
 
-def test_stages_are_told_apart(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path) -> None:
+def test_times_each_stage(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path) -> None:
     report = animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert [stage for stage, seconds in report.stage_s.items() if seconds <= 0] == ["drawing"]
     assert sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting")) <= report.seconds
@@ -146,7 +147,7 @@ def is_idle(fake: FakeGpu) -> bool:
 
 
 @pytest.mark.parametrize("at", [0, 2, 3, 8, 10])
-def test_decoder_fails(
+def test_a_failing_decoder_leaves_nothing(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     before, threads = sorted(tmp_path.iterdir()), threading.active_count()
@@ -169,7 +170,7 @@ def test_decoder_fails(
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_device_fails(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, after: int) -> None:
+def test_a_failing_device_leaves_nothing(fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, after: int) -> None:
     before, threads = sorted(tmp_path.iterdir()), threading.active_count()
 
     def fail(_stage: str, done: int, _total: int | None) -> None:
@@ -203,38 +204,16 @@ def test_interrupt_leaves_the_old_result(fake: FakeGpu, source: Path, clip: Path
     assert is_idle(fake)
 
 
-class FailingWriter:
-    """Fails to write one frame."""
-
-    def __init__(self, fails_at: int) -> None:
-        self.fails_at = fails_at
-        self.written = 0
-
-    def __enter__(self) -> FailingWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, _pixels: Image, _time: Fraction) -> None:
-        if self.written == self.fails_at:
-            raise OutputError("no space left")
-        self.written += 1
-
-    def commit(self) -> None:
-        raise AssertionError("a frame is missing")
-
-
 @pytest.mark.parametrize("at", [0, 4, 10])
-def test_encoder_fails(
+def test_a_failing_encoder_stops_the_run(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    writer, threads = FailingWriter(at), threading.active_count()
+    writer, threads = FakeWriter(at), threading.active_count()
     with monkeypatch.context() as patch:
         patch.setattr(VideoTarget, "open", lambda *_: writer)
         with pytest.raises(OutputError, match="no space left"):
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
-    assert writer.written == at
+    assert len(writer.frames) == at
     assert threading.active_count() == threads
     assert is_idle(fake)
     assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT

@@ -1,4 +1,4 @@
-"""The demo from the bundled files to its four results, with a small model and a short performance."""
+"""The demo, with a small model and a short performance."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clips import write_clip
+from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.cli.app import build_app
@@ -84,7 +85,7 @@ def frames_of(path: Path) -> list[Image]:
         return [frame.pixels for frame in reader]
 
 
-def test_report_and_files(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
+def test_reports_what_it_wrote(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
     folder = tmp_path / "new" / "folder"
     seen: list[tuple[str, int, int | None]] = []
     report = run_demo(folder, also, progress=lambda *step: seen.append(step), animator=animator)
@@ -104,35 +105,16 @@ def test_report_and_files(animator: Animator, tmp_path: Path, also: tuple[Path, 
     assert seen == [(stage, i + 1, n) for stage, n in stages for i in range(n)]
 
 
-def test_without_also(animator: Animator, tmp_path: Path) -> None:
+def test_without_another_pair_there_are_two_files(animator: Animator, tmp_path: Path) -> None:
     assert run_demo(tmp_path, animator=animator).outside_training is None
     assert names(tmp_path) == NAMES
-
-
-class KeepingWriter:
-    """Keeps the frames as they are; H.264 would lose more than tells two faces of a small model apart."""
-
-    def __init__(self) -> None:
-        self.frames: list[Image] = []
-
-    def __enter__(self) -> KeepingWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, canvas: Image, _time: Fraction) -> None:
-        self.frames.append(canvas.copy())
-
-    def commit(self) -> None:
-        pass
 
 
 def test_every_tile_is_what_animating_its_face_alone_gives(
     animator: Animator, tmp_path: Path, performance: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each face by its own keypoints, in its own tile, in every frame."""
-    writer = KeepingWriter()
+    """Each face moves by its own keypoints, in its own tile, in every frame."""
+    writer = FakeWriter()
     with monkeypatch.context() as patch:
         patch.setattr(VideoTarget, "open", lambda *_: writer)
         run_demo(tmp_path, animator=animator)
@@ -150,7 +132,7 @@ def test_every_tile_is_what_animating_its_face_alone_gives(
     assert len(writer.frames) == FRAMES
 
 
-def test_contact_sheet(animator: Animator, tmp_path: Path, performance: Path) -> None:
+def test_the_contact_sheet_shows_the_chosen_moments(animator: Animator, tmp_path: Path, performance: Path) -> None:
     run_demo(tmp_path, animator=animator)
     faces = bundled_avatars()
     sheet = TileGrid(1 + len(faces), 7, 64, with_headings=True)
@@ -167,7 +149,7 @@ def test_contact_sheet(animator: Animator, tmp_path: Path, performance: Path) ->
         assert np.array_equal(sheet.tile(3, column), read_picture(tmp_path / f"alone-{frame + 1:02d}.png"))
 
 
-def test_outside_of_the_training_is_said_in_the_pictures(
+def test_labels_pictures_outside_the_training(
     animator: Animator, tmp_path: Path, also: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     captions = []
@@ -191,7 +173,7 @@ def test_outside_of_the_training_is_said_in_the_pictures(
     assert (sheet[caption] > 128).any()
 
 
-def test_a_motion_file_drives_too(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
+def test_a_motion_file_can_drive(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
     motion = tmp_path / "m.npz"
     animate_file(*also, tmp_path / "r.mp4", motion_output=motion, animator=animator)
     run_demo(tmp_path / "by-clip", also, animator=animator)
@@ -203,7 +185,7 @@ def test_a_motion_file_drives_too(animator: Animator, tmp_path: Path, also: tupl
         assert np.abs(a[60:, 140:200].astype(int) - b[60:, 140:200]).mean() < 6
 
 
-def test_the_detector_runs_once_a_frame(animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_detector_runs_once_per_frame(animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
     detect = Animator.keypoints
 
@@ -217,7 +199,7 @@ def test_the_detector_runs_once_a_frame(animator: Animator, tmp_path: Path, monk
     assert calls == FRAMES
 
 
-def test_other_files_stay(animator: Animator, tmp_path: Path) -> None:
+def test_leaves_other_files_alone(animator: Animator, tmp_path: Path) -> None:
     (tmp_path / "demo.txt").write_text("mine")
     (tmp_path / "outside-training.mp4").write_text("of an earlier demo")
     (tmp_path / "demo.mp4").write_text("of an earlier demo")
@@ -229,7 +211,7 @@ def test_other_files_stay(animator: Animator, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["source", "clip"])
-def test_a_wrong_input_is_told_of_before_the_work(
+def test_reports_a_wrong_input_before_the_work(
     animator: Animator, tmp_path: Path, also: tuple[Path, Path], wrong: str
 ) -> None:
     text = tmp_path / "text.png"
@@ -240,7 +222,7 @@ def test_a_wrong_input_is_told_of_before_the_work(
     assert not (tmp_path / "demo").exists()
 
 
-def test_results_that_cannot_be_written(animator: Animator, tmp_path: Path) -> None:
+def test_refuses_results_that_cannot_be_written(animator: Animator, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "below"):
@@ -276,7 +258,7 @@ def test_interrupt_leaves_nothing(animator: Animator, tmp_path: Path, stopped_in
     assert (tmp_path / "demo.mp4").read_text() == "old"
 
 
-def test_an_interrupt_between_the_two_renames_waits_for_both(
+def test_an_interrupt_waits_for_both_renames(
     animator: Animator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = StagedOutput.commit
@@ -307,7 +289,9 @@ def test_video_does_not_appear_without_its_contact_sheet(
     assert names(tmp_path) == []
 
 
-def test_command(small_model: Path, tmp_path: Path, also: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_and_reports_the_demo(
+    small_model: Path, tmp_path: Path, also: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from fomm_rt import bundled as bundled_module
     from fomm_rt.model.folder import open_model_folder
 
@@ -337,8 +321,8 @@ def test_command(small_model: Path, tmp_path: Path, also: tuple[Path, Path], mon
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
-def test_stopped(tmp_path: Path, signal_: signal.Signals) -> None:
-    """The real command with what is really bundled, stopped while it writes."""
+def test_a_signal_leaves_nothing(tmp_path: Path, signal_: signal.Signals) -> None:
+    """The real command, with the bundled model, is stopped while it writes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fomm_rt", "demo", "-o", "d"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

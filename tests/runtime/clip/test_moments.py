@@ -1,4 +1,4 @@
-"""Choosing moments, on clips whose most different frames are known."""
+"""Choosing moments of clips whose most different frames are known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def points(*values: float) -> list[np.ndarray]:
     return [np.array([value], np.float32) for value in values]
 
 
-def test_first_frame_and_the_farthest() -> None:
+def test_chooses_the_first_frame_and_the_farthest() -> None:
     assert choose_moments(points(0, 1, 10, 9, 5, -4), 1) == [0]
     assert choose_moments(points(0, 1, 10, 9, 5, -4), 3) == [0, 2, 4]
     assert choose_moments(points(0, 1, 10, 9, 5, -4), 4) == [0, 2, 4, 5]
@@ -34,8 +34,8 @@ def test_descriptions_may_have_any_shape() -> None:
 
 
 @pytest.mark.parametrize("frames", [512, 513, 1024, 1025, 5000])
-def test_long_clips(frames: int) -> None:
-    """Of a clip that moves from left to right the ends and the middle are chosen, looking at few of the frames."""
+def test_long_clips_are_sampled(frames: int) -> None:
+    """From a clip that moves left to right, the ends and the middle are chosen, examining few frames."""
     alive: set[int] = set()
     most = 0
 
@@ -66,6 +66,6 @@ def face(eyes: int = 8, mouth: int = 2, turn: int = 0) -> Image:
     return picture
 
 
-def test_turning_blinking_and_speaking_are_told_apart() -> None:
+def test_thumbnails_tell_turning_blinking_and_speaking_apart() -> None:
     clip = [face(), face(turn=1), face(eyes=1), face(eyes=7), face(mouth=12), face(mouth=3), face(turn=25)]
     assert choose_moments(map(thumbnail, clip), 4) == [0, 2, 4, 6]

@@ -1,4 +1,4 @@
-"""Motion files: exact round trips, and nothing but motion files is read."""
+"""Motion files: exact round trips, and refusal of everything else."""
 
 import os
 import pickle
@@ -31,7 +31,7 @@ def motion(frames: int = 4, rate: Fraction | None = Fraction(30000, 1001), jacob
 
 @pytest.mark.parametrize("rate", [Fraction(30000, 1001), None])
 @pytest.mark.parametrize("jacobians", [True, False])
-def test_round_trip(tmp_path: Path, rate: Fraction | None, jacobians: bool) -> None:
+def test_a_motion_file_survives_a_round_trip(tmp_path: Path, rate: Fraction | None, jacobians: bool) -> None:
     before = motion(4, rate, jacobians)
     save_motion(tmp_path / "m.npz", before)
     after = load_motion(tmp_path / "m.npz")
@@ -44,7 +44,7 @@ def test_round_trip(tmp_path: Path, rate: Fraction | None, jacobians: bool) -> N
 
 
 def test_a_start_between_two_ticks_can_be_read_again(tmp_path: Path) -> None:
-    """Fine picture ticks and a sound that starts between two of them would make numbers without bound."""
+    """Fine picture ticks and sound that starts between two of them would need unbounded denominators."""
     recording = MotionRecording("abc", Fraction(1, 10**7))
     for i in range(3):
         recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(1001, 44100) + Fraction(i, 10))
@@ -66,8 +66,8 @@ def test_a_start_between_two_ticks_can_be_read_again(tmp_path: Path) -> None:
         ([2 * 10**12, 2 * 10**12 + 40], [0, 40]),
     ],
 )
-def test_times_that_no_reader_takes_are_repaired(tmp_path: Path, given: list[int], stored: list[int]) -> None:
-    """Equal, decreasing, negative and absurd times, as files hold them."""
+def test_repairs_times_that_no_reader_accepts(tmp_path: Path, given: list[int], stored: list[int]) -> None:
+    """Files may hold equal, decreasing, negative and absurd times."""
     recording = MotionRecording("abc", Fraction(1, 1000))
     for time in given:
         recording.add(Keypoints(np.zeros((5, 2), np.float32)), Fraction(time, 1000))
@@ -92,7 +92,7 @@ def test_a_last_duration_of_any_size_can_be_read_again(tmp_path: Path, last_dura
     assert abs(found - min(last_duration, Fraction(10**6 - 1))) < Fraction(1, 1000)
 
 
-def test_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_writes_completely_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         save_motion(tmp_path / "file" / "m.npz" if (tmp_path / "file").write_text("") else tmp_path, motion())
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -133,7 +133,7 @@ def changed(path: Path, **changes: object) -> Path:
         ({"format_version": np.inf}, "of another kind"),
     ],
 )
-def test_other_content(tmp_path: Path, changes: dict[str, object], word: str) -> None:
+def test_refuses_other_content(tmp_path: Path, changes: dict[str, object], word: str) -> None:
     path = changed(tmp_path / "m.npz", **changes)
     with pytest.raises(MotionError, match=word) as caught:
         load_motion(path)
@@ -157,7 +157,7 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])
-def test_truncated(tmp_path: Path, share: float) -> None:
+def test_refuses_a_truncated_file(tmp_path: Path, share: float) -> None:
     path = tmp_path / "m.npz"
     save_motion(path, motion())
     content = path.read_bytes()
@@ -166,8 +166,8 @@ def test_truncated(tmp_path: Path, share: float) -> None:
         load_motion(path)
 
 
-def test_damaged_anywhere(tmp_path: Path) -> None:
-    """Sixteen bytes overwritten, a hundred times: read as a motion or refused, never anything else."""
+def test_survives_damage_anywhere(tmp_path: Path) -> None:
+    """With sixteen bytes overwritten, a hundred times, the file is read or refused; nothing else happens."""
     path = tmp_path / "m.npz"
     save_motion(path, motion(40))
     content = path.read_bytes()
@@ -185,7 +185,7 @@ def test_damaged_anywhere(tmp_path: Path) -> None:
     assert refused > 50
 
 
-def test_missing_and_folder(tmp_path: Path) -> None:
+def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match="no such motion file"):
         load_motion(tmp_path / "absent.npz")
     with pytest.raises(MotionError, match="folder or device"):

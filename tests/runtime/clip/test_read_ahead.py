@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: order, the earliest failure, interruptions, bounds, no thread left."""
+"""ReadAhead and WriteBehind: order, the earliest failure, interruptions, bounds, and no thread left."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 class ReadError(Exception):
-    """In reading."""
+    """Raised while reading."""
 
 
 class CallerError(Exception):
-    """Between the two."""
+    """Raised between reading and writing."""
 
 
 class WriteError(Exception):
-    """In writing."""
+    """Raised while writing."""
 
 
 class Source:
-    """Numbers up to COUNT, which tell how many of them are alive."""
+    """Yields the numbers below COUNT and counts them."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at
@@ -71,7 +71,7 @@ def pass_on(
     depth: int = 2,
     handle: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Reads, handles, writes."""
+    """Reads, handles and writes all items."""
     with ReadAhead(source, depth) as ahead, WriteBehind(write_one, depth) as write:
         for item in ahead:
             handle(item)
@@ -79,7 +79,7 @@ def pass_on(
 
 
 def wait_until_blocked(source: Source, depth: int) -> None:
-    """Lets the reading thread come as far as it may."""
+    """Waits until the reading thread has produced as many items as it may."""
     for _ in range(10_000):
         if source.produced == depth:
             return
@@ -88,7 +88,7 @@ def wait_until_blocked(source: Source, depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, COUNT, 3 * COUNT])
-def test_order(depth: int) -> None:
+def test_keeps_the_order(depth: int) -> None:
     source, written = Source(), list[int]()
     with ReadAhead(source, depth) as ahead, WriteBehind(write_to(written), depth) as write:
         for item in ahead:
@@ -103,12 +103,12 @@ def test_order(depth: int) -> None:
     assert write.waiting_s > 0
 
 
-def test_nothing_to_read() -> None:
+def test_reads_nothing() -> None:
     with ReadAhead[int]([], 2) as ahead:
         assert list(ahead) == []
 
 
-def test_what_is_no_generator() -> None:
+def test_reads_ahead_of_any_iterable() -> None:
     with ReadAhead(range(COUNT), 2) as ahead:
         assert next(ahead) == 0
 
@@ -123,7 +123,7 @@ def test_failure_of_reading_comes_after_the_items_before_it(at: int, depth: int)
 
 
 @pytest.mark.parametrize("at", [0, 7, COUNT - 1])
-def test_failure_of_the_caller(at: int) -> None:
+def test_a_failure_of_the_caller_ends_both_threads(at: int) -> None:
     source, written = Source(), list[int]()
 
     def fail(item: int) -> None:
@@ -138,7 +138,7 @@ def test_failure_of_the_caller(at: int) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 7, COUNT - 1])
-def test_failure_of_writing(at: int) -> None:
+def test_a_failure_of_writing_reaches_the_caller(at: int) -> None:
     source, written = Source(), list[int]()
     with pytest.raises(WriteError, match=rf"^{at}$"):
         pass_on(source, write_to(written, fails_at=at))
@@ -149,7 +149,7 @@ def test_failure_of_writing(at: int) -> None:
 
 @pytest.mark.parametrize("later", [ReadError, CallerError])
 def test_the_earliest_failure_is_raised(later: type[Exception]) -> None:
-    """The caller fails while an earlier item waits to be written and will fail, too."""
+    """The caller fails while an earlier item, which will fail too, waits to be written."""
     may_write, written = threading.Event(), list[int]()
 
     def write_slowly(item: int) -> None:
@@ -169,7 +169,7 @@ def test_the_earliest_failure_is_raised(later: type[Exception]) -> None:
     assert isinstance(caught.value.__context__, later)
 
 
-def test_failure_while_the_caller_waits_for_a_place() -> None:
+def test_a_failure_reaches_a_caller_that_waits_for_a_place() -> None:
     may_write, calls = threading.Event(), list[int]()
     timer = threading.Timer(0.05, may_write.set)
 
@@ -210,8 +210,8 @@ def test_interrupted_work_is_dropped(interruption: type[BaseException]) -> None:
 
 @pytest.mark.parametrize("presses", [1, 3])
 @pytest.mark.parametrize("waiting_for", ["reading", "a place", "the end"])
-def test_ctrl_c_while_waiting(waiting_for: str, presses: int) -> None:
-    """The main thread hangs in a queue; both threads end, and what they use is not touched before."""
+def test_ctrl_c_waits_for_both_threads(waiting_for: str, presses: int) -> None:
+    """The main thread waits in a queue; both threads end before what they use is closed."""
     may_go_on, in_use, events = threading.Event(), threading.Event(), list[str]()
 
     def hold() -> None:
@@ -266,7 +266,7 @@ def test_a_slow_caller_bounds_what_is_read() -> None:
 
 
 def test_a_slow_writer_bounds_what_is_read() -> None:
-    """Alive are at most: 2 being written or waiting for it, 1 in the caller's hands, 2 read ahead."""
+    """At most 5 items are alive: 2 written or waiting, 1 with the caller, 2 read ahead."""
     source, may_write, written = Source(), SimpleQueue[None](), list[int]()
     most = 0
 
@@ -292,7 +292,7 @@ def test_a_slow_writer_bounds_what_is_read() -> None:
     assert most == 5
 
 
-def test_abandoned_iteration_is_closed() -> None:
+def test_closes_an_abandoned_iteration() -> None:
     source = Source()
     with ReadAhead(source, 2) as ahead:
         for item in ahead:
@@ -302,13 +302,13 @@ def test_abandoned_iteration_is_closed() -> None:
     assert source.produced <= 4 + 2
 
 
-def test_abandoned_before_its_start() -> None:
+def test_can_be_abandoned_before_the_first_item() -> None:
     with ReadAhead(Source(fails_at=0), 2), WriteBehind(write_to([]), 2):
         pass
 
 
 @pytest.mark.parametrize("piece", [lambda: ReadAhead(Source(), 2), lambda: WriteBehind(write_to([]), 2)])
-def test_interrupted_while_starting(
+def test_an_interrupt_while_starting_leaves_no_thread(
     piece: Callable[[], ReadAhead[int] | WriteBehind[[int]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = threading.Thread.start
@@ -322,7 +322,7 @@ def test_interrupted_while_starting(
         pass
 
 
-def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_that_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -1,4 +1,4 @@
-"""Tiles on a canvas, and text on them."""
+"""Tiles on a canvas, and the text on them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_label_stays_in_its_corner(size: int) -> None:
         assert (picture[:, 100:] == 120).all()
 
 
-def test_centred_text() -> None:
+def test_writes_centred_text() -> None:
     picture = np.zeros((100, 200, 3), np.uint8)
     write_centred(picture, "driver")
     rows, columns, _ = np.nonzero(picture)
@@ -62,7 +62,7 @@ def test_centred_text() -> None:
     assert abs(columns.mean() - 100) < 4
 
 
-def test_text_that_is_too_long_becomes_smaller() -> None:
+def test_shrinks_text_that_is_too_long() -> None:
     picture = np.full((64, 64, 3), 120, np.uint8)
     draw_label(picture, "a text that is far too long for a tile of this size")
     assert (picture[20:] == 120).all()

@@ -1,4 +1,4 @@
-"""Pictures for people, on numbers whose picture is known."""
+"""Views of explanations whose pictures are known."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_identity_deformation_shows_the_source_under_the_grid(align_corners: boo
     assert np.abs(drawn[between] - PICTURE[between].astype(int)).max() <= 8
 
 
-def test_deformation_by_half_the_picture() -> None:
+def test_deformation_shifts_the_picture_by_half() -> None:
     field = identity(True) + np.array([1, 0], np.float32)
     drawn = draw_deformation(PICTURE, field, align_corners=True)
     assert not drawn[:, SIZE // 2 + 1 :].any()
@@ -32,7 +32,7 @@ def test_deformation_by_half_the_picture() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-def test_deformation_that_is_not_finite(value: float) -> None:
+def test_draws_a_deformation_that_is_not_finite(value: float) -> None:
     drawn = draw_deformation(PICTURE, np.full((16, 16, 2), value, np.float32), align_corners=True)
     assert drawn.shape == (SIZE, SIZE, 3)
 
@@ -47,13 +47,13 @@ def test_keypoints_are_drawn_where_they_are() -> None:
     assert len(set(colours)) == 3
 
 
-def test_keypoints_that_are_not_finite() -> None:
+def test_draws_keypoints_that_are_not_finite() -> None:
     value = np.array([[np.nan, 0], [np.inf, -np.inf]], np.float32)
     jacobian = np.full((2, 2, 2), np.nan, np.float32)
     assert draw_keypoints(PICTURE, Keypoints(value, jacobian)).shape == PICTURE.shape
 
 
-def test_parts_and_occlusion() -> None:
+def test_draws_masks_and_occlusion_map() -> None:
     mask = np.zeros((3, 16, 16), np.float32)
     mask[0, :, :8], mask[2, :, 8:] = 1, 1
     drawn = draw_parts(mask, SIZE)

@@ -1,4 +1,4 @@
-"""Signals that wait for the end of a step."""
+"""Signals wait for the end of a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _StoppedError(Exception):
 
 @pytest.fixture(autouse=True)
 def stopping() -> Iterator[None]:
-    """Every signal raises, and what handles it is the same afterwards."""
+    """Lets every signal raise, and checks that its handler is restored."""
 
     def stop(number: int, _frame: object) -> None:
         raise _StoppedError(number)
@@ -83,7 +83,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
-def test_another_thread_may_enter() -> None:
+def test_other_threads_may_enter() -> None:
     entered: list[bool] = []
 
     def work() -> None:

@@ -80,7 +80,7 @@ def no_sound(target: Path, clip: Path) -> str:
     return f"{target}: {form} no sound; the sound of {clip} is left out\n"
 
 
-def test_failures_are_put_in_words(tmp_path: Path) -> None:
+def test_explains_failures(tmp_path: Path) -> None:
     target = tmp_path / "result.mp4"
     for number, said in (
         (errno.ENOSPC, "no space left in"),
@@ -140,7 +140,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "c.bin").exists()
 
 
-def test_names_as_long_as_they_may_be(tmp_path: Path) -> None:
+def test_accepts_names_of_the_greatest_length(tmp_path: Path) -> None:
     target = tmp_path / ("n" * 251 + ".bin")
     with StagedOutput(target) as staged:
         staged.commit()
@@ -229,7 +229,7 @@ def test_targets_are_checked_without_touching_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_refuses_a_folder_without_write_permission(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     with pytest.raises(OutputError, match="may not be written"):
@@ -237,7 +237,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "p-%d.png"])
-def test_a_disk_that_is_really_full(tiny_disk: Path, name: str) -> None:
+def test_reports_a_full_disk(tiny_disk: Path, name: str) -> None:
     old = tiny_disk / name.replace("%d", "1")
     old.write_bytes(b"old")
     noise = np.random.default_rng(0)
@@ -255,7 +255,7 @@ def test_a_disk_that_is_really_full(tiny_disk: Path, name: str) -> None:
     assert [file.name for file in tiny_disk.iterdir()] == [old.name]
 
 
-def test_link_that_leads_back_to_itself(tmp_path: Path) -> None:
+def test_refuses_a_link_that_leads_back_to_itself(tmp_path: Path) -> None:
     loop = tmp_path / "loop.mp4"
     loop.symlink_to(loop)
     with pytest.raises(OutputError):

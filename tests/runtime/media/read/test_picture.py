@@ -19,7 +19,7 @@ from fomm_rt.media.read.video_reader import VideoReader
 
 
 def still_kind(path: Path) -> PictureKind | None:
-    """Format of a file that holds one still picture."""
+    """Returns the format of a file that holds one still picture, None for any other file."""
     with path.open("rb") as file:
         kind, animated = find_picture(file)
     return None if animated else kind
@@ -115,7 +115,7 @@ def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_transparency_is_laid_over_white(tmp_path: Path, dtype: type[np.integer[Any]]) -> None:
+def test_composites_transparency_over_white(tmp_path: Path, dtype: type[np.integer[Any]]) -> None:
     top = np.iinfo(dtype).max
     pixels = np.zeros((3, 2, 4), dtype)
     pixels[0] = (top, 0, 0, 0)
@@ -127,7 +127,7 @@ def test_transparency_is_laid_over_white(tmp_path: Path, dtype: type[np.integer[
     assert read.tolist() == [[255, 255, 255], [0, 255, 0], [128, 128, 128]]
 
 
-def test_palette_with_transparency(tmp_path: Path) -> None:
+def test_reads_a_palette_with_transparency(tmp_path: Path) -> None:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
@@ -193,7 +193,7 @@ def test_damage_inside_a_jpeg_is_shown_as_decoded(tmp_path: Path) -> None:
     assert read_picture(path).shape == (96, 96, 3)
 
 
-def test_what_other_threads_print_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_other_threads_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(encoded(smooth(), ".png"))
     before = os.fstat(2)
@@ -228,7 +228,9 @@ def test_bytes_after_the_end_do_not_matter(tmp_path: Path) -> None:
         (b"BM is how this text begins", "a text file"),
     ],
 )
-def test_other_files_are_named(tmp_path: Path, content: bytes, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_names_the_content_of_other_files(
+    tmp_path: Path, content: bytes, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "portrait.png"
     path.write_bytes(content)
     assert still_kind(path) is None
@@ -238,7 +240,7 @@ def test_other_files_are_named(tmp_path: Path, content: bytes, said: str, capfd:
     assert capfd.readouterr().err == ""
 
 
-def test_missing_empty_and_folder(tmp_path: Path) -> None:
+def test_refuses_missing_and_empty_files_folders_and_pipes(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
@@ -255,7 +257,7 @@ def test_missing_empty_and_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path: Path) -> None:
+def test_refuses_a_picture_without_permission(tmp_path: Path) -> None:
     path = tmp_path / "locked.png"
     path.write_bytes(encoded(smooth(), ".png"))
     path.chmod(0)
@@ -298,7 +300,7 @@ def test_the_name_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(cv2, "imwriteanimation"), reason="this OpenCV writes no animations")
-def test_an_animated_webp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_reads_the_first_frame_of_an_animated_webp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "moving.webp"
     animation = cv2.Animation()
     animation.frames = [np.full((48, 64, 3), level, np.uint8) for level in (40, 90, 200)]
@@ -340,7 +342,7 @@ def test_a_long_animation_is_recognized_by_its_first_frames(make_clip: Callable[
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "moving.png"])
-def test_an_animation_cut_anywhere_does_not_confuse(make_clip: Callable[..., Path], name: str) -> None:
+def test_recognizes_an_animation_cut_anywhere(make_clip: Callable[..., Path], name: str) -> None:
     codec, form = ("gif", "rgb8") if name.endswith("gif") else ("apng", "rgb24")
     content = make_clip(name, codec=codec, pix_fmt=form, frames=2, size=(8, 8), container_format=codec).read_bytes()
     kind = PictureKind.GIF if codec == "gif" else PictureKind.PNG
@@ -349,7 +351,7 @@ def test_an_animation_cut_anywhere_does_not_confuse(make_clip: Callable[..., Pat
     assert told[-1]
 
 
-def test_a_picture_too_large_for_memory_is_refused(tmp_path: Path) -> None:
+def test_refuses_a_picture_too_large_for_memory(tmp_path: Path) -> None:
     path = tmp_path / "vast.jpg"
     path.write_bytes(encoded(smooth(), ".jpg"))
     with path.open("r+b") as file:

@@ -30,7 +30,7 @@ def test_constant_rates_are_exact_in_every_container(
     assert timing.duration == 40 / rate
 
 
-def test_reordered_frames_are_no_obstacle(make_clip: Callable[..., Path]) -> None:
+def test_sorts_reordered_frames(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("b.mp4", frames=60, options={"bf": "8", "b_strategy": "0", "b-pyramid": "normal"})
     assert timing_of(clip).rate == 25
 

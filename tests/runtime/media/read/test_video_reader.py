@@ -156,7 +156,7 @@ def test_untagged_colours_are_guessed_by_size(tmp_path: Path, height: int, matri
                 ("rawvideo", "bgr24", ".avi"), ("huffyuv", "rgb24", ".avi"),
     ],
 )  # fmt: skip
-def test_pixel_formats_and_codecs(make_clip: Callable[..., Path], codec: str, pix_fmt: str, suffix: str) -> None:
+def test_reads_pixel_formats_and_codecs(make_clip: Callable[..., Path], codec: str, pix_fmt: str, suffix: str) -> None:
     clip = make_clip(f"clip{suffix}", codec=codec, pix_fmt=pix_fmt, frames=3, pixels=lambda _: corners())
     with VideoReader(clip) as reader:
         frames = list(reader)
@@ -169,7 +169,7 @@ def test_pixel_formats_and_codecs(make_clip: Callable[..., Path], codec: str, pi
     assert np.abs(quadrant_colours(frames[0].pixels).astype(int) - expected).max() <= tolerance
 
 
-def test_odd_sizes(make_clip: Callable[..., Path]) -> None:
+def test_reads_odd_sizes(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("odd.mkv", codec="ffv1", size=(33, 17), frames=2)
     with VideoReader(clip) as reader:
         assert (reader.width, reader.height) == (33, 17)
@@ -206,7 +206,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
         assert next(iter(reader)).pixels.shape == (48, 96, 3)
 
 
-def test_a_resolution_that_changes_is_followed(tmp_path: Path) -> None:
+def test_follows_a_changing_resolution(tmp_path: Path) -> None:
     parts = []
     for index, size in enumerate(((64, 48), (32, 80))):
         part = tmp_path / f"{index}.h264"
@@ -233,12 +233,12 @@ def test_time_counts_from_the_start_of_the_container(make_clip: Callable[..., Pa
         assert next(iter(reader)).time == Fraction(1, 5)
 
 
-def test_a_transport_stream_starts_at_zero_too(make_clip: Callable[..., Path]) -> None:
+def test_a_transport_stream_starts_at_zero(make_clip: Callable[..., Path]) -> None:
     with VideoReader(make_clip("clip.ts", frames=10)) as reader:
         assert next(iter(reader)).time == 0
 
 
-def test_a_raw_stream_is_counted(make_clip: Callable[..., Path]) -> None:
+def test_counts_the_frames_of_a_raw_stream(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("raw.h264", frames=12, container_format="h264", options={"bf": "2"})
     with VideoReader(clip) as reader:
         rate = reader.timing.rate
@@ -264,7 +264,7 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize("name", SHARED_CLIPS)
-def test_real_clips(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_reads_real_clips(name: str, caplog: pytest.LogCaptureFixture) -> None:
     path = SHARED_MEDIA / name
     if not path.exists():
         pytest.skip("the shared media are not here")

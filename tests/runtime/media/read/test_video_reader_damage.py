@@ -1,4 +1,4 @@
-"""Reading damaged videos: as far as they go, and saying what is missing."""
+"""Damaged videos are read as far as possible, with a warning about what is missing."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def test_broken_packets_are_skipped_and_counted(
     assert capfd.readouterr().err == ""
 
 
-def test_a_broken_start_is_passed_over(make_clip: Callable[..., Path]) -> None:
+def test_skips_a_broken_start(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("clip.mp4", frames=30, options={"g": "10", "bf": "0"})
     places = packet_places(clip)
     content = bytearray(clip.read_bytes())
@@ -56,7 +56,7 @@ def test_a_broken_start_is_passed_over(make_clip: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts", ".avi"])
-def test_a_file_cut_short_is_read_as_far_as_it_goes(make_clip: Callable[..., Path], suffix: str) -> None:
+def test_reads_a_cut_file_to_its_end(make_clip: Callable[..., Path], suffix: str) -> None:
     clip = make_clip(f"cut{suffix}", frames=100, pixels=noise)
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
@@ -65,7 +65,7 @@ def test_a_file_cut_short_is_read_as_far_as_it_goes(make_clip: Callable[..., Pat
     assert 20 < count < 80
 
 
-def test_a_streamable_mp4_cut_short_is_read_as_far_as_it_goes(make_clip: Callable[..., Path]) -> None:
+def test_reads_a_cut_streamable_mp4_to_its_end(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("cut.mp4", frames=100, pixels=noise, container_options={"movflags": "+faststart"})
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
@@ -85,7 +85,7 @@ def cut(clip: Path, part: float) -> Path:
 
 
 def overwrite(clip: Path, first: int, last: int, skipped_part: float = 0.0) -> Path:
-    """Zeroes what lies between two packets, except a part of the first at its start."""
+    """Zeroes the bytes from one packet to another, except a part at the start of the first."""
     places = packet_places(clip)
     start = places[first][0] + round(places[first][1] * skipped_part)
     end = places[last][0] + places[last][1]
@@ -96,7 +96,7 @@ def overwrite(clip: Path, first: int, last: int, skipped_part: float = 0.0) -> P
 
 
 def read_twice(clip: Path) -> tuple[int, int]:
-    """Counts the frames that come and those that are missing; the second pass must say the same."""
+    """Counts the frames that are read and missing; both passes must agree."""
     with VideoReader(clip) as reader:
         counts = [(sum(1 for _ in reader), reader.missing_frames) for _ in range(2)]
     assert counts[0] == counts[1]
@@ -120,7 +120,7 @@ FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
         (".webm", {"codec": "libvpx"}),
     ],
 )
-def test_a_cut_file_says_once_what_is_missing(
+def test_warns_once_of_the_missing_part_of_a_cut_file(
     *,
     make_clip: Callable[..., Path],
     caplog: pytest.LogCaptureFixture,
@@ -142,7 +142,7 @@ def test_a_cut_file_says_once_what_is_missing(
     )
 
 
-def test_a_cut_fragmented_mp4_says_so(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_of_a_cut_fragmented_mp4(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     clip = make_clip("clip.mp4", frames=100, pixels=noise, options={"g": "10"}, container_options=FRAGMENTS)
     assert read_twice(clip) == (100, 0)
     assert not caplog.records
@@ -150,7 +150,9 @@ def test_a_cut_fragmented_mp4_says_so(make_clip: Callable[..., Path], caplog: py
     assert len(caplog.records) == 1
 
 
-def test_a_cut_file_of_unknown_length_says_so(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_of_a_cut_file_of_unknown_length(
+    make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
     clip = make_clip("clip.mkv", frames=100, pixels=noise, audio="aac")
     clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"FOREIGN_"))
     assert read_twice(clip) == (100, 0)
@@ -161,7 +163,7 @@ def test_a_cut_file_of_unknown_length_says_so(make_clip: Callable[..., Path], ca
     ]
 
 
-def test_a_hole_in_matroska_is_passed_at_the_next_keyframe(
+def test_continues_after_a_hole_in_matroska_at_the_next_keyframe(
     make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = overwrite(make_clip("clip.mkv", frames=100, pixels=noise, options={"g": "10"}), 30, 49)
@@ -173,7 +175,7 @@ def test_a_hole_in_matroska_is_passed_at_the_next_keyframe(
     ]
 
 
-def test_a_hole_in_matroska_without_a_later_keyframe_ends_it(
+def test_stops_at_a_hole_in_matroska_without_a_later_keyframe(
     make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = overwrite(make_clip("clip.mkv", frames=100, pixels=noise), 30, 49)
@@ -183,7 +185,7 @@ def test_a_hole_in_matroska_without_a_later_keyframe_ends_it(
     ]
 
 
-def test_a_block_with_more_than_one_frame_or_an_alpha_plane_is_no_damage(
+def test_blocks_with_several_frames_or_an_alpha_plane_are_not_damage(
     make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     """WebM keeps transparency in BlockAdditions, which belong to no packet."""
@@ -203,8 +205,8 @@ def test_avi_times_run_from_0_whatever_the_order_of_its_packets(make_clip: Calla
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".ts"])
-def test_constant_rate_out_of_matroska_stays_constant(make_clip: Callable[..., Path], suffix: str) -> None:
-    """Remuxed from Matroska, times keep their millisecond steps in a finer tick."""
+def test_a_constant_rate_remuxed_from_matroska_stays_constant(make_clip: Callable[..., Path], suffix: str) -> None:
+    """Times remuxed from Matroska keep their millisecond steps in a finer tick."""
     source = make_clip("clip.mkv", frames=40, rate=30, options={"bf": "0"})
     remuxed = source.with_suffix(suffix)
     with av.open(str(source)) as container, av.open(str(remuxed), "w") as target:
@@ -220,7 +222,7 @@ def test_constant_rate_out_of_matroska_stays_constant(make_clip: Callable[..., P
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("index", [0, 20])
-def test_a_half_damaged_packet_does_not_stop_the_clip(make_clip: Callable[..., Path], suffix: str, index: int) -> None:
+def test_continues_after_a_half_damaged_packet(make_clip: Callable[..., Path], suffix: str, index: int) -> None:
     clip = make_clip(f"clip{suffix}", frames=40, pixels=noise, options={"bf": "0"})
     overwrite(clip, index, index, skipped_part=0.5)
     with VideoReader(clip) as reader:
@@ -250,7 +252,7 @@ def test_frames_outside_an_edit_list_are_not_missing(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_a_long_last_frame_is_no_damage(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_last_frame_is_not_damage(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / f"slides{suffix}"
     timing = Timing(None, Fraction(1, 1000), 12, Fraction(9), last_duration=Fraction(8))
     with VideoTarget(path).open(timing) as writer:
@@ -277,7 +279,7 @@ def test_a_varying_clip_cut_short_does_not_freeze(make_clip: Callable[..., Path]
         assert reader.timing.last_duration < Fraction(1, 10)
 
 
-def test_a_partial_pass_warns_of_nothing(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_partial_pass_does_not_warn(make_clip: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     clip = cut(make_clip("clip.mkv", frames=100, pixels=noise), 0.6)
     with VideoReader(clip) as reader:
         next(iter(reader))
@@ -286,7 +288,7 @@ def test_a_partial_pass_warns_of_nothing(make_clip: Callable[..., Path], caplog:
         assert len(caplog.records) == 1
 
 
-def test_places_that_cannot_be_demuxed_are_counted(make_clip: Callable[..., Path]) -> None:
+def test_counts_places_that_cannot_be_demuxed(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("clip.mp4", frames=6)
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
@@ -307,7 +309,7 @@ def test_places_that_cannot_be_demuxed_are_counted(make_clip: Callable[..., Path
     assert len(faults) == 2
 
 
-def test_a_stream_that_begins_late_does_not_disturb(make_clip: Callable[..., Path]) -> None:
+def test_accepts_a_stream_that_begins_late(make_clip: Callable[..., Path]) -> None:
     clip = cut(make_clip("clip.flv", codec="flv", frames=100, pixels=noise, audio="aac"), 0.6)
     with VideoReader(clip) as reader:
         assert sum(1 for _ in reader) > 40
@@ -322,7 +324,7 @@ def test_a_stream_that_begins_late_does_not_disturb(make_clip: Callable[..., Pat
         b"\0\0\0\x0cftypisom" + bytes(50),
     ],
 )  # fmt: skip
-def test_sizes_that_say_nothing_do_not_tell_of_a_cut(tmp_path: Path, content: bytes) -> None:
+def test_unknown_sizes_do_not_count_as_cut_short(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd"
     path.write_bytes(content)
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What cannot be read as a video is refused by name."""
+"""Files that cannot be read as a video are refused with a reason."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from fomm_rt.errors import MediaError
 from fomm_rt.media.read.video_reader import VideoReader
 
 
-def test_cover_art_is_no_video(tmp_path: Path) -> None:
+def test_cover_art_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "song.m4a"
     cover = cv2.imencode(".png", corners())[1].tobytes()
     with av.open(str(path), "w", format="mp4") as output:
@@ -37,7 +37,7 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
         VideoReader(path)
 
 
-def test_sound_alone_is_no_video(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+def test_sound_alone_is_not_a_video(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     clip = make_clip("both.mkv", audio="flac")
     path = tmp_path / "sound.mka"
     with av.open(str(clip)) as source, av.open(str(path), "w", format="matroska") as output:
@@ -50,7 +50,7 @@ def test_sound_alone_is_no_video(make_clip: Callable[..., Path], tmp_path: Path)
         VideoReader(path)
 
 
-def test_a_stream_without_frames(make_clip: Callable[..., Path]) -> None:
+def test_refuses_a_stream_without_frames(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("void.mp4", frames=10)
     content = bytearray(clip.read_bytes())
     for position, size in packet_places(clip):
@@ -74,7 +74,7 @@ def test_a_stream_without_frames(make_clip: Callable[..., Path]) -> None:
         ("a.mp4", bytes(4) + b"ftypisom" + bytes(100), "incomplete or damaged MP4"),
     ],
 )
-def test_what_is_no_video_is_named(
+def test_names_the_content_of_a_file_that_is_not_a_video(
     *,
     tmp_path: Path,
     make_clip: Callable[..., Path],
@@ -92,7 +92,7 @@ def test_what_is_no_video_is_named(
     assert capfd.readouterr().err == ""
 
 
-def test_an_mp4_without_its_index(make_clip: Callable[..., Path]) -> None:
+def test_refuses_an_mp4_without_its_index(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("clip.mp4", frames=20)
     content = clip.read_bytes()
     clip.write_bytes(content[: content.index(b"moov") - 4])
@@ -115,7 +115,7 @@ def test_addresses_are_file_names(name: str) -> None:
         VideoReader(name)
 
 
-def test_names_that_look_like_protocols_and_patterns(
+def test_reads_names_that_look_like_protocols_or_patterns(
     tmp_path: Path, make_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = make_clip("clip.mp4", frames=3)
@@ -126,7 +126,7 @@ def test_names_that_look_like_protocols_and_patterns(
             assert sum(1 for _ in reader) == 3
 
 
-def test_missing_empty_folder_and_pipe(tmp_path: Path) -> None:
+def test_refuses_missing_and_empty_files_folders_and_pipes(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
     os.mkfifo(tmp_path / "pipe.mp4")
@@ -141,14 +141,14 @@ def test_missing_empty_folder_and_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission_for_a_video(make_clip: Callable[..., Path]) -> None:
+def test_refuses_a_video_without_permission(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("locked.mp4")
     clip.chmod(0)
     with pytest.raises(MediaError, match="may not be read"):
         VideoReader(clip)
 
 
-def test_a_file_that_vanishes(make_clip: Callable[..., Path]) -> None:
+def test_refuses_a_file_that_vanished(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("clip.mp4")
     with VideoReader(clip) as reader:
         clip.unlink()

@@ -106,7 +106,7 @@ def test_the_last_of_varying_frames_keeps_its_duration(tmp_path: Path) -> None:
     assert timing_of(path).duration == Fraction(13, 10)
 
 
-def test_a_gap_in_constant_rate_is_kept(tmp_path: Path) -> None:
+def test_keeps_a_gap_in_a_constant_rate(tmp_path: Path) -> None:
     path = tmp_path / "gap.mp4"
     with VideoTarget(path).open(Timing.constant(Fraction(25), 6)) as writer:
         for index in (0, 1, 4, 5):

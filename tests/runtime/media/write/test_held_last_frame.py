@@ -1,4 +1,4 @@
-"""A last frame that is held longer than the others: read, copied, and not taken for it where it is not."""
+"""A last frame that is held longer than the others is read and copied; other last frames are not."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -31,7 +31,7 @@ def write_held(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
-    """A clip of steps in ticks whose last frame is shown for so many; the code under test has no part in it."""
+    """Writes a clip, with PyAV alone, whose frames last `step` ticks and the last one `last` ticks."""
     codec, pix_fmt = ("gif", "rgb8") if path.suffix == ".gif" else ("libx264", "yuv420p")
     with av.open(str(path), "w", container_options=container_options or {}) as output:
         video = output.add_stream(codec, rate=round(1 / (step * tick)))
@@ -111,7 +111,7 @@ def test_a_gif_keeps_its_delays(tmp_path: Path) -> None:
         ("a.mp4", {"last": 40, "container_options": {"movflags": "frag_keyframe+empty_moov"}}),
     ],
 )
-def test_without_a_hold_nothing_is_kept(tmp_path: Path, name: str, settings: dict[str, object]) -> None:
+def test_without_a_hold_there_is_no_last_duration(tmp_path: Path, name: str, settings: dict[str, object]) -> None:
     timing = timing_of(write_held(tmp_path / name, **settings))  # type: ignore[arg-type]
     assert timing.rate == 25
     assert timing.last_duration is None
@@ -131,7 +131,7 @@ def test_ordinary_clips_stay_constant(make_clip: Callable[..., Path], suffix: st
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_file_cut_short_holds_nothing(tmp_path: Path, suffix: str) -> None:
+def test_the_last_frame_of_a_cut_file_is_not_held(tmp_path: Path, suffix: str) -> None:
     faststart = {"movflags": "+faststart"} if suffix == ".mp4" else {}
     path = write_held(tmp_path / f"cut{suffix}", frames=30, container_options=faststart, options={"bf": "0"})
     path.write_bytes(path.read_bytes()[: packet_places(path)[-1][0] + 4])
@@ -155,7 +155,7 @@ def test_a_frame_before_the_held_one_is_not_held_in_its_place(tmp_path: Path) ->
         assert (timing.frame_count, timing.duration) == (11, Fraction(11, 25))
 
 
-def test_a_broken_packet_before_a_hold_is_all_that_is_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_packet_before_a_hold_is_the_only_loss(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_held(tmp_path / "broken.mp4", options={"bf": "0", "g": "1"})
     position, size = packet_places(path)[5]
     content = bytearray(path.read_bytes())

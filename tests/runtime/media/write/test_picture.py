@@ -13,7 +13,7 @@ from fomm_rt.media.write.picture import write_picture
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
-def test_writing(tmp_path: Path, suffix: str, leftovers: Callable[[], list[str]]) -> None:
+def test_writes_and_reads_back(tmp_path: Path, suffix: str, leftovers: Callable[[], list[str]]) -> None:
     path = tmp_path / "new" / f"out{suffix}"
     write_picture(path, smooth())
     error = np.abs(read_picture(path).astype(int) - smooth())
@@ -21,7 +21,7 @@ def test_writing(tmp_path: Path, suffix: str, leftovers: Callable[[], list[str]]
     assert leftovers() == []
 
 
-def test_writing_what_cannot_be_written(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
+def test_refuses_what_cannot_be_written(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"\.png, \.jpg"):

@@ -1,4 +1,4 @@
-"""The public writer: a context that finishes the file, or discards it."""
+"""VideoWriter: its context finishes the file or discards it."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -82,7 +82,7 @@ def test_refuses_bad_rates_paths_and_frames(tmp_path: Path, make_clip: Callable[
         VideoWriter(clip, 25, audio_from=clip)
 
 
-def test_refuses_what_is_no_picture_and_a_file_without_frames(tmp_path: Path) -> None:
+def test_refuses_arrays_that_are_not_pictures_and_a_file_without_frames(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", 25) as writer:
         with pytest.raises(ImageError):
             writer.write(np.zeros((4, 4), np.uint8))

@@ -39,7 +39,7 @@ def test_gif_keeps_varying_times_and_the_last_duration(tmp_path: Path) -> None:
     assert gif_delays(path) == [10, 20, 50]
 
 
-def test_gif_has_a_palette_a_frame(tmp_path: Path) -> None:
+def test_each_gif_frame_has_its_own_palette(tmp_path: Path) -> None:
     path = tmp_path / "out.gif"
     written = [
         patches(64),

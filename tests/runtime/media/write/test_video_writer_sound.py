@@ -1,4 +1,4 @@
-"""Writing videos with the sound of others."""
+"""Writing videos with the sound of another file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Sound:
 
 
 def read_sound(path: Path) -> Sound | None:
-    """Decodes the sound; times count from the earliest stream, as a player does."""
+    """Decodes the sound; times count from the earliest stream, as in a player."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None
@@ -68,7 +68,7 @@ def read_sound(path: Path) -> Sound | None:
 
 
 def lead(path: Path, sound: Sound) -> float:
-    """Seconds from the first picture to the beep."""
+    """Returns the seconds from the first picture to the beep."""
     with VideoReader(path) as reader:
         return sound.loudest_at - float(next(iter(reader)).time)
 
@@ -182,13 +182,13 @@ def test_sound_that_cannot_be_decoded_is_left_out(
     assert [record for record in caplog.records if "left out" in record.message]
 
 
-def test_no_sound_where_none_is(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+def test_a_source_without_sound_gives_none(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
     convert(make_clip("in.mp4"), tmp_path / "out.mp4")
     assert read_sound(tmp_path / "out.mp4") is None
 
 
-class RefusingContainer:
-    """An output container that cannot write its header the first times."""
+class FakeRefusingContainer:
+    """A fake output container whose first attempts to write the header fail."""
 
     refusals = 0
 
@@ -196,8 +196,8 @@ class RefusingContainer:
         self.container = av.open(path, mode, container_options=container_options)
 
     def start_encoding(self) -> None:
-        if RefusingContainer.refusals > 0:
-            RefusingContainer.refusals -= 1
+        if FakeRefusingContainer.refusals > 0:
+            FakeRefusingContainer.refusals -= 1
             raise av.ArgumentError(22, "Invalid argument")
         self.container.start_encoding()
 
@@ -206,7 +206,7 @@ class RefusingContainer:
 
 
 @pytest.mark.parametrize(("refusals", "codec"), [(1, "aac"), (2, None)])
-def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
+def test_sound_that_the_muxer_rejects_is_transcoded_or_left_out(
     *,
     tmp_path: Path,
     make_clip: Callable[..., Path],
@@ -220,8 +220,8 @@ def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
     with VideoReader(clip) as reader:
         frames = list(reader)
         timing = reader.timing
-    monkeypatch.setattr(RefusingContainer, "refusals", refusals)
-    monkeypatch.setattr(encoded_video, "av", SimpleNamespace(**{**vars(av), "open": RefusingContainer}))
+    monkeypatch.setattr(FakeRefusingContainer, "refusals", refusals)
+    monkeypatch.setattr(encoded_video, "av", SimpleNamespace(**{**vars(av), "open": FakeRefusingContainer}))
     with VideoTarget(target).open(timing, clip) as writer:
         for frame in frames:
             writer.write(frame.pixels, frame.time)
@@ -236,7 +236,7 @@ def test_sound_that_the_muxer_refuses_is_coded_anew_or_left_out(
 def test_joined_transport_streams_run_on(
     make_clip: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
 ) -> None:
-    """Segments joined byte by byte start their timestamps anew: the sound is copied, or coded anew, to the end."""
+    """Timestamps restart in each joined segment; the sound is copied or transcoded to the end."""
     parts = [make_clip(f"{i}.ts", frames=50, audio="aac", options={"g": "25"}) for i in range(2)]
     joined = tmp_path / "joined.ts"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -255,10 +255,8 @@ def test_joined_transport_streams_run_on(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_sound_that_an_edit_list_cuts_away_stays_away(
-    make_clip: Callable[..., Path], tmp_path: Path, suffix: str
-) -> None:
-    """A clip trimmed at its second keyframe without coding anew, as editors do: a second is hidden, not gone."""
+def test_sound_cut_off_by_an_edit_list_stays_off(make_clip: Callable[..., Path], tmp_path: Path, suffix: str) -> None:
+    """A clip trimmed at its second keyframe without transcoding hides a second instead of removing it."""
     clip = make_clip("long.mp4", frames=100, audio="aac", beep_at=2.0, options={"g": "25", "bf": "0"})
     trimmed = tmp_path / "trimmed.mp4"
     with av.open(str(clip)) as source, av.open(str(trimmed), "w") as target:

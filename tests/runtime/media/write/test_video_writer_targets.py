@@ -1,4 +1,4 @@
-"""Where videos are written: names, what is there already, and what is left behind."""
+"""Targets of videos: names, existing files, and leftovers."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path, make_clip: Callable[..., 
 
 
 @pytest.mark.parametrize("name", ["100%.mp4", "50%-100%/frames-%03d.png", "%d/out.gif"])
-def test_a_percent_sign_alone_makes_no_pattern(tmp_path: Path, name: str) -> None:
+def test_a_percent_sign_alone_is_not_a_pattern(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     VideoTarget(path, [])
     write_constant(path, Fraction(25), 2)
@@ -90,7 +90,7 @@ def test_a_pattern_never_overwrites_an_input(tmp_path: Path, pattern: str, name:
     VideoTarget(elsewhere / pattern, [folder / name])
 
 
-def test_a_link_among_the_pictures_is_an_input_too(tmp_path: Path) -> None:
+def test_a_pattern_never_overwrites_an_input_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "real.png").write_bytes(b"picture")
     link = tmp_path / "frames-1.png"
     link.symlink_to(tmp_path / "real.png")
@@ -136,7 +136,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path, leftovers: Callable[
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "p-%d.png"])
-def test_what_is_no_picture_is_refused(tmp_path: Path, name: str) -> None:
+def test_refuses_arrays_that_are_not_pictures(tmp_path: Path, name: str) -> None:
     with VideoTarget(tmp_path / name).open(Timing.constant(Fraction(25))) as writer:
         for wrong in (
             np.zeros((8, 8), np.uint8),
@@ -182,7 +182,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(["in.mp4", name])
 
 
-def test_two_writers_onto_one_target(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
+def test_two_writers_can_share_a_target(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     path = tmp_path / "out.mp4"
     timing = Timing.constant(Fraction(25))
     with VideoTarget(path).open(timing) as first, VideoTarget(path).open(timing) as second:
@@ -197,6 +197,6 @@ def test_two_writers_onto_one_target(tmp_path: Path, leftovers: Callable[[], lis
     assert leftovers() == []
 
 
-def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+def test_refuses_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not valid UTF-8"):
         VideoTarget(tmp_path / "\udcff.mp4", [])
