@@ -1,4 +1,4 @@
-"""What a network and the engine built of it consist of, and in which precision."""
+"""Layers of a network and of the engine built from it, with their precisions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
 
 CONVOLUTIONS = frozenset({"CONVOLUTION", "DECONVOLUTION", "correlation", "deconv"})
-"""Kinds of layer: those of a network, in capitals, and those of an engine of TensorRT-RTX."""
+"""Kinds of layers: in capitals those of a network, else those of a TensorRT-RTX engine."""
 CASTS = frozenset({"CAST"})
 
 _LISTING = "Layers:\n"
@@ -28,9 +28,9 @@ class Layer:
     """One layer.
 
     Attributes:
-        name: As TensorRT calls it.
-        kind: As TensorRT calls it.
-        inputs, outputs: Tensor and its type ("float16", "float32", or as TensorRT calls it); weights are not listed.
+        name, kind: In TensorRT's words.
+        inputs, outputs: Name and type of each tensor except weights; the type is "float16", "float32" or TensorRT's
+            own word.
     """
 
     name: str
@@ -40,23 +40,23 @@ class Layer:
 
     @property
     def is_convolution(self) -> bool:
-        """Whether it is one, transposed ones included."""
+        """True for convolutions and transposed convolutions."""
         return self.kind in CONVOLUTIONS
 
     @property
     def is_half(self) -> bool:
-        """Whether all that it takes and gives is half."""
+        """True if all inputs and outputs are half."""
         return {kind for _, kind in (*self.inputs, *self.outputs)} == {"float16"}
 
 
 def convolutions(layers: Iterable[Layer]) -> tuple[int, int]:
-    """How many convolutions are half, and how many are not."""
+    """Counts the convolutions that are half, and those that are not."""
     halves = [layer.is_half for layer in layers if layer.is_convolution]
     return sum(halves), len(halves) - sum(halves)
 
 
 def stray_casts(layers: Iterable[Layer]) -> list[str]:
-    """Casts among floats that change nothing, or that only take back or repeat what another one did."""
+    """Names of casts between floats that change nothing, undo another cast or repeat it."""
     casts = [layer for layer in layers if layer.kind in CASTS and layer.inputs[0][1] in _TYPES.values()]
     given = {name for layer in casts for name, _ in layer.outputs}
     seen = Counter((layer.inputs[0][0], layer.outputs[0][1]) for layer in casts)
@@ -70,7 +70,7 @@ def stray_casts(layers: Iterable[Layer]) -> list[str]:
 
 
 def network_layers(network: Any) -> Iterator[Layer]:
-    """The layers of a `trt.INetworkDefinition`, as it was parsed."""
+    """The layers of a parsed `trt.INetworkDefinition`."""
     for index in range(network.num_layers):
         layer = network.get_layer(index)
         inputs = [layer.get_input(i) for i in range(layer.num_inputs)]
@@ -84,7 +84,7 @@ def network_layers(network: Any) -> Iterator[Layer]:
 
 
 def recording_logger(library: TensorRT) -> Any:
-    """As `tensorrt_logger`, and keeps the list of layers that TensorRT-RTX's builder ends with."""
+    """A `tensorrt_logger` that also keeps the listing of layers TensorRT-RTX logs after a build."""
     shared = tensorrt_logger(library)
 
     class Recorder(type(shared)):  # type: ignore[misc]
@@ -101,9 +101,9 @@ def recording_logger(library: TensorRT) -> Any:
 
 
 def built_layers(logger: Any) -> Iterator[Layer]:
-    """The layers of the engine built last with a `recording_logger`: what fused and optimized layers are made of.
+    """The layers, after fusion, of the engine that was built last with a `recording_logger`.
 
-    TensorRT-RTX lists them without a GPU. Of other flavours there are none; inspect their engines on a GPU.
+    Only TensorRT-RTX lists them without a GPU; engines of the other flavour must be inspected on a GPU.
     """
     for match in _LAYER.finditer(logger.listing):
         tensors = dict(_LISTS.findall(match["tensors"]))

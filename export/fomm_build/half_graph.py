@@ -1,8 +1,7 @@
-"""Turns a float32 graph into one of half precision with float32 islands.
+"""Converts a float32 graph to half precision with float32 islands.
 
-Types are in the graph itself, of weights and values alike, so that an engine which is strongly typed has no choice. A
-value has the type that the node which gives it computes in. Casts stand where two types meet, one for every value
-however many nodes read it, and nowhere else.
+The graph itself states the types of weights and values, so a strongly typed engine has no choice. A value has the type
+that its node computes in. Casts are inserted only where types differ, one for each value however many nodes read it.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ HALF_OPERATORS = frozenset(
         *("Add", "Concat", "Mul", "Relu", "Sigmoid", "Split"),
     }
 )
-"""Convolutions and what stands between them. All other operators, which are geometry, compute in float32."""
+"""Convolutions and the operators between them. All others are geometry and compute in float32."""
 
 MIXED = {"FommGridSample": (HALF, FLOAT)}
-"""Operators that take a type of their own for each input; they give the first one's."""
+"""Operators with a fixed type for each input; their output has the type of the first."""
 
 ROUNDING = 2.0**-11
-"""Largest relative error of rounding to half a number from 6.1e-5 to 65504, where half is normal."""
+"""Largest relative rounding error of half in its normal range, 6.1e-5 to 65504."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class HalfGraph:
 
     Attributes:
         model: The graph.
-        kept: Weight to the reason why half cannot hold it and its node computes in float32, though nobody asked for it.
+        kept: Weight -> why half cannot hold it, which is why its node computes in float32 without being an island.
     """
 
     model: onnx.ModelProto
@@ -50,12 +49,12 @@ class HalfGraph:
 def to_half(
     model: onnx.ModelProto, float32_nodes: Collection[str] = (), float32_tensors: Collection[str] = ()
 ) -> HalfGraph:
-    """Converts a graph, which itself is left as it is.
+    """Converts a graph; the argument is not changed.
 
     Args:
-        model: Float32; integers and booleans in it stay what they are.
-        float32_nodes: Islands, each node by the name of its first output.
-        float32_tensors: Inputs and outputs of the graph that stay float32; all others become float16.
+        model: Float32 graph. Its integers and booleans are kept.
+        float32_nodes: Islands: nodes by the name of their first output.
+        float32_tensors: Inputs and outputs of the graph that stay float32; the others become float16.
 
     Raises:
         ModelError: The graph has no such node or tensor.
@@ -68,7 +67,7 @@ def to_half(
 
 
 def loss_of(weights: NDArray[np.float32]) -> str | None:
-    """What half loses of weights beyond ordinary rounding, as the end of a sentence about them; None if nothing."""
+    """Says how half loses more of weights than by ordinary rounding, as the end of a sentence; None if it does not."""
     largest = float(np.abs(weights).max(initial=0.0))
     limit = float(np.finfo(np.float16).max)
     if not largest <= limit:
@@ -81,7 +80,7 @@ def loss_of(weights: NDArray[np.float32]) -> str | None:
 
 
 def float_types(model: onnx.ModelProto) -> dict[str, int]:
-    """HALF or FLOAT for every value and weight that is either."""
+    """Name -> HALF or FLOAT, for every value and weight of these types."""
     graph = onnx.shape_inference.infer_shapes(model).graph
     types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.input, *graph.output)}
     types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
@@ -89,11 +88,11 @@ def float_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 class _Conversion:
-    """The graph as it is written, node by node.
+    """Writes the converted graph, node by node.
 
     Attributes:
-        types: Float value that has been given to its type.
-        names: Float value, also under its name in the source, and type to its name.
+        types: Float value written so far -> its type.
+        names: Float value by its name in the source, and type -> its name in the converted graph.
     """
 
     def __init__(self, source: onnx.ModelProto, float32_nodes: frozenset[str], float32_tensors: frozenset[str]) -> None:
@@ -154,7 +153,7 @@ class _Conversion:
         self.nodes += [node, *after]
 
     def _kind(self, node: onnx.NodeProto) -> int:
-        """What a node computes in."""
+        """The type that a node computes in."""
         values = [self.types[name] for name in node.input if name in self.types]
         if values and not self.floats & set(node.output):  # a shape, or a comparison
             return max(values, key=[HALF, FLOAT].index)
@@ -170,7 +169,7 @@ class _Conversion:
         return FLOAT if lost else HALF
 
     def _read(self, name: str, kind: int) -> str:
-        """The name of a value in a type, with a cast to it if there is none yet."""
+        """The name of a value in a type; adds a cast if it does not exist in this type yet."""
         if name not in self.floats:
             if name in self.weights:
                 self.constants[name] = self.weights[name]
@@ -201,9 +200,9 @@ class _Conversion:
         return numpy_helper.to_array(self.weights[name])
 
     def _folded(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        """A batch norm whose factor and shift are computed in float64 and rounded once; its mean is 0, its variance 1.
+        """Folds a batch norm into factor and shift, in float64 and rounded once, with mean 0 and variance 1.
 
-        It stays a batch norm because TensorRT makes one layer of that, and four of a product and a sum.
+        It stays a batch norm because TensorRT makes one layer of it, but four of a product and a sum.
         """
         scale, bias, mean, variance = (self._array(name).astype(np.float64) for name in node.input[1:])
         (epsilon,) = [attribute.f for attribute in node.attribute if attribute.name == "epsilon"]

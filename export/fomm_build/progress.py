@@ -1,4 +1,4 @@
-"""How far a build is, as TensorRT's monitor tells it, and how a build is given up."""
+"""Progress and cancellation of a build."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fomm_rt.backends.tensorrt.library import TensorRT
 
 Fraction = Callable[[float], None]
-"""Called with how much is done, from 0 to 1, from any thread."""
+"""Called with the progress from 0 to 1, from any thread."""
 
 T = TypeVar("T")
 
@@ -24,28 +24,28 @@ class _Phase:
 
 
 class Phases:
-    """TensorRT's phases, each a step of another, as one fraction that never falls."""
+    """Progress of TensorRT's nested phases, as one fraction that never falls."""
 
     def __init__(self) -> None:
         self._running: dict[str, _Phase] = {}
         self._reached = 0.0
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
-        """A phase of some steps has begun within another, or on its own."""
+        """Begins a phase within another one, or at the top level."""
         self._running[name] = _Phase(parent, max(steps, 1))
 
     def step(self, name: str, index: int) -> None:
-        """A step of a phase, counted from 0, is done."""
+        """Marks a step of a phase, counted from 0, as done."""
         if name in self._running:
             self._running[name].done = index + 1
 
     def finish(self, name: str) -> None:
-        """A phase is over."""
+        """Ends a phase."""
         self._running.pop(name, None)
 
     @property
     def fraction(self) -> float:
-        """How much of all phases on their own is done."""
+        """Progress of the top-level phases."""
         roots = [name for name, phase in self._running.items() if phase.parent not in self._running]
         now = sum(map(self._done, roots)) / len(roots) if roots else 0.0
         self._reached = max(self._reached, min(now, 1.0))
@@ -58,11 +58,10 @@ class Phases:
 
 
 def monitor(library: TensorRT, report: Fraction, cancelled: Event) -> Any:
-    """A `trt.IProgressMonitor` that reports how far a build is and stops it once it is cancelled.
+    """Creates a `trt.IProgressMonitor` that reports the progress of a build and stops it once it is cancelled.
 
-    Its `failure` is what the report raised, which stops the build as well, as no exception may pass through TensorRT.
-
-    None with TensorRT 8.6, which has no monitors: there a build cannot be stopped.
+    An exception in `report` also stops the build; the caller raises it from `failure`, as no exception may pass through
+    TensorRT. Returns None with TensorRT 8.6, which has no monitors: its builds cannot be stopped.
     """
     trt = library.module
     if not hasattr(trt, "IProgressMonitor"):
@@ -70,7 +69,7 @@ def monitor(library: TensorRT, report: Fraction, cancelled: Event) -> Any:
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)  # pybind11 wants it called by name
+            trt.IProgressMonitor.__init__(self)  # pybind11 requires the explicit call
             self._phases = Phases()
             self.failure: BaseException | None = None
 
@@ -93,10 +92,9 @@ def monitor(library: TensorRT, report: Fraction, cancelled: Event) -> Any:
 
 
 def cancellable(work: Callable[[], T], cancelled: Event) -> T:
-    """Runs a call of TensorRT such that Ctrl-C and signals are heard, which wait while a call of C++ lasts.
+    """Runs a call of TensorRT in a thread, so Ctrl-C and signals are handled during the C++ call.
 
-    The work has a thread of its own. What interrupts the wait for it sets the event, which the work is to watch, and is
-    raised once the work has ended.
+    An exception that interrupts the wait sets the event, which the work must watch, and is raised once the work ends.
     """
     with ThreadPoolExecutor(1, "fomm-rt-build") as pool:
         running = pool.submit(work)

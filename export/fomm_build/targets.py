@@ -1,4 +1,4 @@
-"""Compute capabilities that engines are built for, by the names that CUDA's compilers have for them: sm_89."""
+"""Compute capabilities to build engines for, named as CUDA's compilers do: sm_89."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = re.compile(r"SM(\d+)")
 
 
 def known_targets(library: TensorRT) -> tuple[str, ...]:
-    """What a flavour builds for by name; empty if it builds for the GPU at hand only."""
+    """The capabilities that a flavour builds for by name; empty if it builds only for the GPU of this machine."""
     if not library.builds_without_gpu:
         return ()
     numbers = [
@@ -22,10 +22,10 @@ def known_targets(library: TensorRT) -> tuple[str, ...]:
 
 
 def check_targets(library: TensorRT, targets: tuple[str, ...]) -> None:
-    """Makes sure that a flavour builds for all of these.
+    """Makes sure that a flavour builds for all targets.
 
     Raises:
-        BackendError: It does not know one of them, or builds for the GPU at hand only.
+        BackendError: It does not know one of them, or builds only for the GPU of this machine.
     """
     known = known_targets(library)
     if targets and not known:
@@ -33,15 +33,15 @@ def check_targets(library: TensorRT, targets: tuple[str, ...]) -> None:
             f"{library.describe()} builds engines on the GPU that runs them, not for named ones "
             f"({', '.join(targets)}). Leave out --target, or use --backend tensorrt-rtx"
         )
-    if strangers := [target for target in targets if target not in known]:
+    if unknown := [target for target in targets if target not in known]:
         raise BackendError(
-            f"{library.describe()} builds no engines for {', '.join(strangers)}; expected some of {', '.join(known)}. "
+            f"{library.describe()} builds no engines for {', '.join(unknown)}; expected some of {', '.join(known)}. "
             "For data-centre cards (sm_90, sm_100, sm_103) build on the card itself with --backend tensorrt"
         )
 
 
 def set_targets(library: TensorRT, config: Any, targets: tuple[str, ...]) -> None:
-    """Tells a builder's configuration what to build for; without targets, for the GPU at hand."""
+    """Sets the targets of a builder configuration; without any it builds for the GPU of this machine."""
     if targets:
         capabilities = library.module.ComputeCapability
         config.num_compute_capabilities = len(targets)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.lock import locked
+from fomm_rt.engines.building import locked
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.engines.private_files import make_private_folder, read_private, staged_private
 from fomm_rt.errors import EngineError
@@ -42,7 +42,7 @@ def timing_cache(library: TensorRT, config: Any, folder: Path, gpu: str | None) 
         config.set_timing_cache(cache, ignore_mismatch=False)
     yield
     make_private_folder(folder)
-    with locked(path.with_suffix(".lock"), on_wait=lambda: None):
+    with locked(path.with_suffix(".lock")):
         other = config.create_timing_cache(read(path))
         if other is not None:
             cache.combine(other, ignore_mismatch=False)

@@ -1,12 +1,12 @@
-"""Cuts a model's graphs at their named tensors into trunks: convolutions and what stands between them, no geometry.
+"""Cuts a model's graphs at named tensors into trunks: the convolutional parts, without geometry.
 
 source_encoder      source_image           -> source_features
 keypoint_detector   kp_hourglass_input     -> kp_logits, jacobian_maps
 dense_motion        motion_hourglass_input -> mask_logits, occlusion_logits
 generator           masked_features (or warped_features in a model without occlusion map) -> prediction
 
-What lies between them is the kernels' (see `fomm_kernels`). Engines are built of trunks, and
-`fomm_rt.backends.gpu.frame_pipeline` runs both in turn.
+The project's kernels compute what lies between them (`fomm_kernels`). The kernel path,
+`fomm_rt.backends.gpu.frame_pipeline`, runs kernels and the engines of trunks in turn.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 GEOMETRY = frozenset(
     {"GridSample", "Softmax", "Exp", "MatMul", "Einsum", "ReduceSum", "ReduceMean", "Div", "Where", "Gather", "Resize"}
 )
-"""Operators of which a trunk holds none."""
+"""Operators that a trunk must not contain."""
 
 
 def cut_trunks(model: ModelFolder) -> dict[str, onnx.ModelProto]:
-    """The trunks of a model folder by the names of `frame_shape.TRUNKS`, batch free as in the graphs.
+    """Cuts the trunks of a model, named as in `TRUNKS`; their batch is free, as in the graphs.
 
     Raises:
         ModelError: A graph lacks a named tensor, or geometry is left in a trunk; export the model again.
@@ -42,7 +42,7 @@ def cut_trunks(model: ModelFolder) -> dict[str, onnx.ModelProto]:
 
 
 def cut(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """The part of an ONNX file that leads from some of its tensors to others.
+    """Extracts the part of an ONNX file between some of its tensors.
 
     Raises:
         ModelError: See `cut_trunks`.

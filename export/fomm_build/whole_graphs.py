@@ -1,16 +1,16 @@
-"""Graphs that hold everything: for engines that run from C++, trtexec or a server, without this project's kernels.
+"""Complete graphs, for engines that run in C++, trtexec or a server without this project's kernels.
 
 keypoint_detector   frame -> keypoints, jacobians
 source_encoder      source_image -> source_features, source_quarter        once for every source
 dense_motion        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
 generator           source_features, deformation, occlusion_map -> prediction
 
-These are the portable graphs of the model folder, with the same inputs and outputs. At fp16 their convolutions are half
-precision where those of trunks are (`precision`), and geometry, keypoints and pictures are float32.
+These are the portable graphs of the model folder, with the same inputs and outputs. At fp16 the convolutions that are
+half in trunks (`precision`) are half here too; geometry, keypoints and pictures are float32.
 
-TensorRT's own GridSample wants features and grid of one type, and a half grid moves what it samples
-(`benchmarks/studies/half_grid.py`), so the warp of the features is float32. Where the project's plugin can take its
-place, features are half along a float32 grid, and so is `source_features`.
+TensorRT's GridSample requires features and grid of one type. A half grid shifts the samples
+(`benchmarks/studies/half_grid.py`), so the warp of the features is float32. The project's plugin samples half features
+along a float32 grid; with it `source_features` are half.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ WARPED, MASKED = "warped_features", "masked_features"
 
 
 def portable_graphs(model: ModelFolder) -> dict[str, onnx.ModelProto]:
-    """The graphs of a model folder, by the names of `model_folder.NETWORKS`."""
+    """Loads the portable graphs of a model, by the names of `NETWORKS`."""
     return {name: onnx.load_model(str(model.network_path(name))) for name in NETWORKS}
 
 
 def whole_graphs(
     model: ModelFolder, trunks: Mapping[str, onnx.ModelProto], precision: str, with_plugin: bool
 ) -> dict[str, HalfGraph]:
-    """The graphs of a model by the names of `model_folder.NETWORKS`.
+    """Converts a model's portable graphs to a precision, by the names of `NETWORKS`.
 
     Args:
-        model: Whose portable graphs to take.
-        trunks: Cut from them, see `fomm_build.trunks.cut_trunks`; what is not in these is geometry.
-        precision: One of `fomm_rt.model.precision.ENGINE_PRECISIONS`.
-        with_plugin: Whether the project's plugin samples the features; at fp32 it has nothing to gain.
+        model: The model.
+        trunks: Its trunks (`cut_trunks`); nodes outside of them are geometry.
+        precision: One of `ENGINE_PRECISIONS`.
+        with_plugin: True if the project's plugin samples the features; it has no use at fp32.
 
     Raises:
         ModelError: A graph is not laid out as expected.
@@ -56,7 +56,7 @@ def whole_graphs(
             continue
         convolutions = {node.output[0] for node in trunks[name].graph.node}
         if with_plugin:
-            convolutions.add(MASKED)  # between two that are half
+            convolutions.add(MASKED)  # between two half nodes
         geometry = [node.output[0] for node in graph.graph.node if node.output[0] not in convolutions]
         whole = replace_grid_sample(graph) if with_plugin and name == "generator" else graph
         boundary = {value.name for value in (*graph.graph.input, *graph.graph.output)}
@@ -65,10 +65,10 @@ def whole_graphs(
 
 
 def replace_grid_sample(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A generator whose features are sampled by the project's plugin (`fomm_kernels.plugin`) instead of GridSample.
+    """Replaces the GridSample of a generator's features by the project's plugin (`fomm_kernels.plugin`).
 
     Raises:
-        ModelError: It has no GridSample that gives the warped features.
+        ModelError: The graph has no such GridSample.
     """
     replaced = onnx.ModelProto()
     replaced.CopyFrom(model)

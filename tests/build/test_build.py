@@ -21,7 +21,7 @@ from fomm_build.build import BuildOptions, build_engines, build_for_runtime, bui
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt.library import TensorRT
-from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, model_hash
+from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX, EngineSpec, model_hash
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.engines.whole_folder import WholeFolder, open_whole_folder
@@ -54,18 +54,18 @@ def test_the_runtime_finds_what_was_built(model: ModelFolder, store: EngineStore
     assert manifest.parity is None
     assert manifest.driver is None
     assert {"fomm-rt", "onnx", "numpy", "python"} <= manifest.tools.keys()
-    wanted = EngineRequirements(
+    spec = EngineSpec(
         model_sha256=model_hash(model.manifest),
         flavour=rtx.flavour,
         library_version=rtx.version,
-        capability="sm_120",
+        capabilities=("sm_120",),
         gpu="NVIDIA GeForce RTX 5090",
         precision="fp16",
         layout="split",
-        batch=1,
+        max_batch=1,
         kernels_sha256=source_hash(KERNELS),
-        model_name=model.manifest.name,
     )
+    wanted = EngineRequirements(spec, model.manifest.name)
     assert store.find(wanted).path == engines.path
 
 

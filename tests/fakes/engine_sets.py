@@ -20,7 +20,7 @@ from fomm_rt.errors import EngineError
 MODEL, KERNELS, ONNX = "a" * 64, "b" * 64, "c" * 64
 SPEC = EngineSpec(MODEL, "tensorrt", "11.4.0.106", ("sm_90",), "NVIDIA H200", "fp16", "split", 8, KERNELS)
 WHOLE = replace(SPEC, layout="whole")
-WANTED = EngineRequirements(MODEL, "tensorrt", "11.4.0.106", "sm_90", "NVIDIA H200", "fp16", "split", 1, KERNELS, "vox")
+WANTED = EngineRequirements(replace(SPEC, max_batch=1), "vox")
 FRAME = EngineTensor("frame", "float16", ("batch", 3, 64, 64), "hwc8")
 PREDICTION = EngineTensor("prediction", "float32", (1, 3, 64, 64), "linear")
 CONTENTS = {"generator": b"generator" * 1000, "dense_motion": b"dense" * 1000}
@@ -63,8 +63,13 @@ def kept_names(place: EnginePlace) -> list[str]:
     return sorted(path.name for path in place.folder.iterdir() if path.suffix != ".lock")
 
 
-def why_not_found(store: EngineStore, **changes: Any) -> str:
-    """The error for `WANTED` with some changes, when no set fits."""
+def wanted(**changes: Any) -> EngineRequirements:
+    """`WANTED` with changes of its spec."""
+    return replace(WANTED, spec=replace(WANTED.spec, **changes))
+
+
+def why_not_found(store: EngineStore, model_path: str | None = None, **changes: Any) -> str:
+    """The error for `wanted(**changes)` when no set fits."""
     with pytest.raises(EngineError) as caught:
-        store.find(replace(WANTED, **changes))
+        store.find(replace(wanted(**changes), model_path=model_path))
     return str(caught.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -94,19 +94,15 @@ def _problem(engines: EngineSet) -> str | None:
         version = load_tensorrt(spec.flavour).version
     except BackendError as error:
         return f"not usable here: {error}"
-    here = EngineRequirements(
-        model_sha256=spec.model_sha256,
-        flavour=spec.flavour,
+    here = replace(
+        spec,
         library_version=version,
-        capability=gpu.architecture,
+        capabilities=(gpu.architecture,),
         gpu=gpu.name,
-        precision=spec.precision,
-        layout=spec.layout,
-        batch=1,
         kernels_sha256=source_hash(KERNELS),
-        model_name="",
     )
-    reasons = "; ".join(f"has {has}, needs {needs}" for has, needs in here.mismatches(engines.manifest))
+    mismatches = EngineRequirements(here, engines.manifest.model_name).mismatches(engines.manifest)
+    reasons = "; ".join(f"has {has}, needs {needs}" for has, needs in mismatches)
     return f"not usable here: {reasons}" if reasons else None
 
 

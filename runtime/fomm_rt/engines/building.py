@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -9,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from fomm_rt.engines.engine_set import Contents, EngineSet
-from fomm_rt.engines.lock import locked
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
-from fomm_rt.engines.private_files import make_private_folder
+from fomm_rt.engines.private_files import FILE_MODE, check_private, make_private_folder, reporting_failures
 from fomm_rt.errors import EngineError
 
 _log = logging.getLogger("fomm_rt")
+
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class PendingSet:
 
 
 class EnginePlace(ABC):
-    """A folder that engines are built into. Use `building`; the other methods are its steps.
+    """A folder that engines are built into, by `building`; the other methods are its steps.
 
     Attributes:
         folder: Created by the first build.
@@ -86,16 +90,53 @@ class EnginePlace(ABC):
 
     @abstractmethod
     def open(self, spec: EngineSpec) -> EngineSet:
-        """Opens what is in the place of a set.
-
-        Raises:
-            EngineError: There is no set, it is damaged, or others can write it.
-        """
+        """Opens what is in the place of a set, or raises EngineError."""
 
     @abstractmethod
     def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
-        """Writes a set, checks it as a reader would, and replaces an older one.
+        """Writes a set, checks it as a reader would, and replaces an older one; or raises EngineError."""
 
-        Raises:
-            EngineError: It cannot be written, or is not read as it was written.
-        """
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], object] = lambda: None) -> Iterator[bool]:
+    """Holds a lock against other threads and processes. The lock of a killed process is free.
+
+    Args:
+        path: The lock file. It stays: if it were removed, two builders could lock two files of this name.
+        on_wait: Called before another holder is waited for.
+
+    Yields:
+        True if another holder was waited for.
+
+    Raises:
+        EngineError: The file cannot be created, others can write it, or its file system has no locks.
+    """
+    with reporting_failures(path.parent):
+        path.touch(mode=FILE_MODE)
+        # A file system that ignores modes is noticed here, not after minutes of building.
+        check_private(path.stat(), path)
+    lock = FileLock(path, fallback_to_soft=False)
+    waited = not _acquire(lock, path, blocking=False)
+    if waited:
+        on_wait()
+        _acquire(lock, path, blocking=True)
+    try:
+        yield waited
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, path: Path, blocking: bool) -> bool:
+    with reporting_failures(path.parent):
+        try:
+            lock.acquire(blocking=blocking)
+        except Timeout:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise EngineError(
+                f"{path.parent}: its file system has no locks ({error.strerror}), so engines cannot be built into it; "
+                "set XDG_CACHE_HOME to a folder on a local disk"
+            ) from error
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fomm_rt.engines.engine_set import EngineSet
-from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, EngineManifest, build_command
+from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, EngineManifest, EngineSpec, build_command
 
 NEAREST = 3
 """Largest number of misses, and of damaged sets, in a message."""
@@ -15,26 +15,16 @@ NEAREST = 3
 
 @dataclass(frozen=True)
 class EngineRequirements:
-    """What a runtime requires of engines; see `EngineSpec` for most fields.
+    """What a runtime requires of engines.
 
     Attributes:
-        capability: Compute capability of this machine's GPU, "sm_90".
-        gpu: Name of this machine's GPU.
-        batch: The smallest `max_batch` that suffices.
+        spec: With the compute capability and the name of this machine's GPU, and the smallest sufficient `max_batch`.
         model_name: For messages.
         model_path: The model folder in the build command of messages; `model_name` by default.
         store: The `-o` of the build command in messages; the default store by default.
     """
 
-    model_sha256: str
-    flavour: str
-    library_version: str
-    capability: str
-    gpu: str | None
-    precision: str
-    layout: str
-    batch: int
-    kernels_sha256: str
+    spec: EngineSpec
     model_name: str
     model_path: str | None = None
     store: str | None = None
@@ -42,8 +32,9 @@ class EngineRequirements:
     @property
     def build_command(self) -> str:
         """Command line that builds such engines."""
+        spec = self.spec
         model = self.model_path or self.model_name
-        command = build_command(model, self.flavour, self.precision, self.layout, self.batch)
+        command = build_command(model, spec.flavour, spec.precision, spec.layout, spec.max_batch)
         return command if self.store is None else f"{command} -o {shlex.quote(self.store)}"
 
     def mismatches(self, manifest: EngineManifest) -> list[tuple[str, str]]:
@@ -52,23 +43,23 @@ class EngineRequirements:
         Engines of TensorRT-RTX run on any GPU of their capabilities. NVIDIA advises against running engines of TensorRT
         on another GPU model. No engine is bound to a driver version.
         """
-        spec = manifest.spec
-        gpu = self.gpu if self.flavour == TENSORRT else spec.gpu
+        has, needs = manifest.spec, self.spec
+        gpu = needs.gpu if needs.flavour == TENSORRT else has.gpu
         comparisons = [
-            (spec.model_sha256 == self.model_sha256, "networks of another export", "those of this model"),
+            (has.model_sha256 == needs.model_sha256, "networks of another export", "those of this model"),
+            (_library(has) == _library(needs), _library(has), _library(needs)),
             (
-                (spec.flavour, spec.library_version) == (self.flavour, self.library_version),
-                f"{_title(spec.flavour)} {spec.library_version}",
-                f"{_title(self.flavour)} {self.library_version}",
+                set(needs.capabilities) <= set(has.capabilities),
+                " and ".join(has.capabilities),
+                " and ".join(needs.capabilities),
             ),
-            (self.capability in spec.capabilities, " and ".join(spec.capabilities), self.capability),
-            (spec.gpu == gpu, f"the card {spec.gpu or 'unknown'}", f"the card {gpu or 'unknown'}"),
-            (spec.precision == self.precision, spec.precision, self.precision),
-            (spec.layout == self.layout, f"layout {spec.layout}", f"layout {self.layout}"),
-            (spec.max_batch >= self.batch, f"batches up to {spec.max_batch}", f"batches of {self.batch}"),
-            (spec.kernels_sha256 == self.kernels_sha256, "other kernels", "the kernels of this fomm-rt"),
+            (has.gpu == gpu, f"the card {has.gpu or 'unknown'}", f"the card {gpu or 'unknown'}"),
+            (has.precision == needs.precision, has.precision, needs.precision),
+            (has.layout == needs.layout, f"layout {has.layout}", f"layout {needs.layout}"),
+            (has.max_batch >= needs.max_batch, f"batches up to {has.max_batch}", f"batches of {needs.max_batch}"),
+            (has.kernels_sha256 == needs.kernels_sha256, "other kernels", "the kernels of this fomm-rt"),
         ]
-        return [(has, needs) for fits, has, needs in comparisons if not fits]
+        return [(has_words, needs_words) for fits, has_words, needs_words in comparisons if not fits]
 
     def explain(self, sets: Sequence[EngineManifest], damaged: Sequence[str]) -> str:
         """Says why none of these sets fits, and what to do.
@@ -88,7 +79,7 @@ class EngineRequirements:
         return ". ".join([*sentences, f"Build them: {self.build_command}"])
 
     def _concerns(self, manifest: EngineManifest) -> bool:
-        return manifest.spec.model_sha256 == self.model_sha256 or manifest.model_name == self.model_name
+        return manifest.spec.model_sha256 == self.spec.model_sha256 or manifest.model_name == self.model_name
 
     def _explain_one(self, manifest: EngineManifest) -> str:
         has, needs = zip(*self.mismatches(manifest), strict=True)
@@ -101,5 +92,5 @@ def best_of(sets: Sequence[EngineSet], largest: bool = False) -> EngineSet:
     return min(sets, key=lambda found: (sign * found.manifest.spec.max_batch, -found.manifest.built.timestamp()))
 
 
-def _title(flavour: str) -> str:
-    return FLAVOUR_TITLES.get(flavour, flavour)
+def _library(spec: EngineSpec) -> str:
+    return f"{FLAVOUR_TITLES[spec.flavour]} {spec.library_version}"

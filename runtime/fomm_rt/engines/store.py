@@ -16,9 +16,8 @@ import platformdirs
 from typing_extensions import override
 
 from fomm_rt.engines.archive import archive_content, open_archive
-from fomm_rt.engines.building import EnginePlace
+from fomm_rt.engines.building import EnginePlace, locked
 from fomm_rt.engines.engine_set import Contents, EngineSet
-from fomm_rt.engines.lock import locked
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
 from fomm_rt.engines.private_files import check_private, remove_leftovers, staged_private
 from fomm_rt.engines.requirements import EngineRequirements, best_of
@@ -125,7 +124,7 @@ class EngineStore(EnginePlace):
     @override
     def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
         path = self.path_of(manifest.spec.key)
-        with locked(self.folder / ".publish.lock", on_wait=lambda: None):
+        with locked(self.folder / ".publish.lock"):
             remove_leftovers(self.folder, SUFFIX)
             with staged_private(path, archive_content(manifest, contents)) as staged:
                 open_archive(staged.path).check()

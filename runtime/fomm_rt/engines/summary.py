@@ -9,16 +9,9 @@ from fomm_rt.engines.engine_set import EngineSet
 
 @dataclass(frozen=True)
 class EngineSummary:
-    """A set of engines in the store.
+    """A set of engines: its key in the store, the GPU or the compute capabilities that it runs on, its size ...
 
-    Attributes:
-        key: Names the set in the store.
-        model: Name of the model.
-        flavour: Flavour of TensorRT and its version.
-        built_for: The GPU that built it; else compute capabilities.
-        precision, layout, max_batch: See `EngineSpec`.
-        size_bytes: Of all its engines.
-        built: Time of the build, ISO 8601.
+    `built` is the time in ISO 8601, `flavour` includes the version of TensorRT. See `EngineSpec` for other fields.
     """
 
     key: str

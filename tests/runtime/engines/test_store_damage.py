@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, manifest_of, why_not_found
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, manifest_of, wanted, why_not_found
 from fomm_rt.engines.archive import MAGIC
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.store import EngineStore
@@ -100,12 +100,12 @@ def test_damaged_sets_are_skipped_and_replaced(store: EngineStore, damage: Damag
     assert DAMAGE[damage] in damaged.reason
     assert damaged.reason.startswith(str(bad.path))
     assert store.find(WANTED).path == good.path
-    assert f"Unusable: {damaged.reason}" in why_not_found(store, batch=2)
+    assert f"Unusable: {damaged.reason}" in why_not_found(store, max_batch=2)
 
     with store.building(SPEC) as pending:
         assert pending.existing is None
         again = pending.publish(manifest_of(), CONTENTS)
-    assert contents_of(store.find(replace(WANTED, batch=2))) == CONTENTS
+    assert contents_of(store.find(wanted(max_batch=2))) == CONTENTS
     assert again.path == bad.path
     assert kept_names(store) == sorted([good.path.name, again.path.name])
 
@@ -147,11 +147,11 @@ def test_an_engine_that_is_cut_after_it_was_found_is_refused(found: EngineSet) -
 def test_an_engine_of_another_set_is_refused(store: EngineStore) -> None:
     build(store)
     other = build(store, replace(SPEC, max_batch=1), {**CONTENTS, "generator": b"G" * 9000})
-    own = store.find(replace(WANTED, batch=2))
+    own = store.find(wanted(max_batch=2))
     manifest = own.path.read_bytes()[: -sum(map(len, CONTENTS.values()))]
     own.path.write_bytes(manifest + other.path.read_bytes()[-14000:])
     with pytest.raises(EngineError, match="altered"):
-        store.find(replace(WANTED, batch=2)).read("generator")
+        store.find(wanted(max_batch=2)).read("generator")
 
 
 def test_other_files_in_the_folder_are_ignored(store: EngineStore) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, why_not_found
+from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, wanted, why_not_found
 from fomm_rt.engines.store import EngineStore, default_folder
 from fomm_rt.errors import EngineError
 from store_processes import run
@@ -45,24 +45,24 @@ def test_a_missing_store_is_empty(store: EngineStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "has", "needed"),
+    ("changes", "has", "needed"),
     [
         ({"model_sha256": "d" * 64}, "networks of another export", "those of this model"),
         ({"flavour": "tensorrt-rtx"}, "TensorRT 11.4.0.106", "TensorRT-RTX 11.4.0.106"),
         ({"library_version": "10.3.0.26"}, "TensorRT 11.4.0.106", "TensorRT 10.3.0.26"),
-        ({"capability": "sm_120"}, "sm_90", "sm_120"),
-        ({"capability": "sm_9"}, "sm_90", "sm_9"),
+        ({"capabilities": ("sm_120",)}, "sm_90", "sm_120"),
+        ({"capabilities": ("sm_9",)}, "sm_90", "sm_9"),
         ({"gpu": "NVIDIA H100"}, "the card NVIDIA H200", "the card NVIDIA H100"),
         ({"precision": "fp32"}, "fp16", "fp32"),
         ({"layout": "whole"}, "layout split", "layout whole"),
-        ({"batch": 9}, "batches up to 8", "batches of 9"),
+        ({"max_batch": 9}, "batches up to 8", "batches of 9"),
         ({"kernels_sha256": "d" * 64}, "other kernels", "the kernels of this fomm-rt"),
-        ({"capability": "sm_89", "gpu": "RTX 4090"}, "sm_90, the card NVIDIA H200", "sm_89, the card RTX 4090"),
+        ({"capabilities": ("sm_89",), "gpu": "RTX 4090"}, "sm_90, the card NVIDIA H200", "sm_89, the card RTX 4090"),
     ],
 )
-def test_the_error_names_what_does_not_fit(store: EngineStore, wanted: dict[str, Any], has: str, needed: str) -> None:
+def test_the_error_names_what_does_not_fit(store: EngineStore, changes: dict[str, Any], has: str, needed: str) -> None:
     build(store)
-    message = why_not_found(store, **wanted, model_path="models/vox")
+    message = why_not_found(store, **changes, model_path="models/vox")
     assert (
         f"{SPEC.key} was built for {has}; needed: {needed}. Build them: fomm-rt build models/vox --backend" in message
     )
@@ -70,7 +70,7 @@ def test_the_error_names_what_does_not_fit(store: EngineStore, wanted: dict[str,
 
 def test_the_error_ends_with_the_build_command(store: EngineStore) -> None:
     message = why_not_found(
-        store, flavour="tensorrt-rtx", precision="fp32", layout="whole", batch=4, model_path="my models/vox"
+        store, flavour="tensorrt-rtx", precision="fp32", layout="whole", max_batch=4, model_path="my models/vox"
     )
     assert message.endswith(
         "fomm-rt build 'my models/vox' --backend tensorrt-rtx --precision fp32 --layout whole --max-batch 4"
@@ -83,7 +83,7 @@ def test_the_error_names_the_nearest_sets_of_this_model(store: EngineStore) -> N
     near = build(store, replace(SPEC, precision="fp32"))
     nearer_than_farthest = build(store, replace(SPEC, max_batch=1, layout="whole"))
     foreign = build(store, replace(SPEC, model_sha256="d" * 64, precision="fp32"), model_name="taichi")
-    message = why_not_found(store, batch=2)
+    message = why_not_found(store, max_batch=2)
     assert message.index(near.manifest.spec.key) < message.index(far.manifest.spec.key)
     assert nearer_than_farthest.manifest.spec.key in message
     assert farthest.manifest.spec.key not in message
@@ -97,18 +97,17 @@ def test_engines_fit_any_driver(store: EngineStore) -> None:
 
 def test_rtx_engines_fit_every_gpu_of_their_capabilities(store: EngineStore) -> None:
     build(store, replace(SPEC, flavour="tensorrt-rtx", capabilities=("sm_89", "sm_120"), gpu=None))
-    wanted = replace(WANTED, flavour="tensorrt-rtx", gpu="any")
     for capability in ("sm_89", "sm_120"):
-        store.find(replace(wanted, capability=capability))
+        store.find(wanted(flavour="tensorrt-rtx", gpu="any", capabilities=(capability,)))
     assert "sm_89 and sm_120; needed: sm_86" in why_not_found(
-        store, flavour="tensorrt-rtx", gpu="any", capability="sm_86"
+        store, flavour="tensorrt-rtx", gpu="any", capabilities=("sm_86",)
     )
 
 
 def test_the_smallest_sufficient_batch_is_taken(store: EngineStore) -> None:
     for batch in (8, 1, 4):
         build(store, replace(SPEC, max_batch=batch))
-    found = [store.find(replace(WANTED, batch=batch)).manifest.spec.max_batch for batch in range(1, 9)]
+    found = [store.find(wanted(max_batch=batch)).manifest.spec.max_batch for batch in range(1, 9)]
     assert found == [1, 4, 4, 4, 8, 8, 8, 8]
 
 
@@ -126,8 +125,8 @@ def test_of_equals_the_newest_is_taken(store: EngineStore) -> None:
 def test_the_largest_batch_is_taken_on_request(store: EngineStore) -> None:
     for batch in (2, 8, 4):
         build(store, replace(SPEC, max_batch=batch))
-    assert store.find(replace(WANTED, batch=1)).manifest.spec.max_batch == 2
-    assert store.find(replace(WANTED, batch=1), largest=True).manifest.spec.max_batch == 8
+    assert store.find(wanted(max_batch=1)).manifest.spec.max_batch == 2
+    assert store.find(wanted(max_batch=1), largest=True).manifest.spec.max_batch == 8
 
 
 def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from fakes.engine_sets import CONTENTS, SPEC, WANTED, build, contents_of, kept_names, why_not_found
-from fomm_rt.engines import lock
+from fomm_rt.engines import building
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import EngineError
 
@@ -74,7 +74,7 @@ def test_does_not_build_into_a_store_that_others_can_write(store: EngineStore) -
 def test_a_file_system_without_modes_is_noticed_before_building(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "FILE_MODE", 0o666)
+    monkeypatch.setattr(building, "FILE_MODE", 0o666)
     umask = os.umask(0)
     try:
         with pytest.raises(EngineError, match="writable by its owner alone"), store.building(SPEC):

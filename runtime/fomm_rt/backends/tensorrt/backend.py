@@ -15,7 +15,7 @@ from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.backends.tensorrt.library import INSTALL, TensorRT, load_tensorrt, why_not_importable
 from fomm_rt.engines.engine_set import EngineSet
-from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, model_hash
+from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, EngineSpec, model_hash
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
@@ -56,19 +56,18 @@ def engine_requirements(
     library: TensorRT, gpu: Gpu, model: ModelFolder, precision: str, batch: int = 1
 ) -> EngineRequirements:
     """Returns what engines of a model must match to run here."""
-    return EngineRequirements(
+    spec = EngineSpec(
         model_sha256=model_hash(model.manifest),
-        model_name=model.manifest.name,
-        model_path=str(model.path),
         flavour=library.flavour,
         library_version=library.version,
-        capability=gpu.architecture,
+        capabilities=(gpu.architecture,),
         gpu=gpu.name,
         precision=precision,
         layout=LAYOUTS[0],
-        batch=batch,
+        max_batch=batch,
         kernels_sha256=source_hash(KERNELS),
     )
+    return EngineRequirements(spec, model.manifest.name, str(model.path))
 
 
 def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Options) -> GpuBackend:
