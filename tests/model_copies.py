@@ -1,4 +1,4 @@
-"""Copies of a model folder that say something else."""
+"""Changes to copies of a model folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fomm_rt.model.manifest import CPU, CPU_INT8
 
 
 def edit_manifest(model: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes what model.json says."""
+    """Edits model.json."""
     document = json.loads((model / "model.json").read_text())
     change(document)
     (model / "model.json").write_text(json.dumps(document))
 
 
 def add_int8(model: Path) -> None:
-    """Has model.json say that a copy of the generator is one in int8."""
+    """Adds an int8 variant, which is a copy of the CPU generator."""
 
     def change(document: dict[str, Any]) -> None:
         entry = dict(document["variants"][CPU]["generator"], file="generator.cpu-int8.onnx")

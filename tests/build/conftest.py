@@ -1,4 +1,4 @@
-"""TensorRT-RTX, which has to be installed: it builds engines without a GPU, and these tests never skip."""
+"""Fixtures of the build tests. TensorRT-RTX must be installed: it builds engines without a GPU, so no test skips."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def store(tmp_path: Path) -> EngineStore:
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever this machine has: what a GPU is for is tested where one is promised."""
+    """Hides a GPU of this machine; `tests/gpu` tests what needs one."""
     monkeypatch.setattr(nvidia_driver, "gpu", lambda: None)

@@ -209,7 +209,7 @@ def test_an_incomplete_build_leaves_nothing(model: ModelFolder, store: EngineSto
     _assert_nothing_kept(store)
 
 
-def test_interrupted(small_model: Path, store: EngineStore) -> None:
+def test_an_interrupted_build_leaves_nothing(small_model: Path, store: EngineStore) -> None:
     with _builder(small_model, store) as process:
         process.send_signal(signal.SIGINT)
         assert process.stdin is not None
@@ -218,7 +218,7 @@ def test_interrupted(small_model: Path, store: EngineStore) -> None:
     _assert_nothing_kept(store)
 
 
-def test_killed(small_model: Path, model: ModelFolder, store: EngineStore) -> None:
+def test_a_killed_build_leaves_nothing(small_model: Path, model: ModelFolder, store: EngineStore) -> None:
     with _builder(small_model, store) as process:
         process.kill()
     _assert_nothing_kept(store)
@@ -226,7 +226,7 @@ def test_killed(small_model: Path, model: ModelFolder, store: EngineStore) -> No
     assert kept_names(store) == [engines.path.name]
 
 
-def test_two_at_once(small_model: Path, model: ModelFolder, store: EngineStore) -> None:
+def test_a_second_builder_takes_what_the_first_built(small_model: Path, model: ModelFolder, store: EngineStore) -> None:
     said: list[str] = []
     with _builder(small_model, store) as process, ThreadPoolExecutor(1) as pool:
         assert process.stdin is not None

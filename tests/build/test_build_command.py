@@ -63,7 +63,7 @@ def test_the_bundled_model_as_json(tmp_path: Path) -> None:
     assert document["engines"]["generator"]["size_bytes"] == (tmp_path / "generator.engine").stat().st_size
 
 
-def test_whole_engines_go_beside_the_current_folder_by_default(
+def test_whole_engines_go_to_engines_model_by_default(
     small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -83,7 +83,7 @@ def test_whole_engines_go_beside_the_current_folder_by_default(
         (["--target", "sm_89", "-o", "/dev/null/engines"], "/dev/null/engines: engines cannot be kept"),
     ],
 )
-def test_refused(small_model: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_errors_say_what_to_do(small_model: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     result = _run(small_model, "-o", tmp_path, *arguments)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: ")

@@ -1,4 +1,4 @@
-"""Real engines, by TensorRT-RTX for GPUs that are not here; TensorRT 8.6 played by stand-ins."""
+"""Real engines, built by TensorRT-RTX for GPUs of other machines; TensorRT 8.6 is a fake."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_engine_that_cannot_be_built(rtx: TensorRT, golden_model: ModelOf, tm
         build_engine(rtx, "generator", graph.model, 1, of_a_gpu_at_hand, lambda _: None)
 
 
-def test_what_interrupts_the_report_stops_the_build(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path) -> None:
+def test_an_exception_in_the_report_stops_the_build(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path) -> None:
     graph = trunks_in(FP16, cut_trunks(golden_model("small")))["generator"]
     calls: list[float] = []
 
@@ -119,7 +119,7 @@ class _Kind(Enum):
 
 
 class _Layer86:
-    """A layer of TensorRT 8.6, which keeps what it is told; its tensors claim to be float whatever they are."""
+    """A fake layer of TensorRT 8.6 that keeps what it is told; its tensors always claim to be float."""
 
     def __init__(self, kind: _Kind, taken: str, *given: str, dtype: str = "float") -> None:
         self.type = kind
@@ -139,7 +139,7 @@ class _Layer86:
         self.output_types[index] = dtype
 
 
-def test_types_are_those_of_the_graph_where_tensorrt_chooses_them() -> None:
+def test_tensorrt_8_6_keeps_the_types_of_the_graph() -> None:
     flags: list[str] = []
     trt = SimpleNamespace(
         BuilderFlag=SimpleNamespace(FP16="fp16", OBEY_PRECISION_CONSTRAINTS="obey"),

@@ -40,14 +40,14 @@ def test_trunks_are_half_without_a_cast(golden_model: ModelOf, name: str) -> Non
     assert before == {trunk: graph.SerializeToString() for trunk, graph in trunks.items()}
 
 
-def test_float32_is_left_alone(golden_model: ModelOf) -> None:
+def test_fp32_does_not_change_the_graph(golden_model: ModelOf) -> None:
     trunks = cut_trunks(golden_model("small"))
     graphs = trunks_in(FP32, trunks)
     assert tuple(graphs) == TRUNKS
     assert all(graphs[name].model is trunks[name] for name in TRUNKS)
 
 
-def test_casts_stand_at_the_edges_of_islands_only() -> None:
+def test_casts_are_only_at_the_edges_of_islands() -> None:
     """a and b are half, c is an island, d is half and reads both; the output of b is read twice in float32."""
     graph = _graph(
         [
@@ -121,7 +121,7 @@ def test_what_half_cannot_hold(weights: Sequence[float], reason: str | None) -> 
         assert [node.op_type for node in half.model.graph.node] == ["Conv"]
 
 
-def test_an_island_that_is_not_there() -> None:
+def test_rejects_an_unknown_island() -> None:
     graph = _graph([helper.make_node("Relu", ["x"], ["y"])], {}, ["y"])
     with pytest.raises(ModelError, match=r"no node gives heads, z; export the model again"):
         to_half(graph, ["z", "heads", "y"])
@@ -134,7 +134,7 @@ def _operators(model: onnx.ModelProto) -> set[str]:
 def _graph(
     nodes: Sequence[onnx.NodeProto], weights: dict[str, NDArray[np.float32]], outputs: Sequence[str]
 ) -> onnx.ModelProto:
-    """A graph that takes x (1, 3, 4, 4)."""
+    """A graph with the input x (1, 3, 4, 4)."""
     graph = helper.make_graph(
         nodes,
         "graph",

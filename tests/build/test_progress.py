@@ -1,4 +1,4 @@
-"""Phases as one fraction, and builds that are given up."""
+"""Phases as one fraction, and cancelled builds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT
 
 
-def test_phases_are_steps_of_others() -> None:
+def test_a_phase_is_a_step_of_its_parent() -> None:
     phases = Phases()
     assert phases.fraction == 0
     phases.start("all", None, 4)
@@ -33,7 +33,7 @@ def test_phases_are_steps_of_others() -> None:
     assert phases.fraction <= 1
 
 
-def test_work_gives_its_result_and_its_error() -> None:
+def test_cancellable_returns_the_result_and_raises_the_error() -> None:
     cancelled = Event()
     assert cancellable(lambda: 7, cancelled) == 7
     assert not cancelled.is_set()

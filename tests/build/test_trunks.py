@@ -20,7 +20,7 @@ ModelOf = Callable[[str], ModelFolder]
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_takes_and_gives_what_the_shape_says(golden_model: ModelOf, name: str) -> None:
+def test_trunks_have_the_tensors_of_the_frame_shape(golden_model: ModelOf, name: str) -> None:
     model = golden_model(name)
     shape = FrameShape.of(model.manifest)
     trunks = cut_trunks(model)
@@ -40,20 +40,20 @@ def test_takes_and_gives_what_the_shape_says(golden_model: ModelOf, name: str) -
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_holds_convolutions_and_no_geometry(golden_model: ModelOf, name: str) -> None:
+def test_trunks_contain_convolutions_and_no_geometry(golden_model: ModelOf, name: str) -> None:
     for trunk in cut_trunks(golden_model(name)).values():
         operators = {node.op_type for node in trunk.graph.node}
         assert "Conv" in operators
         assert not operators & GEOMETRY
 
 
-def test_a_cut_through_geometry_is_refused(golden_model: ModelOf) -> None:
+def test_rejects_a_trunk_with_geometry(golden_model: ModelOf) -> None:
     path = golden_model("small").network_path("dense_motion")
     with pytest.raises(ModelError, match=r"Softmax.* lies between motion_hourglass_input and mask.*export"):
         cut(path, ["motion_hourglass_input"], ["mask"])
 
 
-def test_a_graph_without_named_tensors_is_refused(golden_model: ModelOf, tmp_path: Path) -> None:
+def test_rejects_a_graph_without_the_named_tensors(golden_model: ModelOf, tmp_path: Path) -> None:
     path = tmp_path / "dense_motion.onnx"
     model = onnx.load_model(str(golden_model("small").network_path("dense_motion")))
     del model.graph.value_info[:]

@@ -1,4 +1,4 @@
-"""Self-contained graphs: built as engines, half inside, float32 around, and as exact as they claim."""
+"""Complete graphs: they build, are half inside and float32 outside, and reproduce the model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ModelOf = Callable[[str], ModelFolder]
 
 @pytest.mark.parametrize("max_batch", [1, 4])
 @pytest.mark.parametrize("precision", [FP16, FP32])
-def test_are_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precision: str, max_batch: int) -> None:
+def test_engines_build(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precision: str, max_batch: int) -> None:
     model = golden_model("small")
     trunks = cut_trunks(model)
     graphs = whole_graphs(model, trunks, precision, with_plugin=False)
@@ -56,7 +56,7 @@ def test_are_built(rtx: TensorRT, golden_model: ModelOf, tmp_path: Path, precisi
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("precision", [FP16, FP32])
-def test_reproduce_the_model(golden_model: ModelOf, name: str, precision: str) -> None:
+def test_whole_graphs_reproduce_the_model(golden_model: ModelOf, name: str, precision: str) -> None:
     model = golden_model(name)
     exact = portable_graphs(model)
     engines = FakeHalfEngines(whole_graphs(model, cut_trunks(model), precision, with_plugin=False))
@@ -65,7 +65,7 @@ def test_reproduce_the_model(golden_model: ModelOf, name: str, precision: str) -
 
 
 @pytest.mark.parametrize("name", ["small", "small_aligned", "small_no_occlusion"])
-def test_with_the_plugin(golden_model: ModelOf, name: str) -> None:
+def test_graphs_with_the_plugin(golden_model: ModelOf, name: str) -> None:
     model = golden_model(name)
     graphs = whole_graphs(model, cut_trunks(model), FP16, with_plugin=True)
     generator = graphs["generator"].model

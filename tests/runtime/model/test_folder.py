@@ -1,4 +1,4 @@
-"""Model folders: what is missing, altered, of other versions, or not what it says."""
+"""Model folders: missing and altered files, other versions, and manifests that are wrong."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_missing_and_altered_files(copied_model: Path) -> None:
         ("{", "", "cannot be read as JSON"),
     ],
 )
-def test_other_manifests(copied_model: Path, old: str, new: str, word: str) -> None:
+def test_rejects_wrong_manifests(copied_model: Path, old: str, new: str, word: str) -> None:
     manifest = copied_model / "model.json"
     text = manifest.read_text()
     assert old in text
@@ -70,7 +70,7 @@ def test_other_manifests(copied_model: Path, old: str, new: str, word: str) -> N
         Animator.load(copied_model)
 
 
-def test_paths_that_are_no_model(tmp_path: Path) -> None:
+def test_rejects_paths_that_are_not_a_model_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model folder"):
         Animator.load(tmp_path / "absent")
     with pytest.raises(ModelError, match=r"no model.json"):
@@ -81,7 +81,7 @@ def test_paths_that_are_no_model(tmp_path: Path) -> None:
         Animator.load(file)
 
 
-def test_a_network_that_onnx_runtime_cannot_read(copied_model: Path) -> None:
+def test_the_error_for_a_damaged_graph_names_it(copied_model: Path) -> None:
     detector = copied_model / "keypoint_detector.onnx"
     detector.write_bytes(bytes(detector.stat().st_size))
     edit_manifest(
@@ -112,7 +112,7 @@ def test_variants(copied_model: Path) -> None:
     assert {*names, "model.json"} == {path.name for path in copied_model.iterdir()}
 
 
-def test_a_folder_from_before_there_were_variants(copied_model: Path, small_model: Path) -> None:
+def test_a_folder_without_variants_is_read(copied_model: Path, small_model: Path) -> None:
     edit_manifest(copied_model, lambda document: document.pop("variants"))
     for file in copied_model.glob(f"*.{CPU}.onnx"):
         file.unlink()
@@ -138,14 +138,14 @@ def test_variants_and_networks_of_later_versions_are_ignored(copied_model: Path)
 
 
 @pytest.mark.parametrize("variants", [[], {CPU: []}, {CPU: {"generator": None}}, {CPU: {"generator": {}}}])
-def test_variants_that_are_none(copied_model: Path, variants: object) -> None:
+def test_rejects_malformed_variants(copied_model: Path, variants: object) -> None:
     edit_manifest(copied_model, lambda document: document.update(variants=variants))
     with pytest.raises(ModelError, match=r"a field is missing or wrong"):
         open_model_folder(copied_model)
 
 
 def test_missing_and_altered_variants(copied_model: Path) -> None:
-    """Refused by name, whichever backend would run."""
+    """The error names the file, whichever backend is used."""
     encoder = copied_model / "source_encoder.cpu.onnx"
     content = encoder.read_bytes()
     encoder.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -159,7 +159,7 @@ def test_missing_and_altered_variants(copied_model: Path) -> None:
         open_model_folder(copied_model)
 
 
-def test_a_variant_that_leaves_the_folder(copied_model: Path) -> None:
+def test_rejects_a_variant_outside_the_folder(copied_model: Path) -> None:
     def change(document: dict[str, Any]) -> None:
         document["variants"][CPU]["generator"]["file"] = "../generator.cpu.onnx"
 
@@ -168,8 +168,8 @@ def test_a_variant_that_leaves_the_folder(copied_model: Path) -> None:
         open_model_folder(copied_model)
 
 
-def test_the_manifest_has_to_tell_what_a_variant_takes(copied_model: Path) -> None:
-    """The generator for CPUs takes features a row a pixel; with the other encoder's it would be fed nonsense."""
+def test_rejects_a_manifest_that_does_not_match_a_variant(copied_model: Path) -> None:
+    """The CPU generator expects row-major features; those of the portable encoder would be nonsense."""
 
     def change(document: dict[str, Any]) -> None:
         document["variants"][CPU]["generator"]["inputs"] = document["networks"]["generator"]["inputs"]
@@ -179,14 +179,14 @@ def test_the_manifest_has_to_tell_what_a_variant_takes(copied_model: Path) -> No
         Animator.load(copied_model, backend="onnxruntime-cpu")
 
 
-def test_features_of_another_shape(copied_model: Path) -> None:
-    """As in a folder of which only the generator is arranged for a CPU."""
+def test_rejects_features_of_another_shape(copied_model: Path) -> None:
+    """As in a folder that has a CPU variant of the generator only."""
     edit_manifest(copied_model, lambda document: document["variants"][CPU].pop("source_encoder"))
     with pytest.raises(ModelError, match=r"encoder\.onnx gives source_features of shape .* generator\.cpu\.onnx"):
         Animator.load(copied_model, "onnxruntime-cpu")
 
 
-def test_a_variant_with_other_tensors(copied_model: Path) -> None:
+def test_rejects_a_variant_with_other_tensors(copied_model: Path) -> None:
     edit_manifest(
         copied_model, lambda document: document["variants"][CPU]["generator"]["inputs"][0].update(name="features")
     )
