@@ -120,7 +120,8 @@ def build_engines(
         start = perf_counter()
         trunks = cut_trunks(model)
         graphs = _graphs(model, trunks, options, with_plugin)
-        cache = place.folder if options.layout == SPLIT else default_folder()
+        # Without a GPU nothing is measured; a folder of whole engines is a product, without a cache.
+        cache = place.folder if options.layout == SPLIT or spec.gpu is None else default_folder()
         target = BuildTarget(spec.capabilities if library.builds_without_gpu else (), spec.gpu, cache)
         built = _build_all(library, graphs, spec, target, report)
         manifest = EngineManifest(
@@ -138,7 +139,10 @@ def build_engines(
 
             report("comparing with ONNX Runtime", 0.0)
             exact = trunks if options.layout == SPLIT else portable_graphs(model)
-            build_again = partial(_build_again, library, target)
+
+            def build_again(name: str, graph: onnx.ModelProto) -> BuiltEngine:
+                return build_engine(library, name, graph, 1, target, lambda _: None)
+
             parity = check_on_gpu(model, library, gpu, manifest, built, graphs, exact, build_again)
             manifest = replace(manifest, parity=parity, build_s=perf_counter() - start)
         published = pending.publish(manifest, {name: engine.content for name, engine in built.items()})
@@ -222,10 +226,6 @@ def _build_all(
             library, name, graph.model, spec.max_batch, target, tell, for_runtime=spec.layout == SPLIT
         )
     return built
-
-
-def _build_again(library: TensorRT, target: BuildTarget, name: str, graph: onnx.ModelProto) -> BuiltEngine:
-    return build_engine(library, name, graph, 1, target, lambda _: None)
 
 
 def _graphs(

@@ -118,8 +118,8 @@ class _Conversion:
         graph = helper.make_graph(
             self.nodes,
             source.name,
-            [self._typed(value) for value in source.input],
-            [self._typed(value) for value in source.output],
+            [self._boundary_value(value) for value in source.input],
+            [self._boundary_value(value) for value in source.output],
             list(self.constants.values()),
             value_info=list(self._inner_values()),
         )
@@ -214,20 +214,20 @@ class _Conversion:
         self.floats |= set(names)
         return helper.make_node("BatchNormalization", [node.input[0], *names], node.output, node.name, epsilon=0.0)
 
-    def _typed(self, value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
-        typed = onnx.ValueInfoProto()
-        typed.CopyFrom(value)
-        if value.name in self.floats:
-            typed.type.tensor_type.elem_type = self._boundary(value.name)
-        return typed
+    def _boundary_value(self, value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+        return _typed(value, self._boundary(value.name)) if value.name in self.floats else value
 
     def _inner_values(self) -> Iterator[onnx.ValueInfoProto]:
         for value in self.source.graph.value_info:
             if value.name in self.types and value.name not in self.outputs:
-                typed = onnx.ValueInfoProto()
-                typed.CopyFrom(value)
-                typed.type.tensor_type.elem_type = self.types[value.name]
-                yield typed
+                yield _typed(value, self.types[value.name])
+
+
+def _typed(value: onnx.ValueInfoProto, kind: int) -> onnx.ValueInfoProto:
+    typed = onnx.ValueInfoProto()
+    typed.CopyFrom(value)
+    typed.type.tensor_type.elem_type = kind
+    return typed
 
 
 def _name_in(name: str, kind: int) -> str:

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, EngineManifest, EngineSpec, build_command
 
 NEAREST = 3
@@ -84,12 +83,6 @@ class EngineRequirements:
     def _explain_one(self, manifest: EngineManifest) -> str:
         has, needs = zip(*self.mismatches(manifest), strict=True)
         return f"{manifest.spec.key} was built for {', '.join(has)}; needed: {', '.join(needs)}"
-
-
-def best_of(sets: Sequence[EngineSet], largest: bool = False) -> EngineSet:
-    """Of sets that fit, the one with the smallest batch, or the largest; of equals the newest."""
-    sign = -1 if largest else 1
-    return min(sets, key=lambda found: (sign * found.manifest.spec.max_batch, -found.manifest.built.timestamp()))
 
 
 def _library(spec: EngineSpec) -> str:

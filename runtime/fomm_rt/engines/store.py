@@ -20,7 +20,7 @@ from fomm_rt.engines.building import EnginePlace, locked
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
 from fomm_rt.engines.private_files import check_private, remove_leftovers, staged_private
-from fomm_rt.engines.requirements import EngineRequirements, best_of
+from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.errors import EngineError
 
 SUFFIX = ".engines"
@@ -66,7 +66,8 @@ class EngineStore(EnginePlace):
         if not fitting:
             reasons = [damage.reason for damage in damaged]
             raise EngineError(f"{self.folder}: {requirements.explain([found.manifest for found in sets], reasons)}")
-        return best_of(fitting, largest)
+        sign = -1 if largest else 1
+        return min(fitting, key=lambda found: (sign * found.manifest.spec.max_batch, -found.manifest.built.timestamp()))
 
     def look(self) -> tuple[list[EngineSet], list[Damage]]:
         """Returns all readable sets, and what cannot be used. The content of engines is not checked."""
