@@ -1,4 +1,4 @@
-"""Where the features lie on a head and how expression moves them: head coordinates, frontal (X right, Y down)."""
+"""Positions of the features on a head, and how expression moves them: frontal head coordinates (X right, Y down)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,28 @@ import torch
 from torch import Tensor
 
 from fomm_train.faces.identity import Identity
-from fomm_train.faces.performance import Pose
+from fomm_train.faces.pose import Pose
 
-WIDEST_GAP = 0.29  # opening of the mouth between the lips, head units; the head is 2 high
+WIDEST_GAP = 0.29  # largest distance between the lips, head units; the head is 2 high
 ANIMAL_NOSE_Y = 0.36
 SKULL_CENTRE = (0.0, -0.20, -0.08)  # X, Y, Z
-SKULL_RADIUS = 0.80  # its width is the identity's
-CROWN = (SKULL_CENTRE[0], SKULL_CENTRE[1] - SKULL_RADIUS, SKULL_CENTRE[2])  # the top of the skull, under the hair
-UPPER_SHARE = 0.16  # how much of the opening the upper lip makes
+SKULL_RADIUS = 0.80  # height and depth; each identity has its own width
+CROWN = (SKULL_CENTRE[0], SKULL_CENTRE[1] - SKULL_RADIUS, SKULL_CENTRE[2])  # the top of the skull, below the hair
+CHEST = (0.0, 1.72)  # the chest landmark, torso coordinates
+UPPER_SHARE = 0.16  # the upper lip's share of the mouth's opening
 
 
 class Eye(NamedTuple):
-    """One eye; `side` is -1 on the picture's left. Lid curves: `middle + height * (1 - |a| ** power)`."""
+    """One eye; lengths in head units.
+
+    Attributes:
+        side: -1 on the picture's left, 1 on its right.
+        x, y: Centre.
+        half_width: From the centre to a corner.
+        upper, lower: Heights of the open lids above and below the centre.
+        tilt: Rise of the outer corner over the centre.
+        blink: 0 open, 1 closed.
+    """
 
     side: float
     x: float
@@ -32,7 +42,15 @@ class Eye(NamedTuple):
 
 
 class Mouth(NamedTuple):
-    """The mouth; lengths in head units."""
+    """The mouth; lengths in head units.
+
+    Attributes:
+        y: Height of its centre.
+        half_width: From the centre to a corner.
+        gap: Distance between the lips.
+        lift: Height of the corners below the centre; negative in a smile.
+        lip_upper, lip_lower: Thickness of the lips.
+    """
 
     y: float
     half_width: float
@@ -43,24 +61,22 @@ class Mouth(NamedTuple):
 
 
 def eye(identity: Identity, pose: Pose, side: float) -> Eye:
-    """The eye on one side; its opening narrows a little with a smile and widens with raised brows."""
+    """The eye on one side at a pose; a smile narrows it a little, raised brows widen it."""
     height = identity.eye_height * (1 + 0.06 * pose.brow)
-    blink = pose.blink_left if side < 0 else pose.blink_right
-    lower = 0.40 * height * (1 - 0.28 * max(pose.smile, 0.0))
     return Eye(
         side,
-        side * identity.eye_spacing,
-        identity.eye_y,
-        identity.eye_size,
-        0.60 * height,
-        lower,
-        identity.eye_tilt,
-        blink,
+        x=side * identity.eye_spacing,
+        y=identity.eye_y,
+        half_width=identity.eye_size,
+        upper=0.60 * height,
+        lower=0.40 * height * (1 - 0.28 * max(pose.smile, 0.0)),
+        tilt=identity.eye_tilt,
+        blink=pose.blink_left if side < 0 else pose.blink_right,
     )
 
 
 def lid_curves(parts: Eye, along: Tensor) -> tuple[Tensor, Tensor]:
-    """Heights of the upper and lower lid margins (relative to the eye's centre) over a in [-1, 1], outward."""
+    """Heights of the upper and lower lid margins below the eye's centre over [-1, 1], outward from the nose."""
     a = along.abs().clamp_max(1)
     square = a * a
     slant = -parts.tilt * along
@@ -74,21 +90,19 @@ def lid_curves(parts: Eye, along: Tensor) -> tuple[Tensor, Tensor]:
 
 def mouth(identity: Identity, pose: Pose) -> Mouth:
     """The mouth at a pose."""
-    opened = pose.mouth_open
-    half_width = identity.mouth_width * (1 + 0.20 * pose.smile - 0.16 * opened)
-    thinned = 1 - 0.18 * max(pose.smile, 0.0) - 0.12 * opened
+    thinned = 1 - 0.18 * max(pose.smile, 0.0) - 0.12 * pose.mouth_open
     return Mouth(
-        identity.mouth_y - 0.012 * pose.smile,
-        half_width,
-        WIDEST_GAP * opened,
-        -0.095 * pose.smile - 0.035,
-        identity.lip_upper * thinned,
-        identity.lip_lower * thinned,
+        y=identity.mouth_y - 0.012 * pose.smile,
+        half_width=identity.mouth_width * (1 + 0.20 * pose.smile - 0.16 * pose.mouth_open),
+        gap=WIDEST_GAP * pose.mouth_open,
+        lift=-0.095 * pose.smile - 0.035,
+        lip_upper=identity.lip_upper * thinned,
+        lip_lower=identity.lip_lower * thinned,
     )
 
 
 class LipCurves(NamedTuple):
-    """Heights of the four lip edges relative to the mouth's centre, downwards: outer and inner of each lip."""
+    """Heights of the four lip edges below the mouth's centre."""
 
     upper_outer: Tensor
     upper_inner: Tensor
@@ -97,7 +111,7 @@ class LipCurves(NamedTuple):
 
 
 def lip_curves(parts: Mouth, along: Tensor) -> LipCurves:
-    """Lip edges over a = x / half_width."""
+    """Lip edges over x / half_width."""
     a = along.abs().clamp_max(1)
     square = a * a
     line = parts.lift * square
@@ -112,25 +126,20 @@ def lip_curves(parts: Mouth, along: Tensor) -> LipCurves:
 
 
 def jaw_drop(pose: Pose) -> float:
-    """How far the chin sinks, head units."""
+    """How far the chin drops, head units."""
     return 0.72 * WIDEST_GAP * pose.mouth_open
 
 
 def brow_height(identity: Identity, pose: Pose) -> float:
-    """Y of a brow's middle."""
+    """Y of the middle of a brow."""
     return identity.eye_y - 0.60 * identity.eye_height - 0.125 - 0.055 * pose.brow
 
 
 def brow_x(identity: Identity, side: float) -> float:
-    """X of a brow's middle."""
+    """X of the middle of a brow."""
     return side * (identity.eye_spacing + 0.02)
 
 
 def nose_tip_y(identity: Identity) -> float:
     """Y of the tip of the nose, or of an animal's nose pad."""
     return identity.nose_length if identity.species == "human" else ANIMAL_NOSE_Y
-
-
-def chest_point() -> tuple[float, float]:
-    """The chest landmark, torso coordinates."""
-    return 0.0, 1.72

@@ -1,4 +1,4 @@
-"""The camera: head coordinates (X right, Y down, Z to the viewer; skull half-height 1) to picture coordinates."""
+"""The camera: body coordinates (X right, Y down, Z to the viewer; skull half-height 1) to picture positions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fomm_train.faces.performance import Pose
+from fomm_train.faces.pose import Pose
 
 Matrix = npt.NDArray[np.float64]
 
 HEAD_UNIT = 0.55  # half picture sides for one head unit at scale 1
-HEAD_CENTRE_Y = -0.03  # a little above the middle: leaves room for the shoulders
+HEAD_CENTRE_Y = -0.03  # a little above the middle, which leaves room for the shoulders
 TORSO_RISE = -0.10  # half picture sides; shortens the neck
-PIVOT = np.array([0.0, 0.55, -0.25])  # where the skull sits on the neck; the head turns about it
+PIVOT = np.array([0.0, 0.55, -0.25])  # the joint of skull and neck; the head turns about it
 
 
 class View(NamedTuple):
-    """One solid body seen by the camera.
+    """How the camera sees a solid body.
 
     Attributes:
         rotation: (3, 3), body coordinates to camera coordinates.
-        x: Picture position of the body's origin, half picture sides.
-        y: The same, downwards.
+        x: Picture position of the body's origin, half picture sides to the right.
+        y: Half picture sides downwards.
         unit: Half picture sides for one head unit.
     """
 
@@ -36,24 +36,24 @@ class View(NamedTuple):
     unit: float
 
     def project(self, points: Matrix) -> Matrix:
-        """(..., 3) points of the body -> (..., 2) picture positions (x, y)."""
+        """(..., 3) body points -> (..., 2) picture positions (x, y)."""
         turned = points @ self.rotation.T
         return np.stack([self.x + self.unit * turned[..., 0], self.y + self.unit * turned[..., 1]], axis=-1)
 
     def affine(self) -> Matrix:
-        """(2, 4): `project` as a matrix for (x, y, z, 1)."""
+        """(2, 4): `project` as a matrix that multiplies (x, y, z, 1)."""
         origin = np.array([[self.x], [self.y]])
         return np.concatenate([self.unit * self.rotation[:2], origin], axis=1)
 
     def points(self, u: Tensor, v: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The body's x, y, z at (w,) columns and (h,) rows in head units from its origin and (h, w) depth."""
+        """Body x, y, z, each (h, w), at (w,) columns and (h,) rows from the origin and (h, w) depth, head units."""
         r = self.rotation
         x, y, z = (float(r[0, c]) * u[None, :] + float(r[1, c]) * v[:, None] + float(r[2, c]) * depth for c in range(3))
         return x, y, z
 
 
 def rotation_matrix(yaw: float, pitch: float, roll: float) -> Matrix:
-    """(3, 3): pitch first (positive nods down), then yaw (positive to the right), then roll (positive clockwise)."""
+    """(3, 3): pitch (positive nods down), then yaw (positive to the right), then roll (positive clockwise)."""
     cy, sy = np.cos(yaw), np.sin(yaw)
     cp, sp = np.cos(pitch), np.sin(pitch)
     cr, sr = np.cos(roll), np.sin(roll)
@@ -65,7 +65,7 @@ def rotation_matrix(yaw: float, pitch: float, roll: float) -> Matrix:
 
 
 def head_view(pose: Pose) -> View:
-    """The head at a pose."""
+    """The view of the head at a pose."""
     rotation = rotation_matrix(pose.yaw, pose.pitch, pose.roll)
     unit = HEAD_UNIT * pose.scale
     shift = unit * (PIVOT - rotation @ PIVOT)
@@ -73,7 +73,7 @@ def head_view(pose: Pose) -> View:
 
 
 def torso_view(pose: Pose) -> View:
-    """The torso: shifts with the head, but hardly turns with it."""
+    """The view of the torso, which shifts with the head but hardly turns with it."""
     rotation = rotation_matrix(0.08 * pose.yaw, 0.0, 0.12 * pose.roll)
     unit = HEAD_UNIT * pose.scale
     return View(rotation, 0.85 * pose.x, HEAD_CENTRE_Y + TORSO_RISE + 0.85 * pose.y, unit)
@@ -81,7 +81,7 @@ def torso_view(pose: Pose) -> View:
 
 @lru_cache(maxsize=32)
 def pixel_positions(size: int, supersample: int, device: str) -> Tensor:
-    """(size * supersample,): positions of the samples; -1 and 1 are the centres of the corner pixels."""
+    """(size * supersample,) float32: sample positions; -1 and 1 are the centres of the corner pixels."""
     step = 2.0 / (size - 1)
     offsets = (torch.arange(supersample, dtype=torch.float64) + 0.5) / supersample - 0.5
     centres = torch.linspace(-1, 1, size, dtype=torch.float64)

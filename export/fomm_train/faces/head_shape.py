@@ -1,18 +1,16 @@
-"""Solids of the body: skull and face with its expression, ears, neck and torso."""
+"""Solids of the body: skull and face at an expression, ears, neck and torso."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fomm_train.faces.anatomy import ANIMAL_NOSE_Y, SKULL_CENTRE, SKULL_RADIUS, jaw_drop
-from fomm_train.faces.camera import Matrix, View
-from fomm_train.faces.drawing.solids import Solid, Vector, solid
+from fomm_train.faces.camera import View
 from fomm_train.faces.identity import Identity
-from fomm_train.faces.performance import Pose
+from fomm_train.faces.pose import Pose
+from fomm_train.faces.solids import Parts, Solid, Vector, solid
 
-Parts = list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]]
-
-SNOUTS = {
+SNOUTS = {  # width, height, length
     "cat": (0.27, 0.19, 0.20),
     "dog": (0.33, 0.27, 0.42),
     "bear": (0.34, 0.26, 0.33),
@@ -23,60 +21,52 @@ SNOUTS = {
 
 
 def skull_top(identity: Identity) -> Vector:
-    """Radii of the cranium, which the hair's shell follows."""
+    """Radii of the cranium; the shell of hair follows them."""
     return identity.head_width, SKULL_RADIUS, SKULL_RADIUS
 
 
 def head_solid(identity: Identity, pose: Pose) -> Solid:
-    """Skull, face, nose (or muzzle) at an expression; neutral for a neutral pose."""
-    i, drop = identity, jaw_drop(pose)
-    smile = pose.smile
-    raised = 0.035 * smile
-    jaw = i.jaw_width
+    """Skull, face and nose or muzzle at the expression of a pose."""
+    i, drop, smile = identity, jaw_drop(pose), pose.smile
     parts: Parts = [
         (SKULL_CENTRE, skull_top(i)),
-        ((0, 0.24 + 0.42 * drop, 0.08), (jaw + 0.05, 0.70 + 0.5 * drop, 0.62)),
+        ((0, 0.24 + 0.42 * drop, 0.08), (i.jaw_width + 0.05, 0.70 + 0.5 * drop, 0.62)),
         ((0, 0.74 + drop + i.chin_drop, 0.34), (i.chin_width + 0.06, 0.24, 0.27)),
         ((0, 0.57 + 0.5 * drop, 0.31), (0.34, 0.30 + 0.2 * drop, 0.335)),
         ((0, -0.15 - 0.02 * pose.brow, 0.36), (0.56, 0.20, 0.33)),
     ]
-    for side in (-1.0, 1.0):
-        parts.append(
-            (
-                (side * (0.32 + 0.01 * smile), 0.36 - raised, 0.26),
-                (0.36 * i.cheek, 0.33 * i.cheek, 0.345 + 0.03 * max(smile, 0)),
-            )
-        )
-    if i.species == "human":
-        tip = i.nose_length
-        parts += [
-            ((0, tip - 0.17, 0.655), (0.075, 0.20, 0.10), (0, -0.25, 0)),
-            ((0, tip, 0.70), (i.nose_width * 0.92, 0.088, i.nose_height)),
-            ((-0.62 * i.nose_width, tip + 0.022, 0.665), (0.6 * i.nose_width, 0.062, 0.09)),
-            ((0.62 * i.nose_width, tip + 0.022, 0.665), (0.6 * i.nose_width, 0.062, 0.09)),
-        ]
-    else:
-        width, height, length = (value * i.muzzle for value in SNOUTS[i.species])
-        for side in (-1.0, 1.0):
-            parts.append(((side * 0.42 * width, 0.50, 0.60), (0.66 * width, height * 0.86, length)))
-        parts.append(((0, 0.33, 0.60), (0.15, 0.20, length * 0.86)))
-        parts.append(((0, 0.66 + drop, 0.50), (0.8 * width, 0.15, 0.8 * length)))
-    return solid(parts, softness=0.06, fillet=0.05)
+    cheek = (0.36 * i.cheek, 0.33 * i.cheek, 0.345 + 0.03 * max(smile, 0))
+    parts += [((side * (0.32 + 0.01 * smile), 0.36 - 0.035 * smile, 0.26), cheek) for side in (-1.0, 1.0)]
+    return solid(parts + (_nose(i) if i.species == "human" else _muzzle(i, drop)), softness=0.06, fillet=0.05)
 
 
-def snout_tip(identity: Identity) -> Vector:
-    """Centre of an animal's nose pad."""
-    length = SNOUTS[identity.species][2] * identity.muzzle
-    return 0.0, ANIMAL_NOSE_Y, 0.57 + 0.92 * length
+def _nose(i: Identity) -> Parts:
+    tip = i.nose_length
+    wing = (0.6 * i.nose_width, 0.062, 0.09)
+    return [
+        ((0, tip - 0.17, 0.655), (0.075, 0.20, 0.10), (0, -0.25, 0)),
+        ((0, tip, 0.70), (i.nose_width * 0.92, 0.088, i.nose_height)),
+        ((-0.62 * i.nose_width, tip + 0.022, 0.665), wing),
+        ((0.62 * i.nose_width, tip + 0.022, 0.665), wing),
+    ]
 
 
-def snout_solid(identity: Identity) -> Solid:
+def _muzzle(i: Identity, drop: float) -> Parts:
+    width, height, length = (value * i.muzzle for value in SNOUTS[i.species])
+    cheek = (0.66 * width, height * 0.86, length)
+    return [
+        *(((side * 0.42 * width, 0.50, 0.60), cheek) for side in (-1.0, 1.0)),
+        ((0, 0.33, 0.60), (0.15, 0.20, length * 0.86)),
+        ((0, 0.66 + drop, 0.50), (0.8 * width, 0.15, 0.8 * length)),
+    ]
+
+
+def nose_pad_solid(identity: Identity) -> Solid:
     """An animal's nose pad."""
-    x, y, z = snout_tip(identity)
+    y, z = ANIMAL_NOSE_Y, 0.57 + 0.92 * SNOUTS[identity.species][2] * identity.muzzle
     wide = 0.085 if identity.species in {"cat", "rabbit"} else 0.125
-    return solid(
-        [((x, y, z), (wide, 0.65 * wide, 0.08)), ((x, y + 0.3 * wide, z - 0.01), (0.6 * wide, 0.6 * wide, 0.07))]
-    )
+    pad, bridge = (wide, 0.65 * wide, 0.08), (0.6 * wide, 0.6 * wide, 0.07)
+    return solid([((0.0, y, z), pad), ((0.0, y + 0.3 * wide, z - 0.01), bridge)])
 
 
 def ear_solid(identity: Identity, side: float) -> Solid:
@@ -115,8 +105,8 @@ def ear_solid(identity: Identity, side: float) -> Solid:
     return solid([((side * 0.66, -0.76, -0.12), (0.29 * size, 0.29 * size, 0.16))])
 
 
-def neck_solid(identity: Identity, head: View, torso: View) -> tuple[Solid, Matrix]:
-    """The neck from under the skull to the collar: (solid in torso units, its rotation)."""
+def neck_solid(identity: Identity, head: View, torso: View) -> Solid:
+    """The neck from below the skull to the collar, head units from the torso's origin along the camera's axes."""
     top = head.rotation @ np.array([0.0, 0.50, -0.22])
     top += np.array([(head.x - torso.x) / torso.unit, (head.y - torso.y) / torso.unit, 0.0])
     bottom = np.array([0.0, 1.62, -0.25])
@@ -126,7 +116,7 @@ def neck_solid(identity: Identity, head: View, torso: View) -> tuple[Solid, Matr
         x, y, z = (float(value) for value in top + (bottom - top) * share)
         flare = width * (1.0 - 0.10 * np.sin(np.pi * share) + 0.30 * share**3)
         parts.append(((x, y, z), (float(flare), 0.52, float(flare))))
-    return solid(parts, softness=0.05, fillet=0.04), np.eye(3)
+    return solid(parts, softness=0.05, fillet=0.04)
 
 
 def torso_solid(identity: Identity) -> Solid:

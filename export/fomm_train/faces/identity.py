@@ -1,4 +1,4 @@
-"""Who a head is: everything that stays the same while it moves."""
+"""Identities: everything about a head that stays the same while it moves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKGROUNDS = ("gradient", "glow", "bokeh", "panels", "hills", "room")
 
 @dataclass(frozen=True)
 class Identity:
-    """Everything about a head that its motion leaves alone. Lengths in head units (skull half-height 1)."""
+    """A head, its dress and its surroundings. Lengths are in head units (skull half-height 1)."""
 
     seed: int
     species: str
@@ -102,18 +102,18 @@ def _choose(rng: np.random.Generator, names: Sequence[str], weights: Sequence[fl
 
 @lru_cache(maxsize=4096)
 def draw_identity(seed: int, species: str | None = None) -> Identity:
-    """The identity of a seed.
+    """Draws the identity of a seed.
 
     Args:
         seed: Equal seeds give equal identities.
-        species: One of `palettes.SPECIES`; None draws it, a human three times of four.
+        species: One of `palettes.SPECIES`; None draws one, three times out of four a human.
     """
     rng = np.random.default_rng([seed, 1])
     human_drawn = rng.random() < HUMAN_SHARE
     animal_drawn = list(palettes.FURS)[int(rng.integers(len(palettes.FURS)))]
     kind = species or ("human" if human_drawn else animal_drawn)
     human = kind == "human"
-    # Feminine, masculine and everything between: several proportions lean together.
+    # From feminine (-1) to masculine (1): several proportions vary together.
     lean = float(np.clip(rng.normal(0, 0.75), -1, 1))
 
     def around(middle: float, spread: float) -> float:

@@ -1,11 +1,11 @@
-"""Landmarks: where ten points of a head lie in the picture, and how a plane through each of them is bent.
+"""Landmarks: the picture positions of ten points of a head, and how a plane through each of them is transformed.
 
-The plane of a landmark stands upright in its body, facing whoever the body faces, whatever the surface there does. Seen
-from afar, a turn of the head bends all such planes alike; they only move apart by their depth. So motion at any depth
-between two landmarks is a blend of theirs, which is just what the dense-motion network can make. The nose is the
-nearest landmark and the crown, at the depth of the ears, the farthest; more than nine places of ten that are seen of a
-head lie between. Planes that follow the surface move their own neighbourhood well, and the rest of the head by pixels
-amiss, whatever the blend.
+The plane of a landmark stands upright in its body and faces the body's front, whatever the surface there does. Under
+parallel projection a turn of the head transforms all these planes alike; they differ only by their depth. So motion at
+any depth between two landmarks is a blend of theirs, which is what the dense-motion network can produce. The nose is
+the nearest landmark and the crown, at the depth of the ears, the farthest; more than nine tenths of the visible points
+of a head lie between them. Planes that follow the surface move their own neighbourhood well, but misplace the rest of
+the head by pixels, whatever the blend.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from torch import Tensor
 
 from fomm_train.faces import anatomy
 from fomm_train.faces.camera import HEAD_UNIT, Matrix, View, head_view, torso_view
-from fomm_train.faces.drawing.solids import trace
 from fomm_train.faces.head_shape import head_solid, torso_solid
 from fomm_train.faces.identity import Identity
-from fomm_train.faces.performance import Pose
+from fomm_train.faces.pose import Pose
+from fomm_train.faces.solids import trace
 
 LANDMARKS = (
     *("upper_lid_left", "upper_lid_right", "brow_left", "brow_right", "nose_tip"),
@@ -32,12 +32,12 @@ LANDMARKS = (
 
 
 class Landmarks(NamedTuple):
-    """Where the landmarks are.
+    """Positions and local motion of the landmarks.
 
     Attributes:
-        value: (10, 2) float32, (x, y) in [-1, 1], -1 and 1 at the centres of the corner pixels.
-        jacobian: (10, 2, 2) float32, change of picture position by change of position on the upright plane through
-            the landmark, in units of the frontal neutral picture: the identity there.
+        value: (10, 2) float32, (x, y) in [-1, 1]; -1 and 1 are the centres of the corner pixels.
+        jacobian: (10, 2, 2) float32, change of picture position per change of position on the upright plane, in units
+            of the frontal neutral picture, where it is the identity.
     """
 
     value: Tensor
@@ -45,13 +45,12 @@ class Landmarks(NamedTuple):
 
 
 def landmarks(identity: Identity, pose: Pose) -> Landmarks:
-    """The landmarks of an identity at a pose; finite also where a landmark has turned away."""
+    """The landmarks of an identity at a pose; finite even where a landmark faces away."""
     head, torso = head_view(pose), torso_view(pose)
     flat = face_points(identity, pose)
     face = np.column_stack([flat, surface_depth(identity, pose, flat)])
     on_head = head.project(np.vstack([face, anatomy.CROWN]))
-    on_torso = torso.project(_chest(identity))
-    value = np.concatenate([on_head, on_torso[None]])
+    value = np.concatenate([on_head, torso.project(_chest(identity))[None]])
     jacobian = np.stack([_upright_plane(head)] * len(on_head) + [_upright_plane(torso)])
     return Landmarks(torch.from_numpy(value.astype(np.float32)), torch.from_numpy(jacobian.astype(np.float32)))
 
@@ -63,47 +62,46 @@ def _upright_plane(view: View) -> Matrix:
 
 @lru_cache(maxsize=1024)
 def _chest(identity: Identity) -> Matrix:
-    """(3,), coordinates of the torso."""
-    x, y = anatomy.chest_point()
+    """(3,), torso coordinates."""
+    x, y = anatomy.CHEST
     depth = trace(torso_solid(identity), np.eye(3), torch.tensor([x]), torch.tensor([y])).depth
     return np.array([x, y, float(depth)])
 
 
 def surface_depth(identity: Identity, pose: Pose, points: Matrix) -> Matrix:
-    """Z of the face's surface at (N, 2) frontal positions -> (N,)."""
+    """(N,): Z of the face's surface at (N, 2) frontal positions."""
     u, v = (torch.from_numpy(points[:, axis].astype(np.float32)) for axis in range(2))
     depth = trace(head_solid(identity, pose), np.eye(3), u, v).depth
     return depth.diagonal().numpy().astype(np.float64)
 
 
 def face_points(identity: Identity, pose: Pose) -> Matrix:
-    """(8, 2): frontal head coordinates of the landmarks on the face, moved by expression."""
+    """(8, 2): frontal head coordinates of the landmarks on the face, in the order of LANDMARKS."""
     centre = torch.zeros(1)
-    points: list[tuple[float, float]] = []
-    for side in (-1.0, 1.0):
-        parts = anatomy.eye(identity, pose, side)
-        upper, _ = anatomy.lid_curves(parts, centre)
-        points.append((parts.x, parts.y + float(upper)))
-    for side in (-1.0, 1.0):
-        points.append((anatomy.brow_x(identity, side), anatomy.brow_height(identity, pose)))
-    points.append((0.0, anatomy.nose_tip_y(identity)))
+    eyes = [anatomy.eye(identity, pose, side) for side in (-1.0, 1.0)]
     lips = anatomy.mouth(identity, pose)
     corner_y = lips.y + lips.lift
-    points += [(-lips.half_width, corner_y), (lips.half_width, corner_y)]
-    points.append((0.0, lips.y + float(anatomy.lip_curves(lips, centre).lower_outer)))
-    return np.array(points)
+    return np.array(
+        [
+            *((eye.x, eye.y + float(anatomy.lid_curves(eye, centre)[0])) for eye in eyes),
+            *((anatomy.brow_x(identity, side), anatomy.brow_height(identity, pose)) for side in (-1.0, 1.0)),
+            (0.0, anatomy.nose_tip_y(identity)),
+            *((-lips.half_width, corner_y), (lips.half_width, corner_y)),
+            (0.0, lips.y + float(anatomy.lip_curves(lips, centre).lower_outer)),
+        ]
+    )
 
 
 def feature_boxes(identity: Identity, pose: Pose, size: int) -> dict[str, tuple[int, int, int, int]]:
-    """Boxes that hold the eyes and the mouth at any openness.
+    """Boxes that contain the eyes and the mouth, however far open.
 
     Args:
-        identity: Who.
-        pose: Where the head is; its blink and mouth_open are ignored.
-        size: Side of the picture, pixels.
+        identity: Whose features.
+        pose: Position and rotation of the head; its expression is ignored.
+        size: Side of the picture in pixels.
 
     Returns:
-        (x0, y0, x1, y1) of "eye_left", "eye_right", "mouth": x0 <= x < x1, clipped to the picture.
+        (x0, y0, x1, y1) of "eye_left", "eye_right" and "mouth", x0 <= x < x1, clipped to the picture.
     """
     calm = replace(pose, blink_left=0.0, blink_right=0.0, mouth_open=0.5, smile=0.0, brow=0.0)
     left, right = (anatomy.eye(identity, calm, side) for side in (-1.0, 1.0))
@@ -115,13 +113,17 @@ def feature_boxes(identity: Identity, pose: Pose, size: int) -> dict[str, tuple[
         "eye_right": (right.x - wide, right.y - tall, right.x + wide, right.y + 1.5 * right.lower),
         "mouth": (-1.25 * identity.mouth_width, top, 1.25 * identity.mouth_width, bottom),
     }
-    view = head_view(calm)
-    boxes: dict[str, tuple[int, int, int, int]] = {}
-    for name, (x0, y0, x1, y1) in rectangles.items():
-        corners = np.array([[x, y] for x in (x0, 0.5 * (x0 + x1), x1) for y in (y0, 0.5 * (y0 + y1), y1)])
-        depth = surface_depth(identity, calm, corners)[:, None]
-        pixels = (view.project(np.concatenate([corners, depth], axis=-1)) + 1) * 0.5 * (size - 1)
-        low = np.clip(np.floor(pixels.min(axis=0)), 0, size - 1).astype(int)
-        high = np.clip(np.ceil(pixels.max(axis=0)) + 1, low + 1, size).astype(int)
-        boxes[name] = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-    return boxes
+    return {name: _pixel_box(identity, calm, rectangle, size) for name, rectangle in rectangles.items()}
+
+
+def _pixel_box(
+    identity: Identity, pose: Pose, rectangle: tuple[float, float, float, float], size: int
+) -> tuple[int, int, int, int]:
+    """The pixels around a rectangle (x0, y0, x1, y1) of frontal head coordinates, laid on the face."""
+    x0, y0, x1, y1 = rectangle
+    points = np.array([[x, y] for x in (x0, 0.5 * (x0 + x1), x1) for y in (y0, 0.5 * (y0 + y1), y1)])
+    on_face = np.column_stack([points, surface_depth(identity, pose, points)])
+    pixels = (head_view(pose).project(on_face) + 1) * 0.5 * (size - 1)
+    low = np.clip(np.floor(pixels.min(axis=0)), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(pixels.max(axis=0)) + 1, low + 1, size).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])

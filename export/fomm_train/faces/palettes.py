@@ -1,4 +1,4 @@
-"""Colours that identities draw from: sRGB hexadecimal."""
+"""Colours that identities choose from, as sRGB hexadecimal codes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ Colour = tuple[float, float, float]
 
 
 def colour(code: str) -> Colour:
-    """'f2c9a8' -> (r, g, b) in [0, 1]."""
+    """Reads a code such as 'f2c9a8' as (r, g, b) in [0, 1]."""
     return int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255
 
 
 def colours(codes: str) -> tuple[Colour, ...]:
-    """Several codes, separated by blanks."""
+    """Reads codes separated by blanks."""
     return tuple(colour(code) for code in codes.split())
 
 
 def mixed(a: Colour, b: Colour, share: float) -> Colour:
-    """The first colour at share 0, the second at share 1."""
+    """Mixes two colours: the first at share 0, the second at share 1."""
     return (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share)
 
 
@@ -41,7 +41,6 @@ BACKDROP = colours(
 )
 FRAMES = colours("1b1b1f 2a2320 5a3a22 8f5a2f 9a2f3a 2f4f8f c9a14a b8bcc4 e8e2da 3f7f6f d9699a 6a4f9a")
 
-# species: (fur, marking, inner) candidates
 FURS: dict[str, tuple[tuple[Colour, ...], Colour, Colour]] = {
     "cat": (colours("e39a4f 8f8b88 4a4644 f0e4d2 c9b08f b8815a 6f6a70"), colour("fbf4ea"), colour("eaa39a")),
     "dog": (colours("c98f56 e6c08c 8a5a36 f2e6d4 5a4334 b9a48c"), colour("fbf3e6"), colour("c98a7c")),
@@ -50,4 +49,5 @@ FURS: dict[str, tuple[tuple[Colour, ...], Colour, Colour]] = {
     "rabbit": (colours("f3ece4 c9b8a8 a89888 d9c0a0 8f8a8a e8d2c4"), colour("fffaf4"), colour("f0aeb0")),
     "panda": (colours("f7f3ec f2eee9"), colour("2c2a2e"), colour("2c2a2e")),
 }
+"""Species to its colours: fur (one is chosen), marking, inner ear."""
 SPECIES = ("human", *FURS)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fomm_rt.image import Image
 from fomm_train.faces.camera import head_view, torso_view
-from fomm_train.faces.drawing import body, glasses
 from fomm_train.faces.drawing.background import background
+from fomm_train.faces.drawing.body import lay_body
 from fomm_train.faces.drawing.canvas import Canvas, SurfaceRecord
-from fomm_train.faces.drawing.head import lay_ears, lay_hair, lay_head
+from fomm_train.faces.drawing.ears import are_floppy, lay_ears
+from fomm_train.faces.drawing.glasses import lay_glasses
+from fomm_train.faces.drawing.hair import lay_back_hair, lay_hair
+from fomm_train.faces.drawing.head import lay_head
 from fomm_train.faces.drawing.shading import develop, light_of
 from fomm_train.faces.identity import Identity
-from fomm_train.faces.performance import Pose
+from fomm_train.faces.pose import Pose
 
 
 def render(
@@ -24,55 +27,55 @@ def render(
     """Draws one picture.
 
     Args:
-        identity: Who.
-        pose: Doing what.
-        size: Side of the picture, pixels.
+        identity: Whom to draw.
+        pose: Position, rotation and expression.
+        size: Side of the picture in pixels.
         device: Where to compute.
-        supersample: Samples along the side of a pixel, averaged.
+        supersample: Samples along the side of a pixel; they are averaged.
 
     Returns:
         (3, size, size) float32 RGB in [0, 1], on the device.
     """
-    # A clone made outside inference mode may take part in training.
-    return _draw(identity, pose, size, str(device), supersample).clone()
-
-
-@torch.inference_mode()
-def _draw(identity: Identity, pose: Pose, size: int, place: str, supersample: int) -> Tensor:
-    canvas = Canvas(background(identity, size, supersample, place).clone(), size, supersample, place)
-    _lay_everything(canvas, identity, pose, place)
-    picture = develop(canvas.colour)
-    if supersample > 1:
-        picture = F.avg_pool2d(picture[None], supersample)[0]
-    return picture
-
-
-def _lay_everything(canvas: Canvas, identity: Identity, pose: Pose, place: str) -> None:
-    light = light_of(identity, place)
-    head, torso = head_view(pose), torso_view(pose)
-    body.lay_back_hair(canvas, head, identity, light)
-    body.lay_torso(canvas, head, torso, identity, light)
-    lay_ears(canvas, head, identity, light)
-    lay_head(canvas, head, identity, pose, light)
-    lay_hair(canvas, head, identity, light)
-    if identity.glasses != "none":
-        glasses.lay(canvas, head, identity, light)
+    with torch.inference_mode():
+        canvas = _canvas(identity, size, supersample, str(device))
+        _paint(canvas, identity, pose)
+        picture = develop(canvas.colour)
+        if supersample > 1:
+            picture = F.avg_pool2d(picture[None], supersample)[0]
+    return picture.clone()  # a tensor made in inference mode cannot take part in training
 
 
 @torch.inference_mode()
 def surface_map(identity: Identity, pose: Pose, size: int, device: str | torch.device = "cpu") -> SurfaceRecord:
-    """What `render` shows at every pixel: which body, and where on it (expression deforms the head's surface)."""
-    place = str(device)
-    canvas = Canvas(background(identity, size, 1, place).clone(), size, 1, place)
+    """The body and the point on it that every pixel of `render` shows; expression deforms the head's surface."""
+    canvas = _canvas(identity, size, 1, str(device))
     record = canvas.start_record()
-    _lay_everything(canvas, identity, pose, place)
+    _paint(canvas, identity, pose)
     return SurfaceRecord(record.body.clone(), record.point.clone())
 
 
 def render_picture(
     identity: Identity, pose: Pose, size: int = 256, device: str | torch.device = "cpu", supersample: int = 1
-) -> npt.NDArray[np.uint8]:
-    """`render`, rounded: (size, size, 3) uint8 RGB."""
+) -> Image:
+    """The picture of `render`, rounded: (size, size, 3) uint8 RGB."""
     picture = render(identity, pose, size, device, supersample)
-    rounded = (picture * 255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(rounded)
+    return np.ascontiguousarray((picture * 255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+
+
+def _canvas(identity: Identity, size: int, supersample: int, device: str) -> Canvas:
+    return Canvas(background(identity, size, supersample, device).clone(), size, supersample, device)
+
+
+def _paint(canvas: Canvas, identity: Identity, pose: Pose) -> None:
+    light = light_of(identity, canvas.device)
+    head, torso = head_view(pose), torso_view(pose)
+    lay_back_hair(canvas, head, identity, light)
+    lay_body(canvas, head, torso, identity, light)
+    if not are_floppy(identity):
+        lay_ears(canvas, head, identity, light)
+    lay_head(canvas, head, identity, pose, light)
+    if are_floppy(identity):
+        lay_ears(canvas, head, identity, light)
+    lay_hair(canvas, head, identity, light)
+    if identity.glasses != "none":
+        lay_glasses(canvas, head, identity, light)

@@ -1,4 +1,4 @@
-"""Solids: groups of ellipsoids seen along parallel rays, in closed form."""
+"""Solids made of ellipsoids, traced by parallel rays in closed form."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from torch import Tensor
 from fomm_train.faces.camera import Matrix, rotation_matrix
 
 Vector = tuple[float, float, float]
+Parts = list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]]
+"""Ellipsoids: (centre, radii) or (centre, radii, (yaw, pitch, roll)), body coordinates."""
 
 
 class Surface(NamedTuple):
-    """What the rays of a grid meet.
+    """The surface that a grid of rays meets.
 
     Attributes:
-        depth: (H, W), head units towards the viewer.
-        normal: (3, H, W), camera coordinates, length 1.
+        depth: (H, W), towards the viewer, head units.
+        normal: (3, H, W), unit vectors in camera coordinates.
         distance: (H, W), signed distance to the outline in the picture, head units, positive inside.
     """
 
@@ -30,13 +32,13 @@ class Surface(NamedTuple):
 
 @dataclass(frozen=True)
 class Solid:
-    """A group of ellipsoids joined into one body.
+    """N ellipsoids joined into one body.
 
     Attributes:
         centres: (N, 3), body coordinates.
-        forms: (N, 3, 3), the matrix A of (p - c)' A (p - c) = 1.
-        softness: How softly depths are joined, head units; negative intersects the ellipsoids instead.
-        fillet: How softly outlines are joined, head units.
+        forms: (N, 3, 3), the matrices A of (p - c)' A (p - c) = 1.
+        softness: Radius over which depths blend, head units; a negative value intersects the ellipsoids instead.
+        fillet: Radius over which outlines blend, head units.
     """
 
     centres: Matrix
@@ -45,10 +47,8 @@ class Solid:
     fillet: float
 
 
-def solid(
-    parts: list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]], softness: float = 0.05, fillet: float = 0.04
-) -> Solid:
-    """Builds a solid from (centre, radii) or (centre, radii, (yaw, pitch, roll)) of its ellipsoids."""
+def solid(parts: Parts, softness: float = 0.05, fillet: float = 0.04) -> Solid:
+    """Builds a solid from its ellipsoids."""
     centres = np.array([part[0] for part in parts], dtype=np.float64)
     forms = np.empty((len(parts), 3, 3))
     for i, part in enumerate(parts):
@@ -58,30 +58,35 @@ def solid(
 
 
 def bounds(body: Solid, rotation: Matrix) -> tuple[float, float, float, float]:
-    """(u0, v0, u1, v1): the rectangle of the picture that the solid covers, head units from its origin."""
+    """(u0, v0, u1, v1): the solid's bounding rectangle in the picture, head units from its origin."""
     centres = body.centres @ rotation.T
     covariance = np.linalg.inv(body.forms)
     extent = np.sqrt(np.einsum("ij,njk,ik->ni", rotation, covariance, rotation))
-    low = (centres - extent)[:, :2]
-    high = (centres + extent)[:, :2]
-    low2, high2 = (low.max(0), high.min(0)) if body.softness < 0 else (low.min(0), high.max(0))
-    return float(low2[0]), float(low2[1]), float(high2[0]), float(high2[1])
+    low, high = (centres - extent)[:, :2], (centres + extent)[:, :2]
+    (u0, v0), (u1, v1) = (low.max(0), high.min(0)) if body.softness < 0 else (low.min(0), high.max(0))
+    return float(u0), float(v0), float(u1), float(v1)
+
+
+def normalize_(vectors: Tensor, floor: float = 0.0) -> Tensor:
+    """Scales (3, ...) vectors to length 1, in place; `floor` is added to the squared lengths."""
+    vectors *= torch.rsqrt(vectors.square().sum(0) + floor)
+    return vectors
 
 
 def trace(body: Solid, rotation: Matrix, u: Tensor, v: Tensor) -> Surface:
-    """Meets the solid with the rays through a grid.
+    """Intersects the solid with the rays of a grid.
 
-    Outside its outline an ellipsoid's depth is continued antisymmetrically, falling steeply, so that the
-    smooth union of depths is defined and continuous everywhere.
+    Outside its outline the depth of an ellipsoid continues antisymmetrically and falls steeply, so the smooth union of
+    depths is defined and continuous everywhere.
 
     Args:
         body: N ellipsoids.
         rotation: (3, 3), body to camera.
-        u: (W,) horizontal ray positions from the body's origin, head units.
-        v: (H,) vertical ones.
+        u: (W,) horizontal ray positions, head units from the body's origin.
+        v: (H,) vertical ray positions.
 
     Returns:
-        The surface over the H×W grid.
+        The surface on the H×W grid.
     """
     forms = rotation @ body.forms @ rotation.T
     centres = body.centres @ rotation.T
@@ -117,8 +122,21 @@ def trace(body: Solid, rotation: Matrix, u: Tensor, v: Tensor) -> Surface:
         return Surface(joined[0], torch.stack(normals), distance.min(dim=0).values)
     nearest = depth.amax(dim=0, keepdim=True)
     weight = torch.exp_((depth - nearest).mul_(1 / body.softness))
-    total = weight.sum(dim=0)
-    # Gradients of the ellipsoids, brought to about length 1 by their mean radius, summed by one small product.
+    normal = _blended_normal(body, rotation, weight, relative, root, u, v)
+    outward = distance.amax(dim=0, keepdim=True)
+    outline = torch.exp_((distance - outward).mul_(1 / body.fillet)).sum(dim=0)
+    outline.log_().mul_(body.fillet).add_(outward[0])
+    return Surface(nearest[0] + body.softness * torch.log(weight.sum(dim=0)), normal, outline)
+
+
+def _blended_normal(
+    body: Solid, rotation: Matrix, weight: Tensor, relative: Tensor, root: Tensor, u: Tensor, v: Tensor
+) -> Tensor:
+    """(3, H, W): the weighted mean of the ellipsoids' gradients, each scaled to about 1 by its mean radius.
+
+    The sum over ellipsoids is one small matrix product; `weight`, `relative` and `root` are (N, H, W).
+    """
+    forms, centres = rotation @ body.forms @ rotation.T, body.centres @ rotation.T
     size = np.linalg.det(body.forms) ** (-1 / 6)
     x_constant = -(forms[:, 0, 0] * centres[:, 0] + forms[:, 0, 1] * centres[:, 1])
     y_constant = -(forms[:, 0, 1] * centres[:, 0] + forms[:, 1, 1] * centres[:, 1])
@@ -128,17 +146,12 @@ def trace(body: Solid, rotation: Matrix, u: Tensor, v: Tensor) -> Surface:
 
     def summed(factors: Matrix, fields: Tensor) -> Tensor:
         small = torch.from_numpy(factors.astype(np.float32)).to(u.device)
-        return (small @ fields).reshape(-1, *depth.shape[1:])
+        return (small @ fields).reshape(-1, len(v), len(u))
 
     xx, xy, yy, x0, y0 = summed(by_weight, flat)
     xz, yz = summed(by_depth, flat * relative.reshape(flat.shape))
-    (z0,) = summed((g33 * size)[None], flat * root.reshape(flat.shape))
-    across_u, across_v = u[None, :], v[:, None]
-    normal = torch.stack([xx * across_u + xy * across_v + x0 + xz, xy * across_u + yy * across_v + y0 + yz, z0])
+    (z0,) = summed((forms[:, 2, 2] * size)[None], flat * root.reshape(flat.shape))
+    across, down = u[None, :], v[:, None]
+    normal = torch.stack([xx * across + xy * down + x0 + xz, xy * across + yy * down + y0 + yz, z0])
     normal[2].clamp_min_(0)
-    normal *= torch.rsqrt(normal.square().sum(0) + 1e-9)
-    outward = distance.amax(dim=0, keepdim=True)
-    outline = (
-        torch.exp_((distance - outward).mul_(1 / body.fillet)).sum(dim=0).log_().mul_(body.fillet).add_(outward[0])
-    )
-    return Surface(nearest[0] + body.softness * torch.log(total), normal, outline)
+    return normalize_(normal, 1e-9)

@@ -1,1 +1,1 @@
-"""How the parts of a head are drawn."""
+"""How each part of a drawn head is painted."""

@@ -1,4 +1,4 @@
-"""The canvas: a linear picture with a depth, on which bodies are laid one after the other."""
+"""The canvas: a linear picture with a depth, on which surfaces are laid one after another."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Window(NamedTuple):
     Attributes:
         rows: Slice of the canvas rows.
         columns: Slice of its columns.
-        u: (w,) horizontal positions from the body's origin.
-        v: (h,) vertical ones.
+        u: (w,), horizontal positions from the body's origin.
+        v: (h,), vertical positions.
         pixel: Size of a pixel, head units.
     """
 
@@ -32,12 +32,12 @@ class Window(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Whose surface is laid.
+    """The surface of a body, for the record.
 
     Attributes:
         body: HEAD or TORSO.
-        view: Of that body.
-        depth: (h, w), of the surface.
+        view: The body's view.
+        depth: (h, w), depth of the surface.
     """
 
     body: int
@@ -46,11 +46,11 @@ class Part(NamedTuple):
 
 
 class SurfaceRecord(NamedTuple):
-    """What is seen at every sample.
+    """The surface that every sample shows.
 
     Attributes:
         body: (S, S) uint8: BACKGROUND, HEAD or TORSO.
-        point: (3, S, S) float32: where on that body, in its own coordinates; 0 in the background.
+        point: (3, S, S) float32: the point on that body, in its own coordinates; 0 in the background.
     """
 
     body: Tensor
@@ -64,7 +64,7 @@ class Canvas:
         colour: The background.
         size: Picture size.
         supersample: Samples along the side of a pixel.
-        device: Where to compute.
+        device: Device of all tensors.
     """
 
     def __init__(self, colour: Tensor, size: int, supersample: int, device: str) -> None:
@@ -77,7 +77,7 @@ class Canvas:
         self.step = 2.0 / (size - 1) / supersample
 
     def window(self, view: View, rectangle: tuple[float, float, float, float], margin: float = 0.03) -> Window | None:
-        """The window that holds (u0, v0, u1, v1), or None when that lies outside the picture."""
+        """The window around (u0, v0, u1, v1); None if that lies outside the picture."""
         u0, v0, u1, v1 = rectangle
         first_x, last_x = self._span(view.x + view.unit * (u0 - margin), view.x + view.unit * (u1 + margin))
         first_y, last_y = self._span(view.y + view.unit * (v0 - margin), view.y + view.unit * (v1 + margin))
@@ -95,7 +95,7 @@ class Canvas:
         return max(0, first), min(self.samples, last)
 
     def start_record(self) -> SurfaceRecord:
-        """From here on, notes which surface is seen where."""
+        """Records from now on which surface every sample shows."""
         body = torch.zeros(self.depth.shape, dtype=torch.uint8, device=self.device)
         self.record = SurfaceRecord(body, torch.zeros(3, *self.depth.shape, device=self.device))
         return self.record
@@ -108,9 +108,14 @@ class Canvas:
         depth: Tensor | None = None,
         part: Part | None = None,
     ) -> None:
-        """Lays (3, h, w) or (3, 1, 1) colour by (h, w) coverage; with a depth, only where nothing is nearer.
+        """Lays a surface.
 
-        `part` says whose surface it is, for the record; without it the record keeps what is behind.
+        Args:
+            window: Where.
+            colour: (3, h, w) or (3, 1, 1), linear.
+            coverage: (h, w) in [0, 1].
+            depth: (h, w), head units; the surface is laid only where nothing nearer was laid with a depth.
+            part: The body's surface, for the record; without it the record keeps the surface behind.
         """
         if depth is not None:
             below = self.depth[window.rows, window.columns]
@@ -126,17 +131,17 @@ class Canvas:
 
 
 def blend(picture: Tensor, colour: Tensor, share: Tensor) -> None:
-    """Takes (3, h, w) by an (h, w) share of the way to a (3, h, w) or (3, 1, 1) colour, in place."""
+    """Blends a (3, h, w) picture towards a (3, h, w) or (3, 1, 1) colour by an (h, w) share, in place."""
     picture.lerp_(colour.expand_as(picture), share.expand(picture.shape[1:])[None].expand_as(picture))
 
 
 def cover(distance: Tensor, pixel: float, soft: float = 0.0) -> Tensor:
-    """Coverage of a pixel by signed distance to an edge (positive inside), `soft` head units wider than a pixel."""
+    """Coverage of pixels from signed distances to an edge (positive inside); it fades over `pixel + soft`."""
     return distance.mul(1.0 / (pixel + soft)).add_(0.5).clamp_(0, 1)
 
 
 def ramp(value: Tensor, low: float, high: float) -> Tensor:
-    """Smooth step of `value` from 0 at low to 1 at high (low may be the greater)."""
+    """Smooth step from 0 at `low` to 1 at `high`; `low` may be the larger."""
     scale = 1.0 / (high - low)
     t = value.mul(scale).add_(-low * scale).clamp_(0, 1)
     return t.mul(-2).add_(3).mul_(t).mul_(t)

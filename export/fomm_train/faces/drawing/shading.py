@@ -1,4 +1,4 @@
-"""Light: wrapped Lambert with a warm terminator, a soft highlight, a sky, a fill and a rim light."""
+"""Shading: wrapped Lambert with a warm terminator, a soft highlight, sky, fill and rim light."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fomm_train.faces.drawing.canvas import blend
 from fomm_train.faces.identity import Identity
 from fomm_train.faces.palettes import Colour, mixed
 
@@ -16,12 +17,12 @@ Direction = tuple[float, float, float]
 
 
 class Material(NamedTuple):
-    """How a surface answers light.
+    """How a surface reflects light.
 
     Attributes:
-        wrap: How far each of red, green and blue reaches past the terminator.
+        wrap: How far red, green and blue reach past the terminator.
         shine: Strength of the highlight.
-        gloss: Its exponent.
+        gloss: Exponent of the highlight.
         rim: Strength of the rim light.
     """
 
@@ -38,7 +39,7 @@ GLOSSY = Material((0.3, 0.3, 0.3), 0.7, 60.0, 0.3)
 
 
 class Light(NamedTuple):
-    """Directions point to the light, camera coordinates; colours are linear with their strength."""
+    """The lights of a picture: unit directions towards them in camera coordinates; (3, 1, 1) linear colours."""
 
     key: Direction
     half: Direction
@@ -52,14 +53,19 @@ class Light(NamedTuple):
 
 
 def linear(colour: Colour) -> Colour:
-    """SRGB to linear with a gamma of 2, which `develop` undoes with a square root."""
+    """Converts sRGB to linear with a gamma of 2; `develop` takes the square root."""
     return colour[0] ** 2, colour[1] ** 2, colour[2] ** 2
 
 
 @lru_cache(maxsize=4096)
 def column(colour: Colour, device: str) -> Tensor:
-    """(3, 1, 1): an sRGB colour made linear, ready to be spread over a picture."""
+    """(3, 1, 1): an sRGB colour in linear light."""
     return torch.tensor(linear(colour), device=device).reshape(3, 1, 1)
+
+
+def tint(picture: Tensor, colour: Colour, share: Tensor) -> None:
+    """Blends a (3, h, w) linear picture towards an sRGB colour by an (h, w) share, in place."""
+    blend(picture, column(colour, str(picture.device)), share)
 
 
 def _unit(x: float, y: float, z: float) -> Direction:
@@ -69,7 +75,7 @@ def _unit(x: float, y: float, z: float) -> Direction:
 
 @lru_cache(maxsize=1024)
 def light_of(identity: Identity, device: str) -> Light:
-    """The light of an identity's picture."""
+    """The lights of an identity."""
     side = identity.key_azimuth
     key = _unit(side, -identity.key_height, 0.9)
     backdrop = mixed(identity.backdrop[0], identity.backdrop[1], 0.5)
@@ -91,36 +97,31 @@ def light_of(identity: Identity, device: str) -> Light:
 
 
 def along(normal: Tensor, direction: Direction) -> Tensor:
-    """(3, H, W) normals · direction -> (H, W)."""
+    """(H, W): the dot product of (3, H, W) normals and a direction."""
     return normal[0] * direction[0] + normal[1] * direction[1] + normal[2] * direction[2]
 
 
-def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, occlusion: Tensor | None = None) -> Tensor:
+def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, open_air: Tensor | None = None) -> Tensor:
     """Lights a surface.
 
     Args:
         albedo: (3, H, W) or (3, 1, 1), linear.
         normal: (3, H, W), camera coordinates.
-        light: The picture's light.
-        material: How the surface answers.
-        occlusion: (H, W), 1 where the surroundings are open; dims all but the highlight.
+        light: The lights.
+        material: The surface's material.
+        open_air: (H, W), 1 where nothing stands around the surface; dims everything except rim light and highlight.
 
     Returns:
         (3, H, W), linear.
     """
     key = along(normal, light.key)
-    if material.wrap[0] == material.wrap[2]:
-        w = material.wrap[0]
-        received = light.key_colour * ((key + w) / (1 + w)).clamp_min_(0)
-    else:
-        received = torch.stack([(key + w).clamp_min_(0) / (1 + w) for w in material.wrap])
-        received *= light.key_colour
+    received = light.key_colour * torch.stack([(key + w).clamp_min_(0) / (1 + w) for w in material.wrap])
     up = 0.5 - 0.5 * normal[1]
     received += light.ground
     received += (light.sky - light.ground) * up
     received += light.fill_colour * along(normal, light.fill).clamp_min_(0)
-    if occlusion is not None:
-        received *= occlusion
+    if open_air is not None:
+        received *= open_air
     received *= albedo
     edge = (1 - normal[2]).clamp_(0, 1)
     rim = (edge * edge * along(normal, light.rim).clamp_min_(0)).mul_(material.rim)
@@ -133,7 +134,7 @@ def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, occl
 
 
 def develop(picture: Tensor) -> Tensor:
-    """Linear light to a picture in [0, 1]: a soft shoulder, then the square root that `linear` squared."""
+    """Converts linear light to sRGB in [0, 1]: a soft shoulder, then the square root that undoes `linear`."""
     picture = picture.clamp_min(0)
     squared = picture * picture
     return torch.sqrt(picture * torch.rsqrt(torch.sqrt(1 + squared * squared))).clamp_(0, 1)
