@@ -6,7 +6,7 @@ import pytest
 
 from fomm_export.checkpoints.configuration import Configuration
 from fomm_train.loop import run as training_run
-from fomm_train.loop import run_folder
+from fomm_train import capacity
 from fomm_train.recipe import LossWeights, Recipe, Stage
 
 FRAME_SIZE = 32
@@ -73,4 +73,4 @@ def ask_for_little(patch: pytest.MonkeyPatch) -> None:
     """These runs need next to nothing, so the tests do not ask for more."""
     patch.setattr(training_run, "MEMORY_BYTES", 1)
     patch.setattr(training_run, "STATE_BYTES", 0)
-    patch.setattr(run_folder, "SPARE_BYTES", 0)
+    patch.setattr(capacity, "SPARE_BYTES", 0)

@@ -1,1 +1,1 @@
-"""Training of the project's own checkpoint on faces that `fomm_train.faces` draws."""
+"""Training of the project's own checkpoint on drawn faces, and its measures."""

@@ -1,29 +1,29 @@
-"""What a training run does, in numbers: data, stages, weights of the losses."""
+"""Recipes: what a training run does, in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 Trains = Literal["everything", "motion", "pictures"]
 PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching", "region", "mouth")
-"""Fields of `LossWeights` that count where pictures are predicted; the others count where motion is trained."""
+"""Fields of `LossWeights` that count where pictures are trained; the others count where motion is trained."""
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the losses; see `fomm_train.losses.prediction` and `equivariance`.
+    """Factors of the losses.
 
     Attributes:
-        value, gradient, ssim: Between prediction and truth.
-        warp: Between the source warped at the motion size and the truth at that size.
-        flow: Between the deformation and the true one, where the source shows what is there.
-        occlusion: Between the occlusion map and what the source shows of the truth.
-        landmark, jacobian: Between found keypoints and those of the renderer.
-        equivariance_value, equivariance_jacobian: Of keypoints under random deformations.
-        adversarial, feature_matching: From the discriminator; 0 trains none.
-        region: How much a pixel of eyes or mouth counts against another.
-        mouth: How much a pixel of the mouth counts against one of the eyes.
+        value, gradient, ssim: Difference between prediction and truth; see `losses.prediction`.
+        warp: Difference between the warped source and the truth, both at the motion size.
+        flow: Difference between the deformation and the true one, where the source shows the surface.
+        occlusion: Difference between the occlusion map and whether the source shows the surface.
+        landmark, jacobian: Difference between detected keypoints and the renderer's.
+        equivariance_value, equivariance_jacobian: Of keypoints under random transforms; see `losses.equivariance`.
+        adversarial, feature_matching: From the discriminator, which is trained only if one of them is not 0.
+        region: Weight of a pixel of eyes and mouth relative to any other.
+        mouth: Weight of a pixel of the mouth relative to one of the eyes.
     """
 
     value: float = 20.0
@@ -43,7 +43,7 @@ class LossWeights:
 
     @property
     def use_discriminator(self) -> bool:
-        """Whether a discriminator is trained."""
+        """True if a discriminator is trained."""
         return bool(self.adversarial or self.feature_matching)
 
 
@@ -52,25 +52,25 @@ class Stage:
     """A stretch of steps at one frame size.
 
     Attributes:
-        name: For people.
+        name: A label; renaming a stage does not make another recipe.
         steps: Optimiser steps.
         size: Side of the generator's frames in pixels; motion is always estimated at the motion size.
-        groups_per_batch: Drawn groups in a batch; each gives 4 frames.
-        pairs_per_group: Source-driving pairs from each.
-        learning_rate: At the first step; falls along a cosine to `last_learning_rate`.
-        last_learning_rate: Where the cosine ends.
-        true_keypoints: Whether motion is computed from the renderer's keypoints instead of the detector's, so that
-            both networks learn at once instead of one after the other.
-        batch_statistics: Whether detector and dense motion are normalised by each batch's own statistics, which lets
-            them learn fast at first, or by the running ones, as at inference.
+        groups_per_batch: Groups in a batch; each gives 4 frames.
+        pairs_per_group: Pairs from each group, at most 8.
+        learning_rate: At the first step; it falls along a cosine to `last_learning_rate`.
+        last_learning_rate: At the end.
+        true_keypoints: Compute motion from the renderer's keypoints instead of detected ones, so that both motion
+            networks learn at once instead of one after the other.
+        batch_statistics: Normalise detector and dense motion by each batch's statistics, which speeds up early
+            learning, instead of the running ones used at inference.
         other_identity: Share of pairs whose driving frame shows another identity than the source.
-        still: Share of pairs in which nothing moves, so that the generator learns to copy what it is given.
-        trains: "everything"; "motion": detector and dense motion, without predicting pictures; or "pictures": encoder
-            and decoder, by motion networks that stay as they are.
-        weights: Of the losses; those of what the stage does not train are not computed.
+        still: Share of pairs in which nothing moves, which teach the generator to copy.
+        trains: "everything"; "motion" (detector and dense motion); or "pictures" (encoder and decoder, with frozen
+            motion networks).
+        weights: Factors of the losses; losses of networks that the stage does not train are not computed.
     """
 
-    name: str
+    name: str = field(compare=False)
     steps: int
     size: int
     groups_per_batch: int
@@ -91,16 +91,16 @@ class Stage:
 
     @property
     def trains_motion(self) -> bool:
-        """Whether detector and dense motion are trained."""
+        """True if detector and dense motion are trained."""
         return self.trains != "pictures"
 
     @property
     def trains_pictures(self) -> bool:
-        """Whether encoder and decoder are trained, so that pictures are predicted."""
+        """True if encoder and decoder are trained."""
         return self.trains != "motion"
 
     def loss_weights(self) -> dict[str, float]:
-        """The weights that count in this stage by the names of losses, those of 0 left out; and `region`."""
+        """Weights other than 0 that count in this stage, by name."""
         return {
             name: value
             for name, value in asdict(self.weights).items()
@@ -113,12 +113,12 @@ class Recipe:
     """A whole run.
 
     Attributes:
-        name: Of the checkpoint.
-        seed: Of initial weights, batches and deformations.
-        groups: Drawn groups to train on, of 4 identities in 4 poses.
+        name: Name of the checkpoint.
+        seed: Seed of initial weights, batches and random transforms.
+        groups: Groups of frames to train on; see `data.frame_group`.
         first_group_seed: Seed of the first group.
-        frame_size: Side of the drawn frames in pixels.
-        ema_decay: Of the running mean of the weights, which is what is kept.
+        frame_size: Side of the frames in pixels.
+        ema_decay: Decay of the running mean of the weights; the checkpoint holds the mean.
         stages: In order.
     """
 
@@ -132,17 +132,13 @@ class Recipe:
 
     @property
     def steps(self) -> int:
-        """Of all stages."""
+        """Steps of all stages."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[Stage, int]:
-        """The stage of a step and the step's number within it; the last stage for `steps` itself."""
+        """The stage of a step and the step's number within it; from `steps` on, the end of the last stage."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage, step
             step -= stage.steps
         return self.stages[-1], self.stages[-1].steps
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return asdict(self)

@@ -1,1 +1,1 @@
-"""The drawn frames that training reads."""
+"""Frames to train on: groups of drawn faces, the batches made of them, and the seeds held out."""

@@ -1,41 +1,37 @@
-"""Training batches: which frames, and which pairs among them; the same for the same seed, step and kind of device."""
+"""Training batches: frames and the pairs among them, fixed by seed, step and kind of device."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_train.data.drawn_groups import IDENTITIES, POSES, Index
+from fomm_train.data.frame_group import IDENTITIES, POSES, Groups, Index
+from fomm_train.recipe import Stage
 
 CONTRAST = 0.15
 BRIGHTNESS = 0.08
 NOISE = 0.02
-"""Largest standard deviation of the sensor noise that detectors are to be steady under."""
+"""Largest change of contrast and brightness, and largest standard deviation of the sensor noise, in detector frames."""
 
 
 class Batch(NamedTuple):
     """F frames and P pairs among them.
 
-    A pair names a source frame, the driving frame of the same pose (the reference of relative motion), a driving
-    frame, and the truth: the source's identity in the driving frame's pose. Where source and driving identity are
-    the same, relative motion equals absolute motion.
+    A pair names a source frame, a driving frame of the same pose (the reference of relative motion), a driving frame
+    of another pose, and the truth: the source's identity in that pose. Where source and driving identity are equal,
+    relative motion equals absolute motion.
 
     Attributes:
-        frames: (F, 3, S, S) in [0, 1], as drawn.
-        detector_frames: The same with light and noise of a camera.
-        landmarks: (F, K, 2).
-        jacobians: (F, K, 2, 2).
-        boxes: (F, R, 4) as fractions of the side.
-        bodies: (F, s, s) uint8, see `DrawnGroup`.
-        points: (F, 3, s, s).
-        views: (F, 2, 2, 4).
-        pairs: (P, 4) int64: source, reference, driving, truth.
-        sources: (U,) int64, the frames among them that are sources, each once.
-        source_of_pair: (P,) int64, which of `sources` is a pair's.
+        frames: (F, 3, S, S) float32 in [0, 1], as rendered.
+        detector_frames: The same with the light and noise of a camera.
+        landmarks, jacobians, boxes, bodies, points, views: As in `FrameGroup`, (F, ...); float32, bodies uint8.
+        pairs: (P, 4) int64, frame numbers: source, reference, driving, truth.
+        sources: (U,) int64, the source frames, each once.
+        source_of_pair: (P,) int64, each pair's index into `sources`.
     """
 
     frames: Tensor
@@ -51,91 +47,57 @@ class Batch(NamedTuple):
     source_of_pair: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
+        """Copies the batch to a device."""
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
-class Groups(Protocol):
-    """Drawn groups, numbered from 0."""
-
-    def __len__(self) -> int:
-        """How many."""
-
-    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
-        """Every field of `DrawnGroup` by its name, of I identities in P poses of each of B groups.
-
-        Args:
-            groups: (B,).
-            identities, poses: (B, I) and (B, P), within the groups.
-
-        Returns:
-            Tensors of B · I · P records, the pose changing fastest; dtypes of `DrawnGroup`, on the groups' device.
-
-        Raises:
-            TrainingError: A group's file is missing or damaged.
-        """
-
-
-def draw_batch(
-    groups: Groups,
-    seed: int,
-    step: int,
-    size: int,
-    per_batch: int,
-    pairs: int,
-    other_identity: float = 0.5,
-    still: float = 0.0,
-) -> Batch:
-    """Draws two identities in two poses from each of `per_batch` groups, and pairs among them.
+def draw_batch(groups: Groups, seed: int, step: int, stage: Stage) -> Batch:
+    """Draws two identities in two poses from each of the stage's groups, and pairs among them.
 
     Args:
-        groups: To draw from.
-        seed, step: Fix every choice; what the camera adds differs between a CPU and a GPU.
-        size: Side of the frames in pixels; drawn frames are averaged down to it.
-        per_batch: Groups in the batch; each gives 4 frames.
-        pairs: From each group, at most 8.
-        other_identity: Share of pairs driven by another identity, between 0 and 1.
-        still: Share of pairs whose driving frame is their reference, between 0 and 1.
+        groups: Frames to draw from.
+        seed, step: Fix every choice; camera noise differs between CPU and GPU.
+        stage: Sets the frame size, to which frames are averaged down, and the numbers and kinds of pairs.
     """
     rng = np.random.default_rng((seed, step))
+    per_batch = stage.groups_per_batch
     chosen = rng.choice(len(groups), per_batch, replace=len(groups) < per_batch)
     identities, poses, rows = [], [], []
     for slot in range(per_batch):
         identities.append(np.sort(rng.choice(IDENTITIES, 2, replace=False)))
         poses.append(np.sort(rng.choice(POSES, 2, replace=False)))
-        rows.append(4 * slot + _draw_pairs(rng, pairs, other_identity, still))
+        rows.append(4 * slot + _draw_pairs(rng, stage))
     picked = groups.pick(chosen, np.stack(identities), np.stack(poses))
-    pictures = picked.pop("frames").permute(0, 3, 1, 2).float().div_(255)
-    if pictures.shape[-1] != size:
-        pictures = F.interpolate(pictures, (size, size), mode="area")
-    pairs_drawn = np.concatenate(rows)
-    # Found here, where a device need not be waited for: several pairs may have one source, which is encoded once.
-    sources, source_of_pair = np.unique(pairs_drawn[:, 0], return_inverse=True)
-    device = pictures.device
+    frames = picked.pop("frames").permute(0, 3, 1, 2).float().div_(255)
+    if frames.shape[-1] != stage.size:
+        frames = F.interpolate(frames, (stage.size, stage.size), mode="area")
+    pairs = np.concatenate(rows)
+    # Several pairs may share a source, which is encoded once. Finding them on the CPU avoids waiting for a device.
+    sources, source_of_pair = np.unique(pairs[:, 0], return_inverse=True)
+    indices = {"pairs": pairs, "sources": sources, "source_of_pair": source_of_pair}
     return Batch(
-        frames=pictures,
-        detector_frames=_camera(pictures, int(rng.integers(2**63))),
-        pairs=torch.from_numpy(pairs_drawn).to(device),
-        sources=torch.from_numpy(sources).to(device),
-        source_of_pair=torch.from_numpy(source_of_pair).to(device),
+        frames=frames,
+        detector_frames=_camera(frames, int(rng.integers(2**63))),
+        **{name: torch.from_numpy(index).to(frames.device) for name, index in indices.items()},
         **{name: tensor if tensor.dtype == torch.uint8 else tensor.float() for name, tensor in picked.items()},
     )
 
 
-def _draw_pairs(rng: np.random.Generator, pairs: int, other_identity: float, still: float) -> Index:
-    """(pairs, 4) among frames numbered identity · 2 + pose."""
-    everything = [(a, b, i) for a in (0, 1) for b in (0, 1) for i in (0, 1)]
-    probabilities = np.array([other_identity if a != b else 1 - other_identity for a, b, _ in everything])
-    picked = rng.choice(len(everything), pairs, replace=False, p=probabilities / probabilities.sum())
+def _draw_pairs(rng: np.random.Generator, stage: Stage) -> Index:
+    """(pairs, 4): source, reference, driving and truth among frames numbered identity · 2 + pose."""
+    choices = [(source, driver, first) for source in (0, 1) for driver in (0, 1) for first in (0, 1)]
+    other = stage.other_identity
+    weights = np.array([other if source != driver else 1 - other for source, driver, _ in choices])
+    picked = rng.choice(len(choices), stage.pairs_per_group, replace=False, p=weights / weights.sum())
     rows = []
-    for a, b, i in (everything[n] for n in picked):
-        j = i if rng.random() < still else 1 - i
-        rows.append((2 * a + i, 2 * b + i, 2 * b + j, 2 * a + j))
+    for source, driver, first in (choices[n] for n in picked):
+        last = first if rng.random() < stage.still else 1 - first
+        rows.append((2 * source + first, 2 * driver + first, 2 * driver + last, 2 * source + last))
     return np.array(rows, np.int64)
 
 
 def _camera(frames: Tensor, seed: int) -> Tensor:
-    """Frames with the contrast, brightness and noise of a camera, each frame its own."""
+    """Frames with a camera's contrast, brightness and noise, drawn for each frame."""
     random = torch.Generator(frames.device).manual_seed(seed)
 
     def uniform(bound: float) -> Tensor:

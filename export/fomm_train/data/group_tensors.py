@@ -1,51 +1,49 @@
-"""All drawn groups at once in the memory of a device, for one that would wait for files."""
+"""Groups of frames in the memory of a device, which would otherwise wait for files."""
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from fomm_rt.errors import TrainingError
-from fomm_train.data.drawn_groups import DrawnGroup, GroupFolder, Index, Progress
+from fomm_train.data.frame_group import FIELDS, FrameGroup, Groups, Index, Progress
+from fomm_train.data.group_folder import GroupFolder
 
 
-class GroupTensors:
-    """The groups of a folder; see `fomm_train.data.batches.Groups`. 3.6 MB a group of 256×256 frames.
+class GroupTensors(Groups):
+    """Groups as tensors; a group of 256×256 frames takes 3.6 MB.
 
     Args:
-        folder: All of it is read, once.
-        device: Where the tensors are. Only on a CPU has this been executed so far.
-        progress: Told how far reading is.
+        groups: All are read, once.
+        device: Device of the tensors.
+        progress: Called after each group.
 
     Raises:
         TrainingError: A group is missing or damaged, or the device has too little memory.
     """
 
-    def __init__(self, folder: GroupFolder, device: torch.device, progress: Progress) -> None:
+    def __init__(self, groups: GroupFolder | list[FrameGroup], device: torch.device, progress: Progress) -> None:
+        self._groups = len(groups)
         self._tensors: dict[str, Tensor] = {}
-        self._groups = len(folder)
         for index in range(self._groups):
-            group = folder[index]
-            for field in fields(DrawnGroup):
-                array = torch.from_numpy(getattr(group, field.name))
+            group = groups[index]
+            for name in FIELDS:
+                array = torch.from_numpy(getattr(group, name))
                 if index == 0:
-                    self._tensors[field.name] = _empty((self._groups, *array.shape), array.dtype, device)
-                self._tensors[field.name][index] = array
+                    self._tensors[name] = _empty((self._groups, *array.shape), array.dtype, device)
+                self._tensors[name][index] = array
             progress("reading faces", index + 1, self._groups)
 
+    @override
     def __len__(self) -> int:
         return self._groups
 
+    @override
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
-        """See `fomm_train.data.batches.Groups`."""
         device = self._tensors["frames"].device
-        place = (
-            torch.from_numpy(groups).to(device)[:, None, None],
-            torch.from_numpy(identities).to(device)[:, :, None],
-            torch.from_numpy(poses).to(device)[:, None, :],
-        )
+        places = (groups[:, None, None], identities[:, :, None], poses[:, None, :])
+        place = tuple(torch.from_numpy(indices).to(device) for indices in places)
         return {name: tensor[place].flatten(0, 2) for name, tensor in self._tensors.items()}
 
 
@@ -55,6 +53,5 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
     except torch.OutOfMemoryError as error:
         needed = torch.Size(shape).numel() * dtype.itemsize
         raise TrainingError(
-            f"{device}: {needed / 1e9:.1f} GB of free memory are needed for the drawn faces; free some, "
-            "or train with --device cpu"
+            f"{device}: the frames need {needed / 1e9:.1f} GB of free memory. Free some, or train with --device cpu"
         ) from error

@@ -1,4 +1,4 @@
-"""Faces and performances that no training run draws: the seeds set apart, and the moments made of them."""
+"""Pairs of faces and poses that no training run draws, made from seeds set apart."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from fomm_train.faces import Identity, Pose, draw_identity, draw_performance, draw_pose
 
 FIRST_HELD_OUT_SEED = 1 << 40
-"""Training draws identities from seeds below 2**31 only."""
+"""Training draws identities from seeds below 2**31."""
 FIRST_MEASURED_SEED = FIRST_HELD_OUT_SEED + 1000
-"""Those before are for previews, which people look at while they choose a recipe."""
+"""Earlier seeds are for previews, by which people choose a recipe; nothing is measured on those."""
 REFERENCE_STRENGTH = 0.5
-"""People give sources, and begin to perform, about straight ahead."""
+"""Source pictures, and the beginnings of performances, look about straight ahead."""
 FRAMES = 100
 FIRST_FRAME = 12
-"""Half a second into a performance: before, nothing much has happened."""
+"""Half a second into a performance; hardly anything has moved before."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class HeldOutPair:
     """One case to measure.
 
     Attributes:
-        identity: The face to animate.
-        driver: Another face, which drives.
-        reference: How the driver's performance begins.
-        driving: A later moment of it.
-        own: Another pose for the source to begin in.
+        identity: The source's face.
+        driver: The face that drives it.
+        reference: First pose of the driver's performance.
+        driving: A later pose of it.
+        own: Another pose for the source.
     """
 
     identity: Identity
@@ -39,24 +39,23 @@ class HeldOutPair:
 
 
 def held_out_pair(number: int) -> HeldOutPair:
-    """Case `number`; the same for the same number, other for others.
+    """Draws case `number`; equal numbers give equal cases.
 
-    In every third case the eyes are as far shut, in every third the mouth is as far open as ever in the performance;
-    the rest are any moments.
+    By turns the driving pose is the performance's most closed eyes, its widest mouth, and a random moment.
     """
     seed = FIRST_MEASURED_SEED + 2 * number
     rng = np.random.default_rng(seed)
     performance = draw_performance(seed, FRAMES)
-    later = range(FIRST_FRAME, FRAMES)
+    later = performance[FIRST_FRAME:]
     moments = (
-        max(later, key=lambda frame: performance[frame].blink_left),
-        max(later, key=lambda frame: performance[frame].mouth_open),
-        int(rng.integers(FIRST_FRAME, FRAMES)),
+        max(later, key=lambda pose: pose.blink_left),
+        max(later, key=lambda pose: pose.mouth_open),
+        performance[int(rng.integers(FIRST_FRAME, FRAMES))],
     )
     return HeldOutPair(
-        draw_identity(seed),
-        draw_identity(seed + 1),
-        performance[0],
-        performance[moments[number % 3]],
-        draw_pose(rng, REFERENCE_STRENGTH),
+        identity=draw_identity(seed),
+        driver=draw_identity(seed + 1),
+        reference=performance[0],
+        driving=moments[number % 3],
+        own=draw_pose(rng, REFERENCE_STRENGTH),
     )

@@ -1,1 +1,1 @@
-"""The training loop: steps, state, log and preview."""
+"""The training loop: steps, states to resume from, log and preview."""

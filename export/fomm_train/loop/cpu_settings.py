@@ -1,27 +1,35 @@
-"""Keeps the C library from giving the memory of large tensors back to the system between steps."""
+"""Settings of this process that speed up training on a CPU; `benchmarks/studies/training_step.py` measures them."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
+import torch
+
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
-"""Parameters of mallopt(3), glibc; a threshold of -1 is never reached."""
-NEVER = -1
+"""Parameters of glibc's mallopt(3); a trim threshold of -1 is never reached."""
 
 
 def keep_freed_memory() -> bool:
-    """Lets this process keep what it frees; returns whether the C library knows how (glibc on Linux does).
+    """Makes the C library keep freed memory; returns False where it cannot (it is not glibc).
 
-    glibc maps every tensor of some megabytes anew, and the system fills its pages with zeros at the first touch;
-    `benchmarks/studies/training_step.py` measures what that costs. The process holds as much as its largest
-    step needed.
+    By default glibc maps every tensor of some megabytes anew, and the system zeroes the pages at the first touch.
+    Afterwards the process keeps as much memory as its largest step needed.
     """
     if not sys.platform.startswith("linux"):
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:  # musl has none
+    except AttributeError:  # musl
         return False
-    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, NEVER))
+    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, -1))
+
+
+def flush_denormal_numbers() -> bool:
+    """Makes this thread, and threads it starts later, treat denormal numbers as zero; returns False if it cannot.
+
+    The tails of the Gaussians around keypoints become denormal, and CPUs compute with such numbers more slowly.
+    """
+    return bool(torch.set_flush_denormal(True))

@@ -1,13 +1,12 @@
-"""The networks' layers computed with less work while they are trained; weights, names and results stay.
+"""Faster forward passes of the networks' layers for training; weights, names and, up to rounding, results are the same.
 
-Results are the same up to rounding. `benchmarks/studies/training_step.py` measures what they are worth on a CPU:
+`benchmarks/studies/training_step.py` measures the gain on a CPU.
 
-- A norm with fixed statistics is part of the convolution before it.
-- Nearest ×2 and a 3×3 convolution are one transposed convolution, 4×4 with stride 2: 4/9 of the multiplications and no
-  enlarged tensor.
-- Two heads over the same features are one convolution.
-- Channels stay last across the sampling of the warp, which would turn every tensor after it, and every gradient before
-  it, the other way round.
+- A norm with fixed statistics is folded into the convolution before it.
+- Nearest ×2 and a 3×3 convolution become one transposed convolution, 4×4 with stride 2: 4/9 of the multiplications and
+  no enlarged tensor.
+- Two heads over the same features become one convolution.
+- The warp keeps channels last. Otherwise its sampling would reorder every tensor after it and every gradient before it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from fomm_export.networks.layers import DownBlock, ResidualBlock, SameBlock, UpB
 
 
 def compute_fast(detector: KeypointDetector, generator: Generator) -> None:
-    """Gives every layer of both networks its faster forward; training mode and weights are read at each call."""
+    """Replaces the forward pass of every layer of both networks; each call reads training mode and weights."""
     for module in (*detector.modules(), *generator.modules()):
         if forward := _FORWARDS.get(type(module)):
             module.forward = partial(forward, module)
@@ -50,7 +49,7 @@ def _up_block(block: UpBlock, x: Tensor) -> Tensor:
 
 
 def _for_nearest(kernel: Tensor, side: int) -> Tensor:
-    """One side of a kernel, 3 -> 4: entries that fall on the same pixel before nearest ×2 are added."""
+    """Widens one side of a kernel from 3 to 4: entries that read the same pixel before nearest ×2 are added."""
     first, middle, last = kernel.unbind(side)
     return torch.stack([first, first + middle, middle + last, last], side)
 
@@ -92,7 +91,7 @@ def _heads(first: nn.Conv2d, second: nn.Conv2d | None, features: Tensor) -> tupl
 
 
 def _convolution(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias, with the norm in them where its statistics are fixed."""
+    """Weight and bias; a norm with fixed statistics is folded into them."""
     assert conv.bias is not None
     if norm.training:
         return conv.weight, conv.bias
@@ -115,10 +114,10 @@ def _channels_last(x: Tensor) -> Tensor:
 
 
 class _ChannelsLast(torch.autograd.Function):
-    """The same tensor, and on the way back the same gradient, with channels last in memory."""
+    """The identity; tensor and gradient get channels last in memory."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch passes it
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 - torch passes the context
         return x.contiguous(memory_format=torch.channels_last)
 
     @staticmethod

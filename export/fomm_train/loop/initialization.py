@@ -1,8 +1,8 @@
-"""What the networks begin with, so that few steps suffice.
+"""Initial weights and statistics that make few steps suffice.
 
-Published training begins with random weights and lets batch norm use the statistics of every batch. In small batches
-those statistics differ from batch to batch, and with them the colours of the result. Here the generator begins as a
-blurred copy of its input, and its norms keep the statistics they were given before the first step.
+Published training begins with random weights, and its batch norms use the statistics of each batch. In small batches
+those statistics vary, and the colours of the result vary with them. Here the generator begins as a blurred copy of its
+input, and its norms keep the statistics measured before the first step.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from fomm_export.networks.layers import ResidualBlock, SameBlock
 
 COLOURS = 3
 COLOUR_SHIFT = 2.0
-"""Standard deviations by which normalised colours are lifted, so that the ReLU lets most of them through."""
+"""Offset of normalised colours, in standard deviations; it takes most of them through the ReLU."""
 
 
 def start_at_identity(detector: KeypointDetector) -> None:
-    """Jacobians begin as the identity, whatever the picture (as published)."""
+    """Makes every jacobian the identity, whatever the frame (as published)."""
     if detector.jacobian is not None:
         nn.init.zeros_(detector.jacobian.weight)
         with torch.no_grad():
-            bias = _bias(detector.jacobian)
-            bias.copy_(torch.tensor([1.0, 0, 0, 1]).repeat(len(bias) // 4))
+            _bias(detector.jacobian).view(-1, 4).copy_(torch.tensor([1.0, 0, 0, 1]))
 
 
 @torch.no_grad()
 def pass_colours(generator: Generator) -> None:
-    """Lets the first three channels carry red, green and blue from end to end; residual blocks begin as nothing."""
+    """Makes the first three channels carry red, green and blue from end to end; residual blocks begin at zero."""
     for module in (generator.first, *generator.down_blocks, *generator.up_blocks):
         assert isinstance(module, SameBlock)
         assert isinstance(module.norm, nn.BatchNorm2d)
@@ -61,7 +60,7 @@ def _bias(convolution: nn.Conv2d) -> Tensor:
 
 @torch.no_grad()
 def measure_statistics(generator: Generator, pictures: Iterable[Tensor]) -> None:
-    """Gives the norms of encoder and decoder the mean statistics of (N, 3, S, S) pictures, encoded and decoded."""
+    """Sets the norms of encoder and decoder to the mean statistics of coding batches of (N, 3, S, S) pictures."""
     norms = [m for m in image_modules(generator) if isinstance(m, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -76,6 +75,6 @@ def measure_statistics(generator: Generator, pictures: Iterable[Tensor]) -> None
 
 
 def image_modules(generator: Generator) -> Iterable[nn.Module]:
-    """All modules of the encoder and the decoder, without those of the dense motion."""
+    """All modules of encoder and decoder, without the dense-motion network."""
     parts = (generator.first, generator.down_blocks, generator.bottleneck, generator.up_blocks, generator.final)
     return chain.from_iterable(part.modules() for part in parts)

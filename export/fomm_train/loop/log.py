@@ -1,4 +1,4 @@
-"""The log of a run: every loss's mean over the steps since the last row that had it, as CSV."""
+"""The log of a run, as CSV: each row holds the mean of every loss over the steps since the row before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fomm_rt.files.staging import replacing
 
 
 class TrainingLog:
-    """Adds up losses and writes rows.
+    """Collects losses and writes rows.
 
     Args:
         path: The file; rows after `step`, which a resumed run repeats, are dropped.
@@ -24,7 +24,7 @@ class TrainingLog:
         self._since: dict[str, list[float]] = {}
 
     def add(self, losses: dict[str, float]) -> None:
-        """Takes the losses of one step."""
+        """Adds the losses of one step."""
         for name, value in losses.items():
             self._since.setdefault(name, []).append(value)
 
@@ -47,7 +47,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
-    """The rows of a log; none where there is no log, and only those that are whole."""
+    """The complete rows of a log; an empty list without a log."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]

@@ -1,11 +1,11 @@
-"""Muon: momentum whose steps change every direction of a weight matrix alike.
+"""Muon: momentum whose steps change all directions of a weight matrix equally.
 
-A convolution's gradient is close to a matrix of low rank: a few directions learn and the others wait. Muon replaces
-each step by the nearest orthogonal matrix, so that all of them learn at once. An autoencoder of the generator's widths
-came within a given error in less than half of Adam's steps.
+A convolution's gradient is close to a matrix of low rank: a few directions learn while the others wait. Muon replaces
+each step by the nearest orthogonal matrix, so all directions learn at once. An autoencoder of the generator's widths
+reached a given error in less than half of Adam's steps.
 
-Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; the scale of the steps after
-Liu et al. 2025, arXiv:2502.16982, so that Adam's learning rates fit.
+Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Steps are scaled as in Liu et
+al. 2025, arXiv:2502.16982, so that learning rates for Adam fit.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from torch import Tensor, nn
 MOMENTUM = 0.9
 ITERATIONS = 5
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the quintic that drives singular values towards 1 fastest; it stops near 1, not at it."""
+"""Coefficients of the quintic that drives singular values towards 1 fastest; it stops near 1."""
 ADAM_RMS = 0.2
-"""Root mean square of Adam's steps, in learning rates, as seen in practice."""
+"""Typical root mean square of Adam's steps, in learning rates."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; for weights of at least two dimensions, the first of them the output's.
+    """Nesterov momentum with orthogonalised steps.
 
     Args:
-        parameters: Weights of convolutions or linear layers.
-        lr: As for Adam.
+        parameters: Weights of convolutions or linear layers; their first dimension is the output's.
+        lr: Learning rate, on Adam's scale.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float = 1e-3) -> None:
@@ -38,7 +38,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Changes the weights by their gradients; weights without one stay."""
+        """Updates every weight that has a gradient."""
         assert closure is None, "Muon takes no closure"
         for group in self.param_groups:
             for weight in group["params"]:
@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """(rows, columns) -> a matrix of about the same singular vectors and singular values near 1; zeros stay zeros."""
+    """Moves the singular values of a (rows, columns) matrix close to 1; zeros stay zeros."""
     a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     x: Tensor = matrix.T if tall else matrix

@@ -1,18 +1,11 @@
-"""A whole training run in a folder: drawn frames, steps, states to resume from, previews, a log, the checkpoint.
-
-FOLDER/frames/             drawn groups
-FOLDER/recipe.json         what is trained; a folder belongs to one recipe
-FOLDER/training.state      where to go on
-FOLDER/log.csv             mean losses, a row every REPORT_STEPS steps
-FOLDER/preview.png         source, reference, driving, prediction, truth for pairs never trained on
-FOLDER/NAME.safetensors    running mean of the weights, published tensor names
-"""
+"""A whole training run in a folder, which `run_folder` describes: draw frames, train, save, resume."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -23,53 +16,54 @@ from fomm_export.checkpoints.configuration import Configuration
 from fomm_export.checkpoints.own import save_own_checkpoint
 from fomm_rt.errors import TrainingError
 from fomm_rt.files.interruption import uninterrupted
-from fomm_train.data.batches import Batch, Groups, draw_batch
-from fomm_train.data.drawn_groups import GroupFolder
+from fomm_train.capacity import check_disk, check_memory
+from fomm_train.data.batches import Batch, draw_batch
+from fomm_train.data.drawn_groups import DRAWN_GROUPS
+from fomm_train.data.frame_group import Groups
+from fomm_train.data.group_folder import GroupFolder
 from fomm_train.data.group_tensors import GroupTensors
 from fomm_train.loop.log import TrainingLog
 from fomm_train.loop.preview import write_preview
-from fomm_train.loop.run_folder import check_disk, check_memory, check_recipe, lock_folder
+from fomm_train.loop.run_folder import STATE_NAME, Plan, check_plan, lock_folder
 from fomm_train.loop.state import load_training_state, save_training_state
 from fomm_train.loop.trainer import Trainer
 from fomm_train.recipe import Recipe
 
 STATISTICS_BATCHES = 16
-"""Batches that the generator's norms take their statistics from."""
+"""Batches that set the statistics of the generator's norms."""
 REPORT_STEPS = 25
 SAVE_STEPS = 100
 PREVIEW_STEPS = 200
 STATE_BYTES = 200_000_000
 """More than a state and a checkpoint take."""
 MEMORY_BYTES = 3 << 30
-"""Twice what a run at 256×256 was seen to take."""
+"""Twice the memory that a run at 256×256 was measured to take."""
 
 
 class Reporter(Protocol):
-    """What a run tells people."""
+    """Shows what a run does."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Something goes on; `done` of `total`."""
+        """Shows that `done` of `total` items of the current work are finished."""
 
     def say(self, text: str) -> None:
-        """A line."""
+        """Shows a line."""
 
 
 class TrainingRun:
-    """One run of a recipe in a folder; goes on where an earlier one there stopped.
-
-    Training on a GPU has not been executed so far.
+    """One run of a recipe in a folder; it resumes an earlier one there.
 
     Args:
-        folder: Where everything is kept.
+        folder: Folder of all files.
         configuration: Architecture.
-        recipe: What to do.
-        device: "cpu", "cuda", ...
-        workers: Processes that draw, on the CPU.
+        recipe: What to train.
+        device: A torch device.
+        workers: Processes that draw frames, on the CPU.
 
     Raises:
         OutputError: The folder cannot be written or its disk is too small.
-        TrainingError: Too little memory, another run is going on in the folder, or it holds a run of another recipe
-            or a damaged state.
+        TrainingError: The memory is too small, another run is going on in the folder, or the folder holds another
+            recipe or a damaged state.
     """
 
     def __init__(
@@ -79,12 +73,15 @@ class TrainingRun:
         self.recipe = recipe
         self.device = torch.device(device)
         self.workers = workers
+        self.state_path = folder / STATE_NAME
+        self.checkpoint_path = folder / f"{recipe.name}.safetensors"
         self._lock = lock_folder(folder)
         try:
             check_disk(folder, STATE_BYTES)
             check_memory(MEMORY_BYTES)
-            check_recipe(folder, configuration, recipe)
-            self.frames = GroupFolder(folder / "frames", recipe.first_group_seed, recipe.groups, recipe.frame_size)
+            check_plan(folder, Plan(recipe, configuration))
+            seed, groups, size = recipe.first_group_seed, recipe.groups, recipe.frame_size
+            self.frames = GroupFolder(folder / "frames", DRAWN_GROUPS, seed, groups, size)
             self.trainer = Trainer(configuration, recipe, self.device)
             if self.state_path.exists():
                 self._restore()
@@ -92,26 +89,16 @@ class TrainingRun:
             self.close()
             raise
 
-    @property
-    def state_path(self) -> Path:
-        """Where the run goes on from."""
-        return self.folder / "training.state"
-
-    @property
-    def checkpoint_path(self) -> Path:
-        """The weights, as far as they are trained."""
-        return self.folder / f"{self.recipe.name}.safetensors"
-
     def run(self, reporter: Reporter) -> Path:
-        """Trains to the end of the recipe and returns the checkpoint; Ctrl-C keeps the state.
+        """Trains to the end of the recipe and returns the checkpoint; Ctrl-C saves the state first.
 
         Raises:
-            OutputError: Something cannot be written.
-            TrainingError: A drawn group is damaged, or the loss is no longer finite; the last state is kept.
+            OutputError: A file cannot be written.
+            TrainingError: A group is damaged, or the loss is no longer finite; the last state is kept.
         """
         self.frames.draw_missing(self.workers, reporter.progress)
         if self.trainer.step:
-            reporter.say(f"{self.folder}: going on at step {self.trainer.step} of {self.recipe.steps}")
+            reporter.say(f"{self.folder}: resuming at step {self.trainer.step} of {self.recipe.steps}")
         try:
             if self.trainer.step < self.recipe.steps:
                 self._train(reporter)
@@ -119,12 +106,12 @@ class TrainingRun:
             self._save()
             raise
         self._save()
-        write_preview(self.folder / "preview.png", self.trainer)
+        self._write_preview()
         return self.checkpoint_path
 
     def close(self) -> None:
-        """Lets go of the folder; calling it twice is harmless."""
-        self._lock.close()
+        """Unlocks the folder; a second call does nothing."""
+        self._lock.release()
 
     def __enter__(self) -> TrainingRun:
         return self
@@ -137,60 +124,44 @@ class TrainingRun:
     def _train(self, reporter: Reporter) -> None:
         groups = self._groups(reporter)
         if self.trainer.step == 0:
-            stage = self.recipe.stages[0]
-            self.trainer.measure_statistics(
-                draw_batch(groups, self.recipe.seed, step, stage.size, stage.groups_per_batch, 1)
-                for step in range(STATISTICS_BATCHES)
-            )
+            stage = replace(self.recipe.stages[0], pairs_per_group=1, other_identity=0.5, still=0.0)
+            batches = (draw_batch(groups, self.recipe.seed, step, stage) for step in range(STATISTICS_BATCHES))
+            self.trainer.measure_statistics(batches)
         log = TrainingLog(self.folder / "log.csv", self.trainer.step)
-        with self._batches(groups) as batches:
-            for batch in batches:
-                name = self.recipe.stage_at(self.trainer.step)[0].name
+        with self._batches(groups) as remaining:
+            for batch in remaining:
+                stage, _ = self.recipe.stage_at(self.trainer.step)
                 with uninterrupted():
                     log.add(self.trainer.train_step(batch))
                 step = self.trainer.step
-                reporter.progress(f"training, {name}", step, self.recipe.steps)
+                reporter.progress(f"training, {stage.name}", step, self.recipe.steps)
                 if step % REPORT_STEPS == 0:
                     log.write(step)
                 if step % SAVE_STEPS == 0:
                     self._save()
                 if step % PREVIEW_STEPS == 0:
-                    write_preview(self.folder / "preview.png", self.trainer)
+                    self._write_preview()
 
     def _groups(self, reporter: Reporter) -> Groups:
-        """Where batches come from: a CPU reads files while it computes, a GPU would wait for them."""
+        """Files for a CPU, which computes while they are read; tensors for a GPU, which would wait for files."""
         if self.device.type == "cpu":
             return self.frames
         return GroupTensors(self.frames, self.device, reporter.progress)
 
     @contextmanager
     def _batches(self, groups: Groups) -> Iterator[Iterator[Batch]]:
-        """The batches of all steps that are left, each read while the one before is trained on."""
-        # A second team of threads would take turns with the one that trains, and make it wait at every operation.
+        """The batches of all remaining steps; each is read while the one before is trained on."""
+        # With more threads of its own, this thread would compete with the one that trains.
         with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
 
             def submit(step: int) -> Future[Batch]:
-                stage, _ = self.recipe.stage_at(step)
-                return pool.submit(
-                    draw_batch,
-                    groups,
-                    self.recipe.seed,
-                    step,
-                    stage.size,
-                    stage.groups_per_batch,
-                    stage.pairs_per_group,
-                    stage.other_identity,
-                    stage.still,
-                )
+                return pool.submit(draw_batch, groups, self.recipe.seed, step, self.recipe.stage_at(step)[0])
 
             def batches() -> Iterator[Batch]:
-                steps = range(self.trainer.step, self.recipe.steps)
-                waiting = submit(steps[0]) if steps else None
-                for step in steps:
-                    assert waiting is not None
-                    batch = waiting.result()
-                    if step + 1 in steps:
-                        waiting = submit(step + 1)
+                upcoming = submit(self.trainer.step)
+                for step in range(self.trainer.step, self.recipe.steps):
+                    batch = upcoming.result()
+                    upcoming = submit(step + 1)
                     yield batch
 
             yield batches()
@@ -198,6 +169,9 @@ class TrainingRun:
     def _save(self) -> None:
         save_training_state(self.state_path, self.trainer.state())
         save_own_checkpoint(self.checkpoint_path, *self.trainer.mean_weights(), name=self.recipe.name)
+
+    def _write_preview(self) -> None:
+        write_preview(self.folder / "preview.png", self.trainer)
 
     def _restore(self) -> None:
         state = load_training_state(self.state_path)

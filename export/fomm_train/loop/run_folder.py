@@ -1,94 +1,90 @@
-"""What has to be so before a run starts in a folder: nobody else there, room enough, the same recipe."""
+"""The folder of a training run: one run at a time, one recipe.
+
+frames/              groups of frames
+recipe.json          the recipe and the architecture
+training.state       everything a resumed run needs
+log.csv              mean losses
+preview.png          source, reference, driving, prediction and truth of pairs never trained on
+NAME.safetensors     running mean of the weights under the published tensor names
+"""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+import msgspec
+from filelock import FileLock, Timeout
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_rt.errors import OutputError, TrainingError
-from fomm_rt.files.staging import explain_failure, replacing, reporting_failures
+from fomm_rt.errors import TrainingError
+from fomm_rt.files.staging import StagedOutput, explain_failure, reporting_failures
 from fomm_train.recipe import Recipe
 
-SPARE_BYTES = 1 << 30
-"""Left free on the disk beside what a run writes."""
 RECIPE_NAME = "recipe.json"
+STATE_NAME = "training.state"
 
 
-def lock_folder(folder: Path) -> IO[str]:
-    """Makes a folder and holds it; the system lets go of it when the file is closed, however the run ends.
+@dataclass(frozen=True)
+class Plan:
+    """The content of recipe.json."""
+
+    recipe: Recipe
+    configuration: Configuration
+
+
+def lock_folder(folder: Path) -> FileLock:
+    """Creates a folder and locks it until the lock is released or the process ends.
 
     Raises:
-        OutputError: It cannot be written.
-        TrainingError: Another run holds it.
+        OutputError: The folder cannot be written or locked.
+        TrainingError: Another run holds the lock.
     """
-    path = folder / ".lock"
+    lock = FileLock(folder / ".lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise explain_failure(error, path) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
+        lock.acquire()
+    except Timeout as error:
         raise TrainingError(
             f"{folder}: another run is going on there; wait for it or choose another folder with -o"
         ) from error
-    except OSError as error:
-        file.close()
-        raise OutputError(
-            f"{path}: cannot be locked ({error.strerror}); choose a folder on a local disk with -o"
-        ) from error
-    return file
+    except (OSError, NotImplementedError) as error:  # the latter from a file system without locks
+        raise explain_failure(error, folder) from error
+    return lock
 
 
-def check_disk(folder: Path, needed_bytes: int) -> None:
-    """Raises OutputError unless the folder's disk has room for so many bytes and some to spare."""
-    free = shutil.disk_usage(folder).free
-    if needed_bytes and free < needed_bytes + SPARE_BYTES:
-        raise OutputError(
-            f"{folder}: {(needed_bytes + SPARE_BYTES) / 1e9:.1f} GB of free disk are needed, {free / 1e9:.1f} GB are "
-            "there; free some or choose another folder with -o"
-        )
-
-
-def check_memory(needed_bytes: int) -> None:
-    """Raises TrainingError if the machine says it has less memory available; silent where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return
-    if available < needed_bytes:
-        raise TrainingError(
-            f"{needed_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are available; "
-            "close other programs or train on a larger machine"
-        )
-
-
-def check_recipe(folder: Path, configuration: Configuration, recipe: Recipe) -> None:
-    """Notes the recipe in a new folder; refuses a folder of another: what it trains would be something in between.
+def check_plan(folder: Path, plan: Plan) -> None:
+    """Writes the plan into a new folder; refuses a folder of another plan.
 
     Raises:
-        OutputError: It cannot be noted.
-        TrainingError: The folder holds a run of another recipe.
+        OutputError: recipe.json cannot be written.
+        TrainingError: The folder holds a run of another plan.
     """
     path = folder / RECIPE_NAME
-    text = recipe_text(configuration, recipe)
-    with reporting_failures(path):
-        if not path.exists():
-            with replacing(path) as staged:
-                staged.write_text(text, encoding="utf-8")
-        elif path.read_text(encoding="utf-8") != text:
+    if path.exists():
+        if read_plan(folder) != plan:
             raise TrainingError(
                 f"{folder}: holds a run of another recipe (compare {RECIPE_NAME}); choose another folder with -o"
             )
+        return
+    with StagedOutput(path) as staged:
+        with reporting_failures(path):
+            staged.path.write_bytes(msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+        staged.commit()
 
 
-def recipe_text(configuration: Configuration, recipe: Recipe) -> str:
-    """The content of recipe.json."""
-    return json.dumps({"recipe": recipe.as_json(), "configuration": configuration.as_json()}, indent=2) + "\n"
+def read_plan(folder: Path) -> Plan:
+    """Reads recipe.json.
+
+    Raises:
+        TrainingError: It is missing, or not a plan.
+    """
+    path = folder / RECIPE_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except OSError as error:
+        raise TrainingError(f"{folder}: holds no training run; train with: fomm-rt train -o {folder}") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(
+            f"{path}: holds a run of another recipe or version ({error}); train into another folder"
+        ) from error

@@ -1,4 +1,4 @@
-"""One optimiser step after the other: losses of a batch, gradients, running mean of the weights."""
+"""Optimiser steps: gradients of a batch's losses, and the running mean of the weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_export.networks.dense_motion import DenseMotion
 from fomm_export.networks.generator import Generator
-from fomm_export.networks.geometry import inverse_2x2, warp
-from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
+from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.layers import AntiAliasDownsample
 from fomm_rt.errors import TrainingError
 from fomm_train.data.batches import Batch
+from fomm_train.loop.batch_losses import BatchLosses, Pictures
 from fomm_train.loop.fast_layers import compute_fast
 from fomm_train.loop.initialization import measure_statistics, pass_colours, start_at_identity
 from fomm_train.loop.muon import Muon
@@ -26,24 +25,24 @@ from fomm_train.losses.discriminator import (
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
-from fomm_train.losses.motion import flow_loss, occlusion_loss, true_motion
-from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
 from fomm_train.recipe import Recipe, Stage
 
 BETAS = (0.9, 0.999)
 DISCRIMINATOR_BETAS = (0.5, 0.999)
 LARGEST_GRADIENT = 5.0
-PYRAMID_SCALES = 3
 
 
 class Trainer:
-    """Networks, optimisers and running mean of one run.
+    """Networks, optimisers and the running mean of the weights.
 
     Args:
         configuration: Architecture.
-        recipe: What to do.
-        device: Where.
+        recipe: Stages to take.
+        device: Device of networks and batches.
+
+    Attributes:
+        step: Steps taken so far.
+        mean: Running mean of every tensor, by `kp_detector.` or `generator.` and its published name.
     """
 
     def __init__(self, configuration: Configuration, recipe: Recipe, device: torch.device) -> None:
@@ -56,49 +55,45 @@ class Trainer:
         self.detector, self.generator = self._build(self.size)
         start_at_identity(self.detector)
         pass_colours(self.generator)
+        self.losses = BatchLosses(self.detector, self.generator, recipe.seed)
         self.discriminator = MultiScaleDiscriminator().to(device)
         hidden, others = self._parameters()
         self._trained = [*hidden, *others]
-        self.hidden_optimizer = Muon(hidden)
-        self.optimizer = torch.optim.Adam(others, betas=BETAS)
-        self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), betas=DISCRIMINATOR_BETAS)
-        self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+        self._optimizers = {
+            "hidden_optimizer": Muon(hidden),
+            "optimizer": torch.optim.Adam(others, betas=BETAS),
+            "discriminator_optimizer": torch.optim.Adam(self.discriminator.parameters(), betas=DISCRIMINATOR_BETAS),
+        }
+        self.mean = self._copy_weights()
 
     def measure_statistics(self, batches: Iterable[Batch]) -> None:
-        """Gives the generator's norms their statistics; to be called once, before the first step."""
+        """Sets the statistics of the generator's norms; to be called once, before the first step."""
         measure_statistics(self.generator, (batch.frames.to(self.device) for batch in batches))
-        self.mean = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+        self.mean = self._copy_weights()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Takes the step on a batch and returns its stage's losses by name, unweighted.
+        """Takes one step and returns its losses by name, unweighted.
 
         Raises:
-            TrainingError: A loss is no longer finite.
+            TrainingError: The loss or the gradient is not finite; the weights are unchanged.
         """
         stage, number = self.recipe.stage_at(self.step)
         self._resize(stage.size)
         self._set_learning_rate(stage, number)
-        by_batch = stage.batch_statistics and stage.trains_motion
-        self.detector.train(by_batch)
+        use_batch_statistics = stage.batch_statistics and stage.trains_motion
+        self.detector.train(use_batch_statistics)
         self.generator.eval()
-        self.generator.dense_motion_network.train(by_batch)
-        batch = batch.to(self.device)
-        losses, pictures = self._losses(batch, stage)
-        weights = stage.weights
-        judged_pictures = pictures if weights.use_discriminator else None
-        if judged_pictures:
-            prediction, truth = judged_pictures
-            judged = self.discriminator(prediction)
-            with torch.no_grad():
-                real = self.discriminator(truth)
-            losses["adversarial"] = adversarial_loss(judged)
-            losses["feature_matching"] = feature_matching_loss(real, judged)
-        total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
-        self.hidden_optimizer.zero_grad(set_to_none=True)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.generator.dense_motion_network.train(use_batch_statistics)
+        losses, pictures = self.losses(batch.to(self.device), stage, self.step)
+        judged = pictures if stage.weights.use_discriminator else None
+        if judged:
+            losses |= self._judge(judged)
+        total = torch.stack([getattr(stage.weights, name) * loss for name, loss in losses.items()]).sum()
+        for name in ("hidden_optimizer", "optimizer"):
+            self._optimizers[name].zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
-        # One tensor, so that a device is waited for once for all of them.
+        # One tensor, so that the host waits for the device only once.
         *values, loss, gradient = torch.stack([*losses.values(), total, norm]).tolist()
         if not (math.isfinite(loss) and math.isfinite(gradient)):
             what = "gradient" if math.isfinite(loss) else "loss"
@@ -106,108 +101,59 @@ class Trainer:
                 f"the {what} of step {self.step} is not finite; the last state is kept. "
                 "Lower the recipe's learning rate and train into another folder (-o)"
             )
-        told = dict(zip(losses, values, strict=True))
-        self.hidden_optimizer.step()
-        self.optimizer.step()
-        if judged_pictures:
-            told["discriminator"] = self._train_discriminator(*judged_pictures).item()
+        by_name = dict(zip(losses, values, strict=True))
+        for name in ("hidden_optimizer", "optimizer"):
+            self._optimizers[name].step()
+        if judged:
+            by_name["discriminator"] = self._train_discriminator(judged)
         self._update_mean()
         self.step += 1
-        return told
+        return by_name
 
-    def _losses(self, batch: Batch, stage: Stage) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor] | None]:
-        """Losses by name; and prediction and truth, where pictures are trained."""
-        with torch.set_grad_enabled(stage.trains_motion):
-            keypoints = self.detector(batch.detector_frames)
-            motion = self._dense_motion(batch, stage, keypoints)
-        losses: dict[str, Tensor] = {}
-        if stage.trains_motion:
-            losses |= self._motion_losses(batch, keypoints, motion)
-        if not stage.trains_pictures:
-            return losses, None
+    def _judge(self, pictures: Pictures) -> dict[str, Tensor]:
+        prediction, truth = pictures
+        judged = self.discriminator(prediction)
+        with torch.no_grad():
+            real = self.discriminator(truth)
+        return {"adversarial": adversarial_loss(judged), "feature_matching": feature_matching_loss(real, judged)}
 
-        features = self.generator.encode(batch.frames[batch.sources])[batch.source_of_pair]
-        prediction = self.generator.decode(self.generator.move(features, motion))
-        truth = batch.frames[batch.pairs[:, 3]]
-        weights = stage.weights
-        weight = region_weight(batch.boxes[batch.pairs[:, 3]], stage.size, weights.region, weights.mouth)
-        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
-        losses["ssim"] = 1 - ssim(prediction, truth)
-        return losses, (prediction, truth)
-
-    def _dense_motion(self, batch: Batch, stage: Stage, keypoints: Keypoints) -> DenseMotion:
-        if stage.true_keypoints:
-            keypoints = Keypoints(batch.landmarks, batch.jacobians if self.configuration.estimate_jacobian else None)
-        source_index, reference_index, driving_index, _ = batch.pairs.unbind(dim=1)
-        kp_source = _take(keypoints, source_index)
-        kp_driving = relative_motion(kp_source, _take(keypoints, reference_index), _take(keypoints, driving_index))
-        motion: DenseMotion = self.generator.dense_motion_network(batch.frames[source_index], kp_source, kp_driving)
-        return motion
-
-    def _motion_losses(self, batch: Batch, keypoints: Keypoints, motion: DenseMotion) -> dict[str, Tensor]:
-        source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
-        losses: dict[str, Tensor] = {}
-        losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
-        losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints)
-        network = self.generator.dense_motion_network
-        small = network.down(batch.frames)
-        warped = warp(small[source_index], motion.deformation, network.align_corners)
-        losses["warp"] = (warped - small[truth_index]).abs().mean()
-        true = true_motion(
-            batch.bodies[truth_index],
-            batch.points[truth_index],
-            batch.bodies[source_index],
-            batch.points[source_index],
-            batch.views[source_index],
-            batch.boxes[truth_index],
-        )
-        losses["flow"] = flow_loss(motion.deformation, true)
-        if motion.occlusion_map is not None:
-            losses["occlusion"] = occlusion_loss(motion.occlusion_map, true)
-        return losses
-
-    def _equivariance(self, batch: Batch, keypoints: Keypoints) -> tuple[Tensor, Tensor]:
-        chosen = torch.arange(self.step % 4, len(batch.frames), 4, device=self.device)  # one frame of each group
-        random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
-        transform = RandomTransform.draw(len(chosen), random, self.device)
-        moved = self.detector(transform.frames(batch.detector_frames[chosen]))
-        return equivariance_loss(_take(keypoints, chosen), moved, transform)
-
-    def _train_discriminator(self, prediction: Tensor, truth: Tensor) -> Tensor:
+    def _train_discriminator(self, pictures: Pictures) -> float:
+        prediction, truth = pictures
         loss = discriminator_loss(self.discriminator(truth), self.discriminator(prediction.detach()))
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        optimizer = self._optimizers["discriminator_optimizer"]
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.discriminator_optimizer.step()
-        return loss
+        optimizer.step()
+        return loss.item()
 
     def _set_learning_rate(self, stage: Stage, number: int) -> None:
         fall = 0.5 * (1 + math.cos(math.pi * number / max(1, stage.steps)))
         rate = stage.last_learning_rate + (stage.learning_rate - stage.last_learning_rate) * fall
-        for optimizer in (self.hidden_optimizer, self.optimizer, self.discriminator_optimizer):
+        for optimizer in self._optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
     def _resize(self, size: int) -> None:
-        """Rebuilds the anti-alias step for another frame size; weights and optimiser stay."""
+        """Rebuilds the anti-alias step for another frame size; weights and optimisers stay."""
         if size == self.size:
             return
         c = self.configuration
         down = AntiAliasDownsample(c.num_channels, size // c.motion_size).to(self.device)
-        self.detector.down = self.generator.dense_motion_network.down = down  # no weights, so both may have the same
+        self.detector.down = self.generator.dense_motion_network.down = down  # it has no weights, so they can share it
         self.size = size
 
     def _build(self, size: int) -> tuple[KeypointDetector, Generator]:
         downsample = size // self.configuration.motion_size
         detector = KeypointDetector(self.configuration, downsample)
         generator = Generator(self.configuration, downsample, align_corners=True)
-        # Channels last: convolutions of these widths train faster so, on a CPU and on a GPU.
+        # Channels last trains convolutions of these widths faster, on CPU and GPU.
         for module in (detector, generator):
             module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         compute_fast(detector, generator)
         return detector, generator
 
     def _parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Weights of convolutions, which Muon trains; and biases, norms and the heads of the motion networks."""
+        """Weights of convolutions, for Muon; and biases, norms and the heads of the motion networks, for Adam."""
         motion = self.generator.dense_motion_network
         heads = {self.detector.kp, self.detector.jacobian, motion.mask, motion.occlusion}
         apart = {id(head.weight) for head in heads if head is not None}
@@ -223,9 +169,12 @@ class Trainer:
             for name, tensor in module.state_dict().items()
         }
 
+    def _copy_weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+
     @torch.no_grad()
     def _update_mean(self) -> None:
-        # A mean over few steps at first: the initial weights are worth nothing.
+        # The mean spans few steps at first, so that it soon forgets the initial weights.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
         for name, tensor in self._weights().items():
             if tensor.is_floating_point():
@@ -242,48 +191,30 @@ class Trainer:
         return parts["kp_detector"], parts["generator"]
 
     def state(self) -> dict[str, Any]:
-        """Everything that going on needs: tensors and plain values only."""
-        return {
+        """Everything that a resumed run needs: tensors and plain values."""
+        return {name: part.state_dict() for name, part in self._parts().items()} | {
             "step": self.step,
-            "detector": self.detector.state_dict(),
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "hidden_optimizer": self.hidden_optimizer.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
             "mean": self.mean,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes up a state of a trainer with the same configuration.
+        """Loads the state of a trainer with the same configuration.
 
         Raises:
-            TrainingError: It is of another architecture.
+            TrainingError: The state is of another architecture.
         """
         try:
-            self.detector.load_state_dict(state["detector"])
-            self.generator.load_state_dict(state["generator"])
-            self.discriminator.load_state_dict(state["discriminator"])
-            self.hidden_optimizer.load_state_dict(state["hidden_optimizer"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
             for name, tensor in self.mean.items():
                 tensor.copy_(state["mean"][name])
             self.step = int(state["step"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(
-                f"the training state is of another architecture than the configuration ({error}); "
-                "train into another folder (-o)"
+                f"the training state is of another architecture than the configuration ({error}). "
+                "Train into another folder (-o)"
             ) from error
 
-
-def relative_motion(source: Keypoints, reference: Keypoints, driving: Keypoints) -> Keypoints:
-    """Transfers movement since the reference to the source: d − d0 + s, J_d · J_d0⁻¹ · J_s."""
-    value = driving.value - reference.value + source.value
-    if source.jacobian is None or reference.jacobian is None or driving.jacobian is None:
-        return Keypoints(value, None)
-    return Keypoints(value, driving.jacobian @ inverse_2x2(reference.jacobian) @ source.jacobian)
-
-
-def _take(keypoints: Keypoints, index: Tensor) -> Keypoints:
-    return Keypoints(keypoints.value[index], None if keypoints.jacobian is None else keypoints.jacobian[index])
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        networks = {"detector": self.detector, "generator": self.generator, "discriminator": self.discriminator}
+        return {**networks, **self._optimizers}

@@ -1,1 +1,1 @@
-"""What training minimizes."""
+"""Losses, and the discriminator that some of them need."""

@@ -1,4 +1,4 @@
-"""A multi-scale discriminator after the paper's: real or predicted, judged patch by patch at several resolutions.
+"""A multi-scale discriminator like the paper's: it scores every patch as real or predicted at several resolutions.
 
 Source: Siarohin et al. 2019, supplementary material; after Isola et al. 2017 (PatchGAN) and Mao et al. 2017 (LSGAN).
 """
@@ -15,7 +15,7 @@ LEAK = 0.2
 
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions 4×4 with instance norm and leaky ReLU, halving the resolution; a score for every patch."""
+    """4×4 convolutions that halve the resolution, with instance norm and leaky ReLU; one score per patch."""
 
     def __init__(self, block_expansion: int, max_features: int, num_blocks: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class PatchDiscriminator(nn.Module):
         self.score = nn.Conv2d(widths[-1], 1, kernel_size=3, padding=1)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) in [0, 1] -> features of every block, and last the scores (N, 1, h, w)."""
+        """(N, 3, H, W) in [0, 1] -> features of every block, then the scores (N, 1, h, w)."""
         outs: list[Tensor] = []
         out = 2 * picture - 1
         for i, block in enumerate(self.blocks):
@@ -38,7 +38,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """One patch discriminator for every scale: the picture, its half, ..."""
+    """One patch discriminator per scale; each scale halves the picture."""
 
     def __init__(
         self, scales: int = 2, block_expansion: int = 24, max_features: int = 192, num_blocks: int = 3
@@ -47,7 +47,7 @@ class MultiScaleDiscriminator(nn.Module):
         self.parts = nn.ModuleList(PatchDiscriminator(block_expansion, max_features, num_blocks) for _ in range(scales))
 
     def forward(self, picture: Tensor) -> list[list[Tensor]]:
-        """(N, 3, H, W) in [0, 1] -> per scale the features and scores of `PatchDiscriminator`."""
+        """(N, 3, H, W) in [0, 1] -> features and scores of each `PatchDiscriminator`."""
         outs = []
         for part in self.parts:
             outs.append(part(picture))

@@ -1,4 +1,4 @@
-"""Random smooth deformations of a frame, under which keypoints have to move along.
+"""Equivariance: keypoints must follow random smooth transforms of a frame.
 
 transform(z) = A z + b + Σ_i w_i φ(‖z − c_i‖²), φ(q) = ½ q log q: a thin-plate spline over control points c_i.
 
@@ -23,7 +23,7 @@ SMALLEST_SQUARE = 1e-12
 
 @dataclass(frozen=True)
 class RandomTransform:
-    """One thin-plate spline for each frame of a batch.
+    """One thin-plate spline per frame.
 
     Attributes:
         affine: (N, 2, 2).
@@ -39,7 +39,7 @@ class RandomTransform:
 
     @classmethod
     def draw(cls, frames: int, generator: torch.Generator, device: torch.device) -> RandomTransform:
-        """Draws a transform for each frame, as strong as the published ones; same generator state, same transforms."""
+        """Draws transforms of the published strength; equal generator states give equal transforms."""
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=generator).to(device)
@@ -52,25 +52,25 @@ class RandomTransform:
         )
 
     def points(self, points: Tensor) -> Tensor:
-        """(N, P, 2) -> transformed (N, P, 2)."""
+        """Transforms points: (N, P, 2) -> (N, P, 2)."""
         offset = points[:, :, None] - self.control_points  # (N, P, C, 2)
         square = offset.square().sum(dim=-1).clamp_min(SMALLEST_SQUARE)
         bend = (0.5 * square * square.log()) @ self.weights  # (N, P, 2)
         return transform_points(self.affine[:, None], points) + self.shift[:, None] + bend
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """(N, P, 2) -> derivative of the transform there, (N, P, 2, 2): row the result, column the variable."""
+        """The derivative at points: (N, P, 2) -> (N, P, 2, 2), rows for the result, columns for the variable."""
         offset = points[:, :, None] - self.control_points
         square = offset.square().sum(dim=-1).clamp_min(SMALLEST_SQUARE)
         slope = offset * (square.log() + 1)[..., None]  # (N, P, C, 2): ∂φ/∂z
         return self.affine[:, None] + torch.einsum("nca,npcb->npab", self.weights, slope)
 
     def frames(self, frames: Tensor) -> Tensor:
-        """(N, 3, H, W) sampled along the transform, so that content at transform(z) comes to lie at z."""
+        """Samples (N, 3, H, W) frames along the transform: content at transform(z) moves to z."""
         height, width = frames.shape[2:]
         grid = coordinate_grid(height, width).to(frames).reshape(1, -1, 2).expand(len(frames), -1, -1)
         sampled = self.points(grid).reshape(-1, height, width, 2)
-        # The border is reflected: black corners would be a feature to hold on to.
+        # Reflect at the border: a detector would use black corners as a feature.
         reflected = 1 - ((sampled + 1).remainder(4) - 2).abs()
         return warp(frames, reflected, align_corners=True)
 
@@ -78,12 +78,12 @@ class RandomTransform:
 def equivariance_loss(
     keypoints: Keypoints, transformed: Keypoints, transform: RandomTransform
 ) -> tuple[Tensor, Tensor]:
-    """How far the keypoints of a deformed frame are from the deformed keypoints of the frame.
+    """Distance between the keypoints of transformed frames and the transformed keypoints.
 
     Args:
-        keypoints: Of the frames, N of them.
-        transformed: Of `transform.frames(frames)`.
-        transform: The deformation.
+        keypoints: Keypoints of N frames.
+        transformed: Keypoints of `transform.frames(frames)`.
+        transform: The transform of each frame.
 
     Returns:
         mean |d − T(d')| in grid units, and mean |1 − J⁻¹ · T'(d') · J'|; the second is 0 without jacobians.

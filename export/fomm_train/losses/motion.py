@@ -1,4 +1,4 @@
-"""Losses between motion networks' maps and what the renderer knows of the motion."""
+"""Losses between the dense-motion network's maps and the renderer's motion."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor
 
 from fomm_export.networks.generator import resize, resize_deformation
 from fomm_export.networks.geometry import coordinate_grid
-from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.faces import BACKGROUND, HEAD, TORSO
 from fomm_train.losses.prediction import inside_boxes
 
 SAME_PLACE = 0.2
-"""How far apart two seen points may be to be one place, in head units: a place of the grid, seen aslant."""
+"""Largest distance in head units at which two points count as one: a grid cell on a slanted surface."""
 BROWS, CHIN = 0.6, 0.5
-"""How far beyond the boxes of eyes and mouth expression moves the surface, in heights of the boxes."""
+"""How far expression moves the surface above the boxes of eyes and below the box of the mouth, in box heights."""
 HEAD_WEIGHT = 3.0
-"""How much a place of the head counts against one of torso or background: the eye is on it."""
+"""Weight of a point of the head relative to torso and background: viewers look at the head."""
 
 
 class TrueMotion(NamedTuple):
-    """The motion of N pairs on the renderer's s×s grid, whose corners are those of the picture; see `true_motion`.
+    """The motion of N pairs on the renderer's s×s grid; the grid's corners are the picture's corner pixels.
 
     Attributes:
-        flow: (N, s, s, 2) float32, where the source shows what the truth shows, (x, y) in [-1, 1].
-        shown: (N, s, s) bool, whether the source shows it.
-        weight: (N, s, s) float32, how much a place counts: nothing from brows to lower lids and from mouth to chin,
-            which expression moves.
+        flow: (N, s, s, 2) float32, (x, y) in [-1, 1]: the source position of the point that the truth shows.
+        shown: (N, s, s) bool, True where the source shows that point.
+        weight: (N, s, s) float32, weight of the point; 0 from brows to lower lids and from mouth to chin, which
+            expression moves.
     """
 
     flow: Tensor
@@ -40,19 +40,16 @@ class TrueMotion(NamedTuple):
 def true_motion(
     bodies: Tensor, points: Tensor, source_bodies: Tensor, source_points: Tensor, views: Tensor, boxes: Tensor
 ) -> TrueMotion:
-    """The motion of rigid heads and torsos before a background that stays.
+    """The motion of rigid heads and torsos before a still background, without gradients.
 
-    The source shows a place of head or torso if that very place is where the flow leads; the background, where it is
-    background as well.
+    The source shows a point of head or torso if the flow leads to that same point, and the background where it shows
+    background too.
 
     Args:
         bodies, source_bodies: (N, s, s) uint8 of truth and source: 0 background, 1 head, 2 torso.
-        points, source_points: (N, 3, s, s) float32, where on that body.
-        views: (N, 2, 2, 4) float32 of the source: head's and torso's coordinates to picture positions.
-        boxes: (N, R, 4) float32 of the truth: eyes and, last, mouth, as fractions of the side.
-
-    Returns:
-        Of every pair, without gradients.
+        points, source_points: (N, 3, s, s) float32, the point on that body.
+        views: (N, 2, 2, 4) float32 of the source, from coordinates of head and torso to picture positions.
+        boxes: (N, R, 4) float32 of the truth as fractions of the side; the last box is the mouth's.
     """
     side = bodies.shape[-1]
     solid = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)  # (N, 4, s, s)
@@ -60,7 +57,7 @@ def true_motion(
     body = bodies[..., None]
     flow = torch.where(body == TORSO, flows[:, 1], flows[:, 0])
     flow = torch.where(body == BACKGROUND, coordinate_grid(side, side, points.device), flow)
-    # Outside of the source all is zero: nobody's place, but background, which never leads there.
+    # Outside the source, sampling gives 0, which means background; the background's own flow never leads outside.
     there = torch.cat([source_bodies[:, None].to(points.dtype), source_points], dim=1)
     there = F.grid_sample(there, flow, mode="nearest", align_corners=True)
     same_place = ((there[:, 1:] - points).square().sum(dim=1).sqrt() < SAME_PLACE) | (bodies == BACKGROUND)
@@ -69,11 +66,11 @@ def true_motion(
 
 
 def flow_loss(deformation: Tensor, true: TrueMotion) -> Tensor:
-    """Weighted mean absolute difference of a deformation from the true one, where the source shows something.
+    """Weighted mean absolute difference from the true flow, where the source shows the point.
 
     Args:
-        deformation: (N, h, w, 2), (x, y) in [-1, 1]; resized to the grid of `true` when sizes differ.
-        true: Of the same pairs.
+        deformation: (N, h, w, 2), (x, y) in [-1, 1]; resized to the grid of `true`.
+        true: Motion of the same pairs.
     """
     weight = true.weight * true.shown
     difference = resize_deformation(deformation, true.flow.shape[1:3], align_corners=True) - true.flow
@@ -81,11 +78,11 @@ def flow_loss(deformation: Tensor, true: TrueMotion) -> Tensor:
 
 
 def occlusion_loss(occlusion_map: Tensor, true: TrueMotion) -> Tensor:
-    """Weighted mean cross-entropy between an occlusion map and whether the source shows a place.
+    """Weighted mean cross-entropy between an occlusion map and the points that the source shows.
 
     Args:
-        occlusion_map: (N, 1, h, w) in [0, 1], 1 for shown; resized to the grid of `true` when sizes differ.
-        true: Of the same pairs.
+        occlusion_map: (N, 1, h, w) in [0, 1], 1 where the source shows the point; resized to the grid of `true`.
+        true: Motion of the same pairs.
     """
     found = resize(occlusion_map, true.shown.shape[1:], align_corners=True)[:, 0]
     entropy = F.binary_cross_entropy(found, true.shown.to(found.dtype), reduction="none")
@@ -93,7 +90,7 @@ def occlusion_loss(occlusion_map: Tensor, true: TrueMotion) -> Tensor:
 
 
 def _moved_by_expression(boxes: Tensor) -> Tensor:
-    """(N, R, 4) boxes of eyes and, last, mouth, with the brows above and the chin below."""
+    """Boxes (N, R, 4) grown by the brows above the eyes and the chin below the mouth."""
     grown = boxes.clone()
     height = boxes[..., 3] - boxes[..., 1]
     grown[:, :-1, 1] -= BROWS * height[:, :-1]

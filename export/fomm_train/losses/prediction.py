@@ -1,7 +1,7 @@
-"""Losses between a prediction and the rendered truth, and between found and true keypoints.
+"""Losses between a prediction and the rendered truth, and between detected and true keypoints.
 
-The paper compares features of a pretrained VGG. No network with a licence to build on is at hand here, so structure
-is compared directly: absolute differences, gradients and structural similarity over a pyramid of resolutions.
+The paper compares features of a pretrained VGG. This project uses no pretrained network; it compares structure
+directly: absolute differences and gradients over a pyramid of resolutions, and structural similarity.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def reconstruction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, scale
 
     Args:
         prediction, truth: (N, 3, S, S) in [0, 1].
-        weight: (N, 1, S, S), mean about 1: how much a pixel counts.
-        scales: Levels of the pyramid, each half the resolution of the one before.
+        weight: (N, 1, S, S), weights of the pixels, mean about 1.
+        scales: Levels of the pyramid, each at half the resolution of the one before.
 
     Returns:
-        The two means: of values, of gradients.
+        The means of the values and of the gradients.
     """
     values, gradients = [], []
     difference = prediction - truth  # both losses are linear in it
@@ -41,13 +41,13 @@ def reconstruction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, scale
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity of (N, 3, H, W) pictures in [0, 1] -> scalar, 1 when equal; every second 7×7 window.
+    """Mean structural similarity of (N, 3, H, W) pictures in [0, 1] over every second 7×7 window; 1 when equal.
 
     Source: Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13.
     """
 
     def mean(x: Tensor) -> Tensor:
-        lines = F.avg_pool2d(x, (SSIM_WINDOW, 1), stride=(2, 1))  # one side after the other: fewer sums
+        lines = F.avg_pool2d(x, (SSIM_WINDOW, 1), stride=(2, 1))  # separable: fewer sums
         return F.avg_pool2d(lines, (1, SSIM_WINDOW), stride=(1, 2))
 
     mean_a, mean_b = mean(a), mean(b)
@@ -60,7 +60,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean absolute differences of (N, K, 2) values and (N, K, 2, 2) jacobians from those of the renderer."""
+    """Mean absolute differences from the renderer's (N, K, 2) values and (N, K, 2, 2) jacobians."""
     difference = (keypoints.value - value).abs().mean()
     if keypoints.jacobian is None:
         return difference, difference.new_zeros(())
@@ -68,13 +68,13 @@ def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tupl
 
 
 def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -> Tensor:
-    """A weight map of mean 1 in which pixels of eyes and mouth count `factor` times as much.
+    """Weights of pixels: larger in eyes and mouth, mean 1 in each map.
 
     Args:
-        boxes: (N, R, 4) x0, y0, x1, y1 as fractions of the picture's side; the mouth's is the last.
+        boxes: (N, R, 4), x0, y0, x1, y1 as fractions of the picture's side; the last box is the mouth's.
         size: Side of the map in pixels.
-        factor: From 1.
-        mouth: From 1; pixels of the mouth count so many times as much as those of the eyes.
+        factor: Weight inside the boxes relative to outside, at least 1.
+        mouth: Weight of the mouth relative to the eyes, at least 1.
 
     Returns:
         (N, 1, size, size).
@@ -85,7 +85,7 @@ def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -
 
 
 def inside_boxes(boxes: Tensor, size: int) -> Tensor:
-    """(N, R, 4) boxes as fractions -> (N, 1, size, size): whether a pixel's centre lies in any of them."""
+    """(N, 1, size, size) bool: True where the pixel's centre lies in any of the (N, R, 4) boxes."""
     centre = (torch.arange(size, device=boxes.device) + 0.5) / size
     x0, y0, x1, y1 = (boxes[..., i, None] for i in range(4))  # (N, R, 1)
     across = (centre >= x0) & (centre <= x1)  # (N, R, size)

@@ -1,1 +1,1 @@
-"""What a model is worth on faces and poses never trained on."""
+"""Measures of a model on faces and poses it was not trained on."""

@@ -1,31 +1,30 @@
-"""What a model is worth on faces and poses it never saw, against the rendered truth.
+"""Measures of a model on held-out drawn faces and poses, against the rendered truth.
 
-Predictions come from the runtime: a model folder, uint8 pictures, ONNX Runtime on the CPU.
+Predictions come from the runtime: a model folder, uint8 frames, ONNX Runtime on the CPU.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from fomm_rt.animator import Animator
+from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_train.data.held_out import held_out_pair
 from fomm_train.faces import render_picture
 from fomm_train.measures.openness import find_openness, openness_of
 
-Picture = npt.NDArray[np.uint8]
-
 PAIRS = 200
 STILL_FRAMES = 10
 STILL_FACES = 20
 SENSOR_NOISE = 4.0
-"""Standard deviation in levels of 255; a webcam indoors."""
+"""Standard deviation in levels of 255; typical of a webcam indoors."""
 
 TARGETS: dict[str, tuple[str, float | None]] = {
     "same_identity": ("≤", 0.35),
@@ -35,24 +34,33 @@ TARGETS: dict[str, tuple[str, float | None]] = {
     "eye_correlation": ("≥", 0.80),
     "jitter_pixels": ("≤", 0.50),
 }
-"""What is asked of the project's own checkpoint; a figure without a bound is only reported."""
+"""Targets of the project's own checkpoint; a figure without a bound is only reported."""
+
+
+class Row(NamedTuple):
+    """One figure: `target` is its bound as text, or empty; `met` is True without a bound."""
+
+    name: str
+    value: float
+    target: str
+    met: bool
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Figures over a number of held-out pairs.
+    """Figures over held-out pairs.
 
     Attributes:
-        pairs: How many.
-        same_identity: Mean absolute error of the prediction over that of showing the source; source and driver are
-            one identity, absolute motion.
-        other_identity: The same with a driver of another identity and relative motion from a reference in the
-            source's pose.
-        other_identity_own_pose: The same with a source in another pose than the reference, scale adapted; the truth
-            is the source's pose displaced by the driver's change.
-        mouth_correlation, eye_correlation: Between the driver's openness and that of the prediction of
-            `other_identity`, each eye for itself.
-        jitter_pixels: Mean movement of a keypoint from frame to frame of still faces under sensor noise.
+        pairs: Number of pairs.
+        same_identity: Mean absolute error of the prediction divided by the error of showing the source. Source and
+            driver are one identity; the motion is absolute.
+        other_identity: The same with a driver of another identity, whose reference frame has the source's pose; the
+            motion is relative.
+        other_identity_own_pose: The same with a source in another pose than the reference, and scale adapted. The
+            truth is the source's pose displaced by the driver's change.
+        mouth_correlation, eye_correlation: Correlation of the driver's openness with that of the prediction of
+            `other_identity`; each eye counts by itself.
+        jitter_pixels: Mean movement of a keypoint between frames of still faces with sensor noise.
     """
 
     pairs: int
@@ -63,25 +71,27 @@ class Measures:
     eye_correlation: float
     jitter_pixels: float
 
-    def rows(self) -> list[tuple[str, float, str, bool]]:
-        """(name, value, target, whether it is met) of every figure."""
+    def rows(self) -> list[Row]:
+        """All figures with their targets."""
         rows = []
         for name, (sign, bound) in TARGETS.items():
             value = float(getattr(self, name))
-            met = bound is None or (value <= bound if sign == "≤" else value >= bound)
-            rows.append((name, value, "" if bound is None else f"{sign} {bound:.2f}", met))
+            if bound is None:
+                rows.append(Row(name, value, "", True))
+            else:
+                rows.append(Row(name, value, f"{sign} {bound:.2f}", value <= bound if sign == "≤" else value >= bound))
         return rows
 
     def table(self) -> str:
-        """The rows for a terminal."""
+        """The rows as a table for a terminal."""
         lines = [f"{'':24}{'value':>8}  target"]
         for name, value, target, met in self.rows():
             lines.append(f"{name.replace('_', ' '):24}{value:8.3f}  {target}{'' if met else '  not met'}")
         return "\n".join(lines)
 
 
-class Engine(Protocol):
-    """The part of `Animator` that is measured."""
+class MeasuredAnimator(Protocol):
+    """The part of `Animator` that the measures use."""
 
     relative: bool
     adapt_scale: bool
@@ -90,56 +100,58 @@ class Engine(Protocol):
     def size(self) -> int:
         """Side of the frames in pixels."""
 
-    def set_source(self, source: Picture) -> None:
+    def set_source(self, source: Image) -> None:
         """Sets the picture to animate."""
 
-    def set_reference(self, frame: Picture) -> None:
-        """Sets what relative motion counts from."""
+    def set_reference(self, frame: Image) -> None:
+        """Sets the frame that relative motion starts from."""
 
-    def animate(self, frame: Picture) -> Picture:
-        """Predicts."""
+    def animate(self, frame: Image) -> Image:
+        """Predicts a frame."""
 
-    def keypoints(self, frame: Picture) -> Keypoints:
-        """Detects."""
+    def keypoints(self, frame: Image) -> Keypoints:
+        """Detects keypoints."""
 
 
 def measure(model: Path | None, pairs: int = PAIRS, progress: Callable[[int, int], None] = lambda *_: None) -> Measures:
-    """Measures a model folder, or the bundled one, on `pairs` held-out pairs.
+    """Measures a model folder, or the bundled one, on held-out pairs.
 
     Raises:
         ModelError, BackendError: The model cannot be used.
     """
     with Animator.load(model, "onnxruntime-cpu") as animator:
-        return measure_engine(animator, pairs, progress)
+        return measure_animator(animator, pairs, progress)
 
 
-def measure_engine(engine: Engine, pairs: int, progress: Callable[[int, int], None] = lambda *_: None) -> Measures:
-    """Measures whatever animates."""
-    size = engine.size
-    errors = {"source": 0.0, "same": 0.0, "other": 0.0, "own source": 0.0, "own": 0.0}
+def measure_animator(
+    animator: MeasuredAnimator, pairs: int, progress: Callable[[int, int], None] = lambda *_: None
+) -> Measures:
+    """Measures an animator on held-out pairs; calls `progress` with the pairs done and their total."""
+    size = animator.size
+    errors: dict[str, float] = defaultdict(float)
     driven: dict[str, list[float]] = {"mouth": [], "eyes": []}
     found: dict[str, list[float]] = {"mouth": [], "eyes": []}
     for number in range(pairs):
         pair = held_out_pair(number)
-        source = render_picture(pair.identity, pair.reference, size)
-        truth = render_picture(pair.identity, pair.driving, size)
         reference = render_picture(pair.driver, pair.reference, size)
         driving = render_picture(pair.driver, pair.driving, size)
+        source = render_picture(pair.identity, pair.reference, size)
+        truth = render_picture(pair.identity, pair.driving, size)
         errors["source"] += difference(source, truth)
-        errors["same"] += difference(_animate(engine, source, None, truth), truth)
-        prediction = _animate(engine, source, reference, driving)
+        errors["same"] += difference(_animate(animator, source, None, truth), truth)
+        prediction = _animate(animator, source, reference, driving)
         errors["other"] += difference(prediction, truth)
-        for given, openness in (
+        for figures, openness in (
             (driven, openness_of(pair.driving)),
             (found, find_openness(prediction, pair.identity, pair.driving)),
         ):
-            given["mouth"].append(openness.mouth)
-            given["eyes"] += openness.eyes
+            figures["mouth"].append(openness.mouth)
+            figures["eyes"] += openness.eyes
 
         source = render_picture(pair.identity, pair.own, size)
         truth = render_picture(pair.identity, pair.own.moved(pair.reference, pair.driving), size)
         errors["own source"] += difference(source, truth)
-        errors["own"] += difference(_animate(engine, source, reference, driving, adapt_scale=True), truth)
+        errors["own"] += difference(_animate(animator, source, reference, driving, adapt_scale=True), truth)
         progress(number + 1, pairs)
     return Measures(
         pairs=pairs,
@@ -148,43 +160,42 @@ def measure_engine(engine: Engine, pairs: int, progress: Callable[[int, int], No
         other_identity_own_pose=errors["own"] / errors["own source"],
         mouth_correlation=correlation(driven["mouth"], found["mouth"]),
         eye_correlation=correlation(driven["eyes"], found["eyes"]),
-        jitter_pixels=float(np.mean([jitter(engine, n) for n in range(min(STILL_FACES, pairs))])),
+        jitter_pixels=float(np.mean([jitter(animator, n) for n in range(min(STILL_FACES, pairs))])),
     )
 
 
-def difference(a: Picture, b: Picture) -> float:
+def difference(a: Image, b: Image) -> float:
     """Mean absolute difference in levels."""
     return float(np.abs(a.astype(np.int16) - b).mean())
 
 
 def correlation(a: list[float], b: list[float]) -> float:
-    """Pearson's; 0 where either side never changes."""
+    """Pearson's correlation; 0 if one side is constant."""
     if np.std(a) == 0 or np.std(b) == 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def jitter(engine: Engine, number: int) -> float:
-    """Mean movement in pixels of a keypoint between frames of a still face that differ by sensor noise only."""
+def jitter(animator: MeasuredAnimator, number: int) -> float:
+    """Mean movement of a keypoint in pixels between frames of a still face that differ only by sensor noise."""
     pair = held_out_pair(number)
-    size = engine.size
-    still = render_picture(pair.identity, pair.reference, size).astype(np.float32)
+    still = render_picture(pair.identity, pair.reference, animator.size).astype(np.float32)
     rng = np.random.default_rng(number)
     found = []
     for _ in range(STILL_FRAMES):
         noisy = still + rng.normal(0, SENSOR_NOISE, still.shape)
-        found.append(engine.keypoints(noisy.round().clip(0, 255).astype(np.uint8)).value)
-    step = np.diff(np.stack(found), axis=0) * (size - 1) / 2  # (frames − 1, K, 2) in pixels
+        found.append(animator.keypoints(noisy.round().clip(0, 255).astype(np.uint8)).value)
+    step = np.diff(np.stack(found), axis=0) * (animator.size - 1) / 2  # (frames − 1, K, 2) in pixels
     return float(np.linalg.norm(step, axis=-1).mean())
 
 
 def _animate(
-    engine: Engine, source: Picture, reference: Picture | None, driving: Picture, adapt_scale: bool = False
-) -> Picture:
-    """One prediction; absolute motion without a reference."""
-    engine.relative = reference is not None
-    engine.adapt_scale = adapt_scale
-    engine.set_source(source)
+    animator: MeasuredAnimator, source: Image, reference: Image | None, driving: Image, adapt_scale: bool = False
+) -> Image:
+    """One prediction; without a reference the motion is absolute."""
+    animator.relative = reference is not None
+    animator.adapt_scale = adapt_scale
+    animator.set_source(source)
     if reference is not None:
-        engine.set_reference(reference)
-    return engine.animate(driving)
+        animator.set_reference(reference)
+    return animator.animate(driving)

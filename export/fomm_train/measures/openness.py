@@ -1,15 +1,13 @@
-"""How far mouth and eyes are open in a picture of a known face: as far as in the rendering that looks most like it."""
+"""How far mouth and eyes are open in a picture of a known face, read from the most similar rendering."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from fomm_rt.image import Image
 from fomm_train.faces import Identity, Pose, feature_boxes, render_picture
-
-Picture = npt.NDArray[np.uint8]
 
 STEPS = 9
 """Renderings between shut and wide open that a picture is compared with."""
@@ -24,23 +22,22 @@ class Openness:
 
 
 def openness_of(pose: Pose) -> Openness:
-    """What a pose says."""
+    """The openness of a pose."""
     return Openness(pose.mouth_open, (1 - pose.blink_left, 1 - pose.blink_right))
 
 
-def find_openness(picture: Picture, identity: Identity, pose: Pose) -> Openness:
-    """Reads openness off a picture.
+def find_openness(picture: Image, identity: Identity, pose: Pose) -> Openness:
+    """Reads openness from a picture.
 
     Args:
-        picture: (S, S, 3) uint8, of the identity in about this pose.
-        identity: Who.
-        pose: Doing what; how far mouth and eyes are open in it does not matter for their own regions.
+        picture: (S, S, 3) uint8, the identity in about this pose.
+        identity: The face shown.
+        pose: Its pose; openness of mouth and eyes is ignored.
     """
     size = len(picture)
     boxes = feature_boxes(identity, pose, size)
-    steps = np.linspace(0, 1, STEPS)
     errors: dict[str, list[float]] = {name: [] for name in boxes}
-    for step in steps:
+    for step in np.linspace(0, 1, STEPS):
         # Features do not reach into each other's boxes, so one rendering serves all three.
         posed = replace(pose, mouth_open=float(step), blink_left=float(1 - step), blink_right=float(1 - step))
         rendering = render_picture(identity, posed, size)
@@ -51,7 +48,7 @@ def find_openness(picture: Picture, identity: Identity, pose: Pose) -> Openness:
 
 
 def _lowest(errors: list[float]) -> float:
-    """Where on [0, 1] errors are lowest: the bottom of the parabola through the least and its neighbours."""
+    """The position on [0, 1] of the lowest error: the minimum of a parabola through it and its neighbours."""
     best = int(np.argmin(errors))
     if not 0 < best < len(errors) - 1:
         return best / (len(errors) - 1)

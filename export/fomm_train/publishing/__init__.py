@@ -1,1 +1,1 @@
-"""From a finished run to what the packages carry."""
+"""Publishing: from a finished run to the files that the packages contain."""

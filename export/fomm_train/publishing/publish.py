@@ -30,7 +30,7 @@ from fomm_rt.media.write.video_writer import VideoWriter
 from fomm_rt.model.folder import sha256_of
 from fomm_train.drawn_faces import DRAWN_FACES
 from fomm_train.faces import draw_identity, draw_performance, render_picture
-from fomm_train.loop.run_folder import RECIPE_NAME, recipe_text
+from fomm_train.loop.run_folder import STATE_NAME, Plan, read_plan
 from fomm_train.loop.state import load_training_state
 from fomm_train.measures.held_out_pairs import PAIRS, measure
 from fomm_train.publishing.model_card import model_card

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fomm_train.faces import Pose, draw_performance, draw_pose
-from fomm_train.faces.performance import RANGES
+from fomm_train.faces.pose import RANGES
 
 
 def track(poses: list[Pose], name: str) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""A group of frames: identities that all strike the same poses, with what the renderer knows of every frame.
+
+A group yields pairs of one identity and, for transfer between identities, the true result as well. Anything that makes
+groups from seeds can be trained on; see `GroupSource`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+IDENTITIES = 4
+POSES = 4
+SURFACE_SIZE = 64
+REGIONS = ("eye_left", "eye_right", "mouth")
+Index = NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+"""Called with the current work, the number of finished items and their total."""
+
+
+@dataclass(frozen=True)
+class FrameGroup:
+    """I identities in P poses, with K landmarks and R regions.
+
+    Attributes:
+        frames: (I, P, size, size, 3) uint8 RGB.
+        landmarks: (I, P, K, 2) float32, (x, y) in [-1, 1].
+        jacobians: (I, P, K, 2, 2) float32.
+        boxes: (I, P, R, 4) float32, x0, y0, x1, y1 of REGIONS as fractions of the side.
+        bodies: (I, P, s, s) uint8, the body seen on a grid of SURFACE_SIZE: 0 background, 1 head, 2 torso.
+        points: (I, P, 3, s, s) float16, the point on that body, in its own coordinates.
+        views: (I, P, 2, 2, 4) float32, matrices from coordinates (x, y, z, 1) of head and torso to picture positions.
+    """
+
+    frames: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    jacobians: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    bodies: NDArray[np.uint8]
+    points: NDArray[np.float16]
+    views: NDArray[np.float32]
+
+
+FIELDS = tuple(field.name for field in fields(FrameGroup))
+
+
+class GroupSource(NamedTuple):
+    """Makes groups.
+
+    Attributes:
+        draw: (seed, size in pixels) -> group; a module's function, because other processes call it.
+        version: To be raised whenever a seed gives another group; files of earlier versions are drawn anew.
+    """
+
+    draw: Callable[[int, int], FrameGroup]
+    version: int
+
+
+class Groups(Protocol):
+    """Groups to draw batches from, numbered from 0."""
+
+    def __len__(self) -> int:
+        """Number of groups."""
+
+    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
+        """Picks I identities in P poses from each of B groups.
+
+        Args:
+            groups: (B,).
+            identities, poses: (B, I) and (B, P), indices within the groups.
+
+        Returns:
+            Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
+
+        Raises:
+            TrainingError: A group's file is missing or damaged.
+        """

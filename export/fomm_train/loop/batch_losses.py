@@ -1,0 +1,105 @@
+"""The losses of a batch by a stage's rules."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fomm_export.networks.dense_motion import DenseMotion
+from fomm_export.networks.generator import Generator
+from fomm_export.networks.geometry import inverse_2x2, warp
+from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
+from fomm_train.data.batches import Batch
+from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
+from fomm_train.losses.motion import flow_loss, occlusion_loss, true_motion
+from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_train.recipe import Stage
+
+PYRAMID_SCALES = 3
+
+Pictures = tuple[Tensor, Tensor]
+"""Prediction and truth, (P, 3, S, S) each."""
+
+
+class BatchLosses:
+    """Computes losses with a detector and a generator.
+
+    Args:
+        detector: Its weights are trained.
+        generator: Its weights are trained.
+        seed: Seed of the random transforms.
+    """
+
+    def __init__(self, detector: KeypointDetector, generator: Generator, seed: int) -> None:
+        self.detector = detector
+        self.generator = generator
+        self.seed = seed
+
+    def __call__(self, batch: Batch, stage: Stage, step: int) -> tuple[dict[str, Tensor], Pictures | None]:
+        """The losses that the stage trains, by name and unweighted; and the pictures, if it trains pictures."""
+        with torch.set_grad_enabled(stage.trains_motion):
+            keypoints = self.detector(batch.detector_frames)
+            motion = self._dense_motion(batch, stage, keypoints)
+        losses = self._motion_losses(batch, keypoints, motion, step) if stage.trains_motion else {}
+        if not stage.trains_pictures:
+            return losses, None
+        features = self.generator.encode(batch.frames[batch.sources])[batch.source_of_pair]
+        prediction = self.generator.decode(self.generator.move(features, motion))
+        truth_index = batch.pairs[:, 3]
+        truth = batch.frames[truth_index]
+        weight = region_weight(batch.boxes[truth_index], stage.size, stage.weights.region, stage.weights.mouth)
+        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
+        losses["ssim"] = 1 - ssim(prediction, truth)
+        return losses, (prediction, truth)
+
+    def _dense_motion(self, batch: Batch, stage: Stage, keypoints: Keypoints) -> DenseMotion:
+        if stage.true_keypoints:
+            keypoints = Keypoints(batch.landmarks, None if keypoints.jacobian is None else batch.jacobians)
+        source, reference, driving = (_take(keypoints, index) for index in batch.pairs[:, :3].unbind(dim=1))
+        frames = batch.frames[batch.pairs[:, 0]]
+        motion: DenseMotion = self.generator.dense_motion_network(
+            frames, source, relative_motion(source, reference, driving)
+        )
+        return motion
+
+    def _motion_losses(self, batch: Batch, keypoints: Keypoints, motion: DenseMotion, step: int) -> dict[str, Tensor]:
+        source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
+        losses: dict[str, Tensor] = {}
+        losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
+        losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints, step)
+        network = self.generator.dense_motion_network
+        small = network.down(batch.frames)
+        warped = warp(small[source_index], motion.deformation, network.align_corners)
+        losses["warp"] = (warped - small[truth_index]).abs().mean()
+        true = true_motion(
+            batch.bodies[truth_index],
+            batch.points[truth_index],
+            batch.bodies[source_index],
+            batch.points[source_index],
+            batch.views[source_index],
+            batch.boxes[truth_index],
+        )
+        losses["flow"] = flow_loss(motion.deformation, true)
+        if motion.occlusion_map is not None:
+            losses["occlusion"] = occlusion_loss(motion.occlusion_map, true)
+        return losses
+
+    def _equivariance(self, batch: Batch, keypoints: Keypoints, step: int) -> tuple[Tensor, Tensor]:
+        frames = batch.detector_frames
+        chosen = torch.arange(step % 4, len(frames), 4, device=frames.device)  # one frame of each group
+        random = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        transform = RandomTransform.draw(len(chosen), random, frames.device)
+        moved = self.detector(transform.frames(frames[chosen]))
+        return equivariance_loss(_take(keypoints, chosen), moved, transform)
+
+
+def relative_motion(source: Keypoints, reference: Keypoints, driving: Keypoints) -> Keypoints:
+    """Transfers the motion since the reference to the source: d − d0 + s, J_d · J_d0⁻¹ · J_s."""
+    value = driving.value - reference.value + source.value
+    if source.jacobian is None or reference.jacobian is None or driving.jacobian is None:
+        return Keypoints(value, None)
+    return Keypoints(value, driving.jacobian @ inverse_2x2(reference.jacobian) @ source.jacobian)
+
+
+def _take(keypoints: Keypoints, index: Tensor) -> Keypoints:
+    return Keypoints(keypoints.value[index], None if keypoints.jacobian is None else keypoints.jacobian[index])
