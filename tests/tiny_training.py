@@ -1,12 +1,12 @@
-"""A run small enough for a test: a tiny architecture, small frames, few steps, nothing asked of the machine."""
+"""A training run small enough for a test: tiny architecture, small frames, few steps."""
 
 from __future__ import annotations
 
 import pytest
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_train.loop import run as training_run
 from fomm_train import capacity
+from fomm_train.loop import run as training_run
 from fomm_train.recipe import LossWeights, Recipe, Stage
 
 FRAME_SIZE = 32
@@ -35,7 +35,7 @@ CONFIGURATION = Configuration.from_model_params(
 
 
 def tiny_recipe(steps: int = 4) -> Recipe:
-    """Everything at half size, then a step each of motion alone, of pictures alone, and with a discriminator."""
+    """Trains everything at half size, then takes one step each of motion, pictures, and a discriminator."""
     supervised = LossWeights(flow=1.0, occlusion=1.0)
     adversarial = LossWeights(adversarial=0.1, feature_matching=1.0)
     return Recipe(
@@ -54,8 +54,8 @@ def tiny_recipe(steps: int = 4) -> Recipe:
     )
 
 
-class Silent:
-    """Keeps what a run says; stops it at a step, as Ctrl-C would."""
+class FakeReporter:
+    """Records what a run says; interrupts it at a step, like Ctrl-C."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at = stop_at
@@ -69,8 +69,8 @@ class Silent:
         self.said.append(text)
 
 
-def ask_for_little(patch: pytest.MonkeyPatch) -> None:
-    """These runs need next to nothing, so the tests do not ask for more."""
+def lower_requirements(patch: pytest.MonkeyPatch) -> None:
+    """Lowers the required memory and disk to what a tiny run needs."""
     patch.setattr(training_run, "MEMORY_BYTES", 1)
     patch.setattr(training_run, "STATE_BYTES", 0)
     patch.setattr(capacity, "SPARE_BYTES", 0)

@@ -1,12 +1,11 @@
-"""Where a checkpoint of drawn faces errs, and how much of it is motion.
+"""The error of a drawn-faces checkpoint by region, and the share of it that is motion.
 
     python benchmarks/studies/error_regions.py [CHECKPOINT] [--pairs 24] [-o FILE]
 
-Same identity, absolute motion, as `fomm-rt measure` has it, on pairs that it does not measure: what one chooses by may
-not be what one is judged by. All errors are shares of the error of showing the source, so that those of all regions add
-up. `moved` and `truly moved` are those of the source's own pixels, sampled along the network's deformation and along
-the renderer's: a perfect copy by either. `copied` is that of the truth predicted from itself, where nothing moves: what
-encoder and decoder lose. The flow is compared in pixels.
+Same identity, absolute motion, as in `fomm-rt measure`, on other pairs: figures that guide a choice must not be the
+ones that judge it. Each error is a share of the total error of showing the source, so the shares of all regions add up.
+`moved` and `truly moved` sample the source's own pixels along the network's and the renderer's deformation. `copied`
+predicts the truth from itself: the loss of encoder and decoder. `flow` compares the two deformations in pixels.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from fomm_export.networks.generator import resize_deformation
 from fomm_export.networks.model import Networks, build_networks
 from fomm_train.data.drawn_groups import body_views, region_boxes
 from fomm_train.data.held_out import held_out_pair
-from fomm_train.faces import Identity, Pose, render, surface_map
-from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.faces import BACKGROUND, HEAD, TORSO, Identity, Pose, render, surface_map
 from fomm_train.losses.motion import TrueMotion, true_motion
 from fomm_train.losses.prediction import inside_boxes
 from fomm_train.measures.held_out_pairs import PAIRS
@@ -38,14 +36,14 @@ BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
 
 
 def motion_of(identity: Identity, before: Pose, after: Pose, boxes: Tensor, size: int) -> tuple[Tensor, TrueMotion]:
-    """(size, size) bodies at `after`, whose boxes these are (1, R, 4), and the motion from `before`."""
+    """(size, size) bodies at `after`, and the motion from `before`; `boxes` (1, R, 4) are those at `after`."""
     source, truth = (surface_map(identity, pose, size) for pose in (before, after))
     surfaces = (truth.body[None], truth.point[None], source.body[None], source.point[None])
     return truth.body, true_motion(*surfaces, torch.from_numpy(body_views(before))[None], boxes)
 
 
 def regions_of(bodies: Tensor, shown: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-    """Masks (size, size) that share out the picture: eyes, mouth, and what is left of every body, shown or hidden."""
+    """Masks (size, size) that partition the picture: eyes, mouth, and the rest of each body, shown or hidden."""
     size = bodies.shape[-1]
     mouth = inside_boxes(boxes[:, -1:], size)[0, 0]
     eyes = inside_boxes(boxes[:, :-1], size)[0, 0] & ~mouth
@@ -59,7 +57,7 @@ def regions_of(bodies: Tensor, shown: Tensor, boxes: Tensor) -> dict[str, Tensor
 
 @torch.inference_mode()
 def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float]]:
-    """Region -> share of pixels, of the error of showing the source, of each error; and the flow's error in pixels."""
+    """Region to its share of the pixels, its share of each error, and the error of its flow in pixels."""
     size = networks.size
     sums: dict[str, defaultdict[str, float]] = {}
     total = 0.0
@@ -69,7 +67,7 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
         keypoints = networks.kp_detector(torch.cat([source, truth]))
         before, after = (type(keypoints)(*(part[i : i + 1] for part in keypoints)) for i in (0, 1))
         motion = networks.generator.dense_motion_network(source, before, after)
-        at_rest = networks.generator.dense_motion_network(truth, after, after)
+        identity = networks.generator.dense_motion_network(truth, after, after)
         deformation = resize_deformation(motion.deformation, (size, size), align_corners=True)
         boxes = torch.from_numpy(region_boxes(pair.identity, pair.driving, size))[None]
         bodies, true = motion_of(pair.identity, pair.reference, pair.driving, boxes, size)
@@ -78,7 +76,7 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
             "prediction": _error(networks.generator.predict(source, motion), truth),
             "moved": _error(_sample(source, deformation), truth),
             "truly moved": _error(_sample(source, true.flow), truth),
-            "copied": _error(networks.generator.predict(truth, at_rest), truth),
+            "copied": _error(networks.generator.predict(truth, identity), truth),
             "pixels": torch.ones(size, size),
             "flow": (deformation - true.flow)[0].norm(dim=-1) * (size - 1) / 2,
         }
@@ -99,7 +97,7 @@ def _share(name: str, value: float, region_pixels: float, source_error: float, a
 
 
 def _error(a: Tensor, b: Tensor) -> Tensor:
-    """(1, 3, S, S) twice -> (S, S)."""
+    """(S, S): mean absolute difference of two (1, 3, S, S) pictures."""
     return (a - b).abs().mean(dim=1)[0]
 
 
@@ -108,12 +106,12 @@ def _sample(source: Tensor, flow: Tensor) -> Tensor:
 
 
 def main() -> None:
-    """Prints a line for every region."""
+    """Prints a line per region."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     published = OWN_CHECKPOINTS / f"{OWN_NAMES[0]}.safetensors"
-    parser.add_argument("checkpoint", type=Path, nargs="?", default=published, help="the published one by default")
-    parser.add_argument("--pairs", type=int, choices=range(1, 1001), metavar="N", default=24, help="to measure (24)")
-    parser.add_argument("-o", "--output", type=Path, help="write the figures here as JSON")
+    parser.add_argument("checkpoint", type=Path, nargs="?", default=published, help="default: the published one")
+    parser.add_argument("--pairs", type=int, choices=range(1, 1001), metavar="N", default=24, help="pairs (24)")
+    parser.add_argument("-o", "--output", type=Path, help="write the figures to this file as JSON")
     options = parser.parse_args()
     checkpoint = load_checkpoint(options.checkpoint)
     networks = build_networks(load_configuration(OWN_NAMES[0]), checkpoint.kp_detector, checkpoint.generator)

@@ -1,9 +1,9 @@
-"""Draws README's pictures with the bundled model.
+"""Draws the README's pictures with the bundled model.
 
     python benchmarks/studies/readme_pictures.py results/demo
 
-contact-sheet.jpg   the contact sheet that `make demo` left in results/demo, smaller
-explain.jpg         how one frame comes about, for a bundled avatar and a moment of the bundled performance
+contact-sheet.jpg   the contact sheet of `make demo` in results/demo, reduced
+explain.jpg         the steps of one frame, for a bundled avatar and a frame of the bundled performance
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from fomm_rt.media.write.picture import write_picture
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 CONTACT_SHEET_WIDTH = 1260
 AVATAR = "goatee"
-MOMENT = 60
-"""Number of the performance's frame that is explained."""
+EXPLAINED_FRAME = 60
 
 
 def main() -> None:
-    """Writes both pictures."""
+    """Writes both pictures to docs/pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("demo", type=Path, help="the folder of a demo's results")
+    parser.add_argument("demo", type=Path, help="folder of the demo's results")
     demo = parser.parse_args().demo
     sheet = read_picture(demo / "contact-sheet.png")
     height = round(sheet.shape[0] * CONTACT_SHEET_WIDTH / sheet.shape[1])
@@ -47,11 +46,11 @@ def _explanation() -> Image:
         for number, frame in enumerate(performance):
             if number == 0:
                 animator.set_reference(frame.pixels)
-            if number == MOMENT:
+            if number == EXPLAINED_FRAME:
                 explanation = animator.explain(frame.pixels)
                 driving = animator.frame_driving(frame.pixels)
                 return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
-    raise SystemExit(f"the performance has no frame {MOMENT}")
+    raise SystemExit(f"the performance ends before frame {EXPLAINED_FRAME}")
 
 
 if __name__ == "__main__":

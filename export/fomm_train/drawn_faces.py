@@ -1,11 +1,11 @@
-"""The recipe of the project's own checkpoint, drawn-faces-256."""
+"""The recipe of the project's own checkpoint, drawn-faces-256; the model card beside the checkpoint has its history."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from fomm_export.checkpoints.configuration_file import OWN_NAMES
-from fomm_train.recipe import LossWeights, Recipe, Stage
+from fomm_train.recipe import LossWeights, Recipe, Stage, Trains
 
 MOTION = LossWeights(warp=2.0, flow=20.0, landmark=30.0)
 FACES = replace(MOTION, region=5.0)
@@ -14,21 +14,40 @@ PRECISE_MOTION = LossWeights(warp=2.0, flow=50.0, landmark=30.0, jacobian=15.0, 
 EVERYTHING = replace(PRECISE_MOTION, warp=5.0, value=30.0, gradient=5.0, region=10.0)
 MOUTHS = replace(EVERYTHING, mouth=3.0)
 
-BEGINNING = Stage(
-    *("motion, and pictures of 128×128", 700, 128, 4, 4, 1e-3, 1e-3),
-    true_keypoints=True,
-    still=0.25,
-    weights=MOTION,
+SMALL = Stage(
+    *("motion, and pictures at 128×128", 700, 128, 4, 4, 1e-3, 1e-3), true_keypoints=True, still=0.25, weights=MOTION
 )
 PICTURES = Stage(
-    *("pictures of 256×256", 2000, 256, 2, 4, 8e-4, 8e-4),
+    *("pictures at 256×256", 2000, 256, 2, 4, 8e-4, 8e-4),
     batch_statistics=False,
     other_identity=0.25,
     still=0.1,
     weights=FACES,
 )
-FALL = replace(PICTURES, name="ever smaller steps", steps=600, last_learning_rate=1e-5, still=0.0)
-PRECISION = replace(PICTURES, pairs_per_group=6, still=0.05, trains="motion", weights=PRECISE_MOTION)
+
+
+def _stage(
+    name: str,
+    steps: int,
+    rates: tuple[float, float],
+    still: float,
+    weights: LossWeights,
+    trains: Trains = "everything",
+    true_keypoints: bool = False,
+) -> Stage:
+    return replace(
+        PICTURES,
+        name=name,
+        steps=steps,
+        pairs_per_group=6 if trains == "motion" else 4,
+        learning_rate=rates[0],
+        last_learning_rate=rates[1],
+        still=still,
+        weights=weights,
+        trains=trains,
+        true_keypoints=true_keypoints,
+    )
+
 
 DRAWN_FACES = Recipe(
     name=OWN_NAMES[0],
@@ -38,52 +57,23 @@ DRAWN_FACES = Recipe(
     frame_size=256,
     ema_decay=0.995,
     stages=(
-        BEGINNING,
+        SMALL,
         PICTURES,
-        FALL,
-        replace(PICTURES, name="eyes and mouths", steps=1650, weights=EXPRESSIONS),
-        replace(FALL, name="ever smaller steps, again", steps=450, still=0.05, weights=EXPRESSIONS),
-        replace(FALL, name="once more", steps=300, learning_rate=4e-4, still=0.05, weights=EXPRESSIONS),
-        replace(
-            PRECISION,
-            name="motion of true keypoints",
-            steps=900,
-            learning_rate=2e-3,
-            last_learning_rate=1e-3,
-            true_keypoints=True,
-        ),
-        replace(PRECISION, name="motion of keypoints found", steps=1400, learning_rate=1e-3, last_learning_rate=3e-4),
-        replace(PICTURES, name="pictures by that motion", steps=400, still=0.05, trains="pictures", weights=EVERYTHING),
-        replace(PICTURES, name="everything", steps=280, still=0.05, weights=EVERYTHING),
-        replace(FALL, name="everything, ever smaller steps", steps=1400, weights=EVERYTHING),
-        replace(FALL, name="mouths", steps=400, learning_rate=5e-4, weights=MOUTHS),
-        replace(FALL, name="and rest", steps=190, learning_rate=4e-4, still=0.3, weights=MOUTHS),
-        replace(
-            PICTURES,
-            name="pictures of finer features",
-            steps=900,
-            learning_rate=1.5e-3,
-            last_learning_rate=8e-4,
-            trains="pictures",
-            weights=MOUTHS,
-        ),
-        replace(PICTURES, name="everything of finer features", steps=291, weights=MOUTHS),
-        replace(
-            PICTURES,
-            name="everything of finer features, mouths like eyes",
-            steps=1900,
-            last_learning_rate=3e-4,
-            weights=EVERYTHING,
-        ),
-        replace(FALL, name="finer mouths", steps=1200, learning_rate=4e-4, still=0.1, weights=MOUTHS),
-        replace(
-            FALL,
-            name="details",
-            steps=5400,
-            learning_rate=6e-4,
-            still=0.1,
-            weights=replace(MOUTHS, gradient=10.0),
-        ),
+        _stage("pictures at 256×256, decaying rate", 600, (8e-4, 1e-5), 0.0, FACES),
+        _stage("eyes and mouths", 1650, (8e-4, 8e-4), 0.1, EXPRESSIONS),
+        _stage("eyes and mouths, decaying rate", 450, (8e-4, 1e-5), 0.05, EXPRESSIONS),
+        _stage("eyes and mouths, decaying rate again", 300, (4e-4, 1e-5), 0.05, EXPRESSIONS),
+        _stage("motion from true keypoints", 900, (2e-3, 1e-3), 0.05, PRECISE_MOTION, "motion", true_keypoints=True),
+        _stage("motion from detected keypoints", 1400, (1e-3, 3e-4), 0.05, PRECISE_MOTION, "motion"),
+        _stage("pictures with frozen motion", 400, (8e-4, 8e-4), 0.05, EVERYTHING, "pictures"),
+        _stage("everything", 280, (8e-4, 8e-4), 0.05, EVERYTHING),
+        _stage("everything, decaying rate", 1400, (8e-4, 1e-5), 0.0, EVERYTHING),
+        _stage("mouths", 400, (5e-4, 1e-5), 0.0, MOUTHS),
+        _stage("still faces", 190, (4e-4, 1e-5), 0.3, MOUTHS),
+        _stage("finer features with frozen motion", 900, (1.5e-3, 8e-4), 0.1, MOUTHS, "pictures"),
+        _stage("finer features, everything", 291, (8e-4, 8e-4), 0.1, MOUTHS),
+        _stage("finer features, mouths weighted like eyes", 1900, (8e-4, 3e-4), 0.1, EVERYTHING),
+        _stage("finer features, mouths", 1200, (4e-4, 1e-5), 0.1, MOUTHS),
+        _stage("details", 5400, (6e-4, 1e-5), 0.1, replace(MOUTHS, gradient=10.0)),
     ),
 )
-"""What came of it, and what was done differently, is in the model card beside the checkpoint."""

@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 from fomm_rt.cli.app import build_app
 from fomm_train import drawn_faces
 from fomm_train.drawn_faces import DRAWN_FACES
-from fomm_train.loop import run as training_run
-from fomm_train.loop import run_folder
+from fomm_train.loop.run_folder import Plan
 from fomm_train.measures.held_out_pairs import Measures
 from fomm_train.publishing.model_card import model_card
-from tiny_training import CONFIGURATION, tiny_recipe
+from tiny_training import CONFIGURATION, lower_requirements, tiny_recipe
 
 RUNNER = CliRunner()
 
@@ -46,19 +45,17 @@ def test_train_runs_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     recipe = replace(tiny_recipe(2), name="drawn-faces-256", groups=1, frame_size=256)
     recipe = replace(recipe, stages=(replace(recipe.stages[0], steps=1, size=64, groups_per_batch=1),))
     monkeypatch.setattr(drawn_faces, "DRAWN_FACES", recipe)
-    monkeypatch.setattr(training_run, "MEMORY_BYTES", 1)
-    monkeypatch.setattr(training_run, "STATE_BYTES", 0)
-    monkeypatch.setattr(run_folder, "SPARE_BYTES", 0)
+    lower_requirements(monkeypatch)
     result = RUNNER.invoke(build_app(), ["train", "-o", str(tmp_path / "run"), "--device", "cpu", "--workers", "1"])
     assert result.exit_code == 0, result.output
     assert "drawn-faces-256.safetensors: 1 steps" in result.output
     assert (tmp_path / "run" / "preview.png").is_file()
 
 
-def test_the_card_says_what_was_done_and_what_was_measured(small_model: Path, tmp_path: Path) -> None:
+def test_the_card_reports_the_recipe_and_the_measures(small_model: Path, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("step,value\n25,0.5\n50,0.25\n")
     measures = Measures(200, 0.31, 0.62, 0.7, 0.9, 0.85, 0.2)
-    card = model_card(tmp_path, DRAWN_FACES, CONFIGURATION, small_model, measures, "## What was tried\n\nMuch.\n")
+    card = model_card(tmp_path, Plan(DRAWN_FACES, CONFIGURATION), small_model, measures, "## What was tried\n\nMuch.\n")
     assert card.endswith("\n## What was tried\n\nMuch.\n")
     assert "| same identity | 0.310 | ≤ 0.35 | met |" in card
     assert "| other identity | 0.620 | ≤ 0.50 | not met |" in card

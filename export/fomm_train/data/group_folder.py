@@ -16,7 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from fomm_rt.errors import TrainingError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing, reporting_failures
 from fomm_train.capacity import check_disk
 from fomm_train.data.frame_group import FIELDS, IDENTITIES, POSES, FrameGroup, Groups, GroupSource, Index, Progress
 
@@ -88,11 +88,8 @@ class GroupFolder(Groups):
             OutputError: The file cannot be written.
         """
         group = self.source.draw(self.first_seed + index, self.size)
-        path = self.file_of(index)
-        with StagedOutput(path) as staged:
-            with reporting_failures(path), staged.path.open("wb") as file:
-                np.savez(file, **{name: getattr(group, name) for name in FIELDS})
-            staged.commit()
+        with replacing(self.file_of(index)) as path, path.open("wb") as file:
+            np.savez(file, **{name: getattr(group, name) for name in FIELDS})
 
     def draw_missing(self, workers: int, progress: Progress) -> None:
         """Draws all groups that have no file yet, on the CPU, in several processes.

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from fomm_export.checkpoints.configuration import Configuration
 from fomm_rt.errors import TrainingError
-from fomm_rt.files.staging import StagedOutput, explain_failure, reporting_failures
+from fomm_rt.files.staging import explain_failure, replacing
 from fomm_train.recipe import Recipe
 
 RECIPE_NAME = "recipe.json"
@@ -67,10 +67,8 @@ def check_plan(folder: Path, plan: Plan) -> None:
                 f"{folder}: holds a run of another recipe (compare {RECIPE_NAME}); choose another folder with -o"
             )
         return
-    with StagedOutput(path) as staged:
-        with reporting_failures(path):
-            staged.path.write_bytes(msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
-        staged.commit()
+    with replacing(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
 
 
 def read_plan(folder: Path) -> Plan:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from fomm_rt.errors import TrainingError
-from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.files.staging import replacing
 
 MAGIC = b"fomm-rt training state 1\n"
 
@@ -26,11 +26,9 @@ def save_training_state(path: Path, state: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     content = buffer.getbuffer()
-    with StagedOutput(path) as staged:
-        with reporting_failures(path), staged.path.open("wb") as file:
-            file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n")
-            file.write(content)
-        staged.commit()
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n")
+        file.write(content)
 
 
 def load_training_state(path: Path) -> dict[str, Any]:

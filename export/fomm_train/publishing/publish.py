@@ -1,16 +1,14 @@
-"""From a finished training run to what the packages carry: checkpoint, exported model, avatars, performance, card.
+"""Publishes a finished training run: checkpoint, exported model, avatars, performance and card.
 
-    python -m fomm_train.publishing.publish training
+    python -m fomm_train.publishing.publish FOLDER
 
-writes, in a checkout,
+writes these files of a checkout; it makes and measures everything in a temporary folder first.
 
-export/fomm_export/checkpoints/NAME.safetensors   the weights
-export/fomm_export/checkpoints/NAME.md            the model card, measured now
-runtime/fomm_rt/bundled/model/                    the exported model
+export/fomm_export/checkpoints/NAME.safetensors   weights
+export/fomm_export/checkpoints/NAME.md            model card
+runtime/fomm_rt/bundled/model/                    exported model
 runtime/fomm_rt/bundled/avatars/*.png             faces never trained on
-runtime/fomm_rt/bundled/performance.mp4           what drives them
-
-Everything is made and measured in a temporary folder first.
+runtime/fomm_rt/bundled/performance.mp4           the performance that drives them
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fomm_export.checkpoints.configuration import Configuration
 from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
 from fomm_export.export_model import export_checkpoint
 from fomm_rt import bundled
@@ -50,23 +47,23 @@ AVATAR_SEEDS = {
     "long-hair": (1 << 33) + 27,
     "round-glasses": (1 << 33) + 22,
 }
-"""Name of the picture to the identity's seed; none below 2**31, where training draws from."""
+"""File name to the identity's seed; training draws from seeds below 2**31."""
 
 
 def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> None:
     """Publishes the checkpoint of a finished run.
 
     Args:
-        folder: Of the run.
-        recipe: Which the run followed.
-        pairs: To measure.
+        folder: The run's folder.
+        recipe: The recipe it must have followed.
+        pairs: Held-out pairs to measure.
 
     Raises:
         TrainingError: The run is not finished, or followed another recipe.
-        FommError: The checkpoint cannot be exported or something not be written.
+        FommError: The checkpoint cannot be exported, or a file cannot be written.
     """
-    configuration = load_configuration(recipe.name)
-    _check_finished(folder, configuration, recipe)
+    plan = Plan(recipe, load_configuration(recipe.name))
+    _check_finished(folder, plan)
     checkpoint = folder / f"{recipe.name}.safetensors"
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)
@@ -77,7 +74,7 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         print(f"measuring {pairs} pairs")
         measures = measure(model, pairs)
         notes = _notes(OWN_CHECKPOINTS / f"{recipe.name}.notes.md", sha256_of(checkpoint))
-        card = model_card(folder, recipe, configuration, model, measures, notes)
+        card = model_card(folder, plan, model, measures, notes)
         try:
             shutil.copyfile(checkpoint, OWN_CHECKPOINTS / checkpoint.name)
             (OWN_CHECKPOINTS / f"{recipe.name}.md").write_text(card, encoding="utf-8")
@@ -90,13 +87,15 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
     print(measures.table())
 
 
-def _notes(path: Path, checkpoint: str) -> str:
-    """What people wrote about a checkpoint, by SHA-256; a file whose first line names another one is left out."""
+def _notes(path: Path, sha256: str) -> str:
+    """Handwritten notes; empty unless their first line names the checkpoint's SHA-256."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     head, _, notes = text.partition("\n")
-    if head == f"<!-- of {checkpoint} -->":
+    if head == f"<!-- of {sha256} -->":
         return notes.lstrip("\n")
-    print(f"{path}: not of these weights, left out of the card; begin it with <!-- of {checkpoint} --> once it is")
+    print(
+        f"{path}: written for other weights; the card leaves it out. Once it fits, begin it with <!-- of {sha256} -->"
+    )
     return ""
 
 
@@ -110,25 +109,20 @@ def draw_avatars(folder: Path, size: int) -> None:
 def draw_performance_video(path: Path, size: int) -> None:
     """Draws the performance that drives the avatars."""
     driver = draw_identity(DRIVER_SEED)
-    performance = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)
     with VideoWriter(path, FRAME_RATE) as writer:
-        for pose in performance:
+        for pose in draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE):
             writer.write(render_picture(driver, pose, size, supersample=SUPERSAMPLE))
 
 
-def _check_finished(folder: Path, configuration: Configuration, recipe: Recipe) -> None:
-    try:
-        followed = (folder / RECIPE_NAME).read_text(encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(f"{folder}: holds no training run; train with: fomm-rt train -o {folder}") from error
-    if followed != recipe_text(configuration, recipe):
+def _check_finished(folder: Path, plan: Plan) -> None:
+    if read_plan(folder) != plan:
         raise TrainingError(
-            f"{folder}: its run followed another recipe than {recipe.name}'s; train into another folder"
+            f"{folder}: its run followed another recipe than {plan.recipe.name}'s; train into another folder"
         )
-    step = load_training_state(folder / "training.state").get("step")
-    if step != recipe.steps:
+    step, steps = load_training_state(folder / STATE_NAME).get("step"), plan.recipe.steps
+    if step != steps:
         raise TrainingError(
-            f"{folder}: its run stands at step {step} of {recipe.steps}; finish it with: fomm-rt train -o {folder}"
+            f"{folder}: its run stopped at step {step} of {steps}; finish it with: fomm-rt train -o {folder}"
         )
 
 

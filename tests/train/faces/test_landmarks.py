@@ -1,4 +1,4 @@
-"""Landmarks follow the drawn features; blends of their planes reach every depth of a head."""
+"""Landmarks follow the drawn features, and blends of their planes reach every depth of a head."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ INDEX = {name: index for index, name in enumerate(LANDMARKS)}
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_jacobian_is_the_identity_at_neutral(seed: int) -> None:
+def test_jacobians_of_the_neutral_pose_are_the_identity(seed: int) -> None:
     found = landmarks(draw_identity(seed), Pose())
     assert found.value.shape == (10, 2)
     torch.testing.assert_close(found.jacobian, torch.eye(2).expand(10, 2, 2), atol=1e-4, rtol=0)
@@ -40,13 +40,13 @@ def test_yaw_moves_the_nose_more_than_the_eyes_and_the_chest_least() -> None:
     assert abs(float(shift[INDEX["chest"]])) < 0.25 * eyes
 
 
-def test_roll_and_scale_are_in_the_jacobian() -> None:
+def test_jacobians_contain_roll_and_scale() -> None:
     found = landmarks(draw_identity(3), Pose(roll=0.3, scale=1.1)).jacobian[INDEX["nose_tip"]].numpy()
     c, s = np.cos(0.3), np.sin(0.3)
     np.testing.assert_allclose(found, 1.1 * np.array([[c, -s], [s, c]]), atol=1e-3)
 
 
-def test_a_blend_of_near_and_far_landmarks_moves_any_place_between_them() -> None:
+def test_a_blend_of_near_and_far_landmarks_moves_any_point_between_them() -> None:
     identity, here, there = draw_identity(3), Pose(yaw=0.5, pitch=-0.2, scale=1.1), Pose(yaw=-0.3, roll=0.2, x=0.1)
     place = np.array([0.3, 0.1, 0.35])
     target, expected = (head_view(pose).project(place) for pose in (here, there))
@@ -62,7 +62,7 @@ def test_a_blend_of_near_and_far_landmarks_moves_any_place_between_them() -> Non
     np.testing.assert_allclose(share * near + (1 - share) * far, expected, atol=1e-3)
 
 
-def test_nine_places_of_ten_lie_between_crown_and_nose() -> None:
+def test_nine_tenths_of_the_visible_points_lie_between_crown_and_nose() -> None:
     shares = []
     for seed in range(12):
         identity, pose = draw_identity(seed), draw_pose(np.random.default_rng(seed), 1.0)
@@ -82,7 +82,7 @@ def test_the_crown_is_the_top_of_the_skull() -> None:
         assert (near > z - 0.05) == inside
 
 
-def test_the_plane_of_the_chest_turns_as_the_torso_does() -> None:
+def test_the_plane_of_the_chest_turns_with_the_torso() -> None:
     pose = Pose(yaw=0.5, roll=0.4, scale=1.2)
     found = landmarks(draw_identity(3), pose).jacobian
     chest = torso_view(pose).rotation[:2, :2] * 1.2
@@ -99,7 +99,7 @@ def test_values_are_finite_for_any_pose() -> None:
 
 
 @pytest.mark.parametrize("size", [64, 256])
-def test_boxes_hold_their_landmarks_and_ignore_openness(size: int) -> None:
+def test_boxes_contain_their_landmarks_and_ignore_openness(size: int) -> None:
     rng = np.random.default_rng(2)
     for seed in range(10):
         identity, pose = draw_identity(seed), draw_pose(rng, 0.8)

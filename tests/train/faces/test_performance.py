@@ -1,4 +1,4 @@
-"""Performances: smooth, begun at rest, with blinks and speech; poses stay in their ranges."""
+"""Performances begin at rest, move smoothly, blink and speak; poses stay in their ranges."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_drawn_poses_fill_their_ranges() -> None:
     assert 0.25 < np.mean(track(poses, "blink_left") > 0) < 0.5
 
 
-def test_moved_adds_the_change_and_clips() -> None:
+def test_a_moved_pose_adds_the_change_and_is_clipped() -> None:
     first, now = Pose(yaw=0.1, scale=0.8, mouth_open=0.1), Pose(yaw=0.3, scale=1.0, mouth_open=0.9)
     moved = Pose(yaw=-0.1, mouth_open=0.5, scale=1.1).moved(first, now)
     assert moved.yaw == pytest.approx(0.1)

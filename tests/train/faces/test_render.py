@@ -1,4 +1,4 @@
-"""Drawn heads: repeatable, bounded, alike at every size, and moved where the pose moves them."""
+"""Drawn heads are repeatable, in range, equal at every size, and change where the pose changes."""
 
 import itertools
 
@@ -24,7 +24,7 @@ def share_within(difference: torch.Tensor, boxes: list[tuple[int, int, int, int]
     return inside / float(difference.sum())
 
 
-def test_equal_seeds_give_equal_pixels_and_others_do_not() -> None:
+def test_equal_seeds_give_equal_pixels() -> None:
     first = render(draw_identity(5), CALM, 64)
     draw_identity.cache_clear()
     assert torch.equal(first, render(draw_identity(5), CALM, 64))
@@ -43,7 +43,7 @@ def test_every_species_stays_in_range(species: str) -> None:
 
 
 def test_every_style_is_drawn_and_stays_in_range() -> None:
-    wanted = {*HAIR_STYLES, *BEARDS, *GLASSES, *CLOTHES, *BACKGROUNDS}
+    expected_styles = {*HAIR_STYLES, *BEARDS, *GLASSES, *CLOTHES, *BACKGROUNDS}
     met: set[str] = set()
     for seed in range(600):
         i = draw_identity(seed, "human")
@@ -55,10 +55,10 @@ def test_every_style_is_drawn_and_stays_in_range() -> None:
         assert bool(picture.isfinite().all())
         assert float(picture.min()) >= 0
         assert float(picture.max()) <= 1
-    assert met == wanted
+    assert met == expected_styles
 
 
-def test_three_of_four_are_human() -> None:
+def test_three_quarters_are_human() -> None:
     share = np.mean([draw_identity(seed).species == "human" for seed in range(400)])
     assert 0.68 < share < 0.82
 
@@ -72,7 +72,7 @@ def test_a_blink_changes_the_eyes(seed: int) -> None:
     assert float(difference[boxes["eye_left"][1] : boxes["eye_left"][3]].max()) > 0.2
 
 
-def test_a_wink_changes_its_own_eye() -> None:
+def test_a_wink_changes_one_eye() -> None:
     identity = draw_identity(1)
     difference = change(identity, Pose(blink_left=1))
     assert float(difference[:, :64].sum()) > 20 * float(difference[:, 64:].sum())
@@ -102,16 +102,16 @@ def test_motion_is_continuous() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 3, 8])
-def test_sizes_agree(seed: int) -> None:
+def test_pictures_of_all_sizes_agree(seed: int) -> None:
     identity, pose = draw_identity(seed), Pose(yaw=0.3, mouth_open=0.5)
     small = render(identity, pose, 64)
-    # Both pictures put -1 and 1 at the centres of their corner pixels, so the large one is resampled so.
+    # Positions -1 and 1 are the centres of the corner pixels in both sizes, hence align_corners.
     blurred = F.avg_pool2d(render(identity, pose, 256)[None], 5, 1, 2, count_include_pad=False)
     large = F.interpolate(blurred, (64, 64), mode="bilinear", align_corners=True)[0]
     assert float((small - large).abs().mean()) < 0.015
 
 
-def test_a_picture_can_be_trained_on() -> None:
+def test_a_picture_can_take_part_in_training() -> None:
     weight = torch.ones(1, requires_grad=True)
     (gradient,) = torch.autograd.grad((render(draw_identity(1), CALM, 64) * weight).sum(), [weight])
     assert float(gradient) > 0
@@ -132,7 +132,7 @@ def test_the_picture_is_the_rounded_rendering() -> None:
     assert np.abs(picture.astype(np.float32) - expected).max() <= 0.5001
 
 
-def test_the_iris_is_drawn_below_the_lid_landmark() -> None:
+def test_the_open_eye_begins_at_the_lid_landmark() -> None:
     identity = draw_identity(3)
     value = landmarks(identity, CALM).value
     column, lid = (int(v) for v in ((value[0] + 1) * 0.5 * 255).round())

@@ -1,4 +1,4 @@
-"""The surface map: the same point of a head or torso is found again in another pose."""
+"""Surface maps locate the same point of a head or torso in any pose."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from fomm_train.faces import Pose, draw_identity, head_view, render, surface_map, torso_view
-from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
+from fomm_train.faces import BACKGROUND, HEAD, TORSO, Pose, draw_identity, head_view, render, surface_map, torso_view
 
 SIZE = 96
 TURNED = Pose(yaw=0.25, pitch=0.1, roll=0.15, x=0.1, scale=1.1)
 
 
-def test_head_above_torso_before_background() -> None:
+def test_shows_the_head_above_the_torso_before_the_background() -> None:
     body = surface_map(draw_identity(5, "human"), Pose(), SIZE).body
     assert body[SIZE // 2, SIZE // 2] == HEAD
     assert body[-2, SIZE // 2] == TORSO
@@ -21,7 +20,7 @@ def test_head_above_torso_before_background() -> None:
     assert all(int((body == part).sum()) > 0.05 * SIZE**2 for part in (BACKGROUND, HEAD, TORSO))
 
 
-def test_points_project_to_where_they_are_seen() -> None:
+def test_points_project_to_their_pixels() -> None:
     identity = draw_identity(5, "human")
     record = surface_map(identity, TURNED, SIZE)
     line = torch.linspace(-1, 1, SIZE)
@@ -34,7 +33,7 @@ def test_points_project_to_where_they_are_seen() -> None:
         np.testing.assert_allclose(places, record.point[:, seen].T.numpy() @ affine[:, :3].T + affine[:, 3], atol=1e-5)
 
 
-def test_the_motion_it_gives_takes_one_picture_to_the_other() -> None:
+def test_its_motion_maps_one_picture_to_another() -> None:
     identity = draw_identity(11, "human")
     before, after = Pose(), TURNED
     record = surface_map(identity, after, SIZE)
@@ -44,5 +43,5 @@ def test_the_motion_it_gives_takes_one_picture_to_the_other() -> None:
     moved = F.grid_sample(source[None], flow[None], align_corners=True)[0]
     seen = record.body == HEAD
     error = (moved - truth).abs().mean(0)[seen].mean()
-    lazy = (source - truth).abs().mean(0)[seen].mean()
-    assert error < 0.6 * lazy  # light and expression stay where they were
+    unmoved = (source - truth).abs().mean(0)[seen].mean()
+    assert error < 0.6 * unmoved  # light does not move with the head

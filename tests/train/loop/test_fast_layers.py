@@ -1,4 +1,4 @@
-"""The faster layers give the results, gradients and statistics of the published ones."""
+"""Fast layers give the results, gradients and statistics of the published layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _networks(configuration: Configuration, training: bool) -> tuple[KeypointDet
     detector = KeypointDetector(configuration, downsample)
     generator = Generator(configuration, downsample, align_corners=True)
     for module in (*detector.modules(), *generator.modules()):
-        if isinstance(module, nn.BatchNorm2d):  # fresh norms would hide a forgotten one
+        if isinstance(module, nn.BatchNorm2d):  # the defaults would hide a norm that is left out
             for tensor in (module.weight, module.running_var):
                 assert tensor is not None
                 nn.init.uniform_(tensor, 0.5, 1.5)
@@ -54,7 +54,7 @@ def _run(detector: KeypointDetector, generator: Generator) -> tuple[Tensor, dict
 
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "fixed statistics"])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-def test_everything_is_as_with_the_published_layers(configuration: Configuration, training: bool) -> None:
+def test_fast_layers_equal_the_published_ones(configuration: Configuration, training: bool) -> None:
     plain, fast = _networks(configuration, training), _networks(configuration, training)
     compute_fast(*fast)
     expected, expected_gradients = _run(*plain)
@@ -64,11 +64,11 @@ def test_everything_is_as_with_the_published_layers(configuration: Configuration
     for name, gradient in gradients.items():
         largest = expected_gradients[name].abs().max().item()
         torch.testing.assert_close(gradient, expected_gradients[name], rtol=1e-6, atol=1e-9 + 1e-7 * largest, msg=name)
-    for published, own in zip(plain, fast, strict=True):  # the same names, and statistics of the same tensors
+    for published, own in zip(plain, fast, strict=True):  # names and statistics
         torch.testing.assert_close(own.state_dict(), published.state_dict(), rtol=1e-9, atol=1e-9)
 
 
-def test_channels_stay_last_across_the_warp() -> None:
+def test_the_warp_keeps_channels_last() -> None:
     detector, generator = _networks(CONFIGURATION, False)
     for network in (detector, generator):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""What the generator begins as: a blurred copy of its input, with norms that stay as they were measured."""
+"""The generator begins as a blurred copy of its input, with measured and then fixed statistics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIGURATION = load_configuration("drawn-faces-256")
 
 
 def _pictures(seed: int) -> torch.Tensor:
-    """Smooth coloured pictures, as different as photographs are."""
+    """Smooth coloured pictures that differ as much as photographs do."""
     coarse = torch.rand(4, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
     return F.interpolate(coarse, (64, 64), mode="bicubic", align_corners=False).clamp(0, 1)
 
@@ -51,7 +51,7 @@ def _running_mean(generator: Generator) -> Tensor:
     return mean.clone()
 
 
-def test_statistics_are_measured_and_then_left_alone() -> None:
+def test_statistics_are_measured_and_then_fixed() -> None:
     generator = Generator(CONFIGURATION, 1, align_corners=True)
     before = _running_mean(generator)
     measure_statistics(generator, [_pictures(1)])

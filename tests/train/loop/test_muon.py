@@ -1,4 +1,4 @@
-"""Muon: steps of equal size in every direction of a matrix."""
+"""Muon takes steps of equal size in every direction of a matrix."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fomm_train.loop.muon import ADAM_RMS, Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(16, 27), (48, 16), (8, 8)])
-def test_singular_values_come_near_one_and_vectors_stay(shape: tuple[int, int]) -> None:
+def test_orthogonalizing_keeps_singular_vectors_and_brings_values_near_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     found = u.T @ orthogonalize(matrix) @ v.T
     values = found.diagonal()
-    # The quintic's coefficients leave singular values between 0.7 and 1.2; the smallest need more than five rounds.
+    # The quintic leaves singular values between 0.7 and 1.2; the smallest need more than five iterations.
     assert values.max() < 1.3
     assert values.median() > 0.6
     assert (found - torch.diag(values)).abs().max() < 1e-4
@@ -33,7 +33,7 @@ def test_a_step_does_not_depend_on_the_size_of_the_gradient() -> None:
     assert rms == pytest.approx(1e-2 * ADAM_RMS, rel=0.3)
 
 
-def test_no_gradient_no_step() -> None:
+def test_weights_without_gradient_stay() -> None:
     weight, still = nn.Parameter(torch.ones(3, 3)), nn.Parameter(torch.ones(3, 3))
     weight.grad = torch.zeros(3, 3)
     Muon([weight, still]).step()
@@ -42,7 +42,7 @@ def test_no_gradient_no_step() -> None:
 
 
 def test_learns_all_directions_of_an_ill_conditioned_problem() -> None:
-    """Inputs of which one direction is ten times as strong as another, and so a hundred times in the gradient."""
+    """One direction of the inputs is ten times stronger than another, and a hundred times in the gradient."""
     generator = torch.Generator().manual_seed(2)
     scale = torch.logspace(0, -1, 12)
     truth = torch.randn(12, 12, generator=generator)
@@ -58,7 +58,7 @@ def test_learns_all_directions_of_an_ill_conditioned_problem() -> None:
     assert (weight.detach() - truth).abs().max() < 0.2
 
 
-def test_goes_on_from_its_state() -> None:
+def test_resumes_from_its_state() -> None:
     def run(stop: int | None) -> torch.Tensor:
         weight = nn.Parameter(torch.ones(4, 6))
         optimizer = Muon([weight], lr=1e-2)

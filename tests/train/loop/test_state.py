@@ -1,4 +1,4 @@
-"""Training states: whole, damaged, foreign."""
+"""Training states are read back complete; damaged and foreign files are rejected."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import torch
 from fomm_rt.errors import OutputError, TrainingError
 from fomm_train.loop.state import load_training_state, save_training_state
 
-CPU = torch.device("cpu")
 
-
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+def test_a_saved_state_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "training.state"
     save_training_state(path, {"step": 3, "mean": {"a": torch.arange(4.0)}})
     state = load_training_state(path)
@@ -23,7 +21,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", [30, 100, -1])
-def test_a_damaged_state_is_refused_by_name(tmp_path: Path, position: int) -> None:
+def test_rejects_a_damaged_state_by_name(tmp_path: Path, position: int) -> None:
     path = tmp_path / "training.state"
     save_training_state(path, {"step": 3, "mean": {"a": torch.arange(4.0)}})
     content = bytearray(path.read_bytes())
@@ -33,7 +31,7 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path, position: int) -> No
         load_training_state(path)
 
 
-def test_a_truncated_state_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_truncated_state(tmp_path: Path) -> None:
     path = tmp_path / "training.state"
     save_training_state(path, {"step": 3})
     path.write_bytes(path.read_bytes()[:-20])
@@ -41,14 +39,14 @@ def test_a_truncated_state_is_refused(tmp_path: Path) -> None:
         load_training_state(path)
 
 
-def test_another_file_is_refused(tmp_path: Path) -> None:
+def test_rejects_another_file(tmp_path: Path) -> None:
     path = tmp_path / "training.state"
     torch.save({"step": 3}, path)
     with pytest.raises(TrainingError, match="expected a training state"):
         load_training_state(path)
 
 
-def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_earlier_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "training.state"
     save_training_state(path, {"step": 3})
 

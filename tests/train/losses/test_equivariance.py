@@ -1,4 +1,4 @@
-"""Random transforms: their derivative, and what perfect keypoints score under them."""
+"""Random transforms have exact derivatives, and equivariant keypoints have no loss."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def test_jacobian_is_the_derivative() -> None:
     torch.testing.assert_close(transform.jacobian(points), torch.stack(columns, dim=-1), atol=2e-3, rtol=0)
 
 
-def test_frames_show_at_z_what_was_at_the_transform_of_z() -> None:
+def test_frames_move_content_from_the_transform_of_z_to_z() -> None:
     transform = _transform()
-    # A picture whose colour is its coordinate can be read like a map.
+    # Each pixel's colour is its position.
     picture = coordinate_grid(65, 65).permute(2, 0, 1).expand(2, -1, -1, -1)
     moved = transform.frames(picture)
     inner = coordinate_grid(65, 65)[16:49, 16:49].reshape(1, -1, 2).expand(2, -1, -1)
@@ -35,7 +35,7 @@ def test_frames_show_at_z_what_was_at_the_transform_of_z() -> None:
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_keypoints_that_move_along_score_zero_and_others_do_not() -> None:
+def test_only_keypoints_that_follow_have_no_loss() -> None:
     transform = _transform()
     moved = Keypoints(torch.rand(2, 5, 2) - 0.5, torch.eye(2) + 0.1 * torch.randn(2, 5, 2, 2))
     assert moved.jacobian is not None
@@ -48,5 +48,5 @@ def test_keypoints_that_move_along_score_zero_and_others_do_not() -> None:
     assert jacobian.item() > 1e-3
 
 
-def test_same_generator_state_same_transform() -> None:
+def test_equal_generator_states_give_equal_transforms() -> None:
     assert torch.equal(_transform().weights, _transform().weights)

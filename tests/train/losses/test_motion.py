@@ -1,4 +1,4 @@
-"""Losses of motion: zero for the renderer's own, and only where the source shows something."""
+"""Motion losses are zero for the renderer's motion and count only points that the source shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from fomm_export.networks.geometry import coordinate_grid
-from fomm_train.data.drawn_groups import draw_surfaces, region_boxes
+from fomm_train.data.drawn_groups import draw_frame
+from fomm_train.data.frame_group import SURFACE_SIZE
 from fomm_train.faces import LANDMARKS, Pose, draw_identity, head_view, landmarks
 from fomm_train.faces.anatomy import jaw_drop
 from fomm_train.losses.motion import TrueMotion, flow_loss, occlusion_loss, true_motion
@@ -37,14 +38,14 @@ def _moved(body: int = 1, source_body: int | None = None, shift: float = 0.0) ->
 
 
 @pytest.mark.parametrize("body", [1, 2])
-def test_the_flow_is_that_of_the_body_and_the_background_stays(body: int) -> None:
+def test_the_flow_follows_the_body_and_the_background_stays(body: int) -> None:
     true = _moved(body)
     expected = GRID[None].clone()
     expected[:, :, :8, 0] += 0.25
     torch.testing.assert_close(true.flow, expected)
 
 
-def test_the_source_shows_what_nothing_hid() -> None:
+def test_the_source_shows_points_that_nothing_hides() -> None:
     columns = torch.ones(SIDE, dtype=torch.bool)
     columns[8:10] = False  # background that the head hid
     assert torch.equal(_moved().shown, columns.expand(1, SIDE, SIDE))
@@ -53,14 +54,14 @@ def test_the_source_shows_what_nothing_hid() -> None:
         assert other.shown[:, :, 10:].all()
 
 
-def test_the_source_does_not_show_what_lay_outside() -> None:
+def test_the_source_does_not_show_points_outside_the_picture() -> None:
     whole = _surface(2.0, 1)
     away = torch.tensor([[1.0, 0, 0, 2.5], [0, 1, 0, 0]])  # a quarter of the picture further right
     shown = true_motion(*whole, *whole, torch.stack([away, STILL])[None], NOWHERE).shown
     assert not shown[:, :, 12:].any()
 
 
-def test_what_expression_moves_has_no_weight() -> None:
+def test_points_moved_by_expression_have_no_weight() -> None:
     whole = _surface(2.0, 1)
     boxes = torch.tensor([[[2 / 16, 5 / 16, 6 / 16, 10 / 16], [8 / 16, 10 / 16, 12 / 16, 12 / 16]]])
     weight = true_motion(*whole, *whole, torch.stack([RIGHT, STILL])[None], boxes).weight[0]
@@ -71,23 +72,24 @@ def test_what_expression_moves_has_no_weight() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_brows_and_chin_lie_where_nothing_counts(seed: int) -> None:
+def test_brows_and_chin_have_no_weight(seed: int) -> None:
     identity, pose = draw_identity(seed, "human"), Pose(brow=1.0, mouth_open=1.0, roll=0.1)
-    bodies, points, views = (torch.from_numpy(array)[0] for array in draw_surfaces([identity], [pose]))
-    side = bodies.shape[-1]
-    boxes = torch.from_numpy(region_boxes(identity, pose, side))[None]
+    frame = draw_frame(identity, pose, SURFACE_SIZE)
+    bodies, points, views, boxes = (
+        torch.from_numpy(frame[name])[None] for name in ("bodies", "points", "views", "boxes")
+    )
     weight = true_motion(bodies, points.float(), bodies, points.float(), views, boxes).weight[0]
     found = landmarks(identity, pose).value
     chin, forehead = (0.0, 0.74 + jaw_drop(pose), 0.5), (0.0, -0.85, 0.4)
     on_head = torch.from_numpy(head_view(pose).project(np.array([chin, forehead]))).float()
     brows_and_lip = found[[LANDMARKS.index(name) for name in ("brow_left", "brow_right", "lower_lip")]]
-    columns, rows = ((torch.cat([brows_and_lip, on_head]) + 1) / 2 * (side - 1)).round().long().unbind(dim=1)
+    columns, rows = ((torch.cat([brows_and_lip, on_head]) + 1) / 2 * (SURFACE_SIZE - 1)).round().long().unbind(dim=1)
     *moved, still = weight[rows, columns].tolist()
     assert not any(moved)
     assert still > 1
 
 
-def test_flow_loss_counts_what_is_shown() -> None:
+def test_the_flow_loss_counts_shown_points() -> None:
     true = _moved()
     assert flow_loss(true.flow, true).item() == pytest.approx(0, abs=1e-6)
     # Of 14 columns that are shown 8 are the head's, which count threefold; one of two axes is wrong.
@@ -102,7 +104,7 @@ def test_flow_loss_counts_what_is_shown() -> None:
     assert flow_loss(wrong, true._replace(weight=weight)).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_occlusion_loss_asks_for_what_the_source_shows() -> None:
+def test_the_occlusion_loss_is_lowest_for_the_shown_points() -> None:
     true = _moved()
     right = true.shown[:, None].float()
     assert occlusion_loss(right, true).item() == pytest.approx(0, abs=1e-6)
@@ -111,7 +113,7 @@ def test_occlusion_loss_asks_for_what_the_source_shows() -> None:
     assert occlusion_loss(0.9 * right + 0.05, true).item() < 0.06
 
 
-def test_a_map_that_is_wrong_throughout_is_put_right() -> None:
+def test_a_completely_wrong_map_still_gets_a_gradient() -> None:
     true = _moved()
     logits = torch.where(true.shown[:, None], -20.0, 20.0).requires_grad_()
     occlusion_loss(torch.sigmoid(logits), true).backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Losses between pictures: zero where they should be, weighted where they should be."""
+"""Picture losses are zero for equal pictures and weighted inside regions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _picture(seed: int) -> torch.Tensor:
     return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
 
 
-def test_equal_pictures() -> None:
+def test_equal_pictures_have_no_loss() -> None:
     value, gradient = reconstruction_loss(_picture(1), _picture(1), torch.ones(1, 1, 64, 64), scales=3)
     assert value.item() == gradient.item() == 0
     assert ssim(_picture(1), _picture(1)).item() == pytest.approx(1)
@@ -38,7 +38,7 @@ def test_ssim_falls_with_noise() -> None:
     assert ssim(_picture(1), _picture(2)).item() < 0.2
 
 
-def test_region_weight() -> None:
+def test_region_weights_have_mean_one() -> None:
     weight = region_weight(BOXES, 64, factor=3)
     assert weight.mean().item() == pytest.approx(1)
     assert (weight[0, 0, 20, 20] / weight[0, 0, 40, 40]).item() == pytest.approx(3)
@@ -69,7 +69,7 @@ def test_the_mouth_counts_more_than_the_eyes() -> None:
     assert (weight[10, 10] / weight[2, 14]).item() == pytest.approx(8)
 
 
-def test_discriminator_learns_to_tell_two_pictures_apart() -> None:
+def test_the_discriminator_learns_to_distinguish_two_pictures() -> None:
     torch.manual_seed(0)
     discriminator = MultiScaleDiscriminator(scales=2, block_expansion=4, max_features=8, num_blocks=3)
     optimizer = torch.optim.Adam(discriminator.parameters(), 1e-2)

@@ -1,4 +1,4 @@
-"""Publishing: all that the packages carry, of a run so small that it takes seconds."""
+"""Publishing a tiny run writes everything that the packages contain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fomm_rt.model.folder import sha256_of
 from fomm_train.loop.run import TrainingRun
 from fomm_train.measures import held_out_pairs as measures
 from fomm_train.publishing import publish
-from tiny_training import CONFIGURATION, Silent, ask_for_little, tiny_recipe
+from tiny_training import CONFIGURATION, FakeReporter, lower_requirements, tiny_recipe
 
 RECIPE = tiny_recipe()
 
@@ -26,15 +26,15 @@ RECIPE = tiny_recipe()
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        ask_for_little(patch)
+        lower_requirements(patch)
         with TrainingRun(folder, CONFIGURATION, RECIPE, workers=1) as run:
-            run.run(Silent())
+            run.run(FakeReporter())
     return folder
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where weights and card go; what is bundled goes beside it. Little is drawn and measured."""
+    """The folder for weights and card, beside the bundled files; little is drawn and measured."""
 
     def load(_name: str) -> Configuration:
         return CONFIGURATION
@@ -52,7 +52,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "checkpoints"
 
 
-def test_everything_is_put_in_place(trained: Path, checkpoints: Path) -> None:
+def test_every_file_is_written(trained: Path, checkpoints: Path) -> None:
     weights = trained / f"{RECIPE.name}.safetensors"
     notes = checkpoints / f"{RECIPE.name}.notes.md"
     notes.write_text("<!-- of other weights -->\n\n## How it came about\n", encoding="utf-8")
@@ -64,14 +64,14 @@ def test_everything_is_put_in_place(trained: Path, checkpoints: Path) -> None:
     with VideoReader(bundled_performance()) as reader:
         assert sum(1 for _ in reader) == 3
     assert "same identity" in card.read_text(encoding="utf-8")
-    assert "How it came about" not in card.read_text(encoding="utf-8"), "said of other weights"
+    assert "How it came about" not in card.read_text(encoding="utf-8")
 
     notes.write_text(f"<!-- of {sha256_of(weights)} -->\n\n## How it came about\n", encoding="utf-8")
     publish.publish(trained, RECIPE, pairs=1)
     assert card.read_text(encoding="utf-8").endswith("## How it came about\n")
 
 
-def test_an_unfinished_or_other_run_is_refused(trained: Path, checkpoints: Path, tmp_path: Path) -> None:
+def test_rejects_a_folder_without_a_run_and_another_recipe(trained: Path, checkpoints: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no training run"):
         publish.publish(tmp_path, RECIPE)
     with pytest.raises(TrainingError, match="followed another recipe"):

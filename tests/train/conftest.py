@@ -1,12 +1,14 @@
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Small pictures are drawn faster by one thread than by several that wait for each other."""
+    """One thread draws small frames and trains tiny networks faster than several that wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,0 +1,65 @@
+"""Training steps lower the losses and change only what their stage trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fomm_rt.errors import TrainingError
+from fomm_train.data.batches import draw_batch
+from fomm_train.data.group_folder import GroupFolder
+from fomm_train.loop.trainer import Trainer
+from tiny_training import CONFIGURATION, tiny_recipe
+
+CPU = torch.device("cpu")
+MOTION_PARTS = ("kp_detector.", "generator.dense_motion_network.")
+
+
+def test_steps_lower_the_loss(groups: GroupFolder) -> None:
+    stage = replace(tiny_recipe().stages[0], steps=60, learning_rate=3e-3)
+    trainer = Trainer(CONFIGURATION, replace(tiny_recipe(), stages=(stage,)), CPU)
+    batch = draw_batch(groups, 1, 0, stage)
+    losses = [trainer.train_step(batch) for _ in range(40)]
+    for name in ("value", "landmark", "ssim"):
+        assert losses[-1][name] < 0.8 * losses[0][name], name
+
+
+def test_a_gradient_that_is_not_finite_keeps_the_weights(groups: GroupFolder) -> None:
+    recipe = tiny_recipe()
+    trainer = Trainer(CONFIGURATION, recipe, CPU)
+    weight = trainer.generator.final.weight
+    weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[no-untyped-call]
+    before = weight.detach().clone()
+    with pytest.raises(TrainingError, match="the gradient of step 0 is not finite"):
+        trainer.train_step(draw_batch(groups, 1, 0, recipe.stages[0]))
+    assert torch.equal(weight, before)
+
+
+def _train(groups: GroupFolder, stage_name: str, steps: int = 1) -> tuple[set[str], list[dict[str, float]]]:
+    """Takes steps of a stage on one batch; returns the names of the changed weights and each step's losses."""
+    stage = next(stage for stage in tiny_recipe().stages if stage.name == stage_name)
+    trainer = Trainer(CONFIGURATION, replace(tiny_recipe(), stages=(replace(stage, steps=steps),)), CPU)
+    before = {name: tensor.clone() for name, tensor in trainer._weights().items()}
+    batch = draw_batch(groups, 1, 0, stage)
+    losses = [trainer.train_step(batch) for _ in range(steps)]
+    return {name for name, tensor in trainer._weights().items() if not torch.equal(tensor, before[name])}, losses
+
+
+def test_a_stage_of_motion_keeps_encoder_and_decoder(groups: GroupFolder) -> None:
+    changed, losses = _train(groups, "motion", 15)
+    assert "value" not in losses[0]
+    assert all(name.startswith(MOTION_PARTS) for name in changed)
+    for name in ("kp_detector.kp", "kp_detector.jacobian", "generator.dense_motion_network.mask"):
+        assert f"{name}.weight" in changed
+    assert "generator.dense_motion_network.occlusion.weight" in changed
+    for loss in ("flow", "occlusion"):
+        assert losses[-1][loss] < losses[0][loss]
+
+
+def test_a_stage_of_pictures_keeps_the_motion_networks(groups: GroupFolder) -> None:
+    changed, losses = _train(groups, "pictures")
+    assert set(losses[0]) == {"value", "gradient", "ssim"}
+    assert "generator.final.weight" in changed
+    assert not any(name.startswith(MOTION_PARTS) for name in changed)
