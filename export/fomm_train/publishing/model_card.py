@@ -66,9 +66,10 @@ of another identity under relative motion. Pixels of eyes and mouth have larger 
 |---|---|---|---|---|---|---|---|---|
 {chr(10).join(_stage_row(stage) for stage in recipe.stages)}
 
-"Other identity" is the share of pairs driven by another identity, "still" the share in which nothing moves. Seed
-{recipe.seed}. Muon trains the weights of convolutions, Adam all others. The generator begins as a copy of its input
-(`fomm_train.loop.initialization`). The checkpoint is the running mean of the weights with decay {recipe.ema_decay}.
+"Other identity" is the share of pairs driven by another identity, "still" the share in which nothing moves. Muon
+trains the weights of convolutions, Adam all others; the seed is {recipe.seed}. The generator begins as a copy of its
+input (`fomm_train.loop.initialization`). The checkpoint is the running mean of the weights with decay
+{recipe.ema_decay}.
 `fomm-rt train` follows this recipe from the start; `python -m fomm_train.publishing.publish training` writes this card.
 {_last_losses(folder)}
 ## Measures
