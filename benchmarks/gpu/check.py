@@ -1,4 +1,4 @@
-"""What of this project can run in this Python: versions, and what stands against kernels and backends.
+"""Prints what of this project can run in this Python: versions, and what kernels and backends lack.
 
 python benchmarks/gpu/check.py
 """
@@ -12,15 +12,14 @@ from fomm_kernels import KernelError, driver_problem, nvrtc
 from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.machine import nvidia_driver
 
-NAMES = ("cuda", "cupy", "numpy", "nvidia", "onnx", "opencv", "tensorrt", "torch", "triton")
-"""Beginnings of packages that matter."""
+PREFIXES = ("cuda", "cupy", "numpy", "nvidia", "onnx", "opencv", "tensorrt", "torch", "triton")
 
 
 def main() -> None:
-    """Prints it."""
-    found = {dist.metadata["Name"]: dist.version for dist in distributions()}
-    matter = sorted(f"{name} {version}" for name, version in found.items() if name and name.lower().startswith(NAMES))
-    print(f"Python {platform.python_version()}: {', '.join(matter)}")
+    """Prints the report."""
+    versions = {dist.metadata["Name"]: dist.version for dist in distributions()}
+    shown = sorted(f"{name} {v}" for name, v in versions.items() if name and name.lower().startswith(PREFIXES))
+    print(f"Python {platform.python_version()}: {', '.join(shown)}")
     print(f"NVIDIA driver: {nvidia_driver.describe()}")
     try:
         print(f"NVRTC: {'.'.join(map(str, nvrtc.version()))}, for {nvrtc.known_architectures()}")

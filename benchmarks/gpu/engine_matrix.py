@@ -66,7 +66,7 @@ def described(options: BuildOptions, model: ModelFolder, found: dict[str, Any]) 
 def _parity(parity: dict[str, Any] | None) -> str:
     if parity is None:
         return "not compared"
-    psnr = parity["prediction_psnr_db"]  # null in JSON where it is infinite
+    psnr = parity["prediction_psnr_db"]  # None if infinite
     return f"{parity['keypoints_pixels']:.3f} pixel, {'identical' if psnr is None else f'{psnr:.1f} dB'}"
 
 

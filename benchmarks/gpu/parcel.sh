@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Packs what a machine with a GPU but without a network lacks to run benchmarks/gpu/run.py, beside this checkout:
+# Packs what a GPU machine without a network needs, beside this checkout, to run benchmarks/gpu/run.py:
 #
 #   parcel.sh FOLDER MODEL     writes FOLDER/part-00, … (30 MiB each, or $PART) and FOLDER/unpack.sh
 #
-# MODEL is a model folder of stand-in weights. Run here with the environment of `make test` in .venv, or $PYTHON. There:
+# MODEL is a model folder of stand-in weights. Run this with the environment of `make test` in .venv, or $PYTHON.
+# On the GPU machine:
 #
-#   unpack.sh FOLDER           makes of the parts beside it:
-#     packages-3.10  what Python 3.10 with TensorRT 8.6, NumPy and onnx lacks: pytest, ONNX Runtime, OpenCV, PyAV
-#     packages-3.12  what Python 3.12 with PyTorch, OpenCV and onnx lacks: PyAV, PyYAML, safetensors, Typer, Rich, this cuda-core
-#     model.zip      MODEL without its weights, see weightless.py
-#     small          a small model, for tests
-#     cache          kernels for sm_90 (or $ARCHITECTURE) as NVRTC 13.0 compiled them: XDG_CACHE_HOME
+#   unpack.sh FOLDER           unpacks the parts beside it:
+#     packages-3.10  for Python 3.10 with TensorRT 8.6, NumPy and onnx: pytest, ONNX Runtime, OpenCV, PyAV, …
+#     packages-3.12  for Python 3.12 with PyTorch, OpenCV and onnx: PyAV, PyYAML, safetensors, Typer, Rich, cuda-core, …
+#     model.zip      MODEL without its weights; see weightless.py
+#     small          a small model for tests
+#     cache          kernels for sm_90 (or $ARCHITECTURE), compiled by NVRTC 13.0; an XDG_CACHE_HOME
 #
-# Both folders of packages hold what pip would note of an installed fomm-rt, by which its commands are found.
+# Both folders of packages hold the metadata of fomm-rt, by which its commands are found.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
@@ -20,17 +21,19 @@ out=$(realpath -m "$1"); mkdir -p "$out"
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 made=$work/made; mkdir "$made"
 
-packages() {  # VERSION PIP-ARGUMENTS…: wheels for another Python, without NumPy, which it has
+packages() {  # VERSION PIP-ARGUMENTS…: wheels for another Python, which has NumPy
   local version=$1; shift
   "$python" -m pip --disable-pip-version-check install -q --no-compile --upgrade --target "$made/packages-$version" \
     --python-version "$version" --implementation cp --only-binary=:all: \
     --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_17_x86_64 "$@"
 }
-# pip decides by its own Python what another one needs besides: exceptiongroup and tomli are for those before 3.11.
+# pip resolves dependencies for its own Python; Pythons before 3.11 also need exceptiongroup and tomli.
 packages 3.10 pytest exceptiongroup tomli
+packages 3.10 -c "$here/constraints.txt" msgspec filelock platformdirs typing-extensions
 packages 3.10 --no-deps "onnxruntime<1.24" opencv-python-headless "av<18"
-packages 3.12 -c "$here/constraints.txt" typer rich av PyYAML safetensors
-packages 3.12 -c "$here/constraints.txt" --no-deps cuda-core cuda-pathfinder  # that machine's may be older than 1.0
+packages 3.12 -c "$here/constraints.txt" typer rich av PyYAML safetensors \
+  msgspec filelock platformdirs typing-extensions psutil
+packages 3.12 -c "$here/constraints.txt" --no-deps cuda-core cuda-pathfinder  # the machine's may be older than 1.0
 rm -rf "$made"/packages-*/{numpy,numpy.libs,numpy-*,bin}
 "$python" -m pip --disable-pip-version-check wheel -q --no-deps -w "$work" "$here"
 for version in 3.10 3.12; do
@@ -45,7 +48,7 @@ import sys
 
 from fomm_kernels import KERNELS, nvrtc
 
-# A file's name has the version of NVRTC's package in it, and none where NVRTC is a toolkit's: one of each.
+# Cached names contain the version of NVRTC's package, or none with a toolkit's NVRTC: write both.
 for build in (nvrtc.build, lambda: ""):
     nvrtc.build = build
     for kernel in KERNELS:
@@ -57,7 +60,7 @@ rm -f "$out"/part-*
 tar -C "$made" -cf - . | gzip -9 | split -b "${PART:-30M}" -d -a 2 - "$out/part-"
 cat > "$out/unpack.sh" <<'UNPACK'
 #!/bin/sh
-# unpack.sh FOLDER: joins the parts beside this file and unpacks them there.
+# unpack.sh FOLDER: unpacks the parts beside this file there.
 set -e
 mkdir -p "$1"
 cat "$(dirname "$0")"/part-* | tar -C "$1" -xzf -

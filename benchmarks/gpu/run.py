@@ -1,21 +1,21 @@
-"""Everything that a GPU has to show, a step to a command, each within ten minutes.
+"""Runs everything that needs a GPU, one step per command, each within ten minutes.
 
-Not executed on a GPU so far: none was at hand where this was written. `docs/gpu.md` says in what order and how.
+`docs/gpu-measurements.md` says in which order, and how.
 
     python benchmarks/gpu/run.py STEP -o FOLDER [-m MODEL ...] [--torch PYTHON] [--tensorrt PYTHON] [--dry-run]
 
-check          what is here: GPU, driver, clocks, versions, and what stands against each backend
-kernel-tests   tests/gpu with FOMM_REQUIRE_GPU=1, but for those of engines
-engine-tests   those of engines
-engines        engines of every kind: build time, size, parity; run it again until none is left
+check          GPU, driver, clocks and versions, and what each backend lacks
+kernel-tests   tests/gpu without those of engines, with FOMM_REQUIRE_GPU=1
+engine-tests   tests/gpu of engines
+engines        engines of every kind: build time, size, parity; repeat it until no set is left
 throughput     TensorRT's kernel path: latency, stages, batches
-bench          against PyTorch eager and torch.compile, each in a process of its own, in turns
+bench          against PyTorch eager and torch.compile, in processes of their own, in turns
 kernels        bandwidth of the kernels, and the warp against PyTorch's grid_sample
 memcheck, racecheck, initcheck      the kernels' tests under that tool of compute-sanitizer
 
-PyTorch and TensorRT may be in two Pythons; nothing of this project need be installed in either. What a step prints goes
-to FOLDER/STEP.log as well, results beside it. A step that takes longer than --limit is ended with all it started. Exit
-code 1 if a command of the step fails; the others run all the same.
+PyTorch and TensorRT may be in two Pythons; neither needs an installed fomm-rt. The output of a step also goes to
+FOLDER/STEP.log, with results beside it. A step that takes longer than --limit is killed with its children. The exit
+code is 1 if a command of the step fails; the others still run.
 """
 
 from __future__ import annotations
@@ -55,46 +55,36 @@ SMI_FIELDS = (
     "power.limit,temperature.gpu,persistence_mode,clocks_throttle_reasons.active"
 )
 WITHOUT = "torch,cupy"
-"""Modules that a Python of TensorRT's own is not expected to have."""
+"""Modules that a separate Python with TensorRT may lack."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One process.
-
-    Attributes:
-        arguments: Program and arguments.
-        environment: Beside that of this process.
-    """
+    """Program and arguments of a process, and environment variables beside those of this process."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        given = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*given, shlex.join(self.arguments)])
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*variables, shlex.join(self.arguments)])
 
 
 @dataclass(frozen=True)
 class Python:
-    """A Python, in which nothing of this project need be installed.
-
-    Attributes:
-        path: The program.
-        packages: Folder of packages that it lacks.
-    """
+    """A Python, and a folder of packages that it lacks. It needs no installed fomm-rt."""
 
     path: str
     packages: str | None = None
 
     def run(self, *arguments: str, before: tuple[str, ...] = (), **environment: str) -> Command:
-        """A command of it, perhaps started by another program; it finds this checkout's packages first."""
-        given = (*PACKAGES, self.packages, os.environ.get("PYTHONPATH"))
-        paths = os.pathsep.join(path for path in given if path)
+        """A command that finds this checkout's packages first; `before` may name a program that starts it."""
+        folders = (*PACKAGES, self.packages, os.environ.get("PYTHONPATH"))
+        paths = os.pathsep.join(folder for folder in folders if folder)
         return Command((*before, self.path, *arguments), {"PYTHONPATH": paths, **environment})
 
     def as_program(self, script: Path) -> str:
-        """One path that stands for it, packages and all: itself, or a script."""
+        """One path that stands for this Python and its packages; writes a script if it has some."""
         if self.packages is None:
             return self.path
         more = f'PYTHONPATH="$PYTHONPATH:"{shlex.quote(self.packages)}'
@@ -105,15 +95,15 @@ class Python:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the steps are given.
+    """The settings of a step.
 
     Attributes:
-        torch, tensorrt: Pythons with PyTorch and with TensorRT; maybe one.
+        torch, tensorrt: Pythons with PyTorch and with TensorRT; may be the same.
         models: Model folders, or "bundled".
         output: Folder of the results.
-        limit_s: Of a step.
-        without: See WITHOUT; empty where there is one Python.
-        contestants: Of `bench`.
+        limit_s: Time limit of the step.
+        without: Modules that `tensorrt` lacks, see WITHOUT; empty if there is one Python.
+        contestants: Contestants of `bench`.
     """
 
     torch: Python
@@ -129,8 +119,7 @@ class Setting:
         return str(self.output / "-".join(Path(name).name for name in names))
 
 
-def check(setting: Setting) -> list[Command]:
-    """See the module."""
+def _check(setting: Setting) -> list[Command]:
     return [
         Command(("nvidia-smi", f"--query-gpu={SMI_FIELDS}", "--format=csv")),
         Command(("nvcc", "--version")),
@@ -138,36 +127,26 @@ def check(setting: Setting) -> list[Command]:
     ]
 
 
-def kernel_tests(setting: Setting) -> list[Command]:
-    """See the module."""
+def _kernel_tests(setting: Setting) -> list[Command]:
     tests = [str(path) for path in sorted(TESTS.glob("test_*.py")) if path.name not in ENGINE_TESTS]
     return [setting.torch.run(*RUN_TESTS, *tests, FOMM_REQUIRE_GPU="1")]
 
 
-def engine_tests(setting: Setting) -> list[Command]:
-    """See the module."""
-    chosen = ["test_cuda_device.py", *ENGINE_TESTS[: 1 if setting.without else 2]]
+def _engine_tests(setting: Setting) -> list[Command]:
+    tests = [str(TESTS / name) for name in ("test_cuda_device.py", *ENGINE_TESTS[: 1 if setting.without else 2])]
+    kept, without = setting.results("engines-of-tests"), setting.without
     return [
-        setting.tensorrt.run(
-            *RUN_TESTS,
-            *(str(TESTS / name) for name in chosen),
-            FOMM_REQUIRE_GPU="1",
-            FOMM_WITHOUT=setting.without,
-            FOMM_TEST_ENGINES=setting.results("engines-of-tests"),
-        )
+        setting.tensorrt.run(*RUN_TESTS, *tests, FOMM_REQUIRE_GPU="1", FOMM_WITHOUT=without, FOMM_TEST_ENGINES=kept)
     ]
 
 
-def engines(setting: Setting) -> list[Command]:
-    """See the module."""
+def _engines(setting: Setting) -> list[Command]:
     models = [argument for model in setting.models for argument in ("-m", model)]
-    seconds = str(round(setting.limit_s / 2))  # a set that is begun then has as long to end
-    output = ("-o", setting.results("engines.json"))
-    return [setting.tensorrt.run(_script("engine_matrix.py"), *models, "--seconds", seconds, *output)]
+    limit = ("--seconds", str(round(setting.limit_s / 2)))  # the last set may take as long as all before it
+    return [setting.tensorrt.run(_script("engine_matrix.py"), *models, *limit, "-o", setting.results("engines.json"))]
 
 
-def throughput(setting: Setting) -> list[Command]:
-    """See the module."""
+def _throughput(setting: Setting) -> list[Command]:
     return [
         setting.tensorrt.run(
             _script("throughput.py"),
@@ -178,8 +157,7 @@ def throughput(setting: Setting) -> list[Command]:
     ]
 
 
-def bench(setting: Setting) -> list[Command]:
-    """See the module."""
+def _bench(setting: Setting) -> list[Command]:
     contestants = [argument for name in setting.contestants for argument in ("-c", name)]
     if setting.torch != setting.tensorrt:
         program = setting.tensorrt.as_program(setting.output / "python-tensorrt")
@@ -195,14 +173,12 @@ def bench(setting: Setting) -> list[Command]:
     ]
 
 
-def kernels(setting: Setting) -> list[Command]:
-    """See the module."""
+def _kernels(setting: Setting) -> list[Command]:
     script = str(ROOT / "benchmarks" / "studies" / "kernels.py")
     return [setting.torch.run(script, "--batch", "1", "8", "32", "-o", setting.results("kernels.json"))]
 
 
-def sanitize(tool: str, setting: Setting) -> list[Command]:
-    """See the module."""
+def _sanitize(tool: str, setting: Setting) -> list[Command]:
     program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     return [
         setting.torch.run(
@@ -216,22 +192,22 @@ def sanitize(tool: str, setting: Setting) -> list[Command]:
 
 
 STEPS: dict[str, Callable[[Setting], list[Command]]] = {
-    "check": check,
-    "kernel-tests": kernel_tests,
-    "engine-tests": engine_tests,
-    "engines": engines,
-    "throughput": throughput,
-    "bench": bench,
-    "kernels": kernels,
-    **{tool: partial(sanitize, tool) for tool in ("memcheck", "racecheck", "initcheck")},
+    "check": _check,
+    "kernel-tests": _kernel_tests,
+    "engine-tests": _engine_tests,
+    "engines": _engines,
+    "throughput": _throughput,
+    "bench": _bench,
+    "kernels": _kernels,
+    **{tool: partial(_sanitize, tool) for tool in ("memcheck", "racecheck", "initcheck")},
 }
 
 
 def run(commands: list[Command], log: TextIO, limit_s: float) -> list[int | None]:
-    """Runs commands one after another, what they print to the terminal and to a log.
+    """Runs commands one after another, with their output on the terminal and in a log.
 
     Returns:
-        Their exit codes, negative for signals; None for those that there was no time or no program for.
+        Exit codes, negative for signals; None for a command without time or without a program.
     """
     codes: list[int | None] = []
     end = monotonic() + limit_s
@@ -244,7 +220,6 @@ def run(commands: list[Command], log: TextIO, limit_s: float) -> list[int | None
 
 
 def _run(command: Command, log: TextIO, limit_s: float) -> int | None:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **command.environment}
     try:
         process = subprocess.Popen(
             command.arguments,
@@ -253,18 +228,18 @@ def _run(command: Command, log: TextIO, limit_s: float) -> int | None:
             text=True,
             errors="replace",
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **command.environment},
             start_new_session=True,
         )
     except OSError as error:
         _say(f"{command.arguments[0]}: {error.strerror}\n", log)
         return None
 
-    def end() -> None:
-        _say(f"ended after {limit_s:.0f} s\n", log)
+    def kill() -> None:
+        _say(f"killed after {limit_s:.0f} s\n", log)
         os.killpg(process.pid, signal.SIGKILL)
 
-    timer = Timer(limit_s, end)
+    timer = Timer(limit_s, kill)
     timer.start()
     try:
         assert process.stdout is not None
@@ -278,19 +253,18 @@ def _run(command: Command, log: TextIO, limit_s: float) -> int | None:
 
 
 def _say(text: str, log: TextIO) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-    log.write(text)
-    log.flush()
+    for stream in (sys.stdout, log):
+        stream.write(text)
+        stream.flush()
 
 
 def _script(name: str) -> str:
     return str(Path(__file__).parent / name)
 
 
-def _python(given: str, packages: str | None) -> Python:
-    # Not resolved: a virtual environment's Python is a link, and is one by its place.
-    path = Path(shutil.which(given) or given).absolute()
+def _python(program: str, packages: str | None) -> Python:
+    # Links stay: the Python of a virtual environment is a link, and its place identifies the environment.
+    path = Path(shutil.which(program) or program).absolute()
     return Python(str(path), None if packages is None else str(Path(packages).absolute()))
 
 
@@ -302,12 +276,12 @@ def main() -> None:
     parser.add_argument("-m", "--model", action="append", help="a model folder, or bundled (the default)")
     parser.add_argument("--torch", default=sys.executable, help="Python with PyTorch; this one by default")
     parser.add_argument("--torch-packages", help="folder of packages that it lacks")
-    parser.add_argument("--tensorrt", help="Python with TensorRT; that of PyTorch by default")
+    parser.add_argument("--tensorrt", help="Python with TensorRT; by default the one with PyTorch")
     parser.add_argument("--tensorrt-packages", help="folder of packages that it lacks")
     parser.add_argument("--without", default=WITHOUT, help=f"modules that --tensorrt lacks ({WITHOUT})")
-    parser.add_argument("-c", "--contestant", action="append", help="of bench; all of PyTorch's and TensorRT's")
-    parser.add_argument("--limit", type=float, default=570, help="seconds that the step may take (570)")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands only")
+    parser.add_argument("-c", "--contestant", action="append", help="of bench; by default PyTorch's and TensorRT's")
+    parser.add_argument("--limit", type=float, default=570, help="time limit of the step in seconds (570)")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     options = parser.parse_args()
     output = options.output.absolute()
     output.mkdir(parents=True, exist_ok=True)
@@ -316,21 +290,19 @@ def main() -> None:
     models = tuple(name if name == BUNDLED else str(Path(name).absolute()) for name in options.model or [BUNDLED])
     without = options.without if torch != tensorrt else ""
     contestants = tuple(options.contestant or CONTESTANTS)
-    setting = Setting(torch, tensorrt, models, output, options.limit, without, contestants)
-    commands = STEPS[options.step](setting)
+    commands = STEPS[options.step](Setting(torch, tensorrt, models, output, options.limit, without, contestants))
     if options.dry_run:
         print(*commands, sep="\n")
         return
     start = datetime.now(timezone.utc)
     with (output / f"{options.step}.log").open("w", encoding="utf-8") as log:
         codes = run(commands, log, options.limit)
+    pairs = zip(commands, codes, strict=True)
     record = {
         "step": options.step,
         "date": start.isoformat(timespec="seconds"),
         "seconds": (datetime.now(timezone.utc) - start).total_seconds(),
-        "commands": [
-            {"command": str(command), "exit_code": code} for command, code in zip(commands, codes, strict=True)
-        ],
+        "commands": [{"command": str(command), "exit_code": code} for command, code in pairs],
     }
     (output / f"{options.step}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     raise SystemExit(0 if all(code == 0 for code in codes) else 1)

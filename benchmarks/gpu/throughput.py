@@ -1,13 +1,10 @@
 """Latency and throughput of TensorRT's kernel path, from uint8 frames in host memory to uint8 results there.
 
-Not executed on a GPU so far: none was at hand where this was written.
-
     python benchmarks/gpu/throughput.py -m models/vox-256 -o FILE.json
 
-Measures, in this order: agreement with ONNX Runtime, without which no speed is reported; single frames, replayed, step
-by step and with frames and results left on the GPU, in turns; where the time of a frame goes, by events; and frames in
-batches. Engines are taken from the engine store: `engine_matrix.py` builds them. How this compares with PyTorch is
-measured by `fomm-rt bench`.
+Measures agreement with ONNX Runtime, without which it reports no speed; then single frames in turns: replayed, step by
+step, and with frames and results left on the GPU; then the stages of a frame, by events; then batches. The engines must
+be in the engine store; `engine_matrix.py` builds them. `fomm-rt bench` compares with PyTorch.
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -26,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_bench.machine import nvidia_smi
+from fomm_bench.results.samples import latency_of, stage_medians
 from fomm_rt import Animator
 from fomm_rt.backends.tensorrt.backend import engine_requirements, open_engines, why_tensorrt_unavailable
 from fomm_rt.backends.tensorrt.library import load_tensorrt
@@ -33,7 +31,7 @@ from fomm_rt.bundled import open_model
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import FommError
-from fomm_rt.image import Image
+from fomm_rt.image import Image, psnr_db
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import ModelFolder
@@ -42,18 +40,18 @@ from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000
-"""Targets for vox-256 at 256×256: one frame at a time; in batches."""
+"""Targets for vox-256 at 256×256: latency of single frames, throughput in batches."""
 DECIBELS = {"fp16": 40.0, "fp32": 48.0}
-"""Of the prediction, at least; else no speed is reported."""
+"""PSNR of the prediction that a precision must reach."""
 WARM_UP_S = 2.0
 CLIP = 24
-"""Distinct frames."""
+"""Number of distinct frames."""
 
 Measured = dict[str, Any]
 
 
 def clip(size: int) -> Image:
-    """A source and driving frames, (1 + CLIP, size, size, 3) uint8: a smooth pattern that moves."""
+    """A source image and driving frames, (1 + CLIP, size, size, 3) uint8: a smooth moving pattern."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     moments = np.linspace(0, 1, 1 + CLIP, dtype=np.float32)[:, None, None, None]
     phase = np.arange(3, dtype=np.float32)
@@ -62,19 +60,15 @@ def clip(size: int) -> Image:
     return pictures
 
 
-def percentiles(samples: list[float]) -> dict[str, float]:
-    """Of milliseconds."""
-    return {name: float(np.percentile(samples, share)) for name, share in (("p50", 50), ("p90", 90), ("p99", 99))}
-
-
 class Bench:
     """One model on one GPU.
 
     Args:
-        model: What is measured.
-        precision: Of its engines.
-        gpu: At hand.
-        frames, rounds: How much: frames of a turn, and turns of each contestant.
+        model: The model.
+        precision: Precision of its engines.
+        gpu: The GPU.
+        frames: Frames of each contestant in all rounds.
+        rounds: Turns of each contestant.
     """
 
     def __init__(self, model: ModelFolder, precision: str, gpu: Gpu, frames: int, rounds: int) -> None:
@@ -84,10 +78,10 @@ class Bench:
         self._pictures = clip(model.manifest.size)
 
     def open(self, batch: int, captures: bool = True) -> Animator:
-        """An animator on the engines whose largest batch is the smallest that suffices.
+        """Opens the stored engines with the smallest sufficient maximum batch.
 
         Raises:
-            EngineError: There are none.
+            EngineError: There are no such engines.
         """
         wanted = engine_requirements(self._library, self._gpu, self._model, self._precision, batch)
         engines = EngineStore().find(wanted)
@@ -99,16 +93,16 @@ class Bench:
         )
 
     def ready(self, animator: Animator) -> Animator:
-        """With the source and the reference that all have."""
+        """Gives an animator the common source and reference."""
         animator.set_source(self._pictures[0])
         animator.set_reference(self._pictures[1])
         return animator
 
     def agreement(self, animator: Animator) -> float:
-        """Decibels from ONNX Runtime, of the worst of a few frames.
+        """The PSNR in dB against ONNX Runtime, of the worst of a few frames.
 
         Raises:
-            SystemExit: Too few.
+            SystemExit: It is too low.
         """
         with Animator.load(self._model.path, "onnxruntime-cpu") as exact:
             self.ready(exact)
@@ -116,7 +110,7 @@ class Bench:
                 np.square(animator.animate(frame).astype(float) - exact.animate(frame)).mean()
                 for frame in self._pictures[2::6]
             ]
-        found = float(10 * np.log10(255**2 / max(*errors, 1e-9)))
+        found = psnr_db(max(*errors, 1e-9))
         if not found >= DECIBELS[self._precision]:
             raise SystemExit(
                 f"{self._model.manifest.name} does not agree with ONNX Runtime: {found:.1f} dB, at least "
@@ -125,7 +119,7 @@ class Bench:
         return found
 
     def single(self, replayed: Animator, eager: Animator) -> Measured:
-        """Milliseconds of every frame, by contestant."""
+        """Contestant -> latency, with the milliseconds of every frame."""
         out = np.empty_like(self._pictures[0])
         frames = self._pictures[1:]
         given, left = OnGpu(frames[0]), OnGpu(out)
@@ -138,34 +132,29 @@ class Bench:
         samples: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(self._rounds):
             for name in list(contestants)[number % 3 :] + list(contestants)[: number % 3]:
-                for _ in range(10):  # clocks and caches are another's
+                for _ in range(10):  # warms up clocks and caches again
                     contestants[name](0)
                 for frame in range(self._frames // self._rounds):
                     start = perf_counter()
                     contestants[name](frame)
                     samples[name].append((perf_counter() - start) * 1e3)
-        return {name: {**percentiles(times), "samples_ms": times} for name, times in samples.items()}
+        return {name: {**vars(latency_of([times])), "samples_ms": times} for name, times in samples.items()}
 
     @staticmethod
     def _warm_up(animate: Callable[[int], object]) -> None:
-        """An idle GPU has low clocks, which take their time to rise."""
+        """Runs until the clocks of an idle GPU have risen."""
         start = perf_counter()
         while perf_counter() - start < WARM_UP_S:
             animate(0)
 
     def stages(self, animator: Animator) -> Measured:
-        """Median milliseconds of each stage by events within the graph, and of all of them."""
-        found: dict[str, list[float]] = {}
-        for number in range(20 + self._frames // 4):
-            frame = animator.animate_timed(self._pictures[1 + number % CLIP])
-            if number >= 20:
-                for stage, ms in frame.stage_ms.items():
-                    found.setdefault(stage, []).append(ms)
-        medians = {stage: float(np.median(times)) for stage, times in found.items()}
+        """Stage -> median milliseconds, by events within the graph, and their sum."""
+        frames = [self._pictures[1 + number % CLIP] for number in range(20 + self._frames // 4)]
+        medians = stage_medians([dict(animator.animate_timed(frame).stage_ms) for frame in frames][20:])
         return {**medians, "all": sum(medians.values())}
 
     def batched(self, batch: int) -> Measured:
-        """Frames a second through `animate_all`, of every turn."""
+        """Frames per second of `animate_all`, by turn."""
         with self.open(batch) as animator:
             frames = [self._pictures[1 + number % CLIP] for number in range(max(self._frames, 8 * animator.batch))]
             single = [animator.animate(frame) for frame in frames[:CLIP]]
@@ -184,7 +173,7 @@ class Bench:
 
 
 class OnGpu:
-    """A picture on the GPU, by the driver's own functions."""
+    """An image on the GPU, allocated with the CUDA driver API."""
 
     def __init__(self, picture: NDArray[np.uint8]) -> None:
         from cuda.bindings import driver
@@ -206,16 +195,13 @@ class OnGpu:
 
 
 def clocks() -> str | None:
-    """What nvidia-smi says of the GPU's clocks at this moment."""
-    asked = ["nvidia-smi", "--query-gpu=clocks.sm,clocks.mem,power.draw", "--format=csv,noheader"]
-    try:
-        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+    """Clocks in MHz and power in W, as nvidia-smi reports them."""
+    rows = nvidia_smi.query("gpu", "clocks.sm,clocks.mem,power.draw")
+    return ", ".join(rows[0]) if rows else None
 
 
 def measure(bench: Bench, batches: list[int], document: Measured, keep: Callable[[], None]) -> None:
-    """Everything, printed and kept as it is found, so that what ends it early costs only the rest."""
+    """Measures everything; prints and keeps each result at once, in case a later one fails."""
     with ExitStack() as stack:
         replayed, eager = (stack.enter_context(bench.open(1, captures)) for captures in (True, False))
         document["backend"] = asdict(replayed.backend)
@@ -244,7 +230,7 @@ def measure(bench: Bench, batches: list[int], document: Measured, keep: Callable
 
 
 def verdict(document: Measured) -> dict[str, bool]:
-    """Which targets are met."""
+    """Target -> True if it is met."""
     replayed = document["single_ms"]["replayed"]
     best = max((found.get("frames_per_s", 0.0) for found in document["batched"]), default=0.0)
     return {
@@ -255,18 +241,18 @@ def verdict(document: Measured) -> dict[str, bool]:
 
 
 def _is_vox_256(manifest: Manifest) -> bool:
-    """Whether a model has the architecture that the targets are for, whatever its weights."""
+    """True if a model has the architecture of the targets, with any weights."""
     return (manifest.size, manifest.num_kp, FrameShape.of(manifest).feature_channels) == (256, 10, 256)
 
 
 def main() -> None:
-    """Measures, prints and writes the JSON file."""
+    """Measures, prints, and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--model", help="a model folder; the bundled one by default")
     parser.add_argument("--precision", choices=ENGINE_PRECISIONS, default="fp16")
-    parser.add_argument("--frames", type=int, default=2000, help="of each contestant, in all rounds")
+    parser.add_argument("--frames", type=int, default=2000, help="frames of each contestant, in all rounds")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batches of engines")
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batch of each set of engines")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     if problem := why_tensorrt_unavailable(TENSORRT):

@@ -1,11 +1,11 @@
-"""A model folder of stand-in weights without the weights, small enough to carry, and the folder made of it again.
+"""Cuts the weights out of a model folder of stand-in weights, and restores them.
 
     python benchmarks/gpu/weightless.py cut models/vox-256 vox-256.zip
     python benchmarks/gpu/weightless.py draw vox-256.zip models/vox-256
 
-Stand-in weights are drawn from a seed. A graph holds them as they are, or as the export rewrote them, byte by byte:
-what is cut are those bytes. Drawing takes torch and PyYAML, no exporter, and ends with a look at every file's SHA-256,
-so what comes out is the folder that was exported, or an error.
+Stand-in weights are drawn from a seed, and a graph holds their bytes, unchanged or as the export rewrote them. Those
+bytes are cut. Drawing them again needs torch and PyYAML, and verifies the SHA-256 of every file: the result is the
+exported folder, or an error.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from fomm_rt.model.folder import open_model_folder
 from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 SMALLEST = 1024
-"""Bytes of a tensor that is worth cutting."""
+"""Smaller tensors, in bytes, are not cut."""
 PARTS = ".parts.json"
-"""Ends the name of a file's recipe: numbers of bytes to take from what is left of it, and names of tensors between."""
+"""Suffix of a file's recipe: numbers of bytes to take from its rest, and names of tensors between them."""
 
 Parts = list[int | str]
 
 
 def drawn(folder: Path) -> dict[str, bytes]:
-    """The tensors of a folder's graphs by name, drawn anew.
+    """Draws the tensors of a folder's graphs, by name.
 
     Raises:
-        ModelError: Its weights are no stand-ins.
+        ModelError: It has other weights.
     """
     manifest = read_manifest(folder)
     seed = STAND_IN_SEED.search(manifest.weights.file) if manifest.weights.origin == "stand-in" else None
     if seed is None:
         raise ModelError(
-            f"{folder}: expected stand-in weights, which can be drawn anew; found {manifest.weights.describe()}. "
-            "Carry the folder as it is"
+            f"{folder}: expected stand-in weights, which can be drawn again; got {manifest.weights.describe()}. "
+            "Copy the whole folder instead"
         )
     networks = build_reference(ModelSpec(str(folder), None, int(seed[1])))
     tensors: dict[str, bytes] = {}
@@ -58,7 +58,7 @@ def drawn(folder: Path) -> dict[str, bytes]:
 
 
 def cut(content: bytes, tensors: dict[str, bytes]) -> tuple[Parts, bytes]:
-    """A file as its parts, and all bytes of it that are in none of the tensors."""
+    """Divides a file into its recipe and its rest, the bytes that are in no tensor."""
     places = sorted((place, name) for name, tensor in tensors.items() if (place := content.find(tensor)) >= 0)
     parts: Parts = []
     rest, end = bytearray(), 0
@@ -71,7 +71,7 @@ def cut(content: bytes, tensors: dict[str, bytes]) -> tuple[Parts, bytes]:
 
 
 def joined(parts: Parts, rest: bytes, tensors: dict[str, bytes]) -> Iterator[bytes]:
-    """The inverse of `cut`, piece by piece."""
+    """Yields the pieces of the file that was cut."""
     place = 0
     for part in parts:
         if isinstance(part, str):
@@ -85,7 +85,7 @@ def write_parcel(folder: Path, parcel: Path) -> None:
     """Writes a model folder without its weights.
 
     Raises:
-        ModelError: Not a model folder of stand-in weights, or a file was altered.
+        ModelError: Not a model folder of stand-in weights, or a file was changed.
     """
     manifest, tensors = open_model_folder(folder).manifest, drawn(folder)
     with ZipFile(parcel, "w", ZIP_DEFLATED) as archive:
@@ -94,18 +94,18 @@ def write_parcel(folder: Path, parcel: Path) -> None:
             parts, rest = cut((folder / entry.file).read_bytes(), tensors)
             archive.writestr(entry.file + PARTS, json.dumps(parts))
             archive.writestr(entry.file, rest)
-            print(f"{entry.file}: {len(rest) / 2**20:.2f} of {entry.size_bytes / 2**20:.2f} MiB are left")
+            print(f"{entry.file}: {len(rest) / 2**20:.2f} of {entry.size_bytes / 2**20:.2f} MiB remain")
 
 
 def read_parcel(parcel: Path, folder: Path) -> None:
-    """Makes the model folder again; it appears when it is whole.
+    """Restores the model folder, which appears when it is complete.
 
     Raises:
-        ModelError: What is drawn here is not what was cut.
-        FileExistsError: The folder is there.
+        ModelError: The restored folder differs from the original.
+        FileExistsError: The folder exists.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder}: is there already; remove it, or use it")
+        raise FileExistsError(f"{folder}: already exists; remove it, or use it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary, ZipFile(parcel) as archive:
         made = Path(temporary) / folder.name
@@ -117,11 +117,11 @@ def read_parcel(parcel: Path, folder: Path) -> None:
                 file.writelines(joined(json.loads(archive.read(entry.file + PARTS)), archive.read(entry.file), tensors))
         open_model_folder(made)
         made.rename(folder)
-    print(f"{folder}: as it was exported")
+    print(f"{folder}: restored")
 
 
 def main() -> None:
-    """Cuts or draws."""
+    """Cuts or restores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("cut", "draw"))
     parser.add_argument("given", type=Path)
