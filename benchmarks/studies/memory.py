@@ -2,15 +2,14 @@
 
     python benchmarks/studies/memory.py [--seconds 10 600] [--json FILE]
 
-Loops the demo clip to each length, animates it in a process of its own and reports the largest resident set
-that the operating system saw. Runs on a narrow model, so that ten minutes of video take minutes: the length
-of the clip, not the width of the networks, is what is measured. Exit code 1 if it grows.
+Loops the demo clip to each length, animates it in a process of its own, and reports the peak of the resident set. A
+narrow model animates ten minutes of video in minutes; the study is about the length of the clip, not the width of the
+networks. The exit code is 1 if memory grows.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import sys
@@ -23,17 +22,18 @@ from pathlib import Path
 from fomm_bench.demo_media import demo_clip, demo_picture
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
+from fomm_bench.results.results_file import write_document
 from fomm_rt.image import Image
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import VideoWriter
 
 RATE = Fraction(30)
 ALLOWED_GROWTH = 0.05
-"""Of the peak over that of the first length; more is a failure."""
+"""Allowed growth of the peak over that of the first length."""
 
 
 def loop(clip: Path) -> Iterator[Image]:
-    """The frames of a clip over and over."""
+    """Yields the frames of a clip in an endless loop."""
     with VideoReader(clip) as reader:
         while True:
             for frame in reader:
@@ -50,20 +50,20 @@ def write_looped(path: Path, seconds: int) -> int:
 
 
 def fomm_rt(*arguments: object) -> int:
-    """Runs fomm-rt in a process of its own and returns the peak of its resident set in bytes."""
+    """Runs fomm-rt in a process of its own; returns the peak of its resident set in bytes."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     command = [sys.executable, "-m", "fomm_rt", *map(str, arguments), "--quiet"]
     _, status, usage = os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, command), 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit(f"{' '.join(command)} failed")
-    # Linux counts the parent's memory at the moment of starting as the child's.
+    # psutil reports no peak of another process; wait4 does, but counts the parent's memory at the fork.
     if usage.ru_maxrss <= own:
-        raise SystemExit("this benchmark itself is larger than what it measures; the figure would be its own")
+        raise SystemExit("this benchmark is larger than what it measures, so the peak is its own")
     return usage.ru_maxrss * 1024
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measures, prints a table, and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, nargs="+", default=[10, 600], help="lengths; the first is the base")
     parser.add_argument("--animate", nargs="+", default=[], metavar="OPTION", help="more options of fomm-rt animate")
@@ -86,13 +86,9 @@ def main() -> None:
                 f"{seconds:5d} s  {frames:6d} frames  peak {peak / 1e6:7.1f} MB  {ratio:.3f} of the first", flush=True
             )
     if options.json:
-        document = {
-            "benchmark": "memory",
-            "command": script_command(),
-            "environment": describe_environment(),
-            "rows": rows,
-        }
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        environment = describe_environment()
+        document = {"benchmark": "memory", "command": script_command(), "environment": environment, "rows": rows}
+        write_document(options.json, document)
     if max(row["peak_bytes"] for row in rows) > (1 + ALLOWED_GROWTH) * rows[0]["peak_bytes"]:
         raise SystemExit(f"memory grows with the clip: more than {ALLOWED_GROWTH:.0%} over the first length")
 
