@@ -16,7 +16,7 @@ import pytest
 from clips import write_clip
 from fakes.bench_results import fake_run
 from fomm_bench.clip.benchmark import ClipSpeed, render_clip
-from fomm_bench.clip.cpu_time import PARTS, CpuRun, CpuTime
+from fomm_bench.clip.cpu_time import PARTS, CpuRun
 from fomm_bench.demo_media import demo_picture
 from fomm_bench.results.results_file import read_results, write_results
 from fomm_bench.run.plan import Pictures
@@ -181,7 +181,7 @@ def test_renders_a_clip() -> None:
     stages = [{"networks": 6.0, "encode": 1.0}, {"networks": 9.0, "encode": 1.0}]
     runs = [{"seconds": s, "fps": 60 / s, "stage_s": stage} for s, stage in zip((10.0, 12.0), stages, strict=True)]
     slower = {part: 2 * seconds for part, seconds in CPU_SECONDS.items()}
-    lines = render_clip(ClipSpeed(60, runs, CpuTime([CpuRun(1000, CPU_SECONDS), CpuRun(1000, slower)])))
+    lines = render_clip(ClipSpeed.of(60, runs, [CpuRun(1000, CPU_SECONDS), CpuRun(1000, slower)]))
     assert lines[0] == "60 frames, 2 runs: 5.5 fps (median; 5.0 to 6.0)"
     assert lines[2].split() == ["networks", "68%", "of", "the", "time", "(60%", "to", "75%)"]
     assert lines[6].split() == ["to", "RGB", "3.00", "ms", "(2.00", "to", "4.00)", "2.0%"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from fomm_bench.clip.cpu_time import CpuRun, CpuTime, measure_cpu, render_cpu
 from fomm_bench.model.bench_media import BenchMedia
@@ -25,30 +24,25 @@ class ClipSpeed:
         frames: Frames of the clip.
         runs: For each run, "seconds", "fps" and "stage_s": wall-clock seconds of "decode" and "encode", which run in
             parallel with the rest, of "networks" and of "waiting".
+        fps: Frames per second over the runs.
+        shares: Stage -> its share of a run's seconds; stages run in parallel and add up to more than 1.
         cpu: CPU time by part, from runs without parallel parts.
     """
 
     frames: int
     runs: list[dict[str, Any]]
+    fps: Spread
+    shares: dict[str, Spread]
     cpu: CpuTime
 
-    @property
-    def fps(self) -> Spread:
-        """Frames per second over the runs."""
-        return spread_of([run["fps"] for run in self.runs])
-
-    @property
-    def shares(self) -> dict[str, Spread]:
-        """Stage -> its share of a run's seconds; stages run in parallel and add up to more than 1."""
-        return {
-            name: spread_of([run["stage_s"][name] / run["seconds"] for run in self.runs])
-            for name in dict.fromkeys(name for run in self.runs for name in run["stage_s"])
+    @classmethod
+    def of(cls, frames: int, runs: list[dict[str, Any]], cpu: Sequence[CpuRun]) -> ClipSpeed:
+        """Summarizes at least one run."""
+        shares = {
+            name: spread_of([run["stage_s"][name] / run["seconds"] for run in runs])
+            for name in dict.fromkeys(name for run in runs for name in run["stage_s"])
         }
-
-    def as_json(self) -> dict[str, Any]:
-        """Fields and derived figures, as JSON values."""
-        figures = msgspec.to_builtins({"fps": self.fps, "shares": self.shares})
-        return {"frames": self.frames, "runs": self.runs, **figures, "cpu": self.cpu.as_json()}
+        return cls(frames, runs, spread_of([run["fps"] for run in runs]), shares, CpuTime.of(cpu))
 
 
 def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progress) -> ClipSpeed:
@@ -66,10 +60,10 @@ def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progre
             progress("animating", number, runs)
             reports.append(animate_file(media.picture, media.clip, output, animator=animator))
             cpu.append(measure_cpu(animator, media, output))
-    return ClipSpeed(
+    return ClipSpeed.of(
         reports[0].frames,
         [{"seconds": report.seconds, "fps": report.fps, "stage_s": report.stage_s} for report in reports],
-        CpuTime(cpu),
+        cpu,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from fomm_bench.results.command_line import command_line
@@ -59,6 +60,6 @@ def clip(
                 "model": animator.manifest.name,
                 "backend": asdict(animator.backend),
                 "precision": precision,
-                **speed.as_json(),
+                **msgspec.to_builtins(speed),
             }
             terminal.result("\n".join([title, *render_clip(speed)]), document)

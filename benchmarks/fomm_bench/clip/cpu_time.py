@@ -7,14 +7,11 @@ part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from fomm_bench.machine.cpu_clock import CpuClock
 from fomm_bench.model.bench_media import BenchMedia
@@ -57,55 +54,40 @@ class CpuRun:
     frames: int
     seconds: Mapping[str, float]
 
-    @property
-    def outside(self) -> float:
-        """Share of colour conversion, resizing and copies in the CPU time without the codecs."""
-        conversions = sum(self.seconds[part] for part in CONVERSIONS)
-        return conversions / (conversions + self.seconds[NETWORKS])
-
-    @property
-    def outside_with_codecs(self) -> float:
-        """Share of everything but the networks in all CPU time."""
-        return 1 - self.seconds[NETWORKS] / self.total
-
-    @property
-    def total(self) -> float:
-        """CPU time of all parts."""
-        return sum(self.seconds.values())
-
 
 @dataclass(frozen=True)
 class CpuTime:
-    """A clip animated once or several times."""
+    """CPU time over several runs.
+
+    Attributes:
+        runs: The runs.
+        ms_per_frame: Part -> milliseconds of CPU time per frame.
+        shares: Part -> share of all CPU time.
+        outside_networks_without_codecs: Share of colour conversion, resizing and copies in the CPU time without codecs.
+        outside_networks_with_codecs: Share of everything but the networks in all CPU time.
+    """
 
     runs: list[CpuRun]
+    ms_per_frame: dict[str, Spread]
+    shares: dict[str, Spread]
+    outside_networks_without_codecs: Spread
+    outside_networks_with_codecs: Spread
 
-    def spread(self, figure: Callable[[CpuRun], float]) -> Spread:
-        """A figure over the runs."""
-        return spread_of([figure(run) for run in self.runs])
+    @classmethod
+    def of(cls, runs: Sequence[CpuRun]) -> CpuTime:
+        """Summarizes at least one run."""
 
-    @property
-    def ms_per_frame(self) -> dict[str, Spread]:
-        """Part -> milliseconds of CPU time per frame, over the runs."""
-        return {part: spread_of([run.seconds[part] / run.frames * 1e3 for run in self.runs]) for part in PARTS}
+        def share(run: CpuRun, parts: Sequence[str], of: Sequence[str]) -> float:
+            return sum(run.seconds[part] for part in parts) / sum(run.seconds[part] for part in of)
 
-    @property
-    def shares(self) -> dict[str, Spread]:
-        """Part -> share of all CPU time, over the runs."""
-        return {part: spread_of([run.seconds[part] / run.total for run in self.runs]) for part in PARTS}
-
-    def as_json(self) -> dict[str, Any]:
-        """Runs and derived figures, as JSON values."""
-        document: dict[str, Any] = msgspec.to_builtins(
-            {
-                "runs": self.runs,
-                "ms_per_frame": self.ms_per_frame,
-                "shares": self.shares,
-                "outside_networks_without_codecs": self.spread(lambda run: run.outside),
-                "outside_networks_with_codecs": self.spread(lambda run: run.outside_with_codecs),
-            }
+        outside = tuple(part for part in PARTS if part != NETWORKS)
+        return cls(
+            list(runs),
+            {part: spread_of([run.seconds[part] / run.frames * 1e3 for run in runs]) for part in PARTS},
+            {part: spread_of([share(run, (part,), PARTS) for run in runs]) for part in PARTS},
+            spread_of([share(run, CONVERSIONS, (*CONVERSIONS, NETWORKS)) for run in runs]),
+            spread_of([share(run, outside, PARTS) for run in runs]),
         )
-        return document
 
 
 def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
@@ -150,13 +132,12 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
 def render_cpu(cpu: CpuTime) -> list[str]:
     """The CPU time as lines of text."""
     lines = ["CPU time per frame, all threads, from a run in which the parts follow one another:"]
-    shares = cpu.shares
     for part, spread in cpu.ms_per_frame.items():
         span = f"({spread.low:.2f} to {spread.high:.2f})"
-        lines.append(f"  {part:<20}{spread.median:8.2f} ms  {span:<18}{shares[part].median:6.1%}")
+        lines.append(f"  {part:<20}{spread.median:8.2f} ms  {span:<18}{cpu.shares[part].median:6.1%}")
     outside, outside_with_codecs = (
         f"{spread.median:.1%} ({spread.low:.1%} to {spread.high:.1%})"
-        for spread in (cpu.spread(lambda run: run.outside), cpu.spread(lambda run: run.outside_with_codecs))
+        for spread in (cpu.outside_networks_without_codecs, cpu.outside_networks_with_codecs)
     )
     return [
         *lines,
