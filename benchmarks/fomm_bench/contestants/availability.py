@@ -1,4 +1,4 @@
-"""Checks of whether a contestant can run here. They import nothing of the contestant."""
+"""Checks for what contestants need. They do not import the contestants' packages."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 from fomm_rt.image import Image
 
 Progress = Callable[[str, int, "int | None"], None]
-"""Takes what is done, how much of it, and how much there is (None if unknown)."""
+"""Called with the name of a step, the amount done, and the total (None if unknown)."""
 
 AGREEMENT_FRAMES = 6
 
