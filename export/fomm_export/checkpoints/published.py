@@ -42,43 +42,18 @@ class PublishedCheckpoint:
     configuration: str
 
 
-PUBLISHED_CHECKPOINTS = (
-    PublishedCheckpoint(
-        "vox-cpk.pth.tar",
-        728_766_691,
-        "abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23",
-        "vox-256",
-    ),
-    PublishedCheckpoint(
-        "vox-adv-cpk.pth.tar",
-        750_926_934,
-        "6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3",
-        "vox-adv-256",
-    ),
-    PublishedCheckpoint(
-        "fashion.pth.tar",
-        750_842_814,
-        "b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e",
-        "fashion-256",
-    ),
-    PublishedCheckpoint(
-        "mgif-cpk.pth.tar",
-        750_100_891,
-        "03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba",
-        "mgif-256",
-    ),
-    PublishedCheckpoint(
-        "bair-cpk.pth.tar",
-        750_804_537,
-        "d71d8f18a494aa62b143816c06a5c3264c854c474aab3da6dcb0e8f3689a31bf",
-        "bair-256",
-    ),
-    PublishedCheckpoint(
-        "taichi-adv-cpk.pth.tar",
-        None,
-        "cf17bbb05bece3a75f353e42699a4c3ddc8152f486065c2c6741f4d1edecda64",
-        "taichi-adv-256",
-    ),
+TABLE = """
+vox-cpk.pth.tar        728766691 vox-256        abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23
+vox-adv-cpk.pth.tar    750926934 vox-adv-256    6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3
+fashion.pth.tar        750842814 fashion-256    b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e
+mgif-cpk.pth.tar       750100891 mgif-256       03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba
+bair-cpk.pth.tar       750804537 bair-256       d71d8f18a494aa62b143816c06a5c3264c854c474aab3da6dcb0e8f3689a31bf
+taichi-adv-cpk.pth.tar   unknown taichi-adv-256 cf17bbb05bece3a75f353e42699a4c3ddc8152f486065c2c6741f4d1edecda64
+"""
+
+PUBLISHED_CHECKPOINTS = tuple(
+    PublishedCheckpoint(file_name, int(size) if size.isdigit() else None, sha256, configuration)
+    for file_name, size, configuration, sha256 in map(str.split, TABLE.strip().splitlines())
 )
 
 
