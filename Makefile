@@ -1,14 +1,15 @@
 # Set-up and everyday commands. `make demo` and `make test` work on a fresh checkout.
 #
-#   make demo          animate the bundled faces, print where the results are; installs no torch
+#   make demo          animate the bundled faces and print where the results are; needs no torch
+#   make setup         install everything that tests and benchmarks need
 #   make test          run all tests
-#   make check         format, lint and types
+#   make check         format, lint, types and import contracts
 #   make gpu           tests on an NVIDIA GPU; make gpu-sanitize: the same under compute-sanitizer
-#   make bench         speed against PyTorch and rivals; make bench-smoke: the same in two minutes, to keep it alive;
-#                      make bench-memory: memory over the length of a clip
-#   make checkpoint    train the bundled checkpoint again (hours), or go on where that stopped, and publish it
+#   make bench         speed against PyTorch and other runtimes; make bench-smoke: the same in two minutes
+#   make bench-memory  memory over the length of a clip
+#   make checkpoint    train and publish the bundled checkpoint (hours); resumes where it stopped
 #   make wheel         build the wheel into dist/
-#   make clean         remove what these made, but for models, results and training
+#   make clean         remove what these made, except models, results and training
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -31,7 +32,7 @@ RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 
 .PRECIOUS: $(RESULTS)
 
 help:
-	@sed -n '3,11s/^# *//p' Makefile
+	@sed -n '3,13s/^# *//p' Makefile
 
 setup: $(READY)
 
@@ -64,23 +65,23 @@ demo: $(RESULTS)
 	@echo "  contact-sheet.png      moments of it"
 	@echo "  outside-training.mp4   a photograph moved by a filmed face. The bundled model has seen drawn faces only:"
 	@echo "  outside-training.png   this is outside its training, and it shows"
-	@echo "For photographs export a published checkpoint: fomm-rt export vox-adv-cpk.pth.tar (see README.md)"
+	@echo "For photographs export published weights: see docs/checkpoints.md"
 
 test: $(READY)
 	$(BIN)/python -m pytest
 
-# Without a GPU they are skipped; with FOMM_REQUIRE_GPU=1 they fail. Another Python, in which nothing of this project is
-# installed, will do if it has NumPy, PyTorch, pytest and CUDA's packages, for engines TensorRT, onnx and ONNX Runtime as
-# well: make gpu PYTHON_GPU=python3, see docs/gpu.md
+# These tests skip without a GPU; with FOMM_REQUIRE_GPU=1 they fail. PYTHON_GPU names another Python, which needs NumPy,
+# PyTorch, pytest and CUDA's packages, and for engines TensorRT, onnx and ONNX Runtime: make gpu PYTHON_GPU=python3.
+# See docs/gpu-measurements.md.
 gpu: $(if $(PYTHON_GPU),,$(READY))
 	$(ON_PATH) $(ON_GPU) tests/gpu
 
-# Warnings are no errors here: they are those of whatever PyTorch and driver the machine has.
+# Warnings are not errors here: they come from the PyTorch and driver of that machine.
 ON_PATH = PYTHONPATH=runtime:kernels:export$${PYTHONPATH:+:$$PYTHONPATH}
 ON_GPU = $(or $(PYTHON_GPU),$(BIN)/python) -m pytest -p no:cacheprovider -W default --confcutdir=tests/gpu
 
-# Arrays are allocated to the byte, so that what lies outside of them is seen. PyTorch and CuPy are left out: they take
-# memory from pools. Queries that the driver refuses are no errors; the tests check every answer themselves.
+# Arrays are allocated to the byte, so that reads outside them are noticed. PyTorch and CuPy take memory from pools and are
+# left out. Queries that the driver refuses are not errors; the tests check every answer.
 SANITIZE = compute-sanitizer --error-exitcode 1 --report-api-errors no --target-processes application-only
 
 gpu-sanitize: $(if $(PYTHON_GPU),,$(READY))
