@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -83,8 +83,7 @@ class Configuration:
 
     def as_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
-        fields: dict[str, Any] = msgspec.to_builtins(self)
-        return fields
+        return asdict(self)  # msgspec.to_builtins leaves out defaults that reading did not set
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Configuration:

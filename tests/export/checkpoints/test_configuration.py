@@ -109,6 +109,12 @@ def test_json_round_trip() -> None:
     assert Configuration.from_json(fields) == configuration
 
 
+def test_json_holds_fields_that_reading_left_at_their_defaults() -> None:
+    complete = CONFIGURATIONS["vox-256"].as_json()
+    given = {name: value for name, value in complete.items() if name not in ("single_jacobian_map", "pad")}
+    assert Configuration.from_json(given).as_json() == complete
+
+
 def test_yaml_executes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "evil.yaml"
     path.write_text(f"!!python/object/apply:os.mkdir ['{tmp_path}/made']")
