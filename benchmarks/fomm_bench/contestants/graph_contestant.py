@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from fomm_bench.contestants.protocol import Contestant
-from fomm_bench.contestants.stage_clock import HostClock
+from fomm_bench.contestants.stage_clock import StageClock
 from fomm_rt.image import Image
 
 Tensors = dict[str, NDArray[Any]]
+RunGraph = Callable[[str, Mapping[str, NDArray[Any]]], Tensors]
+"""Runs one of `fomm_rt.model.manifest.NETWORKS`: inputs by name -> outputs by name."""
+
 JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_driving": "kp_driving_jacobian"}
-
-
-class GraphRunner(Protocol):
-    """Runs the graphs of one model folder."""
-
-    def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        """Runs one of `fomm_rt.model.manifest.NETWORKS`: inputs by name -> outputs by name."""
 
 
 class GraphContestant(Contestant):
     """Chains the graphs; everything between them is plain NumPy.
 
     Args:
-        graphs: Runs the graphs.
+        run_graph: Runs the graphs of one model folder.
         device: Name of the device and of the library.
         relative: True for relative motion without scale.
         build_s: Seconds spent on building engines, if any.
@@ -36,12 +32,12 @@ class GraphContestant(Contestant):
 
     takes_batches = True
 
-    def __init__(self, graphs: GraphRunner, device: str, relative: bool, build_s: float | None = None) -> None:
+    def __init__(self, run_graph: RunGraph, device: str, relative: bool, build_s: float | None = None) -> None:
         self.device = device
         self.build_s = build_s
-        self._graphs = graphs
+        self._run_graph = run_graph
         self._relative = relative
-        self._clock = HostClock()
+        self._clock = StageClock()
         self._source: Tensors = {}
         self._initial: Tensors | None = None
 
@@ -54,8 +50,8 @@ class GraphContestant(Contestant):
     def set_source(self, image: Image) -> None:
         picture = to_network(image[None])
         self._source = {
-            **self._graphs.run("source_encoder", {"source_image": picture}),
-            **renamed(self._graphs.run("keypoint_detector", {"frame": picture}), "kp_source"),
+            **self._run_graph("source_encoder", {"source_image": picture}),
+            **renamed(self._run_graph("keypoint_detector", {"frame": picture}), "kp_source"),
         }
         self._initial = None
 
@@ -69,17 +65,17 @@ class GraphContestant(Contestant):
         self._clock.start()
         pictures = to_network(frames)
         self._clock.mark("upload")
-        driving = self._graphs.run("keypoint_detector", {"frame": pictures})
+        driving = self._run_graph("keypoint_detector", {"frame": pictures})
         self._clock.mark("detector")
         n = len(frames)
         source = {name: np.repeat(tensor, n, axis=0) if n > 1 else tensor for name, tensor in self._source.items()}
         features = source.pop("source_features")
         animated = renamed(self._transfer(driving), "kp_driving")
         self._clock.mark("geometry")
-        motion = self._graphs.run("dense_motion", {**source, **animated})
+        motion = self._run_graph("dense_motion", {**source, **animated})
         self._clock.mark("dense_motion")
         motion.pop("mask", None)
-        prediction = self._graphs.run("generator", {"source_features": features, **motion})["prediction"]
+        prediction = self._run_graph("generator", {"source_features": features, **motion})["prediction"]
         self._clock.mark("generator")
         result = to_image(prediction)
         self._clock.mark("download")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
-from typing_extensions import override
 
-from fomm_bench.contestants.graph_contestant import GraphContestant, GraphRunner, Tensors
+from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.model.manifest import NETWORKS, read_manifest
 
@@ -24,34 +24,24 @@ PROPERTIES = {
 
 def open_openvino(model: ModelSpec) -> GraphContestant:
     """Compiles in float32 with static shapes: single frames now, other batch sizes on first use."""
-    graphs = _CompiledGraphs(model)
-    for network in NETWORKS:
-        graphs.request(network, 1)
-    return GraphContestant(graphs, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)
+    folder = Path(model.folder)
+    networks = read_manifest(folder).networks
+    properties = {**PROPERTIES, **({"INFERENCE_NUM_THREADS": model.threads} if model.threads else {})}
+    core = openvino.Core()
 
+    @cache
+    def request(network: str, batch: int) -> Any:
+        file = networks[network]
+        graph = core.read_model(folder / file.file)
+        graph.reshape({spec.name: [batch, *spec.shape[1:]] for spec in file.inputs})
+        return core.compile_model(graph, "CPU", properties).create_infer_request()
 
-class _CompiledGraphs(GraphRunner):
-    def __init__(self, model: ModelSpec) -> None:
-        self._folder = Path(model.folder)
-        self._manifest = read_manifest(self._folder)
-        self._properties = {**PROPERTIES, **({"INFERENCE_NUM_THREADS": model.threads} if model.threads else {})}
-        self._core = openvino.Core()
-        self._requests: dict[tuple[str, int], Any] = {}
-
-    @override
-    def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        request = self.request(network, len(next(iter(inputs.values()))))
-        request.infer(dict(inputs), share_inputs=True)
+    def run(network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
+        found = request(network, len(next(iter(inputs.values()))))
+        found.infer(dict(inputs), share_inputs=True)
         # Copies, because the request reuses its output buffers and the source's outputs must last.
-        outputs = self._manifest.networks[network].outputs
-        return {spec.name: np.array(request.get_tensor(spec.name).data) for spec in outputs}
+        return {spec.name: np.array(found.get_tensor(spec.name).data) for spec in networks[network].outputs}
 
-    def request(self, network: str, batch: int) -> Any:
-        """The inference request of a network and batch size, compiled on first use."""
-        if (network, batch) not in self._requests:
-            file = self._manifest.networks[network]
-            graph = self._core.read_model(self._folder / file.file)
-            graph.reshape({spec.name: [batch, *spec.shape[1:]] for spec in file.inputs})
-            compiled = self._core.compile_model(graph, "CPU", self._properties)
-            self._requests[network, batch] = compiled.create_infer_request()
-        return self._requests[network, batch]
+    for network in NETWORKS:
+        request(network, 1)
+    return GraphContestant(run, f"CPU, OpenVINO {openvino.__version__.split('-')[0]}", model.relative)

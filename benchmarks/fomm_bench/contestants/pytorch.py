@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fomm_bench.contestants.protocol import Contestant, UnavailableError
-from fomm_bench.contestants.stage_clock import CudaClock, HostClock, StageClock
+from fomm_bench.contestants.stage_clock import CudaClock, StageClock
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference
 from fomm_export.networks.dense_motion import DenseMotion
@@ -68,7 +68,7 @@ class Published(Contestant):
         self._detector, self._generator = networks.kp_detector, networks.generator
         self._torch_device = torch.device(device)
         self._relative = relative
-        self._clock: StageClock = CudaClock() if device == "cuda" else HostClock()
+        self._clock = CudaClock() if device == "cuda" else StageClock()
         where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
         self.device = f"{where}, PyTorch {torch.__version__}"
         self._kp_initial: Keypoints | None = None

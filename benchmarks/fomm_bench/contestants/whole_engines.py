@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
-from fomm_bench.contestants.graph_contestant import GraphContestant, GraphRunner, Tensors
+from fomm_bench.contestants.graph_contestant import GraphContestant, RunGraph, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_build.parity.loaded_engine import LoadedEngine
@@ -55,9 +54,9 @@ def open_whole_engines(model: ModelSpec, flavour: str) -> GraphContestant:
     device = CudaDevice()
     library = load_tensorrt(flavour)
     with device.current():
-        engines = WholeEngines(library, device, result.engines)
+        run = load_whole_engines(library, device, result.engines)
     name = f"{device.name}, {library.describe()}"
-    return GraphContestant(engines, name, model.relative, perf_counter() - start if result.built else None)
+    return GraphContestant(run, name, model.relative, perf_counter() - start if result.built else None)
 
 
 def whole_folder(model: ModelFolder, options: BuildOptions) -> WholeFolder:
@@ -66,28 +65,17 @@ def whole_folder(model: ModelFolder, options: BuildOptions) -> WholeFolder:
     return WholeFolder(default_folder().with_name("whole-engines") / name)
 
 
-class WholeEngines(GraphRunner):
-    """The four whole engines, loaded.
+def load_whole_engines(library: TensorRT, device: Device, engines: EngineSet) -> RunGraph:
+    """Loads the four engines on a device, which must be current. Raises EngineError if TensorRT refuses a call."""
+    networks = {
+        name: LoadedEngine(library, device, name, engines.read(name), file.inputs, file.outputs)
+        for name in NETWORKS
+        for file in [engines.manifest.engines[name]]
+    }
 
-    Args:
-        library: The TensorRT that built the engines.
-        device: The device they run on; it must be current.
-        engines: The built engines.
-
-    Raises:
-        EngineError: From any call, if TensorRT refuses it.
-    """
-
-    def __init__(self, library: TensorRT, device: Device, engines: EngineSet) -> None:
-        self._device = device
-        self._networks = {
-            name: LoadedEngine(library, device, name, engines.read(name), file.inputs, file.outputs)
-            for name in NETWORKS
-            for file in [engines.manifest.engines[name]]
-        }
-
-    @override
-    def run(self, network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
-        with self._device.current():
-            outputs = self._networks[network].run(inputs)
+    def run(network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
+        with device.current():
+            outputs = networks[network].run(inputs)
         return {name: array.astype(np.float32, copy=False) for name, array in outputs.items()}
+
+    return run

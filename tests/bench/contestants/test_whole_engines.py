@@ -12,7 +12,7 @@ from fakes.device import FakeDevice
 from fakes.tensorrt import FakeMachine, fake_module
 from fomm_bench.contestants.graph_contestant import GraphContestant
 from fomm_bench.contestants.registry import entries
-from fomm_bench.contestants.whole_engines import WholeEngines
+from fomm_bench.contestants.whole_engines import load_whole_engines
 from fomm_build.whole_graphs import portable_graphs
 from fomm_rt import Animator
 from fomm_rt.backends.tensorrt.library import TensorRT, tensorrt_logger
@@ -66,8 +66,8 @@ def open_fake(small_model: Path, needs_memory: bool = False) -> tuple[GraphConte
     tensorrt_logger.cache_clear()
     library = TensorRT("tensorrt", "11.4", fake_module(machine))
     with machine.device.current():
-        engines = WholeEngines(library, machine.device, cast(Any, Folder(model.manifest)))
-    return GraphContestant(engines, "fake", relative=True), machine
+        run = load_whole_engines(library, machine.device, cast(Any, Folder(model.manifest)))
+    return GraphContestant(run, "fake", relative=True), machine
 
 
 @pytest.mark.parametrize("needs_memory", [False, True])
