@@ -8,8 +8,6 @@ ones that judge it. Each error is a share of the total error of showing the sour
 predicts the truth from itself: the loss of encoder and decoder. `flow` compares the two deformations in pixels.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections import defaultdict
@@ -84,16 +82,10 @@ def measure_regions(networks: Networks, pairs: int) -> dict[str, dict[str, float
         for region, mask in regions_of(bodies, true.shown[0], boxes).items():
             for name, values in maps.items():
                 sums.setdefault(region, defaultdict(float))[name] += float(values[mask].sum())
-    return {
-        region: {name: _share(name, value, of["pixels"], total, pairs * size**2) for name, value in of.items()}
-        for region, of in sums.items()
-    }
-
-
-def _share(name: str, value: float, region_pixels: float, source_error: float, all_pixels: int) -> float:
-    if name == "pixels":
-        return value / all_pixels
-    return value / max(1.0, region_pixels) if name == "flow" else value / source_error
+    for of in sums.values():
+        whole = defaultdict(lambda: total, pixels=pairs * size**2, flow=max(1.0, of["pixels"]))
+        of.update({name: value / whole[name] for name, value in of.items()})
+    return {region: dict(of) for region, of in sums.items()}
 
 
 def _error(a: Tensor, b: Tensor) -> Tensor:

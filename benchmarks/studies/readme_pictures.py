@@ -6,8 +6,6 @@ contact-sheet.jpg   the contact sheet of `make demo` in results/demo, reduced
 explain.jpg         the steps of one frame, for a bundled avatar and a frame of the bundled performance
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

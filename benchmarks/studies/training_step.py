@@ -7,8 +7,6 @@ weights, on noise instead of faces. Reported are medians over processes: of the 
 published layers' step in the same round.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Checks before long work: free disk and free memory."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`fomm-rt train` and `fomm-rt measure`; torch is imported only when they run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Recipes: what a training run does, in numbers."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Literal, get_args
 
@@ -12,34 +10,22 @@ PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors of the losses.
+    """Factors of the losses; `fomm_train.losses` defines them."""
 
-    Attributes:
-        value, gradient, ssim: Difference between prediction and truth; see `losses.prediction`.
-        warp: Difference between the warped source and the truth, both at the motion size.
-        flow: Difference between the deformation and the true one, where the source shows the surface.
-        occlusion: Difference between the occlusion map and whether the source shows the surface.
-        landmark, jacobian: Difference between detected keypoints and the renderer's.
-        equivariance_value, equivariance_jacobian: Of keypoints under random transforms; see `losses.equivariance`.
-        adversarial, feature_matching: From the discriminator, which is trained only if one of them is not 0.
-        region: Weight of a pixel of eyes and mouth relative to any other.
-        mouth: Weight of a pixel of the mouth relative to one of the eyes.
-    """
-
-    value: float = 20.0
-    gradient: float = 10.0
-    ssim: float = 1.0
-    warp: float = 5.0
-    flow: float = 0.0
-    occlusion: float = 0.0
-    landmark: float = 20.0
-    jacobian: float = 1.0
-    equivariance_value: float = 5.0
-    equivariance_jacobian: float = 0.5
-    adversarial: float = 0.0
-    feature_matching: float = 0.0
-    region: float = 3.0
-    mouth: float = 1.0
+    value: float = 20.0  # absolute difference between prediction and truth
+    gradient: float = 10.0  # absolute difference of their gradients
+    ssim: float = 1.0  # 1 - their structural similarity
+    warp: float = 5.0  # absolute difference between the warped source and the truth, both at the motion size
+    flow: float = 0.0  # difference from the true deformation, where the source shows the surface
+    occlusion: float = 0.0  # cross-entropy of the occlusion map, which is 1 where the source shows the surface
+    landmark: float = 20.0  # difference of detected keypoints from the renderer's
+    jacobian: float = 1.0  # difference of their jacobians
+    equivariance_value: float = 5.0  # of keypoints under random transforms
+    equivariance_jacobian: float = 0.5  # of their jacobians
+    adversarial: float = 0.0  # from the discriminator
+    feature_matching: float = 0.0  # difference of the discriminator's features
+    region: float = 3.0  # weight of a pixel of eyes and mouth relative to any other
+    mouth: float = 1.0  # weight of a pixel of the mouth relative to one of the eyes
 
     @property
     def use_discriminator(self) -> bool:
@@ -110,24 +96,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run.
+    """A whole run."""
 
-    Attributes:
-        name: Name of the checkpoint.
-        seed: Seed of initial weights, batches and random transforms.
-        groups: Groups of frames to train on; see `data.frame_group`.
-        first_group_seed: Seed of the first group.
-        frame_size: Side of the frames in pixels.
-        ema_decay: Decay of the running mean of the weights; the checkpoint holds the mean.
-        stages: In order.
-    """
-
-    name: str
-    seed: int
-    groups: int
+    name: str  # of the checkpoint
+    seed: int  # of initial weights, batches and random transforms
+    groups: int  # of frames to train on
     first_group_seed: int
-    frame_size: int
-    ema_decay: float
+    frame_size: int  # side of the frames in pixels
+    ema_decay: float  # of the running mean of the weights, which the checkpoint holds
     stages: tuple[Stage, ...]
 
     @property

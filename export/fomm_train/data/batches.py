@@ -24,27 +24,19 @@ class Batch(NamedTuple):
     A pair names a source frame, a driving frame of the same pose (the reference of relative motion), a driving frame
     of another pose, and the truth: the source's identity in that pose. Where source and driving identity are equal,
     relative motion equals absolute motion.
-
-    Attributes:
-        frames: (F, 3, S, S) float32 in [0, 1], as rendered.
-        detector_frames: The same with the light and noise of a camera.
-        landmarks, jacobians, boxes, bodies, points, views: As in `FrameGroup`, (F, ...); float32, bodies uint8.
-        pairs: (P, 4) int64, frame numbers: source, reference, driving, truth.
-        sources: (U,) int64, the source frames, each once.
-        source_of_pair: (P,) int64, each pair's index into `sources`.
     """
 
-    frames: Tensor
-    detector_frames: Tensor
-    landmarks: Tensor
-    jacobians: Tensor
-    boxes: Tensor
-    bodies: Tensor
-    points: Tensor
-    views: Tensor
-    pairs: Tensor
-    sources: Tensor
-    source_of_pair: Tensor
+    frames: Tensor  # (F, 3, S, S) float32 in [0, 1], as rendered
+    detector_frames: Tensor  # the same with the light and noise of a camera
+    landmarks: Tensor  # (F, K, 2) float32, as in `FrameGroup`
+    jacobians: Tensor  # (F, K, 2, 2) float32
+    boxes: Tensor  # (F, R, 4) float32
+    bodies: Tensor  # (F, s, s) uint8
+    points: Tensor  # (F, 3, s, s) float32
+    views: Tensor  # (F, 2, 2, 4) float32
+    pairs: Tensor  # (P, 4) int64, frame numbers: source, reference, driving, truth
+    sources: Tensor  # (U,) int64, the source frames, each once
+    source_of_pair: Tensor  # (P,) int64, each pair's index into `sources`
 
     def to(self, device: torch.device) -> Batch:
         """Copies the batch to a device."""
@@ -54,10 +46,8 @@ class Batch(NamedTuple):
 def draw_batch(groups: Groups, seed: int, step: int, stage: Stage) -> Batch:
     """Draws two identities in two poses from each of the stage's groups, and pairs among them.
 
-    Args:
-        groups: Frames to draw from.
-        seed, step: Fix every choice; camera noise differs between CPU and GPU.
-        stage: Sets the frame size, to which frames are averaged down, and the numbers and kinds of pairs.
+    Seed and step fix every choice, but camera noise differs between CPU and GPU. Frames are averaged down to the
+    stage's size.
     """
     rng = np.random.default_rng((seed, step))
     per_batch = stage.groups_per_batch

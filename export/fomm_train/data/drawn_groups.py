@@ -1,7 +1,5 @@
 """Groups of drawn faces, each drawn from its seed alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

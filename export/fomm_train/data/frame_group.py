@@ -4,8 +4,6 @@ A group yields pairs of one identity and, for transfer between identities, the t
 groups from seeds can be trained on; see `GroupSource`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Protocol
@@ -25,39 +23,28 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class FrameGroup:
-    """I identities in P poses, with K landmarks and R regions.
+    """I identities in P poses, with K landmarks, R regions and surfaces on a grid of s = SURFACE_SIZE.
 
-    Attributes:
-        frames: (I, P, size, size, 3) uint8 RGB.
-        landmarks: (I, P, K, 2) float32, (x, y) in [-1, 1].
-        jacobians: (I, P, K, 2, 2) float32.
-        boxes: (I, P, R, 4) float32, x0, y0, x1, y1 of REGIONS as fractions of the side.
-        bodies: (I, P, s, s) uint8, the body seen on a grid of SURFACE_SIZE: 0 background, 1 head, 2 torso.
-        points: (I, P, 3, s, s) float16, the point on that body, in its own coordinates.
-        views: (I, P, 2, 2, 4) float32, matrices from coordinates (x, y, z, 1) of head and torso to picture positions.
+    `bodies` holds the visible body (0 background, 1 head, 2 torso), `points` the visible point in that body's own
+    coordinates, `views` the matrices from coordinates (x, y, z, 1) of head and torso to picture positions.
     """
 
-    frames: NDArray[np.uint8]
-    landmarks: NDArray[np.float32]
-    jacobians: NDArray[np.float32]
-    boxes: NDArray[np.float32]
-    bodies: NDArray[np.uint8]
-    points: NDArray[np.float16]
-    views: NDArray[np.float32]
+    frames: NDArray[np.uint8]  # (I, P, size, size, 3), RGB
+    landmarks: NDArray[np.float32]  # (I, P, K, 2), (x, y) in [-1, 1]
+    jacobians: NDArray[np.float32]  # (I, P, K, 2, 2)
+    boxes: NDArray[np.float32]  # (I, P, R, 4), x0, y0, x1, y1 of REGIONS as fractions of the side
+    bodies: NDArray[np.uint8]  # (I, P, s, s)
+    points: NDArray[np.float16]  # (I, P, 3, s, s)
+    views: NDArray[np.float32]  # (I, P, 2, 2, 4)
 
 
 FIELDS = tuple(field.name for field in fields(FrameGroup))
 
 
 class GroupSource(NamedTuple):
-    """Makes groups.
+    """Makes groups from seeds; raise `version` when a seed gives another group, which makes all files outdated."""
 
-    Attributes:
-        draw: (seed, size in pixels) -> group; a module's function, because other processes call it.
-        version: To be raised whenever a seed gives another group; files of earlier versions are drawn anew.
-    """
-
-    draw: Callable[[int, int], FrameGroup]
+    draw: Callable[[int, int], FrameGroup]  # (seed, size in pixels); a module's function, so that it can be pickled
     version: int
 
 

@@ -1,7 +1,5 @@
 """Groups of frames as files in a folder."""
 
-from __future__ import annotations
-
 import signal
 import zipfile
 import zlib
@@ -22,15 +20,7 @@ from fomm_train.data.frame_group import FIELDS, IDENTITIES, POSES, FrameGroup, G
 
 
 class GroupFolder(Groups):
-    """Groups as one `.npz` file each; a file under its final name is always complete.
-
-    Args:
-        path: The folder.
-        source: Draws the groups.
-        first_seed: Seed of group 0; group g has first_seed + g.
-        groups: Number of groups.
-        size: Side of the frames in pixels.
-    """
+    """Groups as one `.npz` file each, of frames with a side of `size` pixels; group g has the seed first_seed + g."""
 
     def __init__(self, path: Path, source: GroupSource, first_seed: int, groups: int, size: int) -> None:
         self.path = path
@@ -56,20 +46,13 @@ class GroupFolder(Groups):
         path = self.file_of(index)
         try:
             with path.open("rb") as file, np.load(file) as arrays:
-                group = FrameGroup(**{name: arrays[name] for name in FIELDS})
+                return FrameGroup(**{name: arrays[name] for name in FIELDS})
         # Each layer of the archive reports damage by its own exception.
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path}: the group of frames is missing or damaged ({error}). Delete the file and start again; "
                 "it is drawn again"
             ) from error
-        expected = (IDENTITIES, POSES, self.size, self.size, 3)
-        if group.frames.shape != expected:
-            raise TrainingError(
-                f"{path}: expected frames of shape {expected}; found {group.frames.shape}. "
-                "Delete the folder and start again"
-            )
-        return group
 
     @override
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:

@@ -1,7 +1,5 @@
 """Groups of frames in the memory of a device, which would otherwise wait for files."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -12,12 +10,7 @@ from fomm_train.data.group_folder import GroupFolder
 
 
 class GroupTensors(Groups):
-    """Groups as tensors; a group of 256×256 frames takes 3.6 MB.
-
-    Args:
-        groups: All are read, once.
-        device: Device of the tensors.
-        progress: Called after each group.
+    """Reads all groups into tensors on a device; a group of 256×256 frames takes 3.6 MB.
 
     Raises:
         TrainingError: A group is missing or damaged, or the device has too little memory.

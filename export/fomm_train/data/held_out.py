@@ -1,7 +1,5 @@
 """Pairs of faces and poses that no training run draws, made from seeds set apart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,21 +19,13 @@ FIRST_FRAME = 12
 
 @dataclass(frozen=True)
 class HeldOutPair:
-    """One case to measure.
+    """One case to measure."""
 
-    Attributes:
-        identity: The source's face.
-        driver: The face that drives it.
-        reference: First pose of the driver's performance.
-        driving: A later pose of it.
-        own: Another pose for the source.
-    """
-
-    identity: Identity
-    driver: Identity
-    reference: Pose
-    driving: Pose
-    own: Pose
+    identity: Identity  # the source's face
+    driver: Identity  # the face that drives it
+    reference: Pose  # first pose of the driver's performance
+    driving: Pose  # a later pose of it
+    own: Pose  # another pose for the source
 
 
 def held_out_pair(number: int) -> HeldOutPair:

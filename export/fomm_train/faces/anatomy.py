@@ -1,7 +1,5 @@
 """Positions of the features on a head, and how expression moves them: frontal head coordinates (X right, Y down)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -20,43 +18,26 @@ UPPER_SHARE = 0.16  # the upper lip's share of the mouth's opening
 
 
 class Eye(NamedTuple):
-    """One eye; lengths in head units.
+    """One eye; lengths in head units."""
 
-    Attributes:
-        side: -1 on the picture's left, 1 on its right.
-        x, y: Centre.
-        half_width: From the centre to a corner.
-        upper, lower: Heights of the open lids above and below the centre.
-        tilt: Rise of the outer corner over the centre.
-        blink: 0 open, 1 closed.
-    """
-
-    side: float
+    side: float  # -1 on the picture's left, 1 on its right
     x: float
-    y: float
-    half_width: float
-    upper: float
-    lower: float
-    tilt: float
-    blink: float
+    y: float  # of the centre
+    half_width: float  # from the centre to a corner
+    upper: float  # height of the open upper lid above the centre
+    lower: float  # depth of the open lower lid below it
+    tilt: float  # rise of the outer corner over the centre
+    blink: float  # 0 open, 1 closed
 
 
 class Mouth(NamedTuple):
-    """The mouth; lengths in head units.
+    """The mouth; lengths in head units."""
 
-    Attributes:
-        y: Height of its centre.
-        half_width: From the centre to a corner.
-        gap: Distance between the lips.
-        lift: Height of the corners below the centre; negative in a smile.
-        lip_upper, lip_lower: Thickness of the lips.
-    """
-
-    y: float
-    half_width: float
-    gap: float
-    lift: float
-    lip_upper: float
+    y: float  # height of its centre
+    half_width: float  # from the centre to a corner
+    gap: float  # distance between the lips
+    lift: float  # height of the corners below the centre; negative in a smile
+    lip_upper: float  # thickness
     lip_lower: float
 
 
@@ -126,7 +107,7 @@ def lip_curves(parts: Mouth, along: Tensor) -> LipCurves:
 
 
 def jaw_drop(pose: Pose) -> float:
-    """How far the chin drops, head units."""
+    """Drop of the chin, head units."""
     return 0.72 * WIDEST_GAP * pose.mouth_open
 
 

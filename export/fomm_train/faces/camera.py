@@ -1,7 +1,5 @@
 """The camera: body coordinates (X right, Y down, Z to the viewer; skull half-height 1) to picture positions."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,19 +19,12 @@ PIVOT = np.array([0.0, 0.55, -0.25])  # the joint of skull and neck; the head tu
 
 
 class View(NamedTuple):
-    """How the camera sees a solid body.
+    """How the camera sees a solid body."""
 
-    Attributes:
-        rotation: (3, 3), body coordinates to camera coordinates.
-        x: Picture position of the body's origin, half picture sides to the right.
-        y: Half picture sides downwards.
-        unit: Half picture sides for one head unit.
-    """
-
-    rotation: Matrix
-    x: float
-    y: float
-    unit: float
+    rotation: Matrix  # (3, 3), body coordinates to camera coordinates
+    x: float  # picture position of the body's origin, half picture sides to the right
+    y: float  # half picture sides downwards
+    unit: float  # half picture sides for one head unit
 
     def project(self, points: Matrix) -> Matrix:
         """(..., 3) body points -> (..., 2) picture positions (x, y)."""

@@ -1,7 +1,5 @@
 """Shapes of hair: a shell over the skull with a hairline, and ellipsoids for locks, curls, spikes, buns and hats."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,21 +11,13 @@ from fomm_train.faces.solids import Parts, Solid, solid
 
 
 class Hairline(NamedTuple):
-    """Heights (Y) at which the shell ends.
+    """Heights (Y) at which the shell ends."""
 
-    Attributes:
-        front: At the forehead.
-        side: Above the ears.
-        back: At the neck.
-        slope: Rise of the forehead's line towards the parting.
-        jag: Height of its irregularities.
-    """
-
-    front: float
-    side: float
-    back: float
-    slope: float
-    jag: float
+    front: float  # at the forehead
+    side: float  # above the ears
+    back: float  # at the neck
+    slope: float  # rise of the forehead's line towards the parting
+    jag: float  # height of its irregularities
 
 
 HAIRLINES = {
@@ -42,7 +32,8 @@ HAIRLINES = {
     "beanie": Hairline(-0.42, 0.10, 0.50, 0.0, 0.02),
 }
 SWEPT = ("short", "side_part", "bob", "long")
-LOOSE = ("bob", "long", "fringe")
+LOOSE = {"bob": 0.52, "fringe": 0.95, "long": 1.30}
+"""Loose styles and their lengths."""
 
 
 def shell_solid(identity: Identity) -> Solid:
@@ -66,12 +57,8 @@ def masses(identity: Identity) -> tuple[Solid | None, Solid | None]:
     return solid(back, 0.06, 0.05) if back else None, solid(front, softness, fillet) if front else None
 
 
-def _loose_length(identity: Identity) -> float:
-    return {"bob": 0.52, "fringe": 0.95, "long": 1.30}[identity.hair]
-
-
 def _loose_back(identity: Identity) -> Parts:
-    volume, long = identity.hair_volume, _loose_length(identity)
+    volume, long = identity.hair_volume, LOOSE[identity.hair]
     parts: Parts = [((0, 0.10, -0.30), (identity.head_width + 0.13 * volume, 0.98, 0.60))]
     for side in (-1.0, 1.0):
         parts.append(((side * 0.50, 0.20 + 0.42 * long, -0.34), (0.46 * volume + 0.06, 0.36 + 0.56 * long, 0.40)))
@@ -80,7 +67,7 @@ def _loose_back(identity: Identity) -> Parts:
 
 def _locks(identity: Identity) -> Parts:
     width = 0.11 + 0.05 * identity.hair_volume
-    tall = 0.72 + 0.20 * _loose_length(identity)
+    tall = 0.72 + 0.20 * LOOSE[identity.hair]
     return [
         ((side * (identity.head_width - 0.005), -0.50 + tall, -0.02), (width, tall, 0.36), (0.0, 0.0, -0.07 * side))
         for side in (-1.0, 1.0)
@@ -111,7 +98,7 @@ def _bun(identity: Identity) -> Parts:
 
 def _curls(identity: Identity) -> Parts:
     """Balls along a spiral over the skull, none over the face."""
-    rng = _rng(identity)
+    rng = np.random.default_rng([identity.seed, 5])
     parts: Parts = []
     for index in range(30):
         turn = index * 2.39996
@@ -127,7 +114,7 @@ def _curls(identity: Identity) -> Parts:
 
 
 def _spikes(identity: Identity) -> Parts:
-    rng = _rng(identity)
+    rng = np.random.default_rng([identity.seed, 5])
     parts: Parts = []
     for index in range(9):
         lean = (index - 4) / 4
@@ -142,10 +129,6 @@ def _spikes(identity: Identity) -> Parts:
 def _beanie(identity: Identity) -> Parts:
     wide = identity.head_width + 0.10
     return [((0, -0.50, -0.08), (wide, 0.70, 0.92)), ((0, -1.22, -0.08), (0.17, 0.16, 0.17))]
-
-
-def _rng(identity: Identity) -> np.random.Generator:
-    return np.random.default_rng([identity.seed, 5])
 
 
 _FRONTS = {"bun": _bun, "curly": _curls, "spiky": _spikes, "beanie": _beanie}

@@ -1,7 +1,5 @@
 """Solids of the body: skull and face at an expression, ears, neck and torso."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fomm_train.faces.anatomy import ANIMAL_NOSE_Y, SKULL_CENTRE, SKULL_RADIUS, jaw_drop

@@ -1,7 +1,5 @@
 """Identities: everything about a head that stays the same while it moves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -102,12 +100,7 @@ def _choose(rng: np.random.Generator, names: Sequence[str], weights: Sequence[fl
 
 @lru_cache(maxsize=4096)
 def draw_identity(seed: int, species: str | None = None) -> Identity:
-    """Draws the identity of a seed.
-
-    Args:
-        seed: Equal seeds give equal identities.
-        species: One of `palettes.SPECIES`; None draws one, three times out of four a human.
-    """
+    """Draws the identity of a seed, of one of `palettes.SPECIES`; by default HUMAN_SHARE are human."""
     rng = np.random.default_rng([seed, 1])
     human_drawn = rng.random() < HUMAN_SHARE
     animal_drawn = list(palettes.FURS)[int(rng.integers(len(palettes.FURS)))]

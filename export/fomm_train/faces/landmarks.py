@@ -8,8 +8,6 @@ of a head lie between them. Planes that follow the surface move their own neighb
 the head by pixels, whatever the blend.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,16 +30,13 @@ LANDMARKS = (
 
 
 class Landmarks(NamedTuple):
-    """Positions and local motion of the landmarks.
+    """Positions of the landmarks, and derivatives of picture positions along their planes.
 
-    Attributes:
-        value: (10, 2) float32, (x, y) in [-1, 1]; -1 and 1 are the centres of the corner pixels.
-        jacobian: (10, 2, 2) float32, change of picture position per change of position on the upright plane, in units
-            of the frontal neutral picture, where it is the identity.
+    Positions -1 and 1 are the centres of the corner pixels. Jacobians are the identity in the frontal neutral picture.
     """
 
-    value: Tensor
-    jacobian: Tensor
+    value: Tensor  # (10, 2) float32, (x, y)
+    jacobian: Tensor  # (10, 2, 2) float32
 
 
 def landmarks(identity: Identity, pose: Pose) -> Landmarks:
@@ -93,15 +88,9 @@ def face_points(identity: Identity, pose: Pose) -> Matrix:
 
 
 def feature_boxes(identity: Identity, pose: Pose, size: int) -> dict[str, tuple[int, int, int, int]]:
-    """Boxes that contain the eyes and the mouth, however far open.
+    """Boxes (x0, y0, x1, y1) that contain "eye_left", "eye_right" and "mouth", whatever the expression.
 
-    Args:
-        identity: Whose features.
-        pose: Position and rotation of the head; its expression is ignored.
-        size: Side of the picture in pixels.
-
-    Returns:
-        (x0, y0, x1, y1) of "eye_left", "eye_right" and "mouth", x0 <= x < x1, clipped to the picture.
+    In pixels of a picture of side `size`, x0 <= x < x1, clipped to the picture.
     """
     calm = replace(pose, blink_left=0.0, blink_right=0.0, mouth_open=0.5, smile=0.0, brow=0.0)
     left, right = (anatomy.eye(identity, calm, side) for side in (-1.0, 1.0))

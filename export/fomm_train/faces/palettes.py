@@ -1,7 +1,5 @@
 """Colours that identities choose from, as sRGB hexadecimal codes."""
 
-from __future__ import annotations
-
 Colour = tuple[float, float, float]
 
 

@@ -1,7 +1,5 @@
 """Performances: smooth random motion of a talking head."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,16 +10,7 @@ Track = npt.NDArray[np.float64]
 
 
 def draw_performance(seed: int, frames: int, frame_rate: float = 25.0) -> list[Pose]:
-    """Draws a performance that begins near the neutral pose.
-
-    Args:
-        seed: Equal arguments give an equal performance.
-        frames: Number of poses.
-        frame_rate: Frames per second.
-
-    Returns:
-        One pose per frame.
-    """
+    """Draws a pose per frame, beginning near the neutral pose; equal arguments give equal performances."""
     rng = np.random.default_rng([seed, 7])
     time_s = np.arange(frames) / frame_rate
     onset = _ease(time_s / 1.2)

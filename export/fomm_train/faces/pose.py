@@ -8,55 +8,32 @@ import numpy as np
 
 RANGES = {
     "yaw": (-0.8, 0.8),
-    "pitch": (-0.5, 0.5),
     "roll": (-0.6, 0.6),
-    "x": (-0.5, 0.5),
-    "y": (-0.5, 0.5),
     "scale": (0.5, 1.6),
-    "mouth_open": (0.0, 1.0),
-    "smile": (-1.0, 1.0),
-    "blink_left": (0.0, 1.0),
-    "blink_right": (0.0, 1.0),
-    "brow": (-1.0, 1.0),
-    "gaze_x": (-1.0, 1.0),
-    "gaze_y": (-1.0, 1.0),
+    **dict.fromkeys(("pitch", "x", "y"), (-0.5, 0.5)),
+    **dict.fromkeys(("mouth_open", "blink_left", "blink_right"), (0.0, 1.0)),
+    **dict.fromkeys(("smile", "brow", "gaze_x", "gaze_y"), (-1.0, 1.0)),
 }
 """Smallest and largest value of each field of a `Pose`."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Position, rotation and expression of a head; the defaults are a neutral frontal face.
+    """Position, rotation and expression of a head; the defaults are a neutral frontal face."""
 
-    Attributes:
-        yaw: Radians; positive turns the face to the picture's right.
-        pitch: Radians; positive nods down.
-        roll: Radians; positive tilts clockwise in the picture.
-        x: Shift of the head to the right, half picture sides.
-        y: Shift downwards, half picture sides.
-        scale: At 1 the skull takes about 0.55 of the picture's height.
-        mouth_open: 0 closed, 1 wide open.
-        smile: -1 to 1.
-        blink_left: 0 open, 1 closed; the eye on the picture's left.
-        blink_right: The same for the other eye.
-        brow: -1 lowered, 1 raised.
-        gaze_x: -1 to 1, to the picture's right.
-        gaze_y: -1 to 1, downwards.
-    """
-
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
-    scale: float = 1.0
-    mouth_open: float = 0.0
-    smile: float = 0.0
-    blink_left: float = 0.0
-    blink_right: float = 0.0
-    brow: float = 0.0
-    gaze_x: float = 0.0
-    gaze_y: float = 0.0
+    yaw: float = 0.0  # radians; positive turns the face to the picture's right
+    pitch: float = 0.0  # radians; positive nods down
+    roll: float = 0.0  # radians; positive tilts clockwise in the picture
+    x: float = 0.0  # shift of the head to the right, half picture sides
+    y: float = 0.0  # shift downwards, half picture sides
+    scale: float = 1.0  # at 1 the skull takes about 0.55 of the picture's height
+    mouth_open: float = 0.0  # 0 closed, 1 wide open
+    smile: float = 0.0  # -1 to 1
+    blink_left: float = 0.0  # 0 open, 1 closed; the eye on the picture's left
+    blink_right: float = 0.0  # the other eye
+    brow: float = 0.0  # -1 lowered, 1 raised
+    gaze_x: float = 0.0  # -1 to 1, to the picture's right
+    gaze_y: float = 0.0  # -1 to 1, downwards
 
     def moved(self, first: Pose, now: Pose) -> Pose:
         """Displaces this pose by the change from `first` to `now`, clipped to RANGES; scale is multiplied."""
@@ -68,7 +45,7 @@ class Pose:
 
 def draw_pose(rng: np.random.Generator, strength: float = 1.0) -> Pose:
     """Draws a random pose; `strength` scales the motion of the head, not the expression."""
-    yaw, pitch, roll, x, y = (float(value) for value in rng.uniform(-1, 1, 5) * strength)
+    motion = rng.uniform(-1, 1, 5) * strength
     blink = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.35 else 0.0
     if blink > 0.7:
         blink = 1.0
@@ -78,11 +55,7 @@ def draw_pose(rng: np.random.Generator, strength: float = 1.0) -> Pose:
     mouth_open = float(rng.uniform(0, 0.15) if rng.random() < 0.5 else rng.uniform(0, 1))
     smile, brow, gaze_x, gaze_y = (float(v) for v in rng.uniform(-1, 1, 4))
     return Pose(
-        yaw=0.55 * yaw,
-        pitch=0.35 * pitch,
-        roll=0.3 * roll,
-        x=0.12 * x,
-        y=0.12 * y,
+        *(size * float(value) for size, value in zip((0.55, 0.35, 0.3, 0.12, 0.12), motion, strict=True)),
         scale=1 + 0.15 * strength * float(rng.uniform(-1, 1)),
         mouth_open=mouth_open,
         smile=smile,

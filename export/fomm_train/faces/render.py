@@ -1,7 +1,5 @@
 """Renders an identity at a pose."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -24,17 +22,9 @@ from fomm_train.faces.pose import Pose
 def render(
     identity: Identity, pose: Pose, size: int = 256, device: str | torch.device = "cpu", supersample: int = 1
 ) -> Tensor:
-    """Draws one picture.
+    """Draws a picture: (3, size, size) float32 RGB in [0, 1], on the device.
 
-    Args:
-        identity: Whom to draw.
-        pose: Position, rotation and expression.
-        size: Side of the picture in pixels.
-        device: Where to compute.
-        supersample: Samples along the side of a pixel; they are averaged.
-
-    Returns:
-        (3, size, size) float32 RGB in [0, 1], on the device.
+    It averages supersample × supersample samples per pixel.
     """
     with torch.inference_mode():
         canvas = _canvas(identity, size, supersample, str(device))

@@ -1,7 +1,5 @@
 """Solids made of ellipsoids, traced by parallel rays in closed form."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,34 +15,21 @@ Parts = list[tuple[Vector, Vector] | tuple[Vector, Vector, Vector]]
 
 
 class Surface(NamedTuple):
-    """The surface that a grid of rays meets.
+    """The surface that a grid of rays meets."""
 
-    Attributes:
-        depth: (H, W), towards the viewer, head units.
-        normal: (3, H, W), unit vectors in camera coordinates.
-        distance: (H, W), signed distance to the outline in the picture, head units, positive inside.
-    """
-
-    depth: Tensor
-    normal: Tensor
-    distance: Tensor
+    depth: Tensor  # (H, W), towards the viewer, head units
+    normal: Tensor  # (3, H, W), unit vectors in camera coordinates
+    distance: Tensor  # (H, W), signed distance to the outline in the picture, head units, positive inside
 
 
 @dataclass(frozen=True)
 class Solid:
-    """N ellipsoids joined into one body.
+    """N ellipsoids joined into one body."""
 
-    Attributes:
-        centres: (N, 3), body coordinates.
-        forms: (N, 3, 3), the matrices A of (p - c)' A (p - c) = 1.
-        softness: Radius over which depths blend, head units; a negative value intersects the ellipsoids instead.
-        fillet: Radius over which outlines blend, head units.
-    """
-
-    centres: Matrix
-    forms: Matrix
-    softness: float
-    fillet: float
+    centres: Matrix  # (N, 3), body coordinates
+    forms: Matrix  # (N, 3, 3), the matrices A of (p - c)' A (p - c) = 1
+    softness: float  # radius over which depths blend, head units; a negative value intersects the ellipsoids instead
+    fillet: float  # radius over which outlines blend, head units
 
 
 def solid(parts: Parts, softness: float = 0.05, fillet: float = 0.04) -> Solid:
@@ -74,19 +59,10 @@ def normalize_(vectors: Tensor, floor: float = 0.0) -> Tensor:
 
 
 def trace(body: Solid, rotation: Matrix, u: Tensor, v: Tensor) -> Surface:
-    """Intersects the solid with the rays of a grid.
+    """Intersects a solid, rotated by (3, 3), with rays at (W,) columns u and (H,) rows v, head units from its origin.
 
     Outside its outline the depth of an ellipsoid continues antisymmetrically and falls steeply, so the smooth union of
     depths is defined and continuous everywhere.
-
-    Args:
-        body: N ellipsoids.
-        rotation: (3, 3), body to camera.
-        u: (W,) horizontal ray positions, head units from the body's origin.
-        v: (H,) vertical ray positions.
-
-    Returns:
-        The surface on the H×W grid.
     """
     forms = rotation @ body.forms @ rotation.T
     centres = body.centres @ rotation.T

@@ -1,7 +1,5 @@
 """The losses of a batch by a stage's rules."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -22,13 +20,7 @@ Pictures = tuple[Tensor, Tensor]
 
 
 class BatchLosses:
-    """Computes losses with a detector and a generator.
-
-    Args:
-        detector: Its weights are trained.
-        generator: Its weights are trained.
-        seed: Seed of the random transforms.
-    """
+    """Computes losses of a detector and a generator; `seed` fixes the random transforms."""
 
     def __init__(self, detector: KeypointDetector, generator: Generator, seed: int) -> None:
         self.detector = detector
@@ -57,14 +49,13 @@ class BatchLosses:
             keypoints = Keypoints(batch.landmarks, None if keypoints.jacobian is None else batch.jacobians)
         source, reference, driving = (_take(keypoints, index) for index in batch.pairs[:, :3].unbind(dim=1))
         frames = batch.frames[batch.pairs[:, 0]]
-        motion: DenseMotion = self.generator.dense_motion_network(
-            frames, source, relative_motion(source, reference, driving)
-        )
+        kp_driving = relative_motion(source, reference, driving)
+        motion: DenseMotion = self.generator.dense_motion_network(frames, source, kp_driving)
         return motion
 
     def _motion_losses(self, batch: Batch, keypoints: Keypoints, motion: DenseMotion, step: int) -> dict[str, Tensor]:
         source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
-        losses: dict[str, Tensor] = {}
+        losses = {}
         losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
         losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints, step)
         network = self.generator.dense_motion_network

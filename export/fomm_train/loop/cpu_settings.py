@@ -1,7 +1,5 @@
 """Settings of this process that speed up training on a CPU; `benchmarks/studies/training_step.py` measures them."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

@@ -9,8 +9,6 @@
 - The warp keeps channels last. Otherwise its sampling would reorder every tensor after it and every gradient before it.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

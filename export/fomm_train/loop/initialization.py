@@ -5,8 +5,6 @@ those statistics vary, and the colours of the result vary with them. Here the ge
 input, and its norms keep the statistics measured before the first step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """The log of a run, as CSV: each row holds the mean of every loss over the steps since the row before."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

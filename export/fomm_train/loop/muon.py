@@ -8,8 +8,6 @@ Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural netw
 al. 2025, arXiv:2502.16982, so that learning rates for Adam fit.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from typing import Any

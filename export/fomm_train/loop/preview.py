@@ -1,7 +1,5 @@
 """A picture of the training's progress: held-out pairs, predicted by the running mean of the weights."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import torch
@@ -51,14 +50,7 @@ class Reporter(Protocol):
 
 
 class TrainingRun:
-    """One run of a recipe in a folder; it resumes an earlier one there.
-
-    Args:
-        folder: Folder of all files.
-        configuration: Architecture.
-        recipe: What to train.
-        device: A torch device.
-        workers: Processes that draw frames, on the CPU.
+    """One run of a recipe in a folder, which resumes an earlier one there; `workers` processes draw frames.
 
     Raises:
         OutputError: The folder cannot be written or its disk is too small.
@@ -116,9 +108,7 @@ class TrainingRun:
     def __enter__(self) -> TrainingRun:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _train(self, reporter: Reporter) -> None:

@@ -8,8 +8,6 @@ preview.png          source, reference, driving, prediction and truth of pairs n
 NAME.safetensors     running mean of the weights under the published tensor names
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The file that a run resumes from: a line that names the format, a SHA-256, then tensors and plain values."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import pickle

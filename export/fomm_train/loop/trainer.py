@@ -1,7 +1,5 @@
 """Optimiser steps: gradients of a batch's losses, and the running mean of the weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,12 +31,7 @@ LARGEST_GRADIENT = 5.0
 
 
 class Trainer:
-    """Networks, optimisers and the running mean of the weights.
-
-    Args:
-        configuration: Architecture.
-        recipe: Stages to take.
-        device: Device of networks and batches.
+    """Networks and optimisers on a device, and the running mean of the weights.
 
     Attributes:
         step: Steps taken so far.

@@ -3,8 +3,6 @@
 Source: Siarohin et al. 2019, supplementary material; after Isola et al. 2017 (PatchGAN) and Mao et al. 2017 (LSGAN).
 """
 
-from __future__ import annotations
-
 import itertools
 
 import torch

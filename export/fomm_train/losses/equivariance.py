@@ -23,19 +23,12 @@ SMALLEST_SQUARE = 1e-12
 
 @dataclass(frozen=True)
 class RandomTransform:
-    """One thin-plate spline per frame.
+    """One thin-plate spline per frame."""
 
-    Attributes:
-        affine: (N, 2, 2).
-        shift: (N, 2).
-        control_points: (C, 2).
-        weights: (N, C, 2).
-    """
-
-    affine: Tensor
-    shift: Tensor
-    control_points: Tensor
-    weights: Tensor
+    affine: Tensor  # (N, 2, 2)
+    shift: Tensor  # (N, 2)
+    control_points: Tensor  # (C, 2)
+    weights: Tensor  # (N, C, 2)
 
     @classmethod
     def draw(cls, frames: int, generator: torch.Generator, device: torch.device) -> RandomTransform:

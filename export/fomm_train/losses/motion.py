@@ -1,7 +1,5 @@
 """Losses between the dense-motion network's maps and the renderer's motion."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -4,8 +4,6 @@ The paper compares features of a pretrained VGG. This project uses no pretrained
 directly: absolute differences and gradients over a pyramid of resolutions, and structural similarity.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

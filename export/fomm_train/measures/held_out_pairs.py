@@ -3,8 +3,6 @@
 Predictions come from the runtime: a model folder, uint8 frames, ONNX Runtime on the CPU.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass

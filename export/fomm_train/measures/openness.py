@@ -1,7 +1,5 @@
 """How far mouth and eyes are open in a picture of a known face, read from the most similar rendering."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,13 +25,7 @@ def openness_of(pose: Pose) -> Openness:
 
 
 def find_openness(picture: Image, identity: Identity, pose: Pose) -> Openness:
-    """Reads openness from a picture.
-
-    Args:
-        picture: (S, S, 3) uint8, the identity in about this pose.
-        identity: The face shown.
-        pose: Its pose; openness of mouth and eyes is ignored.
-    """
+    """Reads openness from a picture of an identity in about this pose; openness in the pose is ignored."""
     size = len(picture)
     boxes = feature_boxes(identity, pose, size)
     errors: dict[str, list[float]] = {name: [] for name in boxes}

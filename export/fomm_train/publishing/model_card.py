@@ -1,7 +1,5 @@
 """The model card: how a checkpoint was trained, what it measures, and what it cannot do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fomm_export.onnx.multiply_accumulates import multiply_accumulates
@@ -15,13 +13,13 @@ from fomm_train.recipe import Stage
 
 
 def model_card(folder: Path, plan: Plan, model: Path, measures: Measures, notes: str = "") -> str:
-    """Writes the card of a run's checkpoint as Markdown.
+    """The card of a run's checkpoint as Markdown.
 
     Args:
         folder: The run's folder; the card quotes its log.
         plan: Recipe and architecture.
-        model: The exported model folder.
-        measures: Measures of that model.
+        model: The exported model folder, whose measures these are.
+        measures: Figures on held-out pairs.
         notes: Handwritten notes on this run, appended.
     """
     recipe, configuration = plan.recipe, plan.configuration

@@ -11,8 +11,6 @@ runtime/fomm_rt/bundled/avatars/*.png             faces never trained on
 runtime/fomm_rt/bundled/performance.mp4           the performance that drives them
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile
@@ -38,25 +36,13 @@ FRAME_RATE = 25
 PERFORMANCE_FRAMES = 7 * FRAME_RATE
 PERFORMANCE_SEED = (1 << 41) + 5
 DRIVER_SEED = (1 << 33) + 12
-AVATAR_SEEDS = {
-    "bun": (1 << 33) + 16,
-    "curls": (1 << 33) + 33,
-    "dog": (1 << 33) + 20,
-    "fox": (1 << 33) + 3,
-    "goatee": (1 << 33) + 35,
-    "long-hair": (1 << 33) + 27,
-    "round-glasses": (1 << 33) + 22,
-}
+AVATARS = {"bun": 16, "curls": 33, "dog": 20, "fox": 3, "goatee": 35, "long-hair": 27, "round-glasses": 22}
+AVATAR_SEEDS = {name: (1 << 33) + number for name, number in AVATARS.items()}
 """File name to the identity's seed; training draws from seeds below 2**31."""
 
 
 def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> None:
-    """Publishes the checkpoint of a finished run.
-
-    Args:
-        folder: The run's folder.
-        recipe: The recipe it must have followed.
-        pairs: Held-out pairs to measure.
+    """Measures the checkpoint of a finished run on `pairs` held-out pairs and publishes it.
 
     Raises:
         TrainingError: The run is not finished, or followed another recipe.

@@ -1,7 +1,5 @@
 """Paints backgrounds: soft, out of focus and still."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

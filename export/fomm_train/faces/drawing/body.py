@@ -1,7 +1,5 @@
 """Paints the torso with its clothes, and the neck."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

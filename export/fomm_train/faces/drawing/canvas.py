@@ -1,7 +1,5 @@
 """The canvas: a linear picture with a depth, on which surfaces are laid one after another."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -14,58 +12,32 @@ BACKGROUND, HEAD, TORSO = range(3)
 
 
 class Window(NamedTuple):
-    """A rectangle of the canvas in a body's head units.
+    """A rectangle of the canvas in a body's head units."""
 
-    Attributes:
-        rows: Slice of the canvas rows.
-        columns: Slice of its columns.
-        u: (w,), horizontal positions from the body's origin.
-        v: (h,), vertical positions.
-        pixel: Size of a pixel, head units.
-    """
-
-    rows: slice
+    rows: slice  # of the canvas
     columns: slice
-    u: Tensor
-    v: Tensor
-    pixel: float
+    u: Tensor  # (w,), horizontal positions from the body's origin
+    v: Tensor  # (h,), vertical positions
+    pixel: float  # size of a pixel, head units
 
 
 class Part(NamedTuple):
-    """The surface of a body, for the record.
+    """The surface of a body, for the record."""
 
-    Attributes:
-        body: HEAD or TORSO.
-        view: The body's view.
-        depth: (h, w), depth of the surface.
-    """
-
-    body: int
-    view: View
-    depth: Tensor
+    body: int  # HEAD or TORSO
+    view: View  # the body's view
+    depth: Tensor  # (h, w), depth of the surface
 
 
 class SurfaceRecord(NamedTuple):
-    """The surface that every sample shows.
+    """The surface that every sample shows."""
 
-    Attributes:
-        body: (S, S) uint8: BACKGROUND, HEAD or TORSO.
-        point: (3, S, S) float32: the point on that body, in its own coordinates; 0 in the background.
-    """
-
-    body: Tensor
-    point: Tensor
+    body: Tensor  # (S, S) uint8: BACKGROUND, HEAD or TORSO
+    point: Tensor  # (3, S, S) float32: the point on that body, in its own coordinates; 0 in the background
 
 
 class Canvas:
-    """Linear colour (3, S, S) and depth (S, S) under construction.
-
-    Args:
-        colour: The background.
-        size: Picture size.
-        supersample: Samples along the side of a pixel.
-        device: Device of all tensors.
-    """
+    """Linear colour (3, S, S), initially the background's, and depth (S, S), on one device; S = size · supersample."""
 
     def __init__(self, colour: Tensor, size: int, supersample: int, device: str) -> None:
         self.colour = colour
@@ -101,21 +73,12 @@ class Canvas:
         return self.record
 
     def lay(
-        self,
-        window: Window,
-        colour: Tensor,
-        coverage: Tensor,
-        depth: Tensor | None = None,
-        part: Part | None = None,
+        self, window: Window, colour: Tensor, coverage: Tensor, depth: Tensor | None = None, part: Part | None = None
     ) -> None:
-        """Lays a surface.
+        """Lays a surface of (3, h, w) or (3, 1, 1) linear colour by its (h, w) coverage.
 
-        Args:
-            window: Where.
-            colour: (3, h, w) or (3, 1, 1), linear.
-            coverage: (h, w) in [0, 1].
-            depth: (h, w), head units; the surface is laid only where nothing nearer was laid with a depth.
-            part: The body's surface, for the record; without it the record keeps the surface behind.
+        With a depth (h, w), it is laid only where nothing nearer was laid with a depth. `part` is its entry in the
+        record; without it the record keeps the surface behind.
         """
         if depth is not None:
             below = self.depth[window.rows, window.columns]

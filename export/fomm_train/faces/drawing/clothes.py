@@ -1,7 +1,5 @@
 """Paints clothes on the torso by its own coordinates: necklines, collars and patterns."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -14,13 +12,7 @@ CORD = (0.95, 0.94, 0.92)
 
 
 def cloth(x: Tensor, y: Tensor, identity: Identity, pixel: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Paints the torso.
-
-    Args:
-        x: (h, w), torso coordinates, to the right.
-        y: (h, w), downwards.
-        identity: Whose clothes.
-        pixel: Size of a pixel, head units.
+    """Paints the torso at (h, w) torso coordinates; `pixel` is the size of a pixel in head units.
 
     Returns:
         Linear colour (3, h, w); the share of skin that shows through the neckline (h, w); open air (h, w).

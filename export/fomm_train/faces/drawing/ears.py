@@ -1,7 +1,5 @@
 """Paints ears and earrings."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fomm_train.faces.camera import View

@@ -1,7 +1,5 @@
 """Paints lids, lashes, white, iris, pupil, catch light and brows over the shaded skin."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Paints glasses: frames in a plane before the eyes, lenses with a glint, temples to the ears."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

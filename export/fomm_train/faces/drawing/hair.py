@@ -1,7 +1,5 @@
 """Paints hair: strands with a highlight on the shell and its masses, and knitted hats."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -64,16 +62,9 @@ def lay_hair(canvas: Canvas, view: View, identity: Identity, light: Light) -> No
 
 
 def _grown_together(shell: Surface, inside: Tensor, masses: Surface, open_air: Tensor) -> tuple[Surface, Tensor]:
-    """Locks grow out of the shell: the two surfaces flow into each other where both are present.
+    """Lets the masses grow out of the shell: where both are present, their surfaces flow into each other.
 
-    Args:
-        shell: The cap of hair.
-        inside: (h, w), its distance from the hairline.
-        masses: The volumes before it.
-        open_air: (h, w), of the masses.
-
-    Returns:
-        The joint surface, and its open air.
+    `inside` is the shell's distance from the hairline, `open_air` the masses'. Returns the joint surface and open air.
     """
     visible = torch.minimum(shell.distance, inside)
     nearer = torch.sigmoid((masses.depth - shell.depth) / 0.03)

@@ -1,7 +1,5 @@
 """Paints skull and face with their features."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fomm_train.faces import anatomy, head_shape

@@ -1,7 +1,5 @@
 """Paints lips, their parting, teeth and tongue over the shaded skin."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

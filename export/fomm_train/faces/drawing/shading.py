@@ -1,7 +1,5 @@
 """Shading: wrapped Lambert with a warm terminator, a soft highlight, sky, fill and rim light."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,19 +15,12 @@ Direction = tuple[float, float, float]
 
 
 class Material(NamedTuple):
-    """How a surface reflects light.
+    """How a surface reflects light."""
 
-    Attributes:
-        wrap: How far red, green and blue reach past the terminator.
-        shine: Strength of the highlight.
-        gloss: Exponent of the highlight.
-        rim: Strength of the rim light.
-    """
-
-    wrap: tuple[float, float, float] = (0.35, 0.35, 0.35)
-    shine: float = 0.08
-    gloss: float = 18.0
-    rim: float = 0.5
+    wrap: tuple[float, float, float]  # how far red, green and blue reach past the terminator
+    shine: float  # strength of the highlight
+    gloss: float  # exponent of the highlight
+    rim: float  # strength of the rim light
 
 
 SKIN = Material((0.58, 0.43, 0.38), 0.11, 22.0, 0.55)
@@ -102,17 +93,13 @@ def along(normal: Tensor, direction: Direction) -> Tensor:
 
 
 def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, open_air: Tensor | None = None) -> Tensor:
-    """Lights a surface.
+    """(3, H, W), linear: the light that a surface reflects.
 
     Args:
         albedo: (3, H, W) or (3, 1, 1), linear.
         normal: (3, H, W), camera coordinates.
-        light: The lights.
-        material: The surface's material.
+        light, material: The lights and the surface's material.
         open_air: (H, W), 1 where nothing stands around the surface; dims everything except rim light and highlight.
-
-    Returns:
-        (3, H, W), linear.
     """
     key = along(normal, light.key)
     received = light.key_colour * torch.stack([(key + w).clamp_min_(0) / (1 + w) for w in material.wrap])

@@ -1,7 +1,5 @@
 """Colours skin and fur by the head's own coordinates, so that they move with it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

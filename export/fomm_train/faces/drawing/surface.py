@@ -13,23 +13,14 @@ from fomm_train.faces.solids import Solid, Surface, bounds, trace
 
 
 class Patch(NamedTuple):
-    """A rectangle of a body's surface.
+    """A rectangle of a body's surface."""
 
-    Attributes:
-        x: (h, w), body coordinates of the surface, to the right.
-        y: (h, w), downwards.
-        z: (h, w), to the front.
-        front: (h, w), 1 on the face, 0 on the back half of the skull.
-        rotation: Rows of the rotation from body to camera.
-        pixel: Size of a pixel, head units.
-    """
-
-    x: Tensor
-    y: Tensor
-    z: Tensor
-    front: Tensor
-    rotation: tuple[tuple[float, ...], ...]
-    pixel: float
+    x: Tensor  # (h, w), body coordinates of the surface, to the right
+    y: Tensor  # (h, w), downwards
+    z: Tensor  # (h, w), to the front
+    front: Tensor  # (h, w), 1 on the face, 0 on the back half of the skull
+    rotation: tuple[tuple[float, ...], ...]  # rows of the rotation from body to camera
+    pixel: float  # size of a pixel, head units
 
     def to_camera(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         """(3, h, w): vectors of body coordinates, rotated into camera coordinates."""
