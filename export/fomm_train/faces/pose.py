@@ -45,7 +45,8 @@ class Pose:
 
 def draw_pose(rng: np.random.Generator, strength: float = 1.0) -> Pose:
     """Draws a random pose; `strength` scales the motion of the head, not the expression."""
-    motion = rng.uniform(-1, 1, 5) * strength
+    motion = np.array([0.55, 0.35, 0.3, 0.12, 0.12]) * (rng.uniform(-1, 1, 5) * strength)
+    yaw, pitch, roll, x, y = (float(value) for value in motion)
     blink = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.35 else 0.0
     if blink > 0.7:
         blink = 1.0
@@ -54,14 +55,6 @@ def draw_pose(rng: np.random.Generator, strength: float = 1.0) -> Pose:
         blinks[int(rng.integers(2))] = 1.0 - blink
     mouth_open = float(rng.uniform(0, 0.15) if rng.random() < 0.5 else rng.uniform(0, 1))
     smile, brow, gaze_x, gaze_y = (float(v) for v in rng.uniform(-1, 1, 4))
-    return Pose(
-        *(size * float(value) for size, value in zip((0.55, 0.35, 0.3, 0.12, 0.12), motion, strict=True)),
-        scale=1 + 0.15 * strength * float(rng.uniform(-1, 1)),
-        mouth_open=mouth_open,
-        smile=smile,
-        blink_left=blinks[0],
-        blink_right=blinks[1],
-        brow=brow,
-        gaze_x=gaze_x,
-        gaze_y=0.7 * gaze_y,
-    )
+    scale = 1 + 0.15 * strength * float(rng.uniform(-1, 1))
+    expression = {"mouth_open": mouth_open, "smile": smile, "brow": brow, "gaze_x": gaze_x, "gaze_y": 0.7 * gaze_y}
+    return Pose(yaw, pitch, roll, x, y, scale, blink_left=blinks[0], blink_right=blinks[1], **expression)
