@@ -8,9 +8,9 @@ from fomm_export.networks.generator import Generator
 from fomm_export.networks.geometry import inverse_2x2, warp
 from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
 from fomm_train.data.batches import Batch
-from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
+from fomm_train.losses.keypoints import RandomTransform, equivariance_loss, landmark_loss
 from fomm_train.losses.motion import flow_loss, occlusion_loss, true_motion
-from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim
 from fomm_train.recipe import Stage
 
 PYRAMID_SCALES = 3

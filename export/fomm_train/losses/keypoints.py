@@ -1,4 +1,4 @@
-"""Equivariance: keypoints must follow random smooth transforms of a frame.
+"""Losses of keypoints: their distance from the renderer's, and equivariance under random smooth transforms of a frame.
 
 transform(z) = A z + b + Σ_i w_i φ(‖z − c_i‖²), φ(q) = ½ q log q: a thin-plate spline over control points c_i.
 
@@ -19,6 +19,14 @@ SIGMA_AFFINE = 0.05
 SIGMA_TPS = 0.005
 CONTROL_POINTS = 5
 SMALLEST_SQUARE = 1e-12
+
+
+def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean absolute differences from the renderer's (N, K, 2) values and (N, K, 2, 2) jacobians."""
+    difference = (keypoints.value - value).abs().mean()
+    if keypoints.jacobian is None:
+        return difference, difference.new_zeros(())
+    return difference, (keypoints.jacobian - jacobian).abs().mean()
 
 
 @dataclass(frozen=True)

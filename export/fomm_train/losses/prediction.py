@@ -1,4 +1,4 @@
-"""Losses between a prediction and the rendered truth, and between detected and true keypoints.
+"""Losses between a prediction and the rendered truth.
 
 The paper compares features of a pretrained VGG. This project uses no pretrained network; it compares structure
 directly: absolute differences and gradients over a pyramid of resolutions, and structural similarity.
@@ -7,8 +7,6 @@ directly: absolute differences and gradients over a pyramid of resolutions, and 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from fomm_export.networks.keypoint_detector import Keypoints
 
 SSIM_WINDOW = 7
 SSIM_C1 = 0.01**2
@@ -55,14 +53,6 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     numerator = (2 * mean_a * mean_b + SSIM_C1) * (2 * covariance + SSIM_C2)
     denominator = (mean_a.square() + mean_b.square() + SSIM_C1) * (variance_a + variance_b + SSIM_C2)
     return (numerator / denominator).mean()
-
-
-def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean absolute differences from the renderer's (N, K, 2) values and (N, K, 2, 2) jacobians."""
-    difference = (keypoints.value - value).abs().mean()
-    if keypoints.jacobian is None:
-        return difference, difference.new_zeros(())
-    return difference, (keypoints.jacobian - jacobian).abs().mean()
 
 
 def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -> Tensor:

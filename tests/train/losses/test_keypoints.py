@@ -1,12 +1,13 @@
-"""Random transforms have exact derivatives, and equivariant keypoints have no loss."""
+"""Random transforms have exact derivatives; keypoints that follow them, or are the true ones, have no loss."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from fomm_export.networks.geometry import coordinate_grid
 from fomm_export.networks.keypoint_detector import Keypoints
-from fomm_train.losses.equivariance import RandomTransform, equivariance_loss
+from fomm_train.losses.keypoints import RandomTransform, equivariance_loss, landmark_loss
 
 
 def _transform(frames: int = 2) -> RandomTransform:
@@ -50,3 +51,10 @@ def test_only_keypoints_that_follow_have_no_loss() -> None:
 
 def test_equal_generator_states_give_equal_transforms() -> None:
     assert torch.equal(_transform().weights, _transform().weights)
+
+
+def test_landmark_loss_is_the_mean_difference() -> None:
+    value, jacobian = torch.rand(2, 5, 2), torch.rand(2, 5, 2, 2)
+    found = landmark_loss(Keypoints(value + 0.25, jacobian - 0.5), value, jacobian)
+    assert [loss.item() for loss in found] == pytest.approx([0.25, 0.5], abs=1e-6)
+    assert landmark_loss(Keypoints(value, None), value, jacobian)[1].item() == 0

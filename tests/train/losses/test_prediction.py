@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_train.losses.discriminator import (
     MultiScaleDiscriminator,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_train.losses.prediction import landmark_loss, reconstruction_loss, region_weight, ssim
+from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim
 
 BOXES = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]])
 
@@ -52,13 +51,6 @@ def test_differences_inside_a_region_cost_more() -> None:
     outside[:, :, 44:52, 44:52] += 0.5
     costs = [reconstruction_loss(p, _picture(1), weight, scales=1)[0].item() for p in (inside, outside)]
     assert costs[0] == pytest.approx(3 * costs[1], rel=1e-4)
-
-
-def test_landmark_loss_is_the_mean_difference() -> None:
-    value, jacobian = torch.rand(2, 5, 2), torch.rand(2, 5, 2, 2)
-    found = landmark_loss(Keypoints(value + 0.25, jacobian - 0.5), value, jacobian)
-    assert [loss.item() for loss in found] == pytest.approx([0.25, 0.5], abs=1e-6)
-    assert landmark_loss(Keypoints(value, None), value, jacobian)[1].item() == 0
 
 
 def test_the_mouth_counts_more_than_the_eyes() -> None:
