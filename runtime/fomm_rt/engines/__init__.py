@@ -1,1 +1,1 @@
-"""Built TensorRT engines on disk: what is known of them, which fit, and how they are kept. Imports no TensorRT."""
+"""Built TensorRT engines on disk: their manifests, which of them fit, and the store. Imports no TensorRT."""
