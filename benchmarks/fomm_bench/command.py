@@ -77,14 +77,13 @@ def bench(
         raise typer.BadParameter("--batches: batches are not among the --measures; add them, or leave out --batches")
     batch_sizes = options.parse_batches(batches) if "batches" in measured else ()
     with running(quiet, as_json) as terminal:
-        from fomm_bench.contestants.registry import choose
+        from fomm_bench.contestants.registry import choose, first_references
         from fomm_bench.model.bench_model import ModelChoice, open_bench_model
         from fomm_bench.results.results_file import document_of, write_results
         from fomm_bench.results.table import render
         from fomm_bench.run.benchmark import run_benchmark
+        from fomm_bench.run.launcher import parse_pythons
         from fomm_bench.run.plan import Plan
-        from fomm_bench.run.pythons import parse_pythons
-        from fomm_bench.run.references import first_references
         from fomm_rt.machine.processor import allowed_cores
 
         plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)

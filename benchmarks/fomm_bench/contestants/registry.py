@@ -20,12 +20,19 @@ from fomm_bench.contestants.availability import (
 from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, FLOAT32, OF_PRECISION
+from fomm_bench.results.contestant_result import DEVICE_TYPES, DeviceType
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
 from fomm_rt.backends.tensorrt.backend import why_tensorrt_unavailable
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.model.manifest import read_manifest
+
+REFERENCES: dict[DeviceType, tuple[str, ...]] = {
+    "cpu": ("pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"),
+    "cuda": ("pytorch-cuda", "onnxruntime-cuda"),
+}
+"""Device -> contestants that may be its reference; the first that can run is."""
 
 TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-rtx-cu13", "cuda-core", "cuda-bindings", "numpy")
 
@@ -57,16 +64,28 @@ def entries() -> tuple[Entry, ...]:
 
 
 def choose(names: Sequence[str]) -> list[Entry]:
-    """Contestants by name, in the registry's order; all of them if there are no names.
-
-    Raises:
-        BenchmarkError: A name is unknown.
-    """
+    """Contestants by name, in the registry's order; all without names. Raises BenchmarkError if a name is unknown."""
     known = {entry.name: entry for entry in entries()}
     for name in names:
         if name not in known:
             raise BenchmarkError(f"expected a contestant among {', '.join(known)}; got {name!r}")
     return [entry for name, entry in known.items() if not names or name in names]
+
+
+def reference_candidates(chosen: Sequence[Entry]) -> dict[DeviceType, list[Entry]]:
+    """Candidates for each device that a chosen contestant runs on, best first. A GPU falls back to those of the CPU."""
+    known = {entry.name: entry for entry in entries()}
+    devices = {entry.device_type for entry in chosen}
+    return {
+        device: [known[name] for name in dict.fromkeys((*REFERENCES[device], *REFERENCES["cpu"]))]
+        for device in DEVICE_TYPES
+        if device in devices
+    }
+
+
+def first_references(chosen: Sequence[Entry]) -> list[str]:
+    """Names of the references that join the chosen contestants if they can run."""
+    return [REFERENCES[device][0] for device in dict.fromkeys(entry.device_type for entry in chosen)]
 
 
 def _open(module: str, function: str, model: ModelSpec, **options: Any) -> Contestant:

@@ -49,7 +49,7 @@ def quality(
         from fomm_bench.model.bench_model import ModelChoice, open_bench_model
         from fomm_bench.quality.run import contestants_of, run_quality
         from fomm_bench.results.results_file import write_document
-        from fomm_bench.run.pythons import parse_pythons
+        from fomm_bench.run.launcher import parse_pythons
         from fomm_rt.files.staging import check_target
 
         names = contestant or []

@@ -19,14 +19,9 @@ BATCH_CALLS, BATCH_S = 4, 1.0
 
 @dataclass
 class Participant:
-    """A contestant that is open and agrees with the reference.
+    """A contestant that is open and agrees with the reference's predictions of the checked frames.
 
-    Attributes:
-        session: Its session.
-        result: Its result.
-        requirement: How closely it must agree.
-        reference: The reference's predictions of the checked frames.
-        takes_batches: True until it fails or disagrees in batches.
+    It takes batches until it fails or disagrees in one.
     """
 
     session: Session

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fomm_bench.contestants.protocol import Entry
-from fomm_bench.contestants.registry import entries
+from fomm_bench.contestants.registry import reference_candidates
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.machine.load import OtherLoad
 from fomm_bench.model.bench_media import bench_media, read_frames, read_square
@@ -21,7 +21,6 @@ from fomm_bench.run.comparison import Comparison
 from fomm_bench.run.launcher import Launcher
 from fomm_bench.run.messages import MOST_IMAGE_BYTES
 from fomm_bench.run.plan import Pictures, Plan, Progress
-from fomm_bench.run.references import reference_candidates
 from fomm_rt.errors import BenchmarkError, ModelError
 
 CLIP_FRAMES = 24
@@ -41,18 +40,7 @@ def run_benchmark(
     command: Sequence[str],
     progress: Progress,
 ) -> RunResult:
-    """Measures contestants on a model.
-
-    Args:
-        model: The model.
-        chosen: The contestants; the references join them.
-        plan: How much to measure.
-        ceiling: True to measure the machine's ceiling as well.
-        pythons: Contestant -> executable of another Python.
-        threads: CPU threads of every contestant and of the ceiling.
-        timeout_s: How long an answer of a contestant may take.
-        command: The command line, for the record.
-        progress: Called at every step.
+    """Measures contestants, which the references join, on a model.
 
     Raises:
         BenchmarkError: No reference can run, or the plan has too many frames at a time.
@@ -79,7 +67,7 @@ def run_benchmark(
             other_load=OtherLoad(),
             progress=progress,
         )
-        comparison.run(reference_candidates(chosen, entries()))
+        comparison.run(reference_candidates(chosen))
     return RunResult(
         list(command),
         date,

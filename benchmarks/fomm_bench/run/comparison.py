@@ -34,14 +34,7 @@ class Comparison:
     """One comparison.
 
     Attributes:
-        entries: The contestants.
-        model: Their model.
-        pictures: Their images.
-        plan: How much to measure.
-        open_session: Starts a contestant.
         why_unavailable: Returns why a contestant cannot run, before it is started; None if nothing is known.
-        other_load: Measures the load of other processes.
-        progress: Called at every step.
         results: Name -> result of every contestant, the references first.
         references: Device -> name of its reference.
         busy_cores: Cores that other processes kept busy, by round; empty if unknown.
@@ -62,14 +55,7 @@ class Comparison:
     _participants: dict[str, Participant] = field(default_factory=dict, init=False)
 
     def run(self, candidates: Mapping[DeviceType, Sequence[Entry]]) -> None:
-        """Measures everything.
-
-        Args:
-            candidates: Candidates for the references; see `reference_candidates`.
-
-        Raises:
-            BenchmarkError: No candidate can run.
-        """
+        """Measures everything, given `reference_candidates`. Raises BenchmarkError if none of them can run."""
         with ExitStack() as stack:
             for device, entries in candidates.items():
                 self._open_reference(device, entries, stack)

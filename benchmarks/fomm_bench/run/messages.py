@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -105,11 +105,7 @@ class MessageError(BenchmarkError):
 
 
 def encode(message: Request | Answer) -> bytes:
-    """The bytes of a message.
-
-    Raises:
-        MessageError: It is larger than a receiver accepts, or holds another array than uint8.
-    """
+    """The bytes of a message. Raises MessageError if it is too large or holds another array than uint8."""
     content = msgspec.msgpack.encode(message, enc_hook=_image_to_builtins)
     if len(content) > MOST_BYTES:
         raise MessageError(
@@ -121,14 +117,12 @@ def encode(message: Request | Answer) -> bytes:
 
 def decode_request(content: bytes) -> Request:
     """The inverse of `encode`. Raises MessageError for anything but a request."""
-    request: Request = _decode(_REQUESTS, content)
-    return request
+    return cast("Request", _decode(_REQUESTS, content))
 
 
 def decode_answer(content: bytes) -> Answer:
     """The inverse of `encode`. Raises MessageError for anything but an answer."""
-    answer: Answer = _decode(_ANSWERS, content)
-    return answer
+    return cast("Answer", _decode(_ANSWERS, content))
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Any], content: bytes) -> Any:

@@ -15,9 +15,16 @@ from pathlib import Path
 from threading import Event, Thread, Timer
 
 from fomm_bench.run import messages
-from fomm_bench.run.watchdog import Watchdog
 from fomm_rt.errors import BenchmarkError
 
+WATCH = """
+import os, signal, sys
+sys.stdin.buffer.read()
+try:
+    os.killpg(int(sys.argv[1]), signal.SIGKILL)
+except ProcessLookupError:
+    pass
+"""
 START = "import sys; sys.path = [p for p in sys.path if p]; from fomm_bench.run.worker import main; main()"
 """The program of a worker. It imports nothing from the current folder; Python 3.10 lacks the option -P for that."""
 PACKAGES = ("fomm_bench", "fomm_rt", "fomm_kernels", "fomm_export", "fomm_build")
@@ -38,8 +45,7 @@ class WorkerProcess:
 
     Args:
         name: Name of the contestant.
-        command: Program and arguments; see `worker_command`.
-        environment: Environment variables of the process.
+        command, environment: See `worker_command` and `worker_environment`.
         timeout_s: How long an answer may take.
     """
 
@@ -63,25 +69,17 @@ class WorkerProcess:
                 self._close_streams()
                 problem = f"{command[0]}: cannot be started ({error.strerror}); name another Python"
                 raise WorkerDiedError(problem) from error
+        self.pid = self._process.pid
         try:
-            self._watchdog = Watchdog(self._process.pid)
+            self._watchdog = watch(self._process.pid)
         except BaseException:
             self._kill_group()
             raise
         # Children may hold the pipes open after the worker ends, so its end would not show there.
         Thread(target=self._kill_orphans, daemon=True).start()
 
-    @property
-    def pid(self) -> int:
-        """Id of the process."""
-        return self._process.pid
-
     def ask(self, request: messages.Request) -> messages.Answer:
-        """Sends a request and waits for the answer, which may be `Failed`.
-
-        Raises:
-            WorkerDiedError: There is no answer; the process is gone.
-        """
+        """Waits for an answer, which may be `Failed`. Raises WorkerDiedError, with the process gone, without one."""
         with self._awake(self._timeout_s) as expired:
             try:
                 self._requests.send_bytes(messages.encode(request))
@@ -138,7 +136,8 @@ class WorkerProcess:
 
     def _kill(self) -> None:
         self._kill_group()
-        self._watchdog.dismiss()
+        with self._watchdog:  # once the group is gone, its id may be reused
+            self._watchdog.kill()
 
     def _kill_group(self) -> None:
         self._signal(signal.SIGKILL)
@@ -165,18 +164,31 @@ class WorkerProcess:
         return "\n".join([line for line in text.splitlines() if line.strip()][-SHOWN_LINES:])
 
 
+def watch(group: int) -> subprocess.Popen[bytes]:
+    """Starts a process that kills a process group when the benchmark dies.
+
+    Workers are stopped between their turns, so neither they nor their children notice that the benchmark is gone. The
+    standard input of this process ends with the benchmark, even if that is killed.
+    """
+    # A session of its own keeps Ctrl-C away. It needs neither environment variables nor packages.
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", WATCH, str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def worker_command(name: str, python: str | None) -> list[str]:
     """The command of a contestant's worker, in this Python or another one."""
     return [python or sys.executable, "-c", START, name]
 
 
 def worker_environment(folder: Path, python: str | None) -> dict[str, str]:
-    """The environment variables of a worker.
+    """The environment variables of a worker, with the caches of libraries in an existing temporary folder.
 
-    Args:
-        folder: An existing temporary folder for the caches of libraries.
-        python: Another Python, which finds this project's packages, and no other packages of this Python, through
-            links in `folder`.
+    Another Python finds this project's packages, and no other packages of this Python, through links in the folder.
     """
     environment = {
         **os.environ,

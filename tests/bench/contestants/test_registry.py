@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from fomm_bench.contestants import availability, registry
-from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.contestants.registry import REFERENCES, choose, entries
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, HALF, INT8
-from fomm_bench.run.references import REFERENCES
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.machine import nvidia_driver

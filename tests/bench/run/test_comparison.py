@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fomm_bench.contestants.protocol import Entry, UnavailableError
-from fomm_bench.contestants.registry import choose, entries
+from fomm_bench.contestants.registry import choose, entries, first_references, reference_candidates
 from fomm_bench.machine.load import OtherLoad
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, INT8
@@ -18,7 +18,6 @@ from fomm_bench.run.batches import BATCH_CALLS, BATCH_ROUNDS
 from fomm_bench.run.comparison import Comparison
 from fomm_bench.run.messages import Animated, Memory, Opened
 from fomm_bench.run.plan import Pictures, Plan, turn_order
-from fomm_bench.run.references import first_references, reference_candidates
 from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
@@ -340,7 +339,7 @@ def test_candidates_by_device() -> None:
     of_cpu = ["pytorch", "onnxruntime", "fomm-rt:onnxruntime-cpu"]
 
     def names(chosen: list[Entry]) -> dict[DeviceType, list[str]]:
-        return {device: [e.name for e in found] for device, found in reference_candidates(chosen, known).items()}
+        return {device: [e.name for e in found] for device, found in reference_candidates(chosen).items()}
 
     assert names(on_cpu) == {"cpu": of_cpu}
     assert names(list(known)) == {"cpu": of_cpu, "cuda": ["pytorch-cuda", "onnxruntime-cuda", *of_cpu]}
