@@ -56,11 +56,7 @@ Threads = Annotated[
 
 
 def parse_measures(text: str) -> set[str]:
-    """Parses "A,B,…".
-
-    Raises:
-        typer.BadParameter: A name is not in MEASURES.
-    """
+    """Parses "A,B,…". Raises typer.BadParameter for a name that is not in MEASURES."""
     measures = set(text.split(","))
     if not measures <= set(MEASURES):
         raise typer.BadParameter(f"--measures: expected some of {', '.join(MEASURES)}; got {text!r}")
@@ -68,11 +64,7 @@ def parse_measures(text: str) -> set[str]:
 
 
 def parse_batches(text: str) -> tuple[int, ...]:
-    """Parses "1,2,…".
-
-    Raises:
-        typer.BadParameter: Not a list of sizes from 1 to 256.
-    """
+    """Parses "1,2,…". Raises typer.BadParameter for anything but sizes from 1 to 256."""
     try:
         batches = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:

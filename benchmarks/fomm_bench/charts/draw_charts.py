@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fomm_bench.charts.bar_charts import draw_ratio, draw_stages
-from fomm_bench.charts.latency_chart import draw_latency
 from fomm_bench.charts.line_charts import draw_scaling, draw_scaling_ratio, draw_throughput
+from fomm_bench.charts.row_charts import draw_latency, draw_ratio, draw_stages
 from fomm_bench.results.run_result import RunResult
 
 
 def draw_charts(runs: Sequence[RunResult], folder: Path) -> list[Path]:
-    """Draws every chart that has figures.
+    """Draws every chart that has figures as SVG and PNG; returns the files.
 
-    Args:
-        runs: One run, or several: then the names of their charts end in a number, and scaling charts join them.
-        folder: Folder of the SVG and PNG files.
+    With several runs, the names of their charts end in a number, and scaling charts join them.
 
-    Returns:
-        The files.
-
-    Raises:
-        OutputError: A file cannot be written.
+    Raises OutputError if a file cannot be written.
     """
     paths = []
     for number, run in enumerate(runs, 1):

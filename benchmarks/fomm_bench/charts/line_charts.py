@@ -26,13 +26,7 @@ SIZES_NOTE = "each size is a separate run"
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """The line of one contestant.
-
-    Attributes:
-        contestant: The contestant.
-        run: The run that decides its colour.
-        points: x -> figure; at least one.
-    """
+    """The line of one contestant, coloured as in a run: x -> figure, with at least one point."""
 
     contestant: ContestantResult
     run: RunResult

@@ -110,11 +110,7 @@ def chart(
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Writes a figure as SVG and PNG; returns the files.
-
-    Raises:
-        OutputError: A file cannot be written.
-    """
+    """Writes a figure as SVG and PNG; returns the files. Raises OutputError if one cannot be written."""
     paths = []
     for ending, metadata in (("svg", {"Date": None}), ("png", {})):
         path = folder / f"{name}.{ending}"

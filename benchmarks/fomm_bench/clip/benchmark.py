@@ -21,7 +21,6 @@ class ClipSpeed:
     """A clip animated several times.
 
     Attributes:
-        frames: Frames of the clip.
         runs: For each run, "seconds", "fps" and "stage_s": wall-clock seconds of "decode" and "encode", which run in
             parallel with the rest, of "networks" and of "waiting".
         fps: Frames per second over the runs.
@@ -48,9 +47,7 @@ class ClipSpeed:
 def time_clip(animator: Animator, media: BenchMedia, runs: int, progress: Progress) -> ClipSpeed:
     """Animates a clip to a temporary file several times, each time as `animate` does and then part after part.
 
-    Raises:
-        MediaError: The picture or the clip cannot be read.
-        OutputError: The temporary folder cannot be written.
+    Raises MediaError or OutputError if a file cannot be read or written.
     """
     reports: list[AnimationReport] = []
     cpu: list[CpuRun] = []

@@ -44,12 +44,7 @@ FRAMES_AT_A_TIME = 16
 
 @dataclass(frozen=True)
 class CpuRun:
-    """One run.
-
-    Attributes:
-        frames: Number of animated frames.
-        seconds: Part -> CPU time of all threads.
-    """
+    """The number of animated frames, and part -> CPU time of all threads."""
 
     frames: int
     seconds: Mapping[str, float]
@@ -60,7 +55,6 @@ class CpuTime:
     """CPU time over several runs.
 
     Attributes:
-        runs: The runs.
         ms_per_frame: Part -> milliseconds of CPU time per frame.
         shares: Part -> share of all CPU time.
         outside_networks_without_codecs: Share of colour conversion, resizing and copies in the CPU time without codecs.
@@ -94,15 +88,9 @@ def measure_cpu(animator: Animator, media: BenchMedia, output: Path) -> CpuRun:
     """Animates a clip, part after part.
 
     "networks" is the time in ONNX Runtime; with other backends, all the time in the backend.
+    It replaces the source of the animator and the .mp4 file of the output.
 
-    Args:
-        animator: The animator; its source and reference are replaced.
-        media: The picture and the clip.
-        output: The result, an .mp4; an existing file is replaced.
-
-    Raises:
-        MediaError: The picture or the clip cannot be read.
-        OutputError: The result cannot be written.
+    Raises MediaError or OutputError if a file cannot be read or written.
     """
     clock, frames = CpuClock(*PARTS), 0
     animator.set_source(read_picture(media.picture))

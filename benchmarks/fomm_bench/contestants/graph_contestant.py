@@ -21,14 +21,7 @@ JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_dr
 
 
 class GraphContestant(Contestant):
-    """Chains the graphs; everything between them is plain NumPy.
-
-    Args:
-        run_graph: Runs the graphs of one model folder.
-        device: Name of the device and of the library.
-        relative: True for relative motion without scale.
-        build_s: Seconds spent on building engines, if any.
-    """
+    """Chains the graphs of one model folder; everything between them is plain NumPy."""
 
     takes_batches = True
 

@@ -54,11 +54,7 @@ class Contestant(Protocol):
         return {}
 
     def time_stages(self, frame: Image) -> dict[str, float]:  # noqa: ARG002
-        """Animates (S, S, 3) uint8 once more to time its stages, which slows a frame down a little.
-
-        Returns:
-            Stage -> milliseconds; empty if it cannot time stages.
-        """
+        """Like `stage_ms`, of another `animate` of the frame, which timing slows down a little."""
         return {}
 
     def set_source(self, image: Image) -> None:
@@ -81,10 +77,7 @@ class Entry:
     """A contestant in the registry. Nothing is imported before it is opened.
 
     Attributes:
-        name: Name for --contestant.
-        description: What it is, in a phrase.
         precision: "fp32", "tf32", "fp16" or "int8".
-        on_gpu: True if it runs on a GPU.
         requirement: How closely its predictions must agree with the reference.
         packages: Distributions whose versions matter.
         why_unavailable: Returns why it cannot run the model here and what to install, or None if it can.

@@ -54,13 +54,7 @@ def open_pytorch(model: ModelSpec, kind: Kind, device: str, tf32: bool = False) 
 
 
 class Published(Contestant):
-    """Every frame runs all networks, including the source encoder.
-
-    Args:
-        networks: The networks, on the device.
-        device: "cpu" or "cuda".
-        relative: True for relative motion without scale.
-    """
+    """Every frame runs all networks, including the source encoder. The networks are on the device."""
 
     takes_batches = True
 

@@ -18,11 +18,7 @@ from fomm_rt.model.precision import Precision
 
 
 def open_runtime(model: ModelSpec, backend: BackendName, precision: Precision) -> RuntimeContestant:
-    """Opens a backend by name; builds its engines first if it needs some and finds none.
-
-    Raises:
-        UnavailableError: The engines cannot be built here.
-    """
+    """Opens a backend; builds missing engines first. Raises UnavailableError if they cannot be built."""
     try:
         return RuntimeContestant(_load(model, backend, precision))
     except EngineError:
@@ -50,12 +46,7 @@ def _load(model: ModelSpec, backend: BackendName, precision: Precision, *, auto_
 
 
 class RuntimeContestant(Contestant):
-    """An animator. It takes batches if its engines were built for them (`fomm-rt build --max-batch`).
-
-    Args:
-        animator: The animator, open.
-        build_s: Seconds spent on building its engines and opening them once; None if they were found.
-    """
+    """An animator. It takes batches if its engines were built for them (`fomm-rt build --max-batch`)."""
 
     def __init__(self, animator: Animator, build_s: float | None = None) -> None:
         self._animator = animator

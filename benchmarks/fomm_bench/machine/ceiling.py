@@ -23,11 +23,7 @@ RUNS = 8
 
 
 def measure_ceiling(threads: int) -> Ceiling:
-    """Measures the machine in this process; the GPU as well if PyTorch finds one.
-
-    Args:
-        threads: CPU threads, as many as each contestant has. NumPy chooses its own number.
-    """
+    """Measures the machine in this process, and its GPU if PyTorch finds one. NumPy chooses its own threads."""
     if find_spec("torch") is None:
         library, cpu, cuda = f"NumPy {np.__version__}", _numpy(), None
     else:

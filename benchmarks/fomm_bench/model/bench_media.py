@@ -34,12 +34,9 @@ class BenchMedia:
 
 
 def bench_media(drawn: bool) -> BenchMedia:
-    """The media for a model.
+    """The bundled media for a model trained on drawn faces, otherwise a portrait and a talking head.
 
-    Args:
-        drawn: True for a model of drawn faces, which gets the bundled media. Other models get a portrait and a filmed
-            talking head from the [demo] extra, or the bundled media without it: those do not change the speed, but
-            the quality.
+    Those come with the [demo] extra. Without it, the bundled media do not change the speed, but the quality.
     """
     if not drawn:
         try:

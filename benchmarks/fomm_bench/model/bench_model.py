@@ -30,9 +30,7 @@ class ModelChoice:
     """The model options of the command line; at most one of the first three is set.
 
     Attributes:
-        folder: A model folder.
         config: Name or YAML file of a configuration, for stand-in weights; vox-256 by default.
-        bundled: True for the bundled model.
         checkpoint: The checkpoint that `folder` was exported from.
         size: Side of a frame; for stand-in weights only.
     """
@@ -90,8 +88,7 @@ def open_bench_model(choice: ModelChoice, relative: bool, say: Say) -> Iterator[
 
     Raises:
         BenchmarkError: Options contradict each other, a package is missing, or the checkpoint does not match.
-        ModelError: The folder is not a model folder.
-        CheckpointError: The configuration cannot be used.
+        ModelError, CheckpointError: The folder or the configuration cannot be used.
     """
     choice.check()
     if choice.bundled:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def build_reference(spec: ModelSpec) -> Networks:
     """Builds the networks with the configuration, size and warp convention of the folder.
 
-    Raises:
-        BenchmarkError: There are no weights, or they are of another checkpoint.
-        CheckpointError: The checkpoint cannot be read.
+    Raises BenchmarkError if there are no weights or they are of another checkpoint, CheckpointError if unreadable.
     """
     from fomm_export.checkpoints.checkpoint import load_checkpoint
     from fomm_export.checkpoints.stand_in import stand_in_weights
@@ -46,9 +44,7 @@ def build_reference(spec: ModelSpec) -> Networks:
 def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
     """Writes stand-in weights to a file: contestants then spend as long on loading as with a checkpoint.
 
-    Args:
-        spec: Returned unchanged if it has other weights, or if the exporter is not installed.
-        folder: Folder of the file.
+    The specification stays as it is if it has other weights, or if the exporter is not installed.
     """
     if spec.stand_in_seed is None:
         return spec

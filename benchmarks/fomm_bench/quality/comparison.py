@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,7 @@ class ContestantQuality:
     """The reconstruction by one contestant.
 
     Attributes:
-        name: Name in the registry.
-        precision: "fp32", "tf32", "fp16" or "int8".
+        name, precision: Those of its entry.
         problem: Why there are no figures.
         frames: Measures of each frame.
         exact_mse: Mean squared error of each prediction against the exact contestant's, in uint8 values.
@@ -59,13 +58,11 @@ class ContestantQuality:
         """Measure -> mean over the frames. Frames identical to the truth do not count for PSNR."""
         if not self.frames:
             return {}
-        finite = [frame.psnr_db for frame in self.frames if frame.psnr_db is not None]
-        return {
-            "l1": float(np.mean([frame.l1 for frame in self.frames])),
-            "psnr_db": float(np.mean(finite)) if finite else None,
-            "ssim": float(np.mean([frame.ssim for frame in self.frames])),
-            "keypoint_px": float(np.mean([frame.keypoint_px for frame in self.frames])),
-        }
+        means: dict[str, float | None] = {}
+        for measure in fields(FrameQuality):
+            found = [value for frame in self.frames if (value := getattr(frame, measure.name)) is not None]
+            means[measure.name] = float(np.mean(found)) if found else None
+        return means
 
     def as_json(self) -> dict[str, Any]:
         """Fields and derived figures, as JSON values."""
@@ -81,15 +78,7 @@ def reconstruct(
     open_session: OpenSession,
     progress: Progress,
 ) -> list[ContestantQuality]:
-    """Reconstructs a clip with several contestants.
-
-    Args:
-        entries: The contestants, the exact one first.
-        model: The model, with absolute motion.
-        clip: A video.
-        most_frames: Number of frames to use, from the first.
-        open_session: Starts a contestant.
-        progress: Called at every step.
+    """Reconstructs the first frames of a clip with several contestants, the exact one first, in absolute motion.
 
     Raises:
         BenchmarkError: The exact contestant fails, or scikit-image is not installed.

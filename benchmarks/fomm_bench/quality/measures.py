@@ -33,15 +33,7 @@ class FrameQuality:
 
 
 def frame_quality(prediction: Image, truth: Image, found: Keypoints, true: Keypoints) -> FrameQuality:
-    """Measures one frame.
-
-    Args:
-        prediction, truth: (S, S, 3) uint8.
-        found, true: Their keypoints, from one detector.
-
-    Raises:
-        BenchmarkError: scikit-image is not installed.
-    """
+    """Measures (S, S, 3) uint8 frames whose keypoints one detector found. Raises BenchmarkError like `ssim`."""
     return FrameQuality(
         l1(prediction, truth),
         psnr(mean_squared_error(prediction, truth)),
@@ -63,8 +55,7 @@ def mean_squared_error(a: Image, b: Image) -> float:
 def ssim(a: Image, b: Image) -> float:
     """Mean structural similarity of (H, W, 3) uint8 images, with the Gaussian window of its authors.
 
-    Raises:
-        BenchmarkError: scikit-image is not installed.
+    Raises BenchmarkError if scikit-image is not installed.
     """
     try:
         from skimage.metrics import structural_similarity

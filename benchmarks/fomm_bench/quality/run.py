@@ -25,11 +25,7 @@ FORMAT_VERSION = 1
 
 
 def contestants_of(names: Sequence[str]) -> list[Entry]:
-    """Contestants by name, the exact one first; all of fomm-rt's if there are no names.
-
-    Raises:
-        BenchmarkError: A name is unknown.
-    """
+    """Contestants by name, the exact one first; all of fomm-rt's without names. Raises BenchmarkError like `choose`."""
     chosen = [entry for entry in choose(names) if names or entry.name.startswith("fomm-rt:")]
     return [*choose([EXACT]), *(entry for entry in chosen if entry.name != EXACT)]
 
@@ -44,15 +40,13 @@ def run_quality(
     timeout_s: float,
     progress: Progress,
 ) -> tuple[str, dict[str, Any]]:
-    """Measures contestants.
+    """Measures contestants by name; without names, all of fomm-rt's that can run.
 
     Args:
         model: The model, with absolute motion.
-        names: Names of contestants; without names, all of fomm-rt's that can run.
+        names, pythons, timeout_s: See `contestants_of` and `Launcher`.
         clip: The clip to reconstruct; by default one that suits the model.
         most_frames: Number of frames to use, from the first.
-        pythons: Contestant -> executable of another Python.
-        timeout_s: How long an answer of a contestant may take.
         progress: Called at every step.
 
     Returns:

@@ -60,12 +60,7 @@ class Agreement(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def compare(predictions: Image, reference: Image, required: Requirement) -> Agreement:
-    """Compares predictions with the reference's.
-
-    Args:
-        predictions, reference: (N, S, S, 3) uint8; different shapes do not agree.
-        required: The requirement.
-    """
+    """Compares (N, S, S, 3) uint8 predictions with the reference's; different shapes do not agree."""
     if predictions.shape != reference.shape:
         return Agreement(len(reference), 255, 0.0, required, False)
     difference = predictions.astype(np.int16) - reference.astype(np.int16)

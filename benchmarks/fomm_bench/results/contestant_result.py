@@ -20,17 +20,10 @@ class ContestantResult(Record):
     """What was measured of a contestant.
 
     Attributes:
-        name: Name in the registry.
-        description: What it is, in a phrase.
-        precision: "fp32", "tf32", "fp16" or "int8".
-        on_gpu: True if it runs on a GPU.
         state: "measured"; "disagrees": its predictions differ from the reference's; "skipped": it cannot run here;
             "failed": it ended, hung or raised an error. Only "measured" has a speed.
         reason: Reason for a state other than "measured".
-        device: Name of the device it ran on.
-        python: Version of its Python.
         versions: Distribution -> version, of the packages that matter to it.
-        agreement: Agreement with the reference.
         open_ms: Time to import, load and compile, without `build_s`.
         first_frame_ms: Time from the start of its process to the first prediction, without `build_s`.
         build_s: Seconds spent on building engines; None if it needs none or found them built.

@@ -13,17 +13,12 @@ class Environment(Record, kw_only=True):
     """What `machine.environment.describe_environment` found, and the threads of a comparison.
 
     Attributes:
-        cpu: Name of the processor.
         cores: Cores that this process may use.
-        cores_of_machine: All cores.
         load: Load average of the minute before.
         memory_gb: Main memory in GiB.
         gpus: Name, driver and memory of each NVIDIA GPU.
         cuda: CUDA version of the driver.
-        system: Operating system and architecture.
-        kernel: Version of the kernel.
         python: Version of the benchmark's Python.
-        packages: Distribution -> version.
         threads: CPU threads given to each contestant.
     """
 

@@ -15,13 +15,7 @@ from fomm_bench.results.table import NONE, aligned, describe_agreement, describe
 
 @dataclass(frozen=True)
 class MergedRuns:
-    """Runs and their files.
-
-    Attributes:
-        files: The file of each run.
-        runs: The runs.
-        here: Environment of this machine.
-    """
+    """Runs, the file of each, and the environment of this machine."""
 
     files: list[Path]
     runs: list[RunResult]
@@ -29,11 +23,7 @@ class MergedRuns:
 
     @classmethod
     def read(cls, files: Sequence[Path], here: Environment) -> MergedRuns:
-        """Reads results files.
-
-        Raises:
-            BenchmarkError: One cannot be read; see `read_results`.
-        """
+        """Reads results files. Raises BenchmarkError like `read_results`."""
         return cls(list(files), [read_results(path) for path in files], here)
 
     def render(self) -> str:

@@ -34,20 +34,12 @@ def document_of(run: RunResult) -> dict[str, Any]:
 
 
 def write_results(path: Path, run: RunResult) -> None:
-    """Writes a results file; an existing one is replaced.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Writes a results file; an existing one is replaced. Raises OutputError if it cannot be written."""
     write_document(path, document_of(run))
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:
-    """Writes JSON values; an existing file is replaced.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Writes JSON values; an existing file is replaced. Raises OutputError if it cannot be written."""
     with replacing(path) as staged:
         staged.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -17,8 +17,6 @@ class MeasuredModel(Record):
     """The model that contestants ran.
 
     Attributes:
-        label: Short name.
-        weights: Where its weights are from.
         identity: What tells its weights from others.
         size: Side of a frame.
         mac_per_frame: Multiply-accumulates of the exported convolutions, source cached; None if not counted.
@@ -70,12 +68,8 @@ class RunResult(Record):
     """One run of the comparison.
 
     Attributes:
-        command: The command line.
         date: When it started, ISO 8601.
-        environment: Machine and software.
-        model: The model.
         media: The source image and the driving clip.
-        settings: How much was measured.
         references: Device -> the contestant that others on this device are compared with.
         contestants: In the order they took part.
         ceiling: Attainable rates; None if not measured.

@@ -14,13 +14,9 @@ Rounds = Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class Latency:
-    """Latency of a frame in milliseconds.
+    """Latency of a frame in milliseconds: percentiles interpolated linearly between samples, and the largest sample.
 
-    Attributes:
-        frames: Number of samples.
-        p50, p90, p99: Percentiles, interpolated linearly between samples.
-        max: Largest sample.
-        fps: Frames divided by the sum of their times.
+    `fps` is the number of frames divided by the sum of their times.
     """
 
     frames: int
@@ -50,14 +46,7 @@ def latency_of(rounds: Rounds) -> Latency | None:
 
 
 def speedup(rounds: Rounds, reference: Rounds) -> Spread | None:
-    """How many times as fast as the reference: the ratio of the medians, within each round.
-
-    Args:
-        rounds, reference: The same rounds in the same order; a round that either lacks does not count.
-
-    Returns:
-        None if no round counts.
-    """
+    """How many times as fast as the reference: the ratio of the medians within each round that both have, if any."""
     both = [(ours, theirs) for ours, theirs in zip(rounds, reference, strict=False) if ours and theirs]
     return spread_of([median(theirs) / median(ours) for ours, theirs in both]) if both else None
 

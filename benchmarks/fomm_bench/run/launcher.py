@@ -24,9 +24,8 @@ class Launcher:
     """Starts the processes of contestants.
 
     Attributes:
-        folder: An existing temporary folder for the caches of libraries.
+        folder, timeout_s: See `worker_environment` and `WorkerProcess`.
         pythons: Contestant -> executable of another Python.
-        timeout_s: How long an answer may take.
     """
 
     folder: Path

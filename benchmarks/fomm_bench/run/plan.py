@@ -17,13 +17,7 @@ AGREEMENT_FRAMES = 6
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
-
-    Attributes:
-        rounds: Turns of each contestant.
-        cpu_frames, gpu_frames: Frames of a turn, by where the contestant runs.
-        batches: Batch sizes to measure; may be empty.
-    """
+    """How much is measured: rounds, frames of a turn by where the contestant runs, and batch sizes, if any."""
 
     rounds: int
     cpu_frames: int
