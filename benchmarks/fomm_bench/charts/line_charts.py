@@ -26,7 +26,7 @@ SIZES_NOTE = "each size is a separate run"
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """The line of one contestant, coloured as in a run: x -> figure, with at least one point."""
+    """The line of one contestant: x -> figure, at least one. The run decides its colour."""
 
     contestant: ContestantResult
     run: RunResult

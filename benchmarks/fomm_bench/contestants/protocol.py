@@ -54,7 +54,7 @@ class Contestant(Protocol):
         return {}
 
     def time_stages(self, frame: Image) -> dict[str, float]:  # noqa: ARG002
-        """Like `stage_ms`, of another `animate` of the frame, which timing slows down a little."""
+        """Like `stage_ms`, for one more `animate` of the frame; timing slows that down a little."""
         return {}
 
     def set_source(self, image: Image) -> None:

@@ -64,7 +64,7 @@ def entries() -> tuple[Entry, ...]:
 
 
 def choose(names: Sequence[str]) -> list[Entry]:
-    """Contestants by name, in the registry's order; all without names. Raises BenchmarkError if a name is unknown."""
+    """Contestants by name, in the registry's order; without names, all. Raises BenchmarkError if one is unknown."""
     known = {entry.name: entry for entry in entries()}
     for name in names:
         if name not in known:

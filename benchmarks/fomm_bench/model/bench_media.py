@@ -34,9 +34,9 @@ class BenchMedia:
 
 
 def bench_media(drawn: bool) -> BenchMedia:
-    """The bundled media for a model trained on drawn faces, otherwise a portrait and a talking head.
+    """The bundled media for a model trained on drawn faces, otherwise a portrait and a filmed talking head.
 
-    Those come with the [demo] extra. Without it, the bundled media do not change the speed, but the quality.
+    Those come with the [demo] extra. Without it, all models get the bundled media, which changes quality, not speed.
     """
     if not drawn:
         try:

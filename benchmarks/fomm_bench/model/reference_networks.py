@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def build_reference(spec: ModelSpec) -> Networks:
     """Builds the networks with the configuration, size and warp convention of the folder.
 
-    Raises BenchmarkError if there are no weights or they are of another checkpoint, CheckpointError if unreadable.
+    Raises BenchmarkError without weights or for another checkpoint, CheckpointError for one that cannot be read.
     """
     from fomm_export.checkpoints.checkpoint import load_checkpoint
     from fomm_export.checkpoints.stand_in import stand_in_weights
@@ -44,7 +44,7 @@ def build_reference(spec: ModelSpec) -> Networks:
 def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
     """Writes stand-in weights to a file: contestants then spend as long on loading as with a checkpoint.
 
-    The specification stays as it is if it has other weights, or if the exporter is not installed.
+    Returns the same specification if it has other weights, or if the exporter is not installed.
     """
     if spec.stand_in_seed is None:
         return spec

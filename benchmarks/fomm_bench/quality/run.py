@@ -25,7 +25,7 @@ FORMAT_VERSION = 1
 
 
 def contestants_of(names: Sequence[str]) -> list[Entry]:
-    """Contestants by name, the exact one first; all of fomm-rt's without names. Raises BenchmarkError like `choose`."""
+    """Contestants by name, the exact one first; without names, all of fomm-rt's. Raises like `choose`."""
     chosen = [entry for entry in choose(names) if names or entry.name.startswith("fomm-rt:")]
     return [*choose([EXACT]), *(entry for entry in chosen if entry.name != EXACT)]
 

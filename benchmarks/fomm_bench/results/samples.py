@@ -46,7 +46,7 @@ def latency_of(rounds: Rounds) -> Latency | None:
 
 
 def speedup(rounds: Rounds, reference: Rounds) -> Spread | None:
-    """How many times as fast as the reference: the ratio of the medians within each round that both have, if any."""
+    """How many times as fast as the reference: the ratio of the medians, within each round that both have."""
     both = [(ours, theirs) for ours, theirs in zip(rounds, reference, strict=False) if ours and theirs]
     return spread_of([median(theirs) / median(ours) for ours, theirs in both]) if both else None
 

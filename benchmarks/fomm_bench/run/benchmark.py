@@ -40,7 +40,7 @@ def run_benchmark(
     command: Sequence[str],
     progress: Progress,
 ) -> RunResult:
-    """Measures contestants, which the references join, on a model.
+    """Measures the chosen contestants and their references on a model.
 
     Raises:
         BenchmarkError: No reference can run, or the plan has too many frames at a time.

@@ -37,7 +37,7 @@ class Session:
         return opened
 
     def first_frame(self, frame: Image) -> float:
-        """Animates the reference of relative motion; returns milliseconds since the start, without building engines."""
+        """Animates the reference of relative motion; returns milliseconds since the start, less building engines."""
         self.animate(frame[None], pictures=True)
         return (perf_counter() - self._start - self._build_s) * 1e3
 

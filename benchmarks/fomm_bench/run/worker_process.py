@@ -79,7 +79,7 @@ class WorkerProcess:
         Thread(target=self._kill_orphans, daemon=True).start()
 
     def ask(self, request: messages.Request) -> messages.Answer:
-        """Waits for an answer, which may be `Failed`. Raises WorkerDiedError, with the process gone, without one."""
+        """Sends a request; returns the answer, which may be `Failed`. A WorkerDiedError means the process is gone."""
         with self._awake(self._timeout_s) as expired:
             try:
                 self._requests.send_bytes(messages.encode(request))
@@ -136,7 +136,7 @@ class WorkerProcess:
 
     def _kill(self) -> None:
         self._kill_group()
-        with self._watchdog:  # once the group is gone, its id may be reused
+        with self._watchdog:  # dismissed once the group is gone: its id may be reused
             self._watchdog.kill()
 
     def _kill_group(self) -> None:
