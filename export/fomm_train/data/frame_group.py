@@ -55,15 +55,7 @@ class Groups(Protocol):
         """Number of groups."""
 
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
-        """Picks I identities in P poses from each of B groups.
+        """Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
 
-        Args:
-            groups: (B,).
-            identities, poses: (B, I) and (B, P), indices within the groups.
-
-        Returns:
-            Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
-
-        Raises:
-            TrainingError: A group's file is missing or damaged.
+        `groups` is (B,); `identities` (B, I) and `poses` (B, P) are indices within the groups.
         """

@@ -38,11 +38,7 @@ class GroupFolder(Groups):
         return self.path / f"{self.first_seed + index}-{self.size}-v{self.source.version}.npz"
 
     def __getitem__(self, index: int) -> FrameGroup:
-        """Reads a group.
-
-        Raises:
-            TrainingError: The file is missing or damaged.
-        """
+        """Reads a group; raises TrainingError if its file is missing or damaged."""
         path = self.file_of(index)
         try:
             with path.open("rb") as file, np.load(file) as arrays:
@@ -65,22 +61,13 @@ class GroupFolder(Groups):
         return picked
 
     def draw(self, index: int) -> None:
-        """Draws a group and writes its file.
-
-        Raises:
-            OutputError: The file cannot be written.
-        """
+        """Draws a group and writes its file."""
         group = self.source.draw(self.first_seed + index, self.size)
         with replacing(self.file_of(index)) as path, path.open("wb") as file:
             np.savez(file, **{name: getattr(group, name) for name in FIELDS})
 
     def draw_missing(self, workers: int, progress: Progress) -> None:
-        """Draws all groups that have no file yet, on the CPU, in several processes.
-
-        Raises:
-            OutputError: The disk is too small, or the folder cannot be written.
-            TrainingError: A drawing process was killed.
-        """
+        """Draws all groups that have no file yet, on the CPU, in several processes."""
         with reporting_failures(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for unfinished in self.path.glob(".fomm-rt-*"):

@@ -9,12 +9,7 @@ from fomm_rt.files.staging import replacing
 
 
 class TrainingLog:
-    """Collects losses and writes rows.
-
-    Args:
-        path: The file; rows after `step`, which a resumed run repeats, are dropped.
-        step: Steps done so far.
-    """
+    """Collects losses and writes rows; rows after `step`, which a resumed run repeats, are dropped."""
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
@@ -27,11 +22,7 @@ class TrainingLog:
             self._since.setdefault(name, []).append(value)
 
     def write(self, step: int) -> None:
-        """Writes the means since the last row as the row of a step.
-
-        Raises:
-            OutputError: The file cannot be written; the old one is kept.
-        """
+        """Writes the means since the last row as the row of a step."""
         means = {name: f"{fmean(values):.5f}" for name, values in self._since.items()}
         self.rows.append({"step": str(step), **means})
         self._since = {}

@@ -24,12 +24,7 @@ ADAM_RMS = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum with orthogonalised steps.
-
-    Args:
-        parameters: Weights of convolutions or linear layers; their first dimension is the output's.
-        lr: Learning rate, on Adam's scale.
-    """
+    """Nesterov momentum with orthogonalised steps, for weights whose first dimension is the output's."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float = 1e-3) -> None:
         super().__init__(parameters, {"lr": lr})

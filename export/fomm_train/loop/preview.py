@@ -18,11 +18,7 @@ ROWS = 6
 
 
 def write_preview(path: Path, trainer: Trainer) -> None:
-    """Writes ROWS rows of source, reference, driving frame, prediction and truth.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Writes ROWS rows of source, reference, driving frame, prediction and truth."""
     networks = build_networks(trainer.configuration, *trainer.mean_weights())
     pictures = _pairs(trainer.configuration.frame_size)  # (ROWS, 4, 3, S, S)
     source = pictures[:, 0]

@@ -82,12 +82,7 @@ class TrainingRun:
             raise
 
     def run(self, reporter: Reporter) -> Path:
-        """Trains to the end of the recipe and returns the checkpoint; Ctrl-C saves the state first.
-
-        Raises:
-            OutputError: A file cannot be written.
-            TrainingError: A group is damaged, or the loss is no longer finite; the last state is kept.
-        """
+        """Trains to the end of the recipe and returns the checkpoint; Ctrl-C saves the state first."""
         self.frames.draw_missing(self.workers, reporter.progress)
         if self.trainer.step:
             reporter.say(f"{self.folder}: resuming at step {self.trainer.step} of {self.recipe.steps}")

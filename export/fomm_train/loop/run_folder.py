@@ -32,12 +32,7 @@ class Plan:
 
 
 def lock_folder(folder: Path) -> FileLock:
-    """Creates a folder and locks it until the lock is released or the process ends.
-
-    Raises:
-        OutputError: The folder cannot be written or locked.
-        TrainingError: Another run holds the lock.
-    """
+    """Creates a folder and locks it until the lock is released or the process ends."""
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,12 +47,7 @@ def lock_folder(folder: Path) -> FileLock:
 
 
 def check_plan(folder: Path, plan: Plan) -> None:
-    """Writes the plan into a new folder; refuses a folder of another plan.
-
-    Raises:
-        OutputError: recipe.json cannot be written.
-        TrainingError: The folder holds a run of another plan.
-    """
+    """Writes the plan into a new folder; refuses a folder of another plan."""
     path = folder / RECIPE_NAME
     if path.exists():
         if read_plan(folder) != plan:
@@ -70,11 +60,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """Reads recipe.json.
-
-    Raises:
-        TrainingError: It is missing, or not a plan.
-    """
+    """Reads recipe.json."""
     path = folder / RECIPE_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=Plan)

@@ -16,11 +16,7 @@ MAGIC = b"fomm-rt training state 1\n"
 
 
 def save_training_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes a state; the earlier one stays until the new one is complete.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Writes a state; the earlier one stays until the new one is complete."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     content = buffer.getbuffer()
@@ -30,11 +26,7 @@ def save_training_state(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_training_state(path: Path) -> dict[str, Any]:
-    """Reads a state to the CPU; nothing in the file is executed.
-
-    Raises:
-        TrainingError: The file is unreadable, damaged, or not a training state.
-    """
+    """Reads a state to the CPU; nothing in the file is executed."""
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:

@@ -65,11 +65,7 @@ class Trainer:
         self.mean = self._copy_weights()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Takes one step and returns its losses by name, unweighted.
-
-        Raises:
-            TrainingError: The loss or the gradient is not finite; the weights are unchanged.
-        """
+        """Takes one step and returns its losses by name, unweighted; without finite gradients no weight changes."""
         stage, number = self.recipe.stage_at(self.step)
         self._resize(stage.size)
         self._set_learning_rate(stage, number)
@@ -191,11 +187,7 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Loads the state of a trainer with the same configuration.
-
-        Raises:
-            TrainingError: The state is of another architecture.
-        """
+        """Loads the state of a trainer with the same configuration."""
         try:
             for name, part in self._parts().items():
                 part.load_state_dict(state[name])

@@ -79,15 +79,9 @@ class RandomTransform:
 def equivariance_loss(
     keypoints: Keypoints, transformed: Keypoints, transform: RandomTransform
 ) -> tuple[Tensor, Tensor]:
-    """Distance between the keypoints of transformed frames and the transformed keypoints.
+    """Mean |d − T(d')| in grid units and mean |1 − J⁻¹ · T'(d') · J'|; the second is 0 without jacobians.
 
-    Args:
-        keypoints: Keypoints of N frames.
-        transformed: Keypoints of `transform.frames(frames)`.
-        transform: The transform of each frame.
-
-    Returns:
-        mean |d − T(d')| in grid units, and mean |1 − J⁻¹ · T'(d') · J'|; the second is 0 without jacobians.
+    d are the keypoints of N frames, d' those of `transform.frames(frames)`.
     """
     value = (keypoints.value - transform.points(transformed.value)).abs().mean()
     if keypoints.jacobian is None or transformed.jacobian is None:

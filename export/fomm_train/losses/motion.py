@@ -64,24 +64,14 @@ def true_motion(
 
 
 def flow_loss(deformation: Tensor, true: TrueMotion) -> Tensor:
-    """Weighted mean absolute difference from the true flow, where the source shows the point.
-
-    Args:
-        deformation: (N, h, w, 2), (x, y) in [-1, 1]; resized to the grid of `true`.
-        true: Motion of the same pairs.
-    """
+    """Weighted mean absolute difference of an (N, h, w, 2) deformation from the true flow, where shown."""
     weight = true.weight * true.shown
     difference = resize_deformation(deformation, true.flow.shape[1:3], align_corners=True) - true.flow
     return (difference.abs().mean(dim=-1) * weight).sum() / weight.sum().clamp_min(1)
 
 
 def occlusion_loss(occlusion_map: Tensor, true: TrueMotion) -> Tensor:
-    """Weighted mean cross-entropy between an occlusion map and the points that the source shows.
-
-    Args:
-        occlusion_map: (N, 1, h, w) in [0, 1], 1 where the source shows the point; resized to the grid of `true`.
-        true: Motion of the same pairs.
-    """
+    """Weighted mean cross-entropy between (N, 1, h, w) occlusion maps and the points that the source shows."""
     found = resize(occlusion_map, true.shown.shape[1:], align_corners=True)[:, 0]
     entropy = F.binary_cross_entropy(found, true.shown.to(found.dtype), reduction="none")
     return (entropy * true.weight).sum() / true.weight.sum().clamp_min(1)

@@ -14,15 +14,9 @@ SSIM_C2 = 0.03**2
 
 
 def reconstruction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, scales: int) -> tuple[Tensor, Tensor]:
-    """Weighted absolute differences of values and of gradients, averaged over a pyramid.
+    """Weighted absolute differences of values and of gradients, averaged over a pyramid of halvings.
 
-    Args:
-        prediction, truth: (N, 3, S, S) in [0, 1].
-        weight: (N, 1, S, S), weights of the pixels, mean about 1.
-        scales: Levels of the pyramid, each at half the resolution of the one before.
-
-    Returns:
-        The means of the values and of the gradients.
+    Pictures are (N, 3, S, S); the weights of their pixels (N, 1, S, S), mean about 1.
     """
     values, gradients = [], []
     difference = prediction - truth  # both losses are linear in it
@@ -56,16 +50,10 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -> Tensor:
-    """Weights of pixels: larger in eyes and mouth, mean 1 in each map.
+    """Weights of pixels (N, 1, size, size): larger in eyes and mouth, mean 1 in each map.
 
-    Args:
-        boxes: (N, R, 4), x0, y0, x1, y1 as fractions of the picture's side; the last box is the mouth's.
-        size: Side of the map in pixels.
-        factor: Weight inside the boxes relative to outside, at least 1.
-        mouth: Weight of the mouth relative to the eyes, at least 1.
-
-    Returns:
-        (N, 1, size, size).
+    Pixels in the boxes count `factor` times those outside; in the last, the mouth's, another `mouth` times. `boxes` are
+    (N, R, 4), x0, y0, x1, y1 as fractions of the picture's side.
     """
     weight = 1 + (factor - 1) * inside_boxes(boxes, size).float()
     weight = torch.where(inside_boxes(boxes[:, -1:], size), factor * mouth, weight)

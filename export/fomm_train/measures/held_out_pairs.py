@@ -46,28 +46,20 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Measures:
-    """Figures over held-out pairs.
-
-    Attributes:
-        pairs: Number of pairs.
-        same_identity: Mean absolute error of the prediction divided by the error of showing the source. Source and
-            driver are one identity; the motion is absolute.
-        other_identity: The same with a driver of another identity, whose reference frame has the source's pose; the
-            motion is relative.
-        other_identity_own_pose: The same with a source in another pose than the reference, and scale adapted. The
-            truth is the source's pose displaced by the driver's change.
-        mouth_correlation, eye_correlation: Correlation of the driver's openness with that of the prediction of
-            `other_identity`; each eye counts by itself.
-        jitter_pixels: Mean movement of a keypoint between frames of still faces with sensor noise.
-    """
+    """Figures over held-out pairs; errors are divided by the error of showing the source."""
 
     pairs: int
+    # Mean absolute error of the prediction. Source and driver are one identity; the motion is absolute.
     same_identity: float
+    # The same with a driver of another identity, whose reference frame has the source's pose; the motion is relative.
     other_identity: float
+    # The same with a source in another pose than the reference, and scale adapted. The truth is the source's pose
+    # displaced by the driver's change.
     other_identity_own_pose: float
+    # Of the driver's openness with that of the prediction of `other_identity`; each eye counts by itself.
     mouth_correlation: float
     eye_correlation: float
-    jitter_pixels: float
+    jitter_pixels: float  # mean movement of a keypoint between frames of still faces with sensor noise
 
     def rows(self) -> list[Row]:
         """All figures with their targets."""
@@ -112,11 +104,7 @@ class MeasuredAnimator(Protocol):
 
 
 def measure(model: Path | None, pairs: int = PAIRS, progress: Callable[[int, int], None] = lambda *_: None) -> Measures:
-    """Measures a model folder, or the bundled one, on held-out pairs.
-
-    Raises:
-        ModelError, BackendError: The model cannot be used.
-    """
+    """Measures a model folder, or the bundled one, on held-out pairs."""
     with Animator.load(model, "onnxruntime-cpu") as animator:
         return measure_animator(animator, pairs, progress)
 

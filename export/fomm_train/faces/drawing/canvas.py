@@ -25,8 +25,8 @@ class Part(NamedTuple):
     """The surface of a body, for the record."""
 
     body: int  # HEAD or TORSO
-    view: View  # the body's view
-    depth: Tensor  # (h, w), depth of the surface
+    view: View
+    depth: Tensor  # (h, w)
 
 
 class SurfaceRecord(NamedTuple):
