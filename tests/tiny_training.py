@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fomm_export.checkpoints.configuration import Configuration
 from fomm_train import capacity
 from fomm_train.loop import run as training_run
+from fomm_train.loop.run import TrainingRun
 from fomm_train.recipe import LossWeights, Recipe, Stage
 
 FRAME_SIZE = 32
@@ -61,12 +64,12 @@ class FakeReporter:
         self.stop_at = stop_at
         self.said: list[str] = []
 
+    def follow(self, run: TrainingRun) -> Path:
+        return run.run(self.progress, self.said.append)
+
     def progress(self, stage: str, done: int, _total: int) -> None:
         if stage.startswith("training") and done == self.stop_at:
             raise KeyboardInterrupt
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 def lower_requirements(patch: pytest.MonkeyPatch) -> None:

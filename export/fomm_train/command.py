@@ -1,6 +1,6 @@
 """`fomm-rt train` and `fomm-rt measure`; torch is imported only when they run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, Quiet
-from fomm_rt.cli.terminal import Terminal, running
+from fomm_rt.cli.terminal import running
 from fomm_rt.errors import FommError, TrainingError
 
 
@@ -42,7 +42,7 @@ def train(
             TrainingRun(output, configuration, DRAWN_FACES, _device(device), workers) as run,
             terminal.frames("steps") as progress,
         ):
-            checkpoint = run.run(_TerminalReporter(terminal, progress))
+            checkpoint = run.run(progress, terminal.say)
         terminal.result(
             f"{checkpoint}: {run.trainer.step} steps; make a model folder of it with: fomm-rt export {checkpoint}",
             {"checkpoint": str(checkpoint), "steps": run.trainer.step},
@@ -66,12 +66,6 @@ def measure(
         with terminal.frames("pairs") as progress:
             measures = run_measures(model, pairs, lambda done, total: progress("measuring", done, total))
         terminal.result(measures.table(), asdict(measures))
-
-
-class _TerminalReporter:
-    def __init__(self, terminal: Terminal, progress: Callable[[str, int, int | None], None]) -> None:
-        self.say = terminal.say
-        self.progress = progress
 
 
 def _device(name: str) -> str:

@@ -37,39 +37,25 @@ class LossWeights:
 class Stage:
     """A stretch of steps at one frame size.
 
-    Attributes:
-        name: A label; renaming a stage does not make another recipe.
-        steps: Optimiser steps.
-        size: Side of the generator's frames in pixels; motion is always estimated at the motion size.
-        groups_per_batch: Groups in a batch; each gives 4 frames.
-        pairs_per_group: Pairs from each group, at most 8.
-        learning_rate: At the first step; it falls along a cosine to `last_learning_rate`.
-        last_learning_rate: At the end.
-        true_keypoints: Compute motion from the renderer's keypoints instead of detected ones, so that both motion
-            networks learn at once instead of one after the other.
-        batch_statistics: Normalise detector and dense motion by each batch's statistics, which speeds up early
-            learning, instead of the running ones used at inference.
-        other_identity: Share of pairs whose driving frame shows another identity than the source.
-        still: Share of pairs in which nothing moves, which teach the generator to copy.
-        trains: "everything"; "motion" (detector and dense motion); or "pictures" (encoder and decoder, with frozen
-            motion networks).
-        weights: Factors of the losses; losses of networks that the stage does not train are not computed.
+    With `true_keypoints`, motion is computed from the renderer's keypoints instead of detected ones; both motion
+    networks learn at once instead of one after the other. `batch_statistics` normalises detector and dense motion by
+    each batch's statistics, which speeds up early learning, instead of the running ones used at inference.
     """
 
-    name: str = field(compare=False)
+    name: str = field(compare=False)  # a label; renaming a stage does not make another recipe
     steps: int
-    size: int
-    groups_per_batch: int
-    pairs_per_group: int
-    learning_rate: float
+    size: int  # side of the generator's frames in pixels; motion is always estimated at the motion size
+    groups_per_batch: int  # each gives 4 frames
+    pairs_per_group: int  # at most 8
+    learning_rate: float  # at the first step; it falls along a cosine to `last_learning_rate`
     last_learning_rate: float
     _: KW_ONLY
     true_keypoints: bool = False
     batch_statistics: bool = True
-    other_identity: float = 0.5
-    still: float = 0.0
-    trains: Trains = "everything"
-    weights: LossWeights = field(default_factory=LossWeights)
+    other_identity: float = 0.5  # share of pairs whose driving frame shows another identity than the source
+    still: float = 0.0  # share of pairs in which nothing moves, which teach the generator to copy
+    trains: Trains = "everything"  # or detector and dense motion; or encoder and decoder, with frozen motion networks
+    weights: LossWeights = field(default_factory=LossWeights)  # a network that is not trained has no losses
 
     def __post_init__(self) -> None:
         if self.trains not in get_args(Trains):

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_train.data.frame_group import IDENTITIES, POSES, Groups, Index
+from fomm_train.data.frame_group import IDENTITIES, POSES, Index
+from fomm_train.data.group_tensors import Groups
 from fomm_train.recipe import Stage
 
 CONTRAST = 0.15

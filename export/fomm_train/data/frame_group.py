@@ -6,11 +6,10 @@ groups from seeds can be trained on; see `GroupSource`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 IDENTITIES = 4
 POSES = 4
@@ -46,16 +45,3 @@ class GroupSource(NamedTuple):
 
     draw: Callable[[int, int], FrameGroup]  # (seed, size in pixels); a module's function, so that it can be pickled
     version: int
-
-
-class Groups(Protocol):
-    """Groups to draw batches from, numbered from 0."""
-
-    def __len__(self) -> int:
-        """Number of groups."""
-
-    def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
-        """Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
-
-        `groups` is (B,); `identities` (B, I) and `poses` (B, P) are indices within the groups.
-        """

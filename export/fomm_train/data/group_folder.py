@@ -5,31 +5,30 @@ import zipfile
 import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from fomm_rt.errors import TrainingError
 from fomm_rt.files.staging import replacing, reporting_failures
 from fomm_train.capacity import check_disk
-from fomm_train.data.frame_group import FIELDS, IDENTITIES, POSES, FrameGroup, Groups, GroupSource, Index, Progress
+from fomm_train.data.frame_group import FIELDS, IDENTITIES, POSES, FrameGroup, GroupSource, Index, Progress
 
 
-class GroupFolder(Groups):
+@dataclass(frozen=True)
+class GroupFolder:
     """Groups as one `.npz` file each, of frames with a side of `size` pixels; group g has the seed first_seed + g."""
 
-    def __init__(self, path: Path, source: GroupSource, first_seed: int, groups: int, size: int) -> None:
-        self.path = path
-        self.source = source
-        self.first_seed = first_seed
-        self.groups = groups
-        self.size = size
+    path: Path
+    source: GroupSource
+    first_seed: int
+    groups: int
+    size: int
 
-    @override
     def __len__(self) -> int:
         return self.groups
 
@@ -50,8 +49,11 @@ class GroupFolder(Groups):
                 "it is drawn again"
             ) from error
 
-    @override
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
+        """Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
+
+        `groups` is (B,); `identities` (B, I) and `poses` (B, P) are indices within the groups.
+        """
         read = [self[int(index)] for index in groups]
         corners = [np.ix_(*indices) for indices in zip(identities, poses, strict=True)]
         picked = {}

@@ -2,19 +2,14 @@
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from fomm_rt.errors import TrainingError
-from fomm_train.data.frame_group import FIELDS, FrameGroup, Groups, Index, Progress
+from fomm_train.data.frame_group import FIELDS, FrameGroup, Index, Progress
 from fomm_train.data.group_folder import GroupFolder
 
 
-class GroupTensors(Groups):
-    """Reads all groups into tensors on a device; a group of 256×256 frames takes 3.6 MB.
-
-    Raises:
-        TrainingError: A group is missing or damaged, or the device has too little memory.
-    """
+class GroupTensors:
+    """Reads all groups into tensors on a device; a group of 256×256 frames takes 3.6 MB."""
 
     def __init__(self, groups: GroupFolder | list[FrameGroup], device: torch.device, progress: Progress) -> None:
         self._groups = len(groups)
@@ -28,16 +23,19 @@ class GroupTensors(Groups):
                 self._tensors[name][index] = array
             progress("reading faces", index + 1, self._groups)
 
-    @override
     def __len__(self) -> int:
         return self._groups
 
-    @override
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
+        """The frames that `GroupFolder.pick` gives, on the device."""
         device = self._tensors["frames"].device
         places = (groups[:, None, None], identities[:, :, None], poses[:, None, :])
         place = tuple(torch.from_numpy(indices).to(device) for indices in places)
         return {name: tensor[place].flatten(0, 2) for name, tensor in self._tensors.items()}
+
+
+Groups = GroupFolder | GroupTensors
+"""Groups to draw batches from, numbered from 0."""
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

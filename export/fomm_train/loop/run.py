@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -18,9 +17,9 @@ from fomm_rt.files.interruption import uninterrupted
 from fomm_train.capacity import check_disk, check_memory
 from fomm_train.data.batches import Batch, draw_batch
 from fomm_train.data.drawn_groups import DRAWN_GROUPS
-from fomm_train.data.frame_group import Groups
+from fomm_train.data.frame_group import Progress
 from fomm_train.data.group_folder import GroupFolder
-from fomm_train.data.group_tensors import GroupTensors
+from fomm_train.data.group_tensors import Groups, GroupTensors
 from fomm_train.loop.log import TrainingLog
 from fomm_train.loop.preview import write_preview
 from fomm_train.loop.run_folder import STATE_NAME, Plan, check_plan, lock_folder
@@ -39,24 +38,8 @@ MEMORY_BYTES = 3 << 30
 """Twice the memory that a run at 256×256 was measured to take."""
 
 
-class Reporter(Protocol):
-    """Shows what a run does."""
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Shows that `done` of `total` items of the current work are finished."""
-
-    def say(self, text: str) -> None:
-        """Shows a line."""
-
-
 class TrainingRun:
-    """One run of a recipe in a folder, which resumes an earlier one there; `workers` processes draw frames.
-
-    Raises:
-        OutputError: The folder cannot be written or its disk is too small.
-        TrainingError: The memory is too small, another run is going on in the folder, or the folder holds another
-            recipe or a damaged state.
-    """
+    """One run of a recipe in a folder, which resumes an earlier one there; `workers` processes draw frames."""
 
     def __init__(
         self, folder: Path, configuration: Configuration, recipe: Recipe, device: str = "cpu", workers: int = 2
@@ -81,14 +64,14 @@ class TrainingRun:
             self.close()
             raise
 
-    def run(self, reporter: Reporter) -> Path:
+    def run(self, progress: Progress, say: Callable[[str], None]) -> Path:
         """Trains to the end of the recipe and returns the checkpoint; Ctrl-C saves the state first."""
-        self.frames.draw_missing(self.workers, reporter.progress)
+        self.frames.draw_missing(self.workers, progress)
         if self.trainer.step:
-            reporter.say(f"{self.folder}: resuming at step {self.trainer.step} of {self.recipe.steps}")
+            say(f"{self.folder}: resuming at step {self.trainer.step} of {self.recipe.steps}")
         try:
             if self.trainer.step < self.recipe.steps:
-                self._train(reporter)
+                self._train(progress)
         except (KeyboardInterrupt, SystemExit):
             self._save()
             raise
@@ -106,20 +89,20 @@ class TrainingRun:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _train(self, reporter: Reporter) -> None:
-        groups = self._groups(reporter)
+    def _train(self, progress: Progress) -> None:
+        groups = self._groups(progress)
         if self.trainer.step == 0:
             stage = replace(self.recipe.stages[0], pairs_per_group=1, other_identity=0.5, still=0.0)
             batches = (draw_batch(groups, self.recipe.seed, step, stage) for step in range(STATISTICS_BATCHES))
             self.trainer.measure_statistics(batches)
         log = TrainingLog(self.folder / "log.csv", self.trainer.step)
-        with self._batches(groups) as remaining:
+        with closing(self._batches(groups)) as remaining:
             for batch in remaining:
                 stage, _ = self.recipe.stage_at(self.trainer.step)
                 with uninterrupted():
                     log.add(self.trainer.train_step(batch))
                 step = self.trainer.step
-                reporter.progress(f"training, {stage.name}", step, self.recipe.steps)
+                progress(f"training, {stage.name}", step, self.recipe.steps)
                 if step % REPORT_STEPS == 0:
                     log.write(step)
                 if step % SAVE_STEPS == 0:
@@ -127,14 +110,13 @@ class TrainingRun:
                 if step % PREVIEW_STEPS == 0:
                     self._write_preview()
 
-    def _groups(self, reporter: Reporter) -> Groups:
+    def _groups(self, progress: Progress) -> Groups:
         """Files for a CPU, which computes while they are read; tensors for a GPU, which would wait for files."""
         if self.device.type == "cpu":
             return self.frames
-        return GroupTensors(self.frames, self.device, reporter.progress)
+        return GroupTensors(self.frames, self.device, progress)
 
-    @contextmanager
-    def _batches(self, groups: Groups) -> Iterator[Iterator[Batch]]:
+    def _batches(self, groups: Groups) -> Generator[Batch, None, None]:
         """The batches of all remaining steps; each is read while the one before is trained on."""
         # With more threads of its own, this thread would compete with the one that trains.
         with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -142,14 +124,11 @@ class TrainingRun:
             def submit(step: int) -> Future[Batch]:
                 return pool.submit(draw_batch, groups, self.recipe.seed, step, self.recipe.stage_at(step)[0])
 
-            def batches() -> Iterator[Batch]:
-                upcoming = submit(self.trainer.step)
-                for step in range(self.trainer.step, self.recipe.steps):
-                    batch = upcoming.result()
-                    upcoming = submit(step + 1)
-                    yield batch
-
-            yield batches()
+            upcoming = submit(self.trainer.step)
+            for step in range(self.trainer.step, self.recipe.steps):
+                batch = upcoming.result()
+                upcoming = submit(step + 1)
+                yield batch
 
     def _save(self) -> None:
         save_training_state(self.state_path, self.trainer.state())

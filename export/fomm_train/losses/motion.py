@@ -20,18 +20,11 @@ HEAD_WEIGHT = 3.0
 
 
 class TrueMotion(NamedTuple):
-    """The motion of N pairs on the renderer's s×s grid; the grid's corners are the picture's corner pixels.
+    """The motion of N pairs on the renderer's s×s grid; the grid's corners are the picture's corner pixels."""
 
-    Attributes:
-        flow: (N, s, s, 2) float32, (x, y) in [-1, 1]: the source position of the point that the truth shows.
-        shown: (N, s, s) bool, True where the source shows that point.
-        weight: (N, s, s) float32, weight of the point; 0 from brows to lower lids and from mouth to chin, which
-            expression moves.
-    """
-
-    flow: Tensor
-    shown: Tensor
-    weight: Tensor
+    flow: Tensor  # (N, s, s, 2) float32, (x, y) in [-1, 1]: the source position of the point that the truth shows
+    shown: Tensor  # (N, s, s) bool, True where the source shows that point
+    weight: Tensor  # (N, s, s) float32; 0 from brows to lower lids and from mouth to chin, which expression moves
 
 
 @torch.no_grad()
@@ -41,13 +34,8 @@ def true_motion(
     """The motion of rigid heads and torsos before a still background, without gradients.
 
     The source shows a point of head or torso if the flow leads to that same point, and the background where it shows
-    background too.
-
-    Args:
-        bodies, source_bodies: (N, s, s) uint8 of truth and source: 0 background, 1 head, 2 torso.
-        points, source_points: (N, 3, s, s) float32, the point on that body.
-        views: (N, 2, 2, 4) float32 of the source, from coordinates of head and torso to picture positions.
-        boxes: (N, R, 4) float32 of the truth as fractions of the side; the last box is the mouth's.
+    background too. Bodies are (N, s, s), points on them (N, 3, s, s), views of the source (N, 2, 2, 4) and boxes of the
+    truth (N, R, 4), as in `FrameGroup`; the last box is the mouth's.
     """
     side = bodies.shape[-1]
     solid = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)  # (N, 4, s, s)

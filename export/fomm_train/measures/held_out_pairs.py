@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from fomm_rt.animator import Animator
 from fomm_rt.image import Image
-from fomm_rt.motion.keypoints import Keypoints
 from fomm_train.data.held_out import held_out_pair
 from fomm_train.faces import render_picture
 from fomm_train.measures.openness import find_openness, openness_of
@@ -80,29 +79,6 @@ class Measures:
         return "\n".join(lines)
 
 
-class MeasuredAnimator(Protocol):
-    """The part of `Animator` that the measures use."""
-
-    relative: bool
-    adapt_scale: bool
-
-    @property
-    def size(self) -> int:
-        """Side of the frames in pixels."""
-
-    def set_source(self, source: Image) -> None:
-        """Sets the picture to animate."""
-
-    def set_reference(self, frame: Image) -> None:
-        """Sets the frame that relative motion starts from."""
-
-    def animate(self, frame: Image) -> Image:
-        """Predicts a frame."""
-
-    def keypoints(self, frame: Image) -> Keypoints:
-        """Detects keypoints."""
-
-
 def measure(model: Path | None, pairs: int = PAIRS, progress: Callable[[int, int], None] = lambda *_: None) -> Measures:
     """Measures a model folder, or the bundled one, on held-out pairs."""
     with Animator.load(model, "onnxruntime-cpu") as animator:
@@ -110,7 +86,7 @@ def measure(model: Path | None, pairs: int = PAIRS, progress: Callable[[int, int
 
 
 def measure_animator(
-    animator: MeasuredAnimator, pairs: int, progress: Callable[[int, int], None] = lambda *_: None
+    animator: Animator, pairs: int, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Measures:
     """Measures an animator on held-out pairs; calls `progress` with the pairs done and their total."""
     size = animator.size
@@ -162,7 +138,7 @@ def correlation(a: list[float], b: list[float]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def jitter(animator: MeasuredAnimator, number: int) -> float:
+def jitter(animator: Animator, number: int) -> float:
     """Mean movement of a keypoint in pixels between frames of a still face that differ only by sensor noise."""
     pair = held_out_pair(number)
     still = render_picture(pair.identity, pair.reference, animator.size).astype(np.float32)
@@ -176,7 +152,7 @@ def jitter(animator: MeasuredAnimator, number: int) -> float:
 
 
 def _animate(
-    animator: MeasuredAnimator, source: Image, reference: Image | None, driving: Image, adapt_scale: bool = False
+    animator: Animator, source: Image, reference: Image | None, driving: Image, adapt_scale: bool = False
 ) -> Image:
     """One prediction; without a reference the motion is absolute."""
     animator.relative = reference is not None

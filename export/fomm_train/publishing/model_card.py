@@ -13,15 +13,7 @@ from fomm_train.recipe import Stage
 
 
 def model_card(folder: Path, plan: Plan, model: Path, measures: Measures, notes: str = "") -> str:
-    """The card of a run's checkpoint as Markdown.
-
-    Args:
-        folder: The run's folder; the card quotes its log.
-        plan: Recipe and architecture.
-        model: The exported model folder, whose measures these are.
-        measures: Figures on held-out pairs.
-        notes: Handwritten notes on this run, appended.
-    """
+    """The card of the checkpoint in a run's folder as Markdown; `model` is the exported model folder."""
     recipe, configuration = plan.recipe, plan.configuration
     frames = recipe.groups * IDENTITIES * POSES
     operations = multiply_accumulates(model)

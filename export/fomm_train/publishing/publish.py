@@ -42,12 +42,7 @@ AVATAR_SEEDS = {name: (1 << 33) + number for name, number in AVATARS.items()}
 
 
 def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> None:
-    """Measures the checkpoint of a finished run on `pairs` held-out pairs and publishes it.
-
-    Raises:
-        TrainingError: The run is not finished, or followed another recipe.
-        FommError: The checkpoint cannot be exported, or a file cannot be written.
-    """
+    """Measures the checkpoint of a run that finished `recipe` on `pairs` held-out pairs and publishes it."""
     plan = Plan(recipe, load_configuration(recipe.name))
     _check_finished(folder, plan)
     checkpoint = folder / f"{recipe.name}.safetensors"

@@ -40,15 +40,15 @@ def _assert_equal_means(run: TrainingRun, other: TrainingRun) -> None:
 
 def test_a_resumed_run_equals_an_uninterrupted_one(folder: Path, new_folder: NewFolder) -> None:
     with _run(folder) as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.run(FakeReporter(stop_at=3))
+        FakeReporter(stop_at=3).follow(interrupted)
     reporter = FakeReporter()
     with _run(folder) as resumed:
         assert resumed.trainer.step == 3
-        resumed.run(reporter)
+        reporter.follow(resumed)
     assert "resuming at step 3 of 4" in reporter.said[0]
     assert resumed.checkpoint_path.is_file()
     with _run(new_folder("other")) as whole:
-        whole.run(FakeReporter())
+        FakeReporter().follow(whole)
     _assert_equal_means(resumed, whole)
 
 
@@ -63,20 +63,20 @@ def test_a_signal_waits_for_the_end_of_the_step(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(Trainer, "_update_mean", interrupted_update)
     with _run(folder) as run:
         with pytest.raises(KeyboardInterrupt):
-            run.run(FakeReporter())
+            FakeReporter().follow(run)
         assert run.trainer.step == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_state(folder: Path) -> None:
     with _run(folder) as run, pytest.raises(KeyboardInterrupt):
-        run.run(FakeReporter(stop_at=2))
+        FakeReporter(stop_at=2).follow(run)
     before = run.state_path.read_bytes()
     with _run(folder) as run:
         with torch.no_grad():
             run.trainer.generator.final.weight.fill_(float("nan"))
         with pytest.raises(TrainingError, match="step 2 is not finite"):
-            run.run(FakeReporter())
+            FakeReporter().follow(run)
     assert run.state_path.read_bytes() == before
 
 
@@ -84,19 +84,17 @@ def test_groups_in_memory_train_like_groups_in_files(
     folder: Path, new_folder: NewFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _run(folder) as from_files:
-        from_files.run(FakeReporter())
-    monkeypatch.setattr(
-        TrainingRun, "_groups", lambda run, reporter: GroupTensors(run.frames, run.device, reporter.progress)
-    )
+        FakeReporter().follow(from_files)
+    monkeypatch.setattr(TrainingRun, "_groups", lambda run, progress: GroupTensors(run.frames, run.device, progress))
     with _run(new_folder("other")) as in_memory:
-        in_memory.run(FakeReporter())
+        FakeReporter().follow(in_memory)
     _assert_equal_means(in_memory, from_files)
 
 
 def test_a_run_writes_preview_log_and_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "REPORT_STEPS", 2)
     with _run(folder) as run:
-        assert run.run(FakeReporter()) == folder / "tiny.safetensors"
+        assert FakeReporter().follow(run) == folder / "tiny.safetensors"
     preview = cv2.imread(str(folder / "preview.png"))
     assert preview is not None
     assert preview.shape == (6 * FRAME_SIZE, 5 * FRAME_SIZE, 3)
@@ -109,9 +107,9 @@ def test_a_run_writes_preview_log_and_checkpoint(folder: Path, monkeypatch: pyte
 
 def test_a_finished_run_takes_no_more_steps(folder: Path) -> None:
     with _run(folder) as run:
-        run.run(FakeReporter())
+        FakeReporter().follow(run)
     with _run(folder) as again:
-        again.run(FakeReporter(stop_at=5))
+        FakeReporter(stop_at=5).follow(again)
         assert again.trainer.step == 4
 
 
@@ -129,7 +127,7 @@ def test_rejects_a_second_run_in_the_same_folder(folder: Path) -> None:
 
 def test_rejects_a_damaged_state_by_name(folder: Path) -> None:
     with _run(folder) as run:
-        run.run(FakeReporter())
+        FakeReporter().follow(run)
     run.state_path.write_bytes(run.state_path.read_bytes()[:1000])
     with pytest.raises(TrainingError, match=r"training\.state: .*damaged"):
         _run(folder)
@@ -152,7 +150,7 @@ def test_rejects_a_damaged_group_by_name(folder: Path) -> None:
     for index in range(recipe.groups):
         groups.file_of(index).write_bytes(b"PK\x03\x04 but no more")
     with _run(folder) as run, pytest.raises(TrainingError, match=r"frames/7[78]-32.*damaged"):
-        run.run(FakeReporter())
+        FakeReporter().follow(run)
 
 
 def test_too_little_disk_stops_a_run_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from fomm_export.onnx.multiply_accumulates import multiply_accumulates
+from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_model
 from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
@@ -58,7 +60,7 @@ class FakePerfectAnimator(FakeStillAnimator):
 
 
 def test_a_still_model_scores_one_and_follows_nothing() -> None:
-    still = measure_animator(FakeStillAnimator(), pairs=12)
+    still = measure_animator(cast(Animator, FakeStillAnimator()), pairs=12)
     assert still.same_identity == still.other_identity == still.other_identity_own_pose == 1
     assert abs(still.mouth_correlation) < 0.7
     assert abs(still.eye_correlation) < 0.7
@@ -66,7 +68,7 @@ def test_a_still_model_scores_one_and_follows_nothing() -> None:
 
 
 def test_a_perfect_model_scores_zero_and_follows_exactly() -> None:
-    perfect = measure_animator(FakePerfectAnimator(), pairs=12)
+    perfect = measure_animator(cast(Animator, FakePerfectAnimator()), pairs=12)
     assert perfect.same_identity == perfect.other_identity == perfect.other_identity_own_pose == 0
     assert perfect.mouth_correlation > 0.95
     assert perfect.eye_correlation > 0.95

@@ -28,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         lower_requirements(patch)
         with TrainingRun(folder, CONFIGURATION, RECIPE, workers=1) as run:
-            run.run(FakeReporter())
+            FakeReporter().follow(run)
     return folder
 
 

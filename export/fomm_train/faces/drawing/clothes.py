@@ -12,11 +12,7 @@ CORD = (0.95, 0.94, 0.92)
 
 
 def cloth(x: Tensor, y: Tensor, identity: Identity, pixel: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Paints the torso at (h, w) torso coordinates; `pixel` is the size of a pixel in head units.
-
-    Returns:
-        Linear colour (3, h, w); the share of skin that shows through the neckline (h, w); open air (h, w).
-    """
+    """Linear colour (3, h, w), share of skin in the neckline (h, w) and open air (h, w) at torso coordinates."""
     i = identity
     ax = x.abs()
     weave = 1 + 0.03 * torch.sin(x * 43) * torch.sin(y * 47)

@@ -93,13 +93,9 @@ def along(normal: Tensor, direction: Direction) -> Tensor:
 
 
 def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, open_air: Tensor | None = None) -> Tensor:
-    """(3, H, W), linear: the light that a surface reflects.
+    """(3, H, W), linear: the light that a surface of linear (3, H, W) or (3, 1, 1) albedo reflects.
 
-    Args:
-        albedo: (3, H, W) or (3, 1, 1), linear.
-        normal: (3, H, W), camera coordinates.
-        light, material: The lights and the surface's material.
-        open_air: (H, W), 1 where nothing stands around the surface; dims everything except rim light and highlight.
+    `open_air` (H, W), 1 where nothing stands around the surface, dims everything except rim light and highlight.
     """
     key = along(normal, light.key)
     received = light.key_colour * torch.stack([(key + w).clamp_min_(0) / (1 + w) for w in material.wrap])
