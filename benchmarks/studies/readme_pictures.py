@@ -7,6 +7,7 @@ explain.jpg         the steps of one frame, for a bundled avatar and a frame of 
 """
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -41,14 +42,11 @@ def _explanation() -> Image:
     avatar = next(path for path in bundled_avatars() if path.stem == AVATAR)
     with Animator.load() as animator, VideoReader(bundled_performance()) as performance:
         animator.set_source(read_picture(avatar))
-        for number, frame in enumerate(performance):
-            if number == 0:
-                animator.set_reference(frame.pixels)
-            if number == EXPLAINED_FRAME:
-                explanation = animator.explain(frame.pixels)
-                driving = animator.frame_driving(frame.pixels)
-                return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
-    raise SystemExit(f"the performance ends before frame {EXPLAINED_FRAME}")
+        frames = iter(performance)
+        animator.set_reference(next(frames).pixels)
+        frame = next(islice(frames, EXPLAINED_FRAME - 1, None)).pixels
+        driving, explanation = animator.frame_driving(frame), animator.explain(frame)
+        return explanation_view(animator.source_image, driving, explanation, animator.manifest.align_corners)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from fomm_train.faces.camera import head_view, torso_view
 from fomm_train.faces.drawing.canvas import BACKGROUND, HEAD, TORSO
 from fomm_train.faces.identity import Identity, draw_identity
-from fomm_train.faces.landmarks import LANDMARKS, Landmarks, feature_boxes, landmarks
+from fomm_train.faces.landmarks import LANDMARKS, feature_boxes, landmarks
 from fomm_train.faces.performance import draw_performance
 from fomm_train.faces.pose import Pose, draw_pose
 from fomm_train.faces.render import render, render_picture, surface_map
@@ -14,7 +14,6 @@ __all__ = [
     "LANDMARKS",
     "TORSO",
     "Identity",
-    "Landmarks",
     "Pose",
     "draw_identity",
     "draw_performance",

@@ -59,10 +59,11 @@ def masses(identity: Identity) -> tuple[Solid | None, Solid | None]:
 
 def _loose_back(identity: Identity) -> Parts:
     volume, long = identity.hair_volume, LOOSE[identity.hair]
-    parts: Parts = [((0, 0.10, -0.30), (identity.head_width + 0.13 * volume, 0.98, 0.60))]
-    for side in (-1.0, 1.0):
-        parts.append(((side * 0.50, 0.20 + 0.42 * long, -0.34), (0.46 * volume + 0.06, 0.36 + 0.56 * long, 0.40)))
-    return parts
+    lock = (0.46 * volume + 0.06, 0.36 + 0.56 * long, 0.40)
+    return [
+        ((0, 0.10, -0.30), (identity.head_width + 0.13 * volume, 0.98, 0.60)),
+        *(((side * 0.50, 0.20 + 0.42 * long, -0.34), lock) for side in (-1.0, 1.0)),
+    ]
 
 
 def _locks(identity: Identity) -> Parts:
@@ -87,13 +88,11 @@ def _swept(identity: Identity) -> Parts:
 
 def _bun(identity: Identity) -> Parts:
     wide, volume = identity.head_width, identity.hair_volume
-    parts: Parts = [
+    return [
         ((0.0, -1.12, -0.18), (0.31 * volume, 0.27 * volume, 0.30)),
         ((0.0, -0.92, -0.10), (0.30, 0.14, 0.30)),
+        *(((s * (wide - 0.02), 0.06, 0.20), (0.045, 0.24, 0.06), (0.0, 0.0, 0.06 * s)) for s in (-1.0, 1.0)),
     ]
-    for side in (-1.0, 1.0):
-        parts.append(((side * (wide - 0.02), 0.06, 0.20), (0.045, 0.24, 0.06), (0.0, 0.0, 0.06 * side)))
-    return parts
 
 
 def _curls(identity: Identity) -> Parts:

@@ -76,7 +76,7 @@ class TrainingRun:
             self._save()
             raise
         self._save()
-        self._write_preview()
+        write_preview(self.folder / "preview.png", self.trainer)
         return self.checkpoint_path
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class TrainingRun:
                 if step % SAVE_STEPS == 0:
                     self._save()
                 if step % PREVIEW_STEPS == 0:
-                    self._write_preview()
+                    write_preview(self.folder / "preview.png", self.trainer)
 
     def _groups(self, progress: Progress) -> Groups:
         """Files for a CPU, which computes while they are read; tensors for a GPU, which would wait for files."""
@@ -134,12 +134,12 @@ class TrainingRun:
         save_training_state(self.state_path, self.trainer.state())
         save_own_checkpoint(self.checkpoint_path, *self.trainer.mean_weights(), name=self.recipe.name)
 
-    def _write_preview(self) -> None:
-        write_preview(self.folder / "preview.png", self.trainer)
-
     def _restore(self) -> None:
         state = load_training_state(self.state_path)
         try:
             self.trainer.restore(state)
-        except TrainingError as error:
-            raise TrainingError(f"{self.state_path}: {error}") from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"{self.state_path}: the training state is of another architecture than the configuration ({error}). "
+                "Train into another folder (-o)"
+            ) from error

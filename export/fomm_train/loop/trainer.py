@@ -33,9 +33,7 @@ LARGEST_GRADIENT = 5.0
 class Trainer:
     """Networks and optimisers on a device, and the running mean of the weights.
 
-    Attributes:
-        step: Steps taken so far.
-        mean: Running mean of every tensor, by `kp_detector.` or `generator.` and its published name.
+    `step` counts the steps taken; `mean` is keyed by `kp_detector.` or `generator.` and the published tensor name.
     """
 
     def __init__(self, configuration: Configuration, recipe: Recipe, device: torch.device) -> None:
@@ -187,18 +185,16 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Loads the state of a trainer with the same configuration."""
-        try:
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
-            for name, tensor in self.mean.items():
-                tensor.copy_(state["mean"][name])
-            self.step = int(state["step"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise TrainingError(
-                f"the training state is of another architecture than the configuration ({error}). "
-                "Train into another folder (-o)"
-            ) from error
+        """Loads the state of a trainer with the same configuration.
+
+        Raises:
+            KeyError, TypeError, ValueError, RuntimeError: The state is of another architecture.
+        """
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for name, tensor in self.mean.items():
+            tensor.copy_(state["mean"][name])
+        self.step = int(state["step"])
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         networks = {"detector": self.detector, "generator": self.generator, "discriminator": self.discriminator}

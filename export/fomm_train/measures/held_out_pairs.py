@@ -91,8 +91,7 @@ def measure_animator(
     """Measures an animator on held-out pairs; calls `progress` with the pairs done and their total."""
     size = animator.size
     errors: dict[str, float] = defaultdict(float)
-    driven: dict[str, list[float]] = {"mouth": [], "eyes": []}
-    found: dict[str, list[float]] = {"mouth": [], "eyes": []}
+    driven, found = [], []
     for number in range(pairs):
         pair = held_out_pair(number)
         reference = render_picture(pair.driver, pair.reference, size)
@@ -103,12 +102,8 @@ def measure_animator(
         errors["same"] += difference(_animate(animator, source, None, truth), truth)
         prediction = _animate(animator, source, reference, driving)
         errors["other"] += difference(prediction, truth)
-        for figures, openness in (
-            (driven, openness_of(pair.driving)),
-            (found, find_openness(prediction, pair.identity, pair.driving)),
-        ):
-            figures["mouth"].append(openness.mouth)
-            figures["eyes"] += openness.eyes
+        driven.append(openness_of(pair.driving))
+        found.append(find_openness(prediction, pair.identity, pair.driving))
 
         source = render_picture(pair.identity, pair.own, size)
         truth = render_picture(pair.identity, pair.own.moved(pair.reference, pair.driving), size)
@@ -120,8 +115,8 @@ def measure_animator(
         same_identity=errors["same"] / errors["source"],
         other_identity=errors["other"] / errors["source"],
         other_identity_own_pose=errors["own"] / errors["own source"],
-        mouth_correlation=correlation(driven["mouth"], found["mouth"]),
-        eye_correlation=correlation(driven["eyes"], found["eyes"]),
+        mouth_correlation=correlation([o.mouth for o in driven], [o.mouth for o in found]),
+        eye_correlation=correlation([eye for o in driven for eye in o.eyes], [eye for o in found for eye in o.eyes]),
         jitter_pixels=float(np.mean([jitter(animator, n) for n in range(min(STILL_FACES, pairs))])),
     )
 

@@ -43,15 +43,10 @@ class Light(NamedTuple):
     ground: Tensor
 
 
-def linear(colour: Colour) -> Colour:
-    """Converts sRGB to linear with a gamma of 2; `develop` takes the square root."""
-    return colour[0] ** 2, colour[1] ** 2, colour[2] ** 2
-
-
 @lru_cache(maxsize=4096)
 def column(colour: Colour, device: str) -> Tensor:
-    """(3, 1, 1): an sRGB colour in linear light."""
-    return torch.tensor(linear(colour), device=device).reshape(3, 1, 1)
+    """(3, 1, 1): an sRGB colour in linear light with a gamma of 2; `develop` takes the square root."""
+    return torch.tensor([value**2 for value in colour], device=device).reshape(3, 1, 1)
 
 
 def tint(picture: Tensor, colour: Colour, share: Tensor) -> None:
@@ -117,7 +112,7 @@ def shade(albedo: Tensor, normal: Tensor, light: Light, material: Material, open
 
 
 def develop(picture: Tensor) -> Tensor:
-    """Converts linear light to sRGB in [0, 1]: a soft shoulder, then the square root that undoes `linear`."""
+    """Converts linear light to sRGB in [0, 1]: a soft shoulder, then the square root that undoes `column`."""
     picture = picture.clamp_min(0)
     squared = picture * picture
     return torch.sqrt(picture * torch.rsqrt(torch.sqrt(1 + squared * squared))).clamp_(0, 1)
