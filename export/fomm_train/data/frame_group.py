@@ -43,5 +43,5 @@ FIELDS = tuple(field.name for field in fields(FrameGroup))
 class GroupSource(NamedTuple):
     """Makes groups from seeds; raise `version` when a seed gives another group, which makes all files outdated."""
 
-    draw: Callable[[int, int], FrameGroup]  # (seed, size in pixels); a module's function, so that it can be pickled
+    draw: Callable[[int, int], FrameGroup]  # (seed, size in pixels); a module's function, because it is pickled
     version: int

@@ -4,8 +4,8 @@ A convolution's gradient is close to a matrix of low rank: a few directions lear
 each step by the nearest orthogonal matrix, so all directions learn at once. An autoencoder of the generator's widths
 reached a given error in less than half of Adam's steps.
 
-Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Steps are scaled as in Liu et
-al. 2025, arXiv:2502.16982, so that learning rates for Adam fit.
+Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Steps are scaled to Adam's
+learning rates, as in Liu et al. 2025, arXiv:2502.16982.
 """
 
 import math

@@ -80,7 +80,7 @@ class Trainer:
             self._optimizers[name].zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
-        # One tensor, so that the host waits for the device only once.
+        # With one tensor, the host waits for the device only once.
         *values, loss, gradient = torch.stack([*losses.values(), total, norm]).tolist()
         if not (math.isfinite(loss) and math.isfinite(gradient)):
             what = "gradient" if math.isfinite(loss) else "loss"
@@ -161,7 +161,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_mean(self) -> None:
-        # The mean spans few steps at first, so that it soon forgets the initial weights.
+        # At first the mean spans few steps, to forget the initial weights soon.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
         for name, tensor in self._weights().items():
             if tensor.is_floating_point():

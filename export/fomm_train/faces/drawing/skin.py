@@ -1,4 +1,4 @@
-"""Colours skin and fur by the head's own coordinates, so that they move with it."""
+"""Colours skin and fur by the head's own coordinates; the colours move with the head."""
 
 import torch
 from torch import Tensor
