@@ -26,9 +26,8 @@ from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.clip.best_frame import BestFrame, find_reference
 from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
 from fomm_rt.clip.motion_file import MotionRecording, save_motion
-from fomm_rt.clip.read_ahead import ReadAhead
+from fomm_rt.clip.overlap import ReadAhead, WriteBehind
 from fomm_rt.clip.views import explanation_view, panel
-from fomm_rt.clip.write_behind import WriteBehind
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing

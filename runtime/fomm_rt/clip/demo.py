@@ -24,10 +24,9 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import FRAMES_AHEAD, LoadOptions, Progress, using
 from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
-from fomm_rt.clip.read_ahead import ReadAhead
+from fomm_rt.clip.overlap import ReadAhead, WriteBehind
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
-from fomm_rt.clip.write_behind import WriteBehind
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.image import Image

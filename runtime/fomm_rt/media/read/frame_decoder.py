@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import av
 from av.container import InputContainer
-from av.stream import Stream
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
 
@@ -17,11 +16,7 @@ class FrameDecoder:
     """Turns packets into frames; faults are reported and skipped.
 
     AVI numbers packets, not frames: the earliest number not yet shown is that of the next frame.
-
-    Args:
-        container: The container of the stream.
-        stream: The stream to decode.
-        on_fault: Called for every packet that cannot be decoded.
+    `on_fault` is called for every packet that cannot be decoded.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, on_fault: Callable[[], None]) -> None:
@@ -29,7 +24,7 @@ class FrameDecoder:
         self._on_fault = on_fault
         self._numbers: list[int] | None = [] if container.format.name == "avi" else None
 
-    def decode(self, packet: "av.Packet[VideoStream] | av.Packet[Stream]") -> Iterator[CodedFrame]:
+    def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[CodedFrame]:
         """Yields the frames that a packet completes, in display order."""
         if self._numbers is not None and packet.pts is not None:
             heapq.heappush(self._numbers, packet.pts)

@@ -36,9 +36,6 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
         path: A local file; never taken as a URL or a pattern.
         file: The same file, open, to be read in place of opening it again.
 
-    Returns:
-        The container, to be closed by the caller.
-
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, damaged or of no known format.
     """
@@ -96,34 +93,20 @@ def find_start(container: InputContainer) -> Fraction:
 
 
 def demux(
-    container: InputContainer, stream: _StreamT, on_fault: Callable[[], None] | None = None
+    container: InputContainer, stream: _StreamT, on_fault: Callable[[], None] = lambda: None
 ) -> Generator[av.Packet[_StreamT], None, None]:
-    """Yields the packets of one stream, as `demux_all` does those of all streams."""
-    for packet in demux_all(container, on_fault):
-        if packet.stream.index == stream.index:
-            yield cast("av.Packet[_StreamT]", packet)
+    """Yields the packets of one stream in decoding order, skipping places that cannot be demuxed.
 
-
-def demux_all(
-    container: InputContainer, on_fault: Callable[[], None] | None = None
-) -> Generator[av.Packet[Stream], None, None]:
-    """Yields packets in decoding order, skipping places that cannot be demuxed.
-
-    FFmpeg's empty packets, which flush the decoder, are left out.
-
-    Args:
-        container: An open container.
-        on_fault: Called for every place that is skipped.
+    FFmpeg's empty packets, which flush the decoder, are left out. `on_fault` is called for every skipped place.
     """
     for _ in range(_DEMUX_ATTEMPTS):
         try:
             for packet in container.demux():
-                if packet.size:
-                    yield packet
+                if packet.size and packet.stream.index == stream.index:
+                    yield cast("av.Packet[_StreamT]", packet)
         except (av.FFmpegError, OSError):
             # The position is past the fault now; a file that keeps failing is given up.
-            if on_fault is not None:
-                on_fault()
+            on_fault()
             continue
         except IndexError:
             # PyAV raises this once for a stream that the headers did not announce, then ignores the stream.

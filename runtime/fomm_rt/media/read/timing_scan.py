@@ -18,12 +18,10 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
-from av.stream import Stream
 from av.video.stream import VideoStream
 
-from fomm_rt.media.read import matroska_structure
-from fomm_rt.media.read.container_size import is_cut_short
-from fomm_rt.media.read.input_container import demux_all
+from fomm_rt.media.read.container_structure import has_broken_chain, is_cut_short
+from fomm_rt.media.read.input_container import demux
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
 
 _logger = logging.getLogger("fomm_rt")
@@ -52,7 +50,6 @@ class ScannedTiming:
     """A timing, and signs of damage. Times are in seconds of the stream's own clock.
 
     Attributes:
-        timing: The timing.
         has_timestamps: False if frames must be counted, frame i being shown at i / rate.
         typical_rate: Frames per second, estimated if they vary.
         announced_end: The end of the last frame as the file's headers state it; None if they do not.
@@ -73,26 +70,15 @@ class ScannedTiming:
     lost_frames: int = 0
 
 
-OnPacket = Callable[["av.Packet[Stream]"], None]
+OnPacket = Callable[["av.Packet[VideoStream]"], None]
 
 
 def scan_timing(
     path: Path, file: BinaryIO, container: InputContainer, stream: VideoStream, on_packet: OnPacket
 ) -> ScannedTiming:
-    """Reads all packets of a stream and finds its timing, in constant memory.
+    """Reads all packets of a stream, calling `on_packet` with each, and finds its timing in constant memory.
 
-    Args:
-        path: The file's name, for warnings.
-        file: The file, open, to compare with its own structure.
-        container: Positioned at its start; afterwards at its end.
-        stream: The stream to scan.
-        on_packet: Called with every packet of the stream.
-
-    Returns:
-        The timing. A stream without timestamps has the announced rate, or 25 with a warning.
-
-    Raises:
-        OSError: The file cannot be read.
+    A stream without timestamps has the announced rate, or 25 with a warning. `file` is the container's own file.
     """
     tick = stream.time_base or Fraction(1, av.time_base)
     declared = _declared_rates(stream)
@@ -108,7 +94,7 @@ def scan_timing(
             _logger.warning("%s does not say its frame rate; %s frames a second are assumed", path, FALLBACK_RATE)
         return ScannedTiming(Timing.constant(rate, fit.count + packets.untimed), False, typical_rate=rate)
     is_short = is_cut_short(file)
-    has_holes = container.format.name.startswith("matroska") and matroska_structure.is_broken(file)
+    has_holes = container.format.name.startswith("matroska") and has_broken_chain(file)
     is_damaged = is_short or packets.is_damaged or has_holes
     announced_end = _announced_end(container, stream)
     # MP4 stores durations by decoding order, so the last packet's may be another frame's; the track's own duration is
@@ -197,9 +183,7 @@ class _TimedPackets:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         codec = self._stream.codec_context
         is_vp8 = codec is not None and codec.name in ("vp8", "libvpx")
-        for packet in demux_all(self._container, self._note_fault):
-            if packet.stream.index != self._stream.index:
-                continue
+        for packet in demux(self._container, self._stream, self._note_fault):
             self._on_packet(packet)
             self.is_damaged |= packet.is_corrupt
             if packet.is_discard or (is_vp8 and not memoryview(packet)[0] & _VP8_SHOW_FRAME):
@@ -211,7 +195,7 @@ class _TimedPackets:
                 self.last_duration = packet.duration or 0
                 yield packet.pts, self.last_duration
 
-    def _note_decoding_time(self, packet: av.Packet[Stream]) -> None:
+    def _note_decoding_time(self, packet: av.Packet[VideoStream]) -> None:
         if packet.dts is None or packet.is_corrupt:
             return
         # One packet with a wrong time is damage; several that stay behind are another recording.
@@ -257,12 +241,10 @@ class _RateFit:
     def __init__(self, tick: Fraction, candidates: list[Fraction]) -> None:
         self.count = self.first = self.last = self.last_duration = 0
         self._tick = tick
-        self._candidates = candidates
-        self._lowest = [0] * len(candidates)
-        self._highest = [0] * len(candidates)
-        self._fitting = list(range(len(candidates)))
         self._tolerance = max(tick, _MILLISECOND)
-        self._allowed = [int(self._tolerance * tick.denominator * rate.numerator) for rate in candidates]
+        self._declared = candidates[0] if candidates else None
+        # Rates that fit so far, with the lowest and the highest difference.
+        self._fitting = dict.fromkeys(candidates, (0, 0))
         self._last_step = self._steps = 0
         self._is_on_grid = bool(candidates)
 
@@ -270,21 +252,19 @@ class _RateFit:
         """Takes the next frame: its time and duration in ticks."""
         if self.count == 0:
             self.first = time
-        else:
-            self._last_step = time - self.last
-            self._note_grid(time)
+        self._last_step = time - self.last
+        self._note_grid(time)
         self.last, self.last_duration = time, duration
-        numerator, denominator = self._tick.numerator, self._tick.denominator
-        still_fitting = []
-        for index in self._fitting:
-            rate = self._candidates[index]
-            residual = (time - self.first) * numerator * rate.numerator
-            residual -= self.count * rate.denominator * denominator
-            self._lowest[index] = min(self._lowest[index], residual)
-            self._highest[index] = max(self._highest[index], residual)
-            if self._highest[index] - self._lowest[index] <= self._allowed[index]:
-                still_fitting.append(index)
-        self._fitting = still_fitting
+        elapsed = (time - self.first) * self._tick.numerator
+        expected = self.count * self._tick.denominator
+        allowed = self._tolerance * self._tick.denominator
+        fitting = {}
+        for rate, span in self._fitting.items():
+            difference = elapsed * rate.numerator - expected * rate.denominator
+            lowest, highest = min(span[0], difference), max(span[1], difference)
+            if (highest - lowest) * allowed.denominator <= allowed.numerator * rate.numerator:
+                fitting[rate] = lowest, highest
+        self._fitting = fitting
         self.count += 1
 
     @property
@@ -294,20 +274,19 @@ class _RateFit:
 
     def _note_grid(self, time: int) -> None:
         """Checks that frames keep to whole steps of the declared rate, however many apart."""
-        if self._is_on_grid:
-            steps = (time - self.first) * self._tick * self._candidates[0]
+        if self._is_on_grid and self._declared is not None:
+            steps = (time - self.first) * self._tick * self._declared
             self._steps = round(steps)
-            self._is_on_grid = abs(steps - self._steps) <= self._tolerance * self._candidates[0]
+            self._is_on_grid = abs(steps - self._steps) <= self._tolerance * self._declared
 
     def timing(self, announced_end: Fraction | None, held: int) -> Timing:
         """Returns the constant timing if any candidate fits all frames, otherwise the varying one.
 
-        Args:
-            announced_end: End of the last frame in ticks, if the file states it.
-            held: Ticks that the last frame is shown at a constant rate, if that is more than one frame; 0 if unknown.
+        In ticks: `announced_end` of the last frame, if the file states it; and how long that frame is `held` at a
+        constant rate, 0 if unknown.
         """
         if self._fitting or self.count == 1:
-            rate = self._candidates[self._fitting[0]] if self._fitting else FALLBACK_RATE
+            rate = next(iter(self._fitting), FALLBACK_RATE)
             is_held = held * self._tick > 1 / rate + self._tolerance
             last_duration = held * self._tick if is_held else None
             return Timing.constant(rate, self.count, last_duration, self._tick)

@@ -15,7 +15,6 @@ from typing import BinaryIO
 import av
 import numpy as np
 from av.container import InputContainer
-from av.stream import Stream
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -75,24 +74,12 @@ class VideoReader:
         MediaError: The file is missing, empty, a folder, not permitted, not a video, or no frame can be decoded.
     """
 
-    path: Path
-    timing: Timing
-    width: int
-    height: int
-    has_audio: bool
-    skipped_packets: int
-    missing_frames: int
-
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._open(Path(path), may_be_still=True)
 
     @classmethod
     def of_moving_picture(cls, path: Path) -> VideoReader:
-        """Opens a file as a video even if its content looks like a still picture.
-
-        Raises:
-            MediaError: As the constructor does.
-        """
+        """Opens a file as a video even if its content looks like a still picture."""
         reader = cls.__new__(cls)
         reader._open(path, may_be_still=False)
         return reader
@@ -132,7 +119,7 @@ class VideoReader:
             self.has_audio = find_audio(container) is not None
             decoder = FrameDecoder(container, stream, lambda: None)
 
-            def decode_first(packet: av.Packet[Stream]) -> None:
+            def decode_first(packet: av.Packet[VideoStream]) -> None:
                 if not first:
                     first.extend(decoder.decode(packet))
 
@@ -193,14 +180,7 @@ class VideoReader:
             _logger.warning("%s", finding)
 
     def _compare(self, last: Fraction) -> str | None:
-        """Counts the missing frames of a full iteration.
-
-        Args:
-            last: Time of the last decoded frame.
-
-        Returns:
-            A warning, or None.
-        """
+        """Counts the missing frames of a full iteration whose last frame is shown at `last`; returns a warning."""
         scanned, skipped = self._scanned, self.skipped_packets
         if not (scanned.is_damaged or skipped):
             return None

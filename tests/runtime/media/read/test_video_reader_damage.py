@@ -13,7 +13,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from clips import packet_places
-from fomm_rt.media.read.container_size import is_cut_short
+from fomm_rt.media.read.container_structure import is_cut_short
 from fomm_rt.media.read.input_container import demux
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.timing import Timing

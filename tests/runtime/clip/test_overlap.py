@@ -9,8 +9,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from fomm_rt.clip.read_ahead import ReadAhead
-from fomm_rt.clip.write_behind import WriteBehind
+from fomm_rt.clip.overlap import ReadAhead, WriteBehind
 
 COUNT = 20
 
