@@ -42,9 +42,6 @@ View = Literal["result", "panel", "explain"]
 Progress = Callable[[str, int, "int | None"], None]
 """Called with the name of the step, the number of frames done, and the number of all frames where known."""
 
-Rendered = Generator[tuple[Image, Fraction], None, None]
-"""Frames of the result with their times."""
-
 FRAMES_AHEAD = 2
 """Decoded frames, and drawn ones, that may wait for the next stage: enough to even out slow frames.
 
@@ -152,24 +149,25 @@ def animate_file(
     target = VideoTarget(output, [source, driving])
     motion_target = None
     if motion_output is not None:
-        motion_target = _motion_target(Path(motion_output), [source, driving, output])
+        motion_path = Path(motion_output)
+        if motion_path.suffix.lower() != ".npz":
+            raise OutputError(f"{motion_path}: expected a motion file to end in .npz; choose such a name")
+        motion_target = StagedOutput(motion_path, [source, driving, output])
     with using(animator, load) as used:
         on_load(used)
         picture = read_picture(source)
         with open_driving(driving) as frames:
-            _check_weights(used, frames, driving)
+            if frames.weights not in (None, used.manifest.weights.identity):
+                _log.warning(
+                    "%s was recorded with another model; its keypoints may mean other parts of the picture", driving
+                )
             used.set_source(picture)
             return _animate(used, frames, target, motion_target, best_frame, view, audio, progress)
 
 
 @contextmanager
 def using(animator: Animator | None, load: LoadOptions) -> Iterator[Animator]:
-    """Yields the animator that is given, or loads one for the context.
-
-    Raises:
-        TypeError: Both an animator and options to load one are given.
-        ModelError, BackendError: As `Animator.load`.
-    """
+    """Yields the animator that is given, or loads one for the context."""
     if animator is None:
         with Animator.load(**load) as loaded:
             yield loaded
@@ -177,12 +175,6 @@ def using(animator: Animator | None, load: LoadOptions) -> Iterator[Animator]:
         raise TypeError(f"expected either animator or options to load one; got animator and {', '.join(load)}")
     else:
         yield animator
-
-
-def _motion_target(path: Path, inputs: list[Path]) -> StagedOutput:
-    if path.suffix.lower() != ".npz":
-        raise OutputError(f"{path}: expected a motion file to end in .npz; choose such a name")
-    return StagedOutput(path, inputs)
 
 
 def _animate(
@@ -207,10 +199,11 @@ def _animate(
         depth = max(FRAMES_AHEAD, animator.batch) if in_batches else FRAMES_AHEAD
         ahead, write = ReadAhead(driving, depth), WriteBehind(writer.write, depth)
         with ahead, write:
-            if in_batches:
-                rendered = _render_batches(animator, ahead, clock)
-            else:
-                rendered = _render_each(animator, ahead, view, recording, clock)
+            rendered = (
+                _render_batches(animator, ahead, clock)
+                if in_batches
+                else ((_render(animator, frame, view, recording, clock), frame.time) for frame in ahead)
+            )
             with closing(rendered):  # if the run fails, this waits for batches under way
                 for picture, time in rendered:
                     write(picture, time)
@@ -242,11 +235,6 @@ def _animate(
     )
 
 
-def _check_weights(animator: Animator, driving: Driving, path: Path) -> None:
-    if driving.weights not in (None, animator.manifest.weights.identity):
-        _log.warning("%s was recorded with another model; its keypoints may mean other parts of the picture", path)
-
-
 def _set_reference(
     animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
 ) -> int | None:
@@ -269,13 +257,6 @@ def _set_reference(
     clock.add("waiting", ahead.waiting_s)
     animator.set_reference(keypoints)
     return index
-
-
-def _render_each(
-    animator: Animator, ahead: ReadAhead[DrivingFrame], view: View, recording: MotionRecording | None, clock: StageClock
-) -> Rendered:
-    for frame in ahead:
-        yield _render(animator, frame, view, recording, clock), frame.time
 
 
 def _render(
@@ -306,7 +287,9 @@ def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
     return None if frame.pixels is None else animator.frame_driving(frame.pixels)
 
 
-def _render_batches(animator: Animator, ahead: ReadAhead[DrivingFrame], clock: StageClock) -> Rendered:
+def _render_batches(
+    animator: Animator, ahead: ReadAhead[DrivingFrame], clock: StageClock
+) -> Generator[tuple[Image, Fraction], None, None]:
     """Yields predictions with the times of their frames; `animate_all` takes several frames before it yields one."""
     times: deque[Fraction] = deque()
 

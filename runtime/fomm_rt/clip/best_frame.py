@@ -20,25 +20,17 @@ BestFrame = int | Literal["auto"]
 def find_reference(
     animator: Animator, driving: Iterable[DrivingFrame], best_frame: BestFrame, progress: Callable[[int], None]
 ) -> tuple[int, Keypoints]:
-    """Finds the reference frame.
+    """Returns the number and the keypoints of the reference frame, reading the driving frames as far as needed.
 
-    Args:
-        animator: An animator whose source is set.
-        driving: Driving frames from the first; read as far as needed.
-        best_frame: A frame number from 0, or "auto" for the frame whose pose is nearest to the source's.
-        progress: Called with the number of frames examined.
-
-    Returns:
-        The frame's number and its keypoints.
+    `best_frame` is a number from 0, or "auto" for the frame whose pose is nearest to that of the animator's source.
+    `progress` is called with the number of frames examined.
 
     Raises:
         MotionError: There is no frame with this number, or no frame at all.
     """
     best: tuple[float, int, Keypoints] | None = None
     count = 0
-    kp_source = animator.kp_source
-    for frame in driving:
-        count += 1
+    for count, frame in enumerate(driving, start=1):
         if best_frame not in ("auto", frame.index):
             progress(count)
             continue
@@ -46,7 +38,7 @@ def find_reference(
         if best_frame != "auto":
             return frame.index, keypoints
         animator.check_keypoints(keypoints)  # recorded ones may come from another model
-        distance = pose_distance(kp_source, keypoints)
+        distance = pose_distance(animator.kp_source, keypoints)
         if best is None or distance < best[0]:
             best = distance, frame.index, keypoints
         progress(count)

@@ -8,7 +8,7 @@ outside-training.png   moments of the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from fomm_rt.animator import Animator
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import FRAMES_AHEAD, LoadOptions, Progress, using
-from fomm_rt.clip.driving import Driving, DrivingFrame, open_driving
+from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
@@ -42,16 +42,8 @@ MOMENTS = 6
 OUTSIDE_CAPTION = "outside the model's training: it has seen drawn faces only"
 
 
-class _Results:
-    """The two files that one clip becomes, as checked paths.
-
-    Raises:
-        OutputError: They cannot be written, or are inputs.
-    """
-
-    def __init__(self, folder: Path, video: str, contact_sheet: str, inputs: Sequence[Path] = ()) -> None:
-        self.video = VideoTarget(folder / video, inputs)
-        self.contact_sheet = StagedOutput(folder / contact_sheet, inputs)
+_Results = tuple[VideoTarget, StagedOutput]
+"""The video and the contact sheet that one clip becomes."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +121,15 @@ def run_demo(
         load: Options of `Animator.load`, instead of `animator`.
 
     Raises:
-        MediaError, MotionError, ImageError: An input cannot be used.
-        OutputError: The results cannot be written, or are inputs.
-        BackendError: The backend cannot run here, or failed.
+        FommError: An input cannot be used, the results cannot be written or are inputs, or the backend failed.
     """
-    results = _Results(folder, "demo.mp4", "contact-sheet.png")
-    outside = None if also is None else _Results(folder, "outside-training.mp4", "outside-training.png", also)
+    results = VideoTarget(folder / "demo.mp4"), StagedOutput(folder / "contact-sheet.png")
+    outside = None
+    if also is not None:
+        outside = (
+            VideoTarget(folder / "outside-training.mp4", also),
+            StagedOutput(folder / "outside-training.png", also),
+        )
     # All inputs are opened before the first minute of work, so a wrong one is reported at once.
     with using(animator, load) as used, ExitStack() as inputs:
         on_load(used)
@@ -175,15 +170,20 @@ def _animate(
     """Animates all sources by one driver, finding its keypoints once per frame; writes video and contact sheet."""
     start = perf_counter()
     total = driving.timing.frame_count
-    name = results.video.path.name
+    video, contact_sheet = results
+    name = video.path.name
     moments = _find_moments(driving, lambda done: progress(f"choosing moments of {name}", done, total))
     sheet = _contact_sheet(sources, len(moments), scene.caption)
     animator.clear_reference()
     count = 0
-    with results.video.open(driving.timing, driving.audio_from) as writer:
+    with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
             for frame in ahead:
-                _draw(animator, sources, frame, scene)
+                keypoints = frame.find_keypoints(animator.keypoints)
+                scene.driver[...] = EMPTY if frame.pixels is None else animator.frame_driving(frame.pixels)
+                for source, tile in zip(sources, scene.results, strict=True):
+                    animator.set_source(source)
+                    animator.animate(keypoints, out=tile)
                 if frame.index in moments:
                     column = 1 + moments.index(frame.index)
                     sheet.write_heading(column, f"{float(frame.time):.2f} s")
@@ -195,19 +195,11 @@ def _animate(
                 write(scene.canvas.copy(), frame.time)
                 count += 1
                 progress(f"animating {name}", count, total)
-        with staged_picture(results.contact_sheet, sheet.canvas) as staged, uninterrupted():
+        with staged_picture(contact_sheet, sheet.canvas) as staged, uninterrupted():
             writer.commit()
             staged.commit()
     seconds = perf_counter() - start
-    return ClipReport(results.video.path, results.contact_sheet.target, len(sources), count, seconds, count / seconds)
-
-
-def _draw(animator: Animator, sources: list[Source], frame: DrivingFrame, scene: _Scene) -> None:
-    keypoints = frame.find_keypoints(animator.keypoints)
-    scene.driver[...] = EMPTY if frame.pixels is None else animator.frame_driving(frame.pixels)
-    for source, tile in zip(sources, scene.results, strict=True):
-        animator.set_source(source)
-        animator.animate(keypoints, out=tile)
+    return ClipReport(video.path, contact_sheet.target, len(sources), count, seconds, count / seconds)
 
 
 def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int]:

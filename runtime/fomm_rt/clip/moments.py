@@ -22,14 +22,9 @@ MOST_FRAMES = 512
 
 
 def choose_moments(descriptions: Iterable[NDArray[np.float32]], count: int) -> list[int]:
-    """Chooses frames that differ from each other as much as possible.
+    """Chooses `count` frames that differ from each other as much as possible; fewer if no others differ.
 
-    Args:
-        descriptions: One array per frame, all of one shape, such as those of `thumbnail`.
-        count: How many frames to choose, at least 1.
-
-    Returns:
-        Frame numbers in order, always with the first frame; fewer than `count` if no others differ.
+    Takes one array per frame, all of one shape. Returns frame numbers in order, always with the first frame.
     """
     kept: list[NDArray[np.float32]] = []
     step = 1

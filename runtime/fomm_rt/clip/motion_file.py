@@ -24,6 +24,7 @@ from itertools import pairwise
 from math import lcm
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,10 +79,6 @@ class MotionRecording:
 
     Times are stored as `load_motion` accepts them: the first is not negative, and a frame whose time is implausible or
     does not advance follows the frame before it by one tick.
-
-    Args:
-        weights: Identity of the weights that find the keypoints.
-        time_base: Seconds per tick; every time is a whole number of ticks after the first.
     """
 
     def __init__(self, weights: str, time_base: Fraction) -> None:
@@ -103,16 +100,10 @@ class MotionRecording:
         self._values.frombytes(np.ascontiguousarray(keypoints.value, np.float32).tobytes())
         if keypoints.jacobian is not None:
             self._jacobians.frombytes(np.ascontiguousarray(keypoints.jacobian, np.float32).tobytes())
-        self._ticks.append(self._stamp(time))
-
-    def _stamp(self, time: Fraction) -> int:
-        """Whole ticks after the first frame, strictly increasing."""
         ticks = round((time - self._start) / self._time_base)
-        if not self._ticks:
-            return 0
-        if ticks <= self._ticks[-1] or self._first_time + ticks * self._time_base >= LONGEST_S:
-            return self._ticks[-1] + 1
-        return ticks
+        if self._ticks and (ticks <= self._ticks[-1] or self._first_time + ticks * self._time_base >= LONGEST_S):
+            ticks = self._ticks[-1] + 1
+        self._ticks.append(ticks)
 
     def motion(self, rate: Fraction | None, last_duration: Fraction | None = None) -> Motion:
         """Returns all frames so far, at least one; for the arguments see `Motion`."""
@@ -128,10 +119,6 @@ class MotionRecording:
 
 def save_motion(target: str | PathLike[str] | StagedOutput, motion: Motion) -> None:
     """Writes a motion file, completely or not at all.
-
-    Args:
-        target: Its path, or the path that was checked before.
-        motion: What to write.
 
     Raises:
         OutputError: It cannot be written.
@@ -187,9 +174,8 @@ class _WrongContentError(Exception):
     """The content of a readable archive is wrong; the message says why."""
 
 
-def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
-    required = {"format_version", "value", "ticks", "time_base", "rate", "last_duration", "weights"}
-    missing = required - arrays.keys()
+def _parse(arrays: dict[str, NDArray[Any]], path: Path) -> Motion:
+    missing = {"format_version", "value", "ticks", "time_base", "rate", "last_duration", "weights"} - arrays.keys()
     if missing:
         raise _WrongContentError(f"it has no {min(missing)}")
     version = int(arrays["format_version"])
@@ -197,9 +183,7 @@ def _parse(arrays: dict[str, NDArray[np.generic]], path: Path) -> Motion:
         raise MotionError(
             f"{path}: has motion format {version}; this fomm-rt reads up to {FORMAT_VERSION}. Upgrade fomm-rt"
         )
-    value, jacobian = np.asarray(arrays["value"]), None
-    if "jacobian" in arrays:
-        jacobian = np.asarray(arrays["jacobian"])
+    value, jacobian = arrays["value"], arrays.get("jacobian")
     ticks = np.asarray(arrays["ticks"], np.int64)
     frames = len(ticks)
     if version < 1 or frames == 0 or value.ndim != 3 or value.shape[0] != frames or value.shape[2] != 2:

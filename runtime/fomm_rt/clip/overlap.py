@@ -34,11 +34,8 @@ class ReadAhead(Generic[Item]):
                 use(frame)
 
     The order is kept. A failure is raised when the caller comes to the item that failed. The thread runs a generator
-    and closes it, even if the caller stops early; when the `with` block is left, the thread has ended.
-
-    Attributes:
-        busy_s: Seconds that the iteration itself took.
-        waiting_s: Seconds that the caller waited for it.
+    and closes it, even if the caller stops early; when the `with` block is left, the thread has ended. `busy_s` are the
+    seconds that the iteration itself took, `waiting_s` those that the caller waited for it.
     """
 
     def __init__(self, items: Iterable[Item], depth: int) -> None:
@@ -123,11 +120,7 @@ class WriteBehind(Generic[Arguments]):
     Arguments belong to the function until it returns. After its first failure it is not called again. The next call
     raises the failure, or else the end of the `with` block does, even in place of an exception of the body, which came
     later. If the body was interrupted, calls that have not begun are dropped. When the block is left, the thread has
-    ended.
-
-    Attributes:
-        busy_s: Seconds that the function itself took.
-        waiting_s: Seconds that the caller waited for it.
+    ended. `busy_s` are the seconds that the function itself took, `waiting_s` those that the caller waited for it.
     """
 
     def __init__(self, write: Callable[Arguments, object], depth: int) -> None:

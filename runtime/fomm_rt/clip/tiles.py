@@ -39,17 +39,9 @@ _PADDING = 6
 
 
 class TileGrid:
-    """A canvas of rows × columns square tiles, which are views of it.
+    """A canvas, (H, W, 3) uint8, of rows × columns tiles of (size, size) pixels, which are views of it.
 
-    Args:
-        rows: Number of rows.
-        columns: Number of columns.
-        size: Side of a tile in pixels.
-        caption: A line of text above all tiles; empty for none.
-        with_headings: True to leave room for a line of text above each column.
-
-    Attributes:
-        canvas: (H, W, 3) uint8, the whole picture.
+    A caption stands above all tiles; `with_headings` leaves room for a line of text above each column.
     """
 
     def __init__(self, rows: int, columns: int, size: int, *, caption: str = "", with_headings: bool = False) -> None:

@@ -18,30 +18,15 @@ EMPTY = 32
 
 
 def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
-    """Shows source, driving frame and prediction side by side.
-
-    Args:
-        source: (S, S, 3) uint8.
-        driving: (S, S, 3) uint8; None leaves its place grey.
-        prediction: (S, S, 3) uint8.
-
-    Returns:
-        (S, 3·S, 3) uint8.
-    """
+    """Shows three (S, S, 3) uint8 pictures side by side, (S, 3·S, 3); without a driving frame its place is grey."""
     return np.hstack([source, _or_empty(driving, prediction), prediction])
 
 
 def explanation_view(source: Image, driving: Image | None, explanation: Explanation, align_corners: bool) -> Image:
     """Shows six captioned pictures: keypoints of both sides, prediction, deformation, masks, occlusion map.
 
-    Args:
-        source: (S, S, 3) uint8.
-        driving: (S, S, 3) uint8; None for a motion file.
-        explanation: The explanation of the frame.
-        align_corners: Convention of the model's warps.
-
-    Returns:
-        (2·(S + 24), 3·S, 3) uint8.
+    Source and driving frame are (S, S, 3) uint8, the latter None for a motion file; the view is (2·(S + 24), 3·S, 3).
+    `align_corners` is the convention of the model's warps.
     """
     e = explanation
     tiles = [

@@ -25,11 +25,7 @@ _KEPT = "nothing was kept, an old file is untouched"
 
 
 def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
-    """Checks that a file can be written, without touching anything.
-
-    Args:
-        target: The file to write; its folder need not exist yet.
-        inputs: Files that are read and must not be replaced, under whatever name or link.
+    """Checks that a file can be written and is none of the inputs under any name or link, without touching anything.
 
     Raises:
         OutputError: The target is a folder, a device or an input, or its folder cannot be written.
@@ -58,15 +54,7 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
 
 
 def explain_failure(error: Exception, target: Path) -> OutputError:
-    """Explains why a file could not be written.
-
-    Args:
-        error: An OSError, or FFmpeg's error with its `errno`.
-        target: The file that was to be written.
-
-    Returns:
-        The error to raise.
-    """
+    """Returns the error to raise for an OSError, or FFmpeg's error with its `errno`, in writing a file."""
     folder = target.absolute().parent
     number = getattr(error, "errno", None)
     if number in _NO_SPACE:
@@ -89,20 +77,10 @@ def explain_failure(error: Exception, target: Path) -> OutputError:
 
 @contextmanager
 def reporting_failures(target: Path, *others: type[Exception]) -> Iterator[None]:
-    """Turns failures to write inside the context into OutputError.
-
-    Args:
-        target: The file that is being written.
-        others: Exceptions besides OSError that mean the same, such as FFmpeg's.
-
-    Raises:
-        OutputError: For an OSError or one of `others`.
-    """
+    """Turns OSError, and `others` such as FFmpeg's errors, into OutputError inside the context."""
     try:
         yield
-    except Exception as error:
-        if not isinstance(error, (OSError, *others)):
-            raise
+    except (OSError, *others) as error:
         raise explain_failure(error, target) from error
 
 
@@ -115,7 +93,7 @@ class Staged(ABC):
     """Something written under a temporary name. `commit` puts it in place; without it, leaving the context removes it.
 
     Args:
-        target: The file to write, for messages too.
+        target: The file to write, for messages.
         final: The file or folder that `commit` changes.
         path: The temporary file or folder; exists once the context is entered.
     """
@@ -126,22 +104,14 @@ class Staged(ABC):
         self._final = final
 
     def __enter__(self) -> Self:
-        """Creates the target's folder and the temporary file or folder.
-
-        Raises:
-            OutputError: They cannot be created.
-        """
+        """Creates the target's folder and the temporary file or folder."""
         with reporting_failures(self.target):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._create()
         return self
 
     def commit(self) -> None:
-        """Puts the result in place of an old one.
-
-        Raises:
-            OutputError: It cannot be renamed.
-        """
+        """Puts the result in place of an old one."""
         with reporting_failures(self.target):
             self._move()
 
@@ -200,9 +170,6 @@ class StagedFolder(Staged):
 
     Args:
         target: Any name in the folder that the files move to.
-
-    Raises:
-        OutputError: That folder cannot be written.
     """
 
     def __init__(self, target: Path) -> None:
@@ -232,11 +199,7 @@ class StagedFolder(Staged):
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary path; the file takes the target's name when the context ends without an exception.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+    """Yields a temporary path; the file takes the target's name when the context ends without an exception."""
     with StagedOutput(target) as staged:
         with reporting_failures(target):
             yield staged.path

@@ -40,23 +40,13 @@ class AudioTrack:
     Packets are copied where the format allows, which loses nothing; otherwise they are decoded and encoded as AAC (MP4,
     MKV) or Opus (WebM), mono as mono and everything else as stereo. Timestamps keep their offset to the picture.
     Broken packets are skipped.
-
-    Attributes:
-        copies: True if packets are copied.
     """
 
     @classmethod
     def attach(cls, source: Path, output: OutputContainer, suffix: str, *, may_copy: bool = True) -> AudioTrack | None:
-        """Adds a sound track to a container that is not started yet.
+        """Adds the sound of a file to a container of a format (".mp4", ".mkv" or ".webm") that is not started yet.
 
-        Args:
-            source: The file with the sound.
-            output: The container to write.
-            suffix: Its format: ".mp4", ".mkv" or ".webm".
-            may_copy: False to encode the sound in any case.
-
-        Returns:
-            The track; None if the source has no sound or, with a warning, none that can be read.
+        Returns None if the source has no sound or, with a warning, none that can be read.
         """
         with ExitStack() as stack:
             try:
@@ -112,18 +102,14 @@ class AudioTrack:
             self._transcoder = _Transcoder(self._out_stream)
 
     def advance(self, until: Fraction) -> None:
-        """Writes the sound up to a time.
-
-        Args:
-            until: Seconds from the start of the source.
-        """
-        while self._reached <= until and self._forward_packet():
-            pass
+        """Writes the sound up to a time in seconds from the start of the source."""
+        while self._reached <= until and (packet := next(self._packets, None)) is not None:
+            self._forward(packet)
 
     def finish(self) -> None:
         """Writes the rest of the sound."""
-        while self._forward_packet():
-            pass
+        for packet in self._packets:
+            self._forward(packet)
         if not self.copies:
             self._transcode(None)
             self._output.mux(self._transcoder.flush())
@@ -132,13 +118,10 @@ class AudioTrack:
         """Closes the source."""
         self._resources.close()
 
-    def _forward_packet(self) -> bool:
-        """Copies or transcodes the next packet; returns False at the end."""
-        packet = next(self._packets, None)
-        if packet is None:
-            return False
+    def _forward(self, packet: av.Packet[AudioStream]) -> None:
+        """Copies or transcodes a packet."""
         if packet.is_corrupt:
-            return True
+            return
         self._joint.carry_on(packet)
         if packet.pts is not None:
             self._reached = max(self._reached, packet.pts * packet.time_base - self._start)
@@ -146,7 +129,6 @@ class AudioTrack:
             self._copy(packet)
         else:
             self._transcode(packet)
-        return True
 
     def _transcode(self, packet: av.Packet[AudioStream] | None) -> None:
         """Decodes a packet, or drains the decoder, and writes the result."""

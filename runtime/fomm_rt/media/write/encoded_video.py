@@ -61,13 +61,7 @@ class EncodedVideoWriter(ContainerWriter):
     """Writes H.264 or VP9 with 4:2:0 chroma, limited range, tagged with its colours.
 
     Odd widths and heights grow by one pixel that repeats the edge: 4:2:0 has no odd sizes. Nothing is encoded before
-    the first frame.
-
-    Args:
-        path: The result; ends in .mp4, .mkv or .webm.
-        staged: Where it is written until it is committed.
-        timing: The timing of the input.
-        audio_from: The file whose sound goes along, opened a second time.
+    the first frame. The file whose sound goes along is opened a second time.
     """
 
     _clock: FrameClock

@@ -24,9 +24,7 @@ from fomm_rt.media.write.frame_clock import FrameClock, GifClock
 class FrameWriter(ABC):
     """Takes frames and keeps them only if committed; leaving the context without `commit` discards them.
 
-    Args:
-        path: The result, for messages.
-        staged: Where it is written until it is committed; entered and left with this writer.
+    `path` is the result, for messages; `staged`, where it is written until then, is entered and left with this writer.
     """
 
     has_one_size: ClassVar[bool] = True
@@ -51,16 +49,7 @@ class FrameWriter(ABC):
             self._staged.__exit__(*details)
 
     def write(self, pixels: Image, time: Fraction) -> None:
-        """Writes one frame.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB.
-            time: Seconds from the start of the input's container, as `VideoFrame.time`.
-
-        Raises:
-            ImageError: The pixels are not such a picture.
-            OutputError: The frame has another size than the first, or cannot be written.
-        """
+        """Writes one frame, (H, W, 3) uint8 RGB, with its time in seconds from the start of the input's container."""
         check_image(pixels)
         height, width = pixels.shape[:2]
         if self._count == 0:
@@ -75,11 +64,7 @@ class FrameWriter(ABC):
             self._write(pixels, time)
 
     def commit(self) -> None:
-        """Finishes the result and puts it in place of an old one.
-
-        Raises:
-            OutputError: No frame was written, or the result cannot be finished.
-        """
+        """Finishes the result and puts it in place of an old one."""
         if self._count == 0:
             raise OutputError(f"{self._path} would hold no frame; nothing was written.")
         with reporting_failures(self._path, av.FFmpegError):

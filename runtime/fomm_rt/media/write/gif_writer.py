@@ -23,13 +23,7 @@ _logger = logging.getLogger("fomm_rt")
 
 
 class GifWriter(ContainerWriter):
-    """Writes an endlessly repeating GIF; times are rounded to hundredths of a second without drift.
-
-    Args:
-        path: The result, for messages.
-        staged: Where it is written until it is committed.
-        timing: The timing of the input.
-    """
+    """Writes an endlessly repeating GIF; times are rounded to hundredths of a second without drift."""
 
     _clock: GifClock
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -11,11 +11,11 @@ from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 from fomm_rt.image import Image, check_image
 
-_ENCODINGS: dict[str, tuple[str, list[int]]] = {
-    ".png": (".png", []),
-    ".jpg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
-    ".jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]),
-    ".webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 95]),
+_OPTIONS: dict[str, list[int]] = {
+    ".png": [],
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 95],
 }
 
 
@@ -38,26 +38,24 @@ def write_picture(path: str | os.PathLike[str], pixels: Image) -> None:
 def staged_picture(staged: StagedOutput, pixels: Image) -> Iterator[StagedOutput]:
     """Writes a picture as `write_picture` does, but leaves it under its temporary name until `commit`."""
     target = staged.target
-    encoding = _ENCODINGS.get(target.suffix.lower())
-    if encoding is None:
+    if target.suffix.lower() not in _OPTIONS:
         raise OutputError(
-            f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_ENCODINGS)}."
+            f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_OPTIONS)}."
         )
     check_image(pixels)
-    content = _encode(target, pixels, *encoding)
+    content = _encode(target, pixels)
     with staged:
         with reporting_failures(target):
             staged.path.write_bytes(content)
         yield staged
 
 
-def _encode(target: Path, pixels: Image, suffix: str, options: list[int]) -> bytes:
-    try:
-        encoded, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+def _encode(target: Path, pixels: Image) -> bytes:
+    suffix = target.suffix.lower()
+    # OpenCV's own words name a line of its source; the cause is always the size.
+    with suppress(cv2.error):
+        encoded, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _OPTIONS[suffix])
         if encoded:
             return content.tobytes()
-    except cv2.error:
-        # OpenCV's own words name a line of its source; the cause is always the size.
-        pass
     height, width = pixels.shape[:2]
     raise OutputError(f"{target} cannot hold a picture of {width}x{height} pixels; write it as .png.")

@@ -9,7 +9,6 @@ import cv2
 from typing_extensions import override
 
 from fomm_rt.errors import OutputError
-from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
 from fomm_rt.media.write.frame_writer import FrameWriter
 
@@ -66,31 +65,19 @@ def _number_of(pattern: Path, name: str) -> int | None:
 class PictureSequenceWriter(FrameWriter):
     """Writes PNG pictures numbered from 1, as FFmpeg does; all of them appear on commit.
 
-    Frames may differ in size. Pictures with higher numbers from an earlier run stay, with a warning.
-
-    Args:
-        pattern: A name that `check_pattern` accepts.
-        staged: The folder that holds the pictures until they are committed.
+    Frames may differ in size. Pictures with higher numbers from an earlier run stay, with a warning. The path is a
+    pattern that `check_pattern` accepts; `staged` is a folder.
     """
 
     has_one_size = False
 
-    def __init__(self, pattern: Path, staged: Staged) -> None:
-        super().__init__(pattern, staged)
-        self._pattern = pattern
-
     @override
     def _write(self, pixels: Image, time: Fraction) -> None:
-        name = self._pattern.name % self._count
+        name = self._path.name % self._count
         encoded, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         if not encoded:
-            raise OutputError(f"{self._pattern.with_name(name)} cannot be encoded as PNG.")
+            raise OutputError(f"{self._path.with_name(name)} cannot be encoded as PNG.")
         (self._staged.path / name).write_bytes(content.tobytes())
-
-    @override
-    def commit(self) -> None:
-        super().commit()
-        self._warn_of_earlier_pictures()
 
     @override
     def _finish(self) -> None:
@@ -100,13 +87,15 @@ class PictureSequenceWriter(FrameWriter):
     def _close(self) -> None:
         pass
 
-    def _warn_of_earlier_pictures(self) -> None:
+    @override
+    def commit(self) -> None:
+        super().commit()
         try:
-            numbers = [_number_of(self._pattern, file.name) or 0 for file in self._pattern.parent.iterdir()]
+            numbers = [_number_of(self._path, file.name) or 0 for file in self._path.parent.iterdir()]
         except OSError:
             # A folder may be writable and not listable.
             return
         first = min((number for number in numbers if number > self._count), default=None)
         if first is not None:
-            name = self._pattern.with_name(self._pattern.name % first)
+            name = self._path.with_name(self._path.name % first)
             _logger.warning("%s and later are from an earlier run", name)
