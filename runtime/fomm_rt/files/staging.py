@@ -78,9 +78,10 @@ def explain_failure(error: Exception, target: Path) -> OutputError:
 @contextmanager
 def reporting_failures(target: Path, *others: type[Exception]) -> Iterator[None]:
     """Turns OSError, and `others` such as FFmpeg's errors, into OutputError inside the context."""
+    failures: tuple[type[Exception], ...] = (OSError, *others)
     try:
         yield
-    except (OSError, *others) as error:
+    except failures as error:
         raise explain_failure(error, target) from error
 
 

@@ -8,8 +8,7 @@ from av.video.frame import VideoFrame as CodedFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from fomm_rt.media.read.alpha import lay_over_white
-from fomm_rt.media.read.orientation import orient_by_matrix
+from fomm_rt.media.read.pixels import lay_over_white, orient_by_matrix
 
 # swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full chroma
 # interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
@@ -32,26 +31,19 @@ def guess_colorspace(height: int) -> Colorspace:
 class FramePixels:
     """Converts the frames of one stream; keeps the scaler between frames.
 
-    Args:
-        pixel_aspect: Width of a pixel divided by its height; None or an implausible value counts as square.
+    `pixel_aspect` is the width of a pixel divided by its height; None or an implausible value counts as square.
     """
 
     def __init__(self, pixel_aspect: Fraction | None) -> None:
-        sensible = pixel_aspect is not None and 1 <= max(pixel_aspect, 1 / (pixel_aspect or 1)) <= _LARGEST_PIXEL_ASPECT
-        self._pixel_aspect = pixel_aspect if sensible and pixel_aspect else Fraction(1)
+        aspect = pixel_aspect or Fraction(1)
+        self._pixel_aspect = aspect if 1 <= max(aspect, 1 / aspect) <= _LARGEST_PIXEL_ASPECT else Fraction(1)
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: CodedFrame) -> NDArray[np.uint8]:
-        """Converts one frame.
+        """Converts a frame of any format and size to (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
 
         It uses the frame's own colour matrix and range, composites transparency over white, resamples pixels that are
         not square along the width, and applies the display matrix.
-
-        Args:
-            frame: A decoded frame of any pixel format and size.
-
-        Returns:
-            (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
         """
         has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
         is_rgb = frame.format.is_rgb or frame.format.has_palette
@@ -73,10 +65,7 @@ class FramePixels:
         pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)
         if has_alpha:
             pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
-        oriented = orient_by_matrix(pixels, _display_matrix(frame))
-        return np.require(oriented, requirements=["C", "W"])
-
-
-def _display_matrix(frame: CodedFrame) -> bytes | None:
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    return bytes(matrix) if isinstance(matrix, SideData) else None
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if isinstance(matrix, SideData):
+            pixels = orient_by_matrix(pixels, bytes(matrix))
+        return np.require(pixels, requirements=["C", "W"])

@@ -64,13 +64,8 @@ def find_video(container: InputContainer) -> VideoStream | None:
 
 def find_audio(container: InputContainer) -> AudioStream | None:
     """Returns the default sound stream, else the first, among those with a known codec; None if there is none."""
-    return _default(
-        [
-            stream
-            for stream in container.streams.audio
-            if stream.codec_context is not None and stream.codec_context.sample_rate and stream.codec_context.channels
-        ]
-    )
+    contexts = [(stream, stream.codec_context) for stream in container.streams.audio]
+    return _default([stream for stream, context in contexts if context and context.sample_rate and context.channels])
 
 
 def _default(streams: list[_StreamT]) -> _StreamT | None:

@@ -26,11 +26,7 @@ _NAMES = (
 
 
 def require_file(path: Path) -> None:
-    """Checks that a path names a regular file with something in it; a path is never taken as a URL.
-
-    Raises:
-        MediaError: There is no such file, or it is a folder, a device or empty.
-    """
+    """Checks that a path, which is never taken as a URL, names a regular file with something in it."""
     if "\0" in str(path):
         raise MediaError(f"{str(path)!r} is not a file name.")
     with _reporting_failures(path):
@@ -68,14 +64,7 @@ def _reporting_failures(path: Path) -> Iterator[None]:
 
 
 def name_content(head: bytes) -> str | None:
-    """Names what a file holds if it is plainly neither a picture nor a video.
-
-    Args:
-        head: Its first `HEAD_BYTES`.
-
-    Returns:
-        A noun phrase such as "a web page"; None if the content does not say.
-    """
+    """Names what a file's first `HEAD_BYTES` plainly hold, such as "a web page"; None for pictures and videos."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower()
     named = next((name for prefix, name in _NAMES if start.startswith(prefix)), None)
     return named or ("a text file" if _is_text(head) else None)

@@ -10,9 +10,6 @@ from itertools import takewhile
 from typing import BinaryIO
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
-_TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*")
-_HEIF_STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1")
 
 _JPEG_START_OF_SCAN = 0xDA
 _JPEG_END_OF_IMAGE = 0xD9
@@ -38,38 +35,28 @@ class PictureKind(Enum):
     HEIC = "HEIC"
 
 
+_STARTS = {
+    PictureKind.PNG: re.compile(_PNG_SIGNATURE),
+    PictureKind.JPEG: re.compile(rb"\xff\xd8\xff"),
+    PictureKind.WEBP: re.compile(rb"RIFF....WEBP", re.DOTALL),
+    PictureKind.GIF: re.compile(rb"GIF8[79]a"),
+    PictureKind.TIFF: re.compile(rb"II\*\x00|MM\x00\*"),
+    # The four bytes after the length are reserved and zero: two letters alone also begin plain text.
+    PictureKind.BMP: re.compile(rb"BM....\x00{4}", re.DOTALL),
+    PictureKind.AVIF: re.compile(rb"....ftypavif", re.DOTALL),
+    PictureKind.HEIC: re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL),
+}
+
+
 def find_picture(file: BinaryIO) -> tuple[PictureKind | None, bool]:
-    """Finds the format of a picture file, in constant memory.
+    """Returns the format of a picture file open at its start, or None, and True if it holds an animation.
 
-    Args:
-        file: Open at its start.
-
-    Returns:
-        The format, None for anything else, and True if the file holds an animation. An animation that is cut off may
-        count as a still picture.
-
-    Raises:
-        OSError: The file cannot be read.
+    Takes constant memory. An animation that is cut off may count as a still picture.
     """
-    kind = _find_kind(file.read(32))
+    head = file.read(32)
+    kind = next((kind for kind, start in _STARTS.items() if start.match(head)), None)
     file.seek(0)
     return kind, kind is not None and is_animated(file, kind)
-
-
-def _find_kind(head: bytes) -> PictureKind | None:
-    brand = head[8:12] if head[4:8] == b"ftyp" else b""
-    kinds = (
-        (head.startswith(_PNG_SIGNATURE), PictureKind.PNG),
-        (head.startswith(b"\xff\xd8\xff"), PictureKind.JPEG),
-        (head.startswith(b"RIFF") and head[8:12] == b"WEBP", PictureKind.WEBP),
-        (head.startswith(_GIF_SIGNATURES), PictureKind.GIF),
-        (head.startswith(_TIFF_SIGNATURES), PictureKind.TIFF),
-        # The four bytes after the length are reserved and zero: two letters alone also begin plain text.
-        (head.startswith(b"BM") and head[6:10] == bytes(4), PictureKind.BMP),
-        (brand == b"avif", PictureKind.AVIF),
-        (brand in _HEIF_STILL_BRANDS, PictureKind.HEIC),
-    )
-    return next((kind for matches, kind in kinds if matches), None)
 
 
 def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
@@ -83,10 +70,9 @@ def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
 
 
 def find_damage(content: bytes, kind: PictureKind) -> str | None:
-    """Finds a missing end or altered bytes in a whole file, which decoders fill with grey instead of reporting.
+    """Says what is missing or altered in a whole file, such as "its end is missing"; None if it looks complete.
 
-    Returns:
-        A clause such as "its end is missing"; None for a file that looks complete.
+    Decoders fill damage with grey instead of reporting it.
     """
     missing_end = "its end is missing"
     if kind is PictureKind.JPEG:
@@ -106,11 +92,7 @@ def find_damage(content: bytes, kind: PictureKind) -> str | None:
 
 
 def find_orientation(content: bytes, kind: PictureKind) -> int:
-    """Reads the EXIF orientation of a whole JPEG, PNG or WebP file.
-
-    Returns:
-        1 to 8 as EXIF numbers them; 1, upright, if there is none or it is not valid.
-    """
+    """Returns the EXIF orientation of a whole JPEG, PNG or WebP file, 1 to 8; 1, upright, if it has no valid one."""
     exif = b""
     if kind is PictureKind.JPEG:
         before_pixels = takewhile(lambda segment: segment[0] != _JPEG_START_OF_SCAN, _jpeg_segments(content))

@@ -12,28 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.read.alpha import lay_over_white
-from fomm_rt.media.read.orientation import orient_by_exif
 from fomm_rt.media.read.picture_format import PictureKind, find_damage, find_orientation
+from fomm_rt.media.read.pixels import lay_over_white, orient_by_exif
 
 # More than any picture that OpenCV accepts takes, compressed.
 _LARGEST_BYTES = 1 << 30
 
 
 def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArray[np.uint8] | None:
-    """Decodes a picture file upright, opaque and with eight bits per channel.
+    """Decodes an open picture file upright and opaque to (H, W, 3) uint8 RGB; None if OpenCV does not know its format.
 
-    Args:
-        path: Its name, for messages.
-        file: The file, open.
-        kind: Its format; None if only OpenCV may know it.
-
-    Returns:
-        (H, W, 3) uint8 RGB, contiguous; None if OpenCV does not know the format.
+    `kind` is None if only OpenCV may know the format.
 
     Raises:
         MediaError: The file is damaged, cut off, or too large to decode.
-        OSError: The file cannot be read.
     """
     size = file.seek(0, os.SEEK_END)
     if size > _LARGEST_BYTES:

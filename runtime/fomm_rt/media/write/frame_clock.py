@@ -18,18 +18,11 @@ class FrameClock:
     At a constant rate a frame lasts a whole number of ticks, so the rate read back is exactly the rate written; a frame
     missing in the input leaves a gap. Varying timestamps are kept unchanged.
 
-    Args:
-        timing: The timing of the input.
-
     Attributes:
         time_base: Seconds per tick.
         is_varying: True if not all frames have the same duration.
         typical_rate: Frames per second, for headers and rate control; exact if the rate is constant.
     """
-
-    time_base: Fraction
-    typical_rate: Fraction
-    is_varying: bool
 
     def __init__(self, timing: Timing) -> None:
         self._rate = timing.rate
@@ -86,11 +79,7 @@ def _mean_rate(timing: Timing) -> Fraction:
 class GifClock:
     """Assigns each frame of a GIF its time, in hundredths of a second from the first frame, without drift.
 
-    Args:
-        timing: The timing of the input.
-
-    Attributes:
-        late_s: Seconds that the latest frame is shown later than in the input.
+    `late_s` are the seconds that the latest frame is shown later than in the input.
     """
 
     def __init__(self, timing: Timing) -> None:

@@ -140,12 +140,7 @@ class VideoTarget:
                 raise OutputError(f"{path} may overwrite the input {source}; choose another name or folder.")
 
     def open(self, timing: Timing, audio_from: Path | None = None) -> FrameWriter:
-        """Returns the writer, to be entered as a context.
-
-        Args:
-            timing: The timing of the input, which the result gets too.
-            audio_from: The file whose sound goes along; None for a silent result.
-        """
+        """Returns the writer for the input's timing, to be entered as a context; with the sound of a file, if any."""
         suffix = self.path.suffix.lower()
         if suffix in _ENCODED:
             return EncodedVideoWriter(self.path, self._staged, timing, audio_from)
