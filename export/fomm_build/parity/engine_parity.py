@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from fomm_build.half_graph import ROUNDING, float_types
-from fomm_build.parity.reference import Reference, with_outputs
+from fomm_build.parity.reference import reference_frames, with_outputs
 from fomm_build.precision import FP16, FP32
 from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.backends.protocol import Backend
@@ -38,9 +38,11 @@ class Candidate(Protocol):
         """Runs an engine's graph with some inner tensors as additional outputs; returns all of them."""
 
 
-Animate = Callable[[Image, Sequence[Image]], "list[tuple[NDArray[np.float32], NDArray[Any]]]"]
-"""A source and driving frames, (size, size, 3) uint8 -> keypoints (K, 2) and prediction (size, size, 3) of each frame,
-in absolute motion; predictions are in [0, 255], uint8 or float."""
+Animated = list[tuple[NDArray[np.float32], NDArray[Any]]]
+"""Keypoints (K, 2) and prediction (size, size, 3), uint8 or float in [0, 255], of each frame."""
+
+Animate = Callable[[Image, Sequence[Image]], Animated]
+"""Animates a source by driving frames, (size, size, 3) uint8, in absolute motion."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,8 @@ may round either way."""
 
 @dataclass(frozen=True)
 class Loss:
-    """The error of one tensor.
+    """The error of one tensor and its bound, in the same unit and in words."""
 
-    Attributes:
-        tensor: Its name.
-        amount, allowed: The error and its bound, in the same unit.
-        text: The error and its bound in words.
-    """
-
-    tensor: str
     amount: float
     allowed: float
     text: str
@@ -87,14 +82,13 @@ class Loss:
 def check_engines(
     model: ModelFolder, graphs: Mapping[str, onnx.ModelProto], candidate: Candidate, animate: Animate, precision: str
 ) -> dict[str, Any]:
-    """Compares engines with the model.
+    """Compares engines with the model that they were built from.
 
     Args:
-        model: The model that the engines were built from.
+        model, precision: Model and precision of the engines.
         graphs: The graph of each engine by name, in float32.
         candidate: The engines.
         animate: Animates whole frames with the engines.
-        precision: Precision of the engines.
 
     Returns:
         The measurements as plain JSON values: "picture", "frames", "keypoints_pixels" and "prediction_psnr_db" of
@@ -105,17 +99,14 @@ def check_engines(
     """
     shape, bounds = FrameShape.of(model.manifest), BOUNDS[precision]
     driving = parity_frames(shape.size)
-    source = driving[0]
-    expected = Reference(model).animate(source, driving)
+    expected = reference_frames(model, driving[0], driving)
     losses: dict[str, dict[str, Loss]] = {name: {} for name in graphs}
     for name, graph in graphs.items():
         for values in expected:
-            inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
-            for loss in compare(candidate.run(name, inputs), values, shape, bounds):
-                known = losses[name].get(loss.tensor)
-                if known is None or loss.excess > known.excess:
-                    losses[name][loss.tensor] = loss
-    pixels, psnr = _compare_frames(animate(source, driving), expected, shape)
+            for tensor, found in candidate.run(name, _inputs(graph, values)).items():
+                loss = _loss(tensor, found, values[tensor], shape, bounds)
+                losses[name][tensor] = max(losses[name].get(tensor, loss), loss, key=lambda loss: loss.excess)
+    pixels, psnr = _compare_frames(animate(driving[0], driving), expected, shape)
     engine, worst = max(
         ((name, loss) for name in losses for loss in losses[name].values()), key=lambda pair: pair[1].excess
     )
@@ -137,20 +128,8 @@ def check_engines(
     }
 
 
-def compare(found: HostTensors, expected: HostTensors, shape: FrameShape, bounds: Bounds) -> list[Loss]:
-    """Returns the error of each output of an engine."""
-    return [_loss(name, found[name], expected[name], shape, bounds) for name in found]
-
-
-def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: HostTensors) -> str:
-    """Describes the layer of an engine that increases the error most.
-
-    Args:
-        graph: The graph of the engine, in float32.
-        engine: Its name.
-        candidate: The engines.
-        inputs: The inputs to run it on.
-    """
+def _worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, inputs: HostTensors) -> str:
+    """Describes the layer of an engine that increases the error most; `graph` is the engine's in float32."""
     floats = float_types(graph)
     known = {value.name for value in (*graph.graph.value_info, *graph.graph.output)}
     names = [name for node in graph.graph.node for name in node.output if name in floats and name in known]
@@ -177,7 +156,7 @@ def worst_layer(graph: onnx.ModelProto, engine: str, candidate: Candidate, input
 def animate_by_backend(backend: Backend, size: int) -> Animate:
     """Animates whole frames with a backend."""
 
-    def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+    def animate(source: Image, driving: Sequence[Image]) -> Animated:
         square = Region.square(size)
         reference = backend.prepare_reference(backend.prepare_source(source, square), ABSOLUTE)
         frames = []
@@ -194,12 +173,12 @@ def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto
     """Animates whole frames with engines of whole graphs."""
 
     def run(engine: str, values: HostTensors) -> HostTensors:
-        outputs = candidate.run(engine, {tensor.name: values[tensor.name] for tensor in graphs[engine].graph.input})
+        outputs = candidate.run(engine, _inputs(graphs[engine], values))
         return {name: np.asarray(array, np.float32) for name, array in outputs.items()}
 
     chain = GraphChain(run)
 
-    def animate(source: Image, driving: Sequence[Image]) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+    def animate(source: Image, driving: Sequence[Image]) -> Animated:
         prepared = chain.prepare(frame_tensor(source))
         frames = (chain.animate(prepared, frame_tensor(frame)) for frame in driving)
         return [(values["keypoints"][0], 255 * values["prediction"][0].transpose(1, 2, 0)) for values in frames]
@@ -207,43 +186,41 @@ def animate_by_graphs(candidate: Candidate, graphs: Mapping[str, onnx.ModelProto
     return animate
 
 
+def _inputs(graph: onnx.ModelProto, values: HostTensors) -> HostTensors:
+    return {tensor.name: values[tensor.name] for tensor in graph.graph.input}
+
+
 def _blame(engine: str, worst: Loss, graph: onnx.ModelProto, candidate: Candidate, values: HostTensors) -> str:
-    inputs = {tensor.name: values[tensor.name] for tensor in graph.graph.input}
-    layer = worst_layer(graph, engine, candidate, inputs)
+    which = "The worst engine is"
     if worst.excess <= 1:
-        return f"Each engine alone is within its bounds; the nearest to them is {engine}: {worst.text}; in it, {layer}"
-    return f"The worst engine is {engine}: {worst.text}; in it, {layer}"
+        which = "Each engine alone is within its bounds; the nearest to them is"
+    layer = _worst_layer(graph, engine, candidate, _inputs(graph, values))
+    return f"{which} {engine}: {worst.text}; in it, {layer}"
 
 
-def _compare_frames(
-    found: Sequence[tuple[NDArray[np.float32], NDArray[Any]]], expected: Sequence[HostTensors], shape: FrameShape
-) -> tuple[float, float]:
+def _compare_frames(found: Animated, expected: Sequence[HostTensors], shape: FrameShape) -> tuple[float, float]:
     """Returns the largest distance of a keypoint in pixels and the least PSNR of a prediction in decibels."""
-    pixels = [
-        _pixels(keypoints, values["keypoints"][0], shape)
-        for (keypoints, _), values in zip(found, expected, strict=True)
-    ]
-    errors = []
-    for (_, picture), values in zip(found, expected, strict=True):
+    pixels, errors = [], []
+    for (keypoints, picture), values in zip(found, expected, strict=True):
+        pixels.append(_pixels(keypoints, values["keypoints"][0], shape))
         exact = 255 * values["prediction"][0].transpose(1, 2, 0).astype(np.float64)
         errors.append(_rms(picture - (np.rint(exact) if picture.dtype == np.uint8 else exact)) / 255)
     return float(np.max(pixels)), psnr_db(float(np.max(errors)) ** 2, peak=1)
 
 
-def _loss(name: str, found: NDArray[Any], expected: NDArray[np.float32], shape: FrameShape, bounds: Bounds) -> Loss:
+def _loss(name: str, found: NDArray[Any], expected: NDArray[Any], shape: FrameShape, bounds: Bounds) -> Loss:
+    if name == "kp_logits":
+        found, expected = (_expectation(logits, shape.temperature) for logits in (found, expected))
     if name in ("kp_logits", "keypoints"):
-        if name == "kp_logits":
-            pixels = _pixels(_expectation(found, shape.temperature), _expectation(expected, shape.temperature), shape)
-        else:
-            pixels = _pixels(found, expected, shape)
+        pixels = _pixels(found, expected, shape)
         text = f"keypoints are {pixels:.3f} pixel off (allowed {bounds.keypoints_pixels})"
-        return Loss(name, pixels, bounds.keypoints_pixels, text)
+        return Loss(pixels, bounds.keypoints_pixels, text)
     if name == "prediction":
         error = _rms(found.astype(np.float64) - expected)
         text = f"the prediction has {psnr_db(error**2, peak=1):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
-        return Loss(name, error, 10 ** (-bounds.prediction_psnr_db / 20), text)
+        return Loss(error, 10 ** (-bounds.prediction_psnr_db / 20), text)
     share = _relative(found, expected)
-    return Loss(name, share, bounds.relative, f"{name} is {share:.1e} of its size off (allowed {bounds.relative:.0e})")
+    return Loss(share, bounds.relative, f"{name} is {share:.1e} of its size off (allowed {bounds.relative:.0e})")
 
 
 def _expectation(logits: NDArray[Any], temperature: float) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import onnx
@@ -41,12 +42,9 @@ def check_on_gpu(
     """Compares engines that are not in the store yet with the model, see `check_engines`.
 
     Args:
-        model: The model that the engines were built from.
-        library: The TensorRT that built them.
-        gpu: This machine's GPU.
+        model, library, gpu: What the engines were built from, with, and for.
         manifest: Their manifest, as far as it is known.
-        engines: The engines by name.
-        graphs: Their graphs by name.
+        engines, graphs: The engines and their graphs by name.
         exact: The same graphs in float32.
         rebuild: Builds an engine with other outputs, to find the layer at fault.
 
@@ -71,32 +69,25 @@ def check_on_gpu(
         device.close()
 
 
+@dataclass(frozen=True)
 class GpuEngines(Candidate):
     """Engines in memory, each loaded when it runs."""
 
-    def __init__(
-        self,
-        library: TensorRT,
-        device: Device,
-        engines: Mapping[str, BuiltEngine],
-        graphs: Mapping[str, HalfGraph],
-        rebuild: Rebuild,
-    ) -> None:
-        self._library = library
-        self._device = device
-        self._engines = engines
-        self._graphs = graphs
-        self._rebuild = rebuild
+    library: TensorRT
+    device: Device
+    engines: Mapping[str, BuiltEngine]
+    graphs: Mapping[str, HalfGraph]
+    rebuild: Rebuild
 
     @override
     def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        return self._run(engine, self._engines[engine], inputs)
+        return self._run(engine, self.engines[engine], inputs)
 
     @override
     def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        return self._run(engine, self._rebuild(engine, marked_outputs(self._graphs[engine].model, names)), inputs)
+        return self._run(engine, self.rebuild(engine, marked_outputs(self.graphs[engine].model, names)), inputs)
 
     def _run(self, name: str, built: BuiltEngine, inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        with self._device.current():
-            engine = LoadedEngine(self._library, self._device, name, built.content, built.inputs, built.outputs)
+        with self.device.current():
+            engine = LoadedEngine(self.library, self.device, name, built.content, built.inputs, built.outputs)
             return engine.run(inputs)

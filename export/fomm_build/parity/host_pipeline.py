@@ -6,7 +6,6 @@ The steps and the code of the kernels are those of a GPU; only the convolutions 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,8 +48,7 @@ def host_pipeline(
     """Opens the kernel path of a model on a CPU.
 
     Args:
-        model: The model to run.
-        storage, batch: As for `FramePipeline`.
+        model, storage, batch: As for `FramePipeline`.
         channels_last: Store 4-D tensors channels last, as engines of half precision do.
         trunks: Graphs with float32 inputs and outputs, for example from `fomm_build.parity.simulation`; by default cut
             from the model.
@@ -62,12 +60,11 @@ def host_pipeline(
     convolutions = OnnxTrunks(cut_trunks(model) if trunks is None else trunks)
     with kernel_errors():
         executor = HostKernels()
-    allocate = partial(_allocate, channels_last)
+
+    def allocate(name: str, size: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        if not channels_last or len(size) != 4 or name == "pictures":
+            return np.zeros(size, dtype)
+        n, c, h, w = size
+        return np.zeros((n, h, w, c), dtype).transpose(0, 3, 1, 2)
+
     return FramePipeline(FrameShape.of(model.manifest), executor, convolutions, allocate, storage, batch)
-
-
-def _allocate(channels_last: bool, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    if not channels_last or len(shape) != 4 or name == "pictures":
-        return np.zeros(shape, dtype)
-    n, c, h, w = shape
-    return np.zeros((n, h, w, c), dtype).transpose(0, 3, 1, 2)

@@ -21,15 +21,7 @@ from fomm_rt.errors import EngineError
 class LoadedEngine:
     """An engine for a batch of 1, with its context and, for every tensor, buffers on host and device.
 
-    Args:
-        library: The TensorRT that built the engine.
-        device: The device to run on; the caller enters it around every call.
-        name: The engine's name in messages.
-        content: The serialized engine.
-        inputs, outputs: Its tensors, as the builder recorded them.
-
-    Raises:
-        EngineError: In any call, if TensorRT refuses.
+    The caller enters the device around every call. Every call raises EngineError if TensorRT refuses.
     """
 
     def __init__(

@@ -14,30 +14,20 @@ from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 
 
-class Reference:
-    """The portable graphs of a model, with their cut tensors as additional outputs.
+def reference_frames(model: ModelFolder, source: Image, driving: Sequence[Image]) -> list[HostTensors]:
+    """Animates frames, (size, size, 3) uint8, in absolute motion.
 
-    Args:
-        model: The model to run.
+    Returns:
+        Every input, output and cut tensor of each frame, by name. `frame` and the detector's tensors are those of the
+        driving frame.
     """
-
-    def __init__(self, model: ModelFolder) -> None:
-        sessions = {
-            name: with_outputs(graph, model.manifest.networks[name].cut_tensors)
-            for name, graph in portable_graphs(model).items()
-        }
-        self._chain = GraphChain(lambda name, values: run_session(sessions[name], values))
-
-    def animate(self, source: Image, driving: Sequence[Image]) -> list[HostTensors]:
-        """Animates frames in absolute motion; returns every input, output and cut tensor of each, by name.
-
-        `frame` and the detector's tensors are those of the driving frame.
-
-        Args:
-            source, driving: (size, size, 3) uint8.
-        """
-        prepared = self._chain.prepare(frame_tensor(source))
-        return [self._chain.animate(prepared, frame_tensor(frame)) for frame in driving]
+    sessions = {
+        name: with_outputs(graph, model.manifest.networks[name].cut_tensors)
+        for name, graph in portable_graphs(model).items()
+    }
+    chain = GraphChain(lambda name, values: run_session(sessions[name], values))
+    prepared = chain.prepare(frame_tensor(source))
+    return [chain.animate(prepared, frame_tensor(frame)) for frame in driving]
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.InferenceSession:

@@ -31,7 +31,6 @@ def simulated(model: onnx.ModelProto, tf32: bool = False) -> onnx.ModelProto:
     """
     types = float_types(model)
     nodes: list[onnx.NodeProto] = []
-    weights = [_widened(tensor) for tensor in model.graph.initializer]
     names: dict[str, str] = {}  # value -> the value that is read instead
 
     def rounded(name: str, new: str) -> str:
@@ -65,7 +64,7 @@ def simulated(model: onnx.ModelProto, tf32: bool = False) -> onnx.ModelProto:
         model.graph.name,
         [_float32(value) for value in model.graph.input],
         [_float32(value) for value in model.graph.output],
-        weights,
+        [_widened(tensor) for tensor in model.graph.initializer],
     )
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
