@@ -25,7 +25,7 @@ from fomm_rt.version import __version__
 if TYPE_CHECKING:
     from fomm_rt.animator import Animator
     from fomm_rt.backends.options import BackendName
-    from fomm_rt.backends.protocol import BackendDescription, Explanation
+    from fomm_rt.backends.protocol import BackendDescription, Explanation, TimedFrame
     from fomm_rt.clip.animate_file import AnimationReport, animate_file
     from fomm_rt.errors import (
         BackendError,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from fomm_rt.model.precision import Precision
     from fomm_rt.motion.keypoints import Keypoints
     from fomm_rt.source import Source
-    from fomm_rt.timed_frame import TimedFrame
 
 __all__ = [
     "AnimationReport",
@@ -94,7 +93,7 @@ _MODULES = {
     "Keypoints": "motion.keypoints",
     "Precision": "model.precision",
     "Source": "source",
-    "TimedFrame": "timed_frame",
+    "TimedFrame": "backends.protocol",
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",

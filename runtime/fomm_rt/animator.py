@@ -18,7 +18,7 @@ import numpy as np
 
 from fomm_rt.backends.gpu.device_arrays import DeviceImage, is_on_device
 from fomm_rt.backends.options import BackendName, Options
-from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, PreparedReference
+from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, PreparedReference, TimedFrame
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, StateError
@@ -29,7 +29,6 @@ from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import Precision
 from fomm_rt.motion.keypoints import Keypoints, check_keypoints
 from fomm_rt.source import Reference, Source
-from fomm_rt.timed_frame import TimedFrame
 
 AnyFrame = Image | Frame | Keypoints | DeviceImage
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)

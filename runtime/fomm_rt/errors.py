@@ -69,3 +69,8 @@ class ImageError(FommError):
 
 class StateError(FommError):
     """A call came in the wrong order."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's text; the name of its type if it has none."""
+    return (str(error).strip() or type(error).__name__).split("\n")[0]

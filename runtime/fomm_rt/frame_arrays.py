@@ -14,15 +14,9 @@ from fomm_rt.image import check_image, pixels_of
 
 
 def framed(frame: Any, framing: Framing, backend: Backend | None = None) -> tuple[Any, Region]:
-    """Checks a frame: (H, W, 3) uint8, or an object that holds such an array in `pixels`.
+    """Checks a frame, (H, W, 3) uint8 or an object that holds such an array in `pixels`; returns array and region.
 
-    Args:
-        frame: In host memory, or with a backend that takes it also on a GPU.
-        framing: The square to use.
-        backend: The backend that the frame is for; None for host memory only.
-
-    Returns:
-        The array and its region.
+    It lies in host memory, or on a GPU if it is for a backend that takes it there.
 
     Raises:
         ImageError: Not such an array, one on a GPU that the backend does not take, or the framing lies outside it.

@@ -43,8 +43,7 @@ def check_on_gpu(
 
     Args:
         model, library, gpu: What the engines were built from, with, and for.
-        manifest: Their manifest, as far as it is known.
-        engines, graphs: The engines and their graphs by name.
+        manifest, engines, graphs: The manifest as far as it is known; the engines and their graphs by name.
         exact: The same graphs in float32.
         rebuild: Builds an engine with other outputs, to find the layer at fault.
 

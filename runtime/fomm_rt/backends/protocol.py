@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,25 @@ the generator; generator; prediction to picture."""
 
 StageTimes = Mapping[str, float]
 """A name of STAGES -> milliseconds that this stage took for one frame."""
+
+Prediction = TypeVar("Prediction")
+
+
+@dataclass(frozen=True, eq=False)
+class TimedFrame(Generic[Prediction]):
+    """One animated frame and the time that each stage of it took.
+
+    Attributes:
+        prediction: (size, size, 3) uint8 RGB: the array that `animate` returns.
+        stage_ms: A name of STAGES -> milliseconds; read-only. Stages that the frame did not need, or that the backend
+            cannot tell apart, are missing.
+    """
+
+    prediction: Prediction
+    stage_ms: StageTimes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stage_ms", MappingProxyType(self.stage_ms))
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,21 @@ class PreparedReference:
     source: PreparedSource
     transfer: Transfer
 
+    def explanation(
+        self, prediction: Image, keypoints: Keypoints, maps: Mapping[str, NDArray[np.float32]]
+    ) -> Explanation:
+        """Collects an explanation; `maps` holds deformation, mask, and any occlusion_map (1, h, w)."""
+        occlusion_map = maps["occlusion_map"][0] if "occlusion_map" in maps else None
+        return Explanation(
+            prediction,
+            self.source.keypoints,
+            keypoints,
+            self.transfer(keypoints),
+            maps["deformation"],
+            maps["mask"],
+            occlusion_map,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
@@ -85,7 +120,7 @@ class Explanation:
 
 
 class Backend(Protocol):
-    """One way of running a model, for one thread at a time.
+    """One way of running a model, for one thread at a time; backends subclass it.
 
     Attributes:
         takes_device_arrays: True if frames and results may be arrays on the GPU, see `gpu.device_arrays`.
@@ -104,6 +139,7 @@ class Backend(Protocol):
 
     def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
         """Prepares a source and its motion transfer for frames."""
+        return PreparedReference(source, transfer)
 
     def detect(self, image: Any, region: Region) -> Keypoints:
         """Returns the keypoints of a picture (H, W, 3) uint8 RGB; on the GPU only if `takes_device_arrays`."""

@@ -23,7 +23,6 @@ class BackendEntry:
     """A backend as `open_backend` sees it. Its libraries are imported only when one of these functions is called.
 
     Attributes:
-        name: As given to `open_backend`.
         why_unavailable: Returns why it cannot run here, as far as can be told without a model; None if it can.
         precisions: Precisions that it can run, the default first.
         open: Opens a model: (model, reason for the choice, options).
@@ -58,11 +57,6 @@ REGISTRY = (
 
 def open_backend(name: BackendName, model: ModelFolder, options: Options = DEFAULTS) -> Backend:
     """Opens a model on a backend, or with "auto" on the fastest that runs here.
-
-    Args:
-        name: One of BACKENDS, or "auto".
-        model: The model to run.
-        options: Options for the backend.
 
     Raises:
         BackendError: Unknown name, or the backend (with "auto": every backend) cannot run here or at this precision.

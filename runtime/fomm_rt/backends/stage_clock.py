@@ -14,11 +14,7 @@ class StageClock:
         with clock("networks"):
             ...
 
-    Args:
-        stages: Stages to count from 0; others appear once they have run.
-
-    Attributes:
-        seconds: Stage -> total time.
+    The given stages count from 0; others appear once they have run. Times are in `seconds`, by stage.
     """
 
     def __init__(self, *stages: str) -> None:

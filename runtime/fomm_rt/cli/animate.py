@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fomm_rt.cli.model import ModelOption, announce, say_bundled
+from fomm_rt.cli.model import ModelOption, announce
 from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, parse_rectangle
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
@@ -110,7 +110,10 @@ def animate(
 
         def on_load(animator: Animator) -> None:
             if model is None:
-                say_bundled(terminal, animator)
+                terminal.say(
+                    f"no model given: using the bundled {animator.manifest.name}, which was trained on drawn faces; "
+                    "for photographs export published weights (see docs/checkpoints.md)"
+                )
             announce(terminal, animator, model)
 
         with terminal.frames() as progress:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import typer
+from msgspec import to_builtins
 
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendOption
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu, report
-from fomm_rt.engines.summary import EngineSummary
 
 Found = TypeVar("Found")
 
 
-def doctor(
-    model: ModelOption = None,
-    backend: BackendOption = "auto",
-    as_json: AsJson = False,
-) -> None:
+def doctor(model: ModelOption = None, backend: BackendOption = "auto", as_json: AsJson = False) -> None:
     """Report what this machine can run, and time it.
 
     For example:
@@ -32,15 +27,7 @@ def doctor(
         sections = _Sections()
         sections.add("versions", "versions", report.versions, _pairs)
         sections.add("OpenCV", "opencv", report.opencv, _opencv_lines)
-        sections.add(
-            "machine",
-            "machine",
-            lambda: {
-                "processor": report.describe_processor(),
-                "vector instructions": report.vector_instructions(),
-            },
-            _pairs,
-        )
+        sections.add("machine", "machine", report.machine, _pairs)
         sections.add("NVIDIA", "gpu", gpu.gpu_health, _gpu_lines)
         sections.add("engines of TensorRT", "engine_store", gpu.store_health, _store_lines)
         sections.add("backends, fastest first", "backends", report.backends, _backend_lines)
@@ -71,14 +58,8 @@ class _Sections:
             self.document[key] = {"error": str(error)}
             self.lines.append(f"  FAILED: {error}")
             return
-        self.document[key] = _plain(found)
+        self.document[key] = to_builtins(found)
         self.lines += [f"  {line}" for line in show(found)]
-
-
-def _plain(found: Any) -> Any:
-    if isinstance(found, list):
-        return [_plain(item) for item in found]
-    return asdict(found) if hasattr(found, "__dataclass_fields__") else found
 
 
 def _pairs(found: dict[str, str]) -> list[str]:
@@ -99,13 +80,8 @@ def _opencv_lines(found: report.OpenCv) -> list[str]:
 
 def _gpu_lines(found: gpu.GpuHealth) -> list[str]:
     cuda = "usable" if found.cuda_problem is None else f"no: {found.cuda_problem}"
-    return _pairs(
-        {
-            "NVIDIA driver": found.driver,
-            "CUDA for Python": cuda,
-            **{flavour.name: _flavour(flavour) for flavour in found.flavours},
-        }
-    )
+    flavours = {flavour.name: _flavour(flavour) for flavour in found.flavours}
+    return _pairs({"NVIDIA driver": found.driver, "CUDA for Python": cuda, **flavours})
 
 
 def _flavour(found: gpu.FlavourHealth) -> str:
@@ -117,55 +93,42 @@ def _flavour(found: gpu.FlavourHealth) -> str:
 
 
 def _store_lines(found: gpu.StoreHealth) -> list[str]:
-    size = _mib(sum(one.size_bytes for one in found.sets))
-    count = f"{len(found.sets)} set{'' if len(found.sets) == 1 else 's'}, {size}" if found.sets else "none built so far"
+    count = "none built so far"
+    if found.sets:
+        size = sum(one.size_bytes for one in found.sets) / 2**20
+        count = f"{len(found.sets)} set{'' if len(found.sets) == 1 else 's'}, {size:.1f} MiB"
     return [
-        *_pairs({"store": f"{found.folder}: {count}", **{one.key: _engine_set(one) for one in found.sets}}),
+        *_pairs({"store": f"{found.folder}: {count}", **{one.key: one.describe() for one in found.sets}}),
         *(f"DAMAGED: {reason}" for reason in found.damaged),
         *_pairs({"to build engines": "fomm-rt build MODEL --backend tensorrt, or tensorrt-rtx"}),
     ]
 
 
-def _engine_set(found: EngineSummary) -> str:
-    batch = "frame by frame" if found.max_batch == 1 else f"up to {found.max_batch} frames at a time"
-    return (
-        f"{found.model}: {found.precision}, {found.layout}, {batch}; {found.flavour}; for {found.built_for}; "
-        f"{_mib(found.size_bytes)}; built {found.built[:10]}"
-    )
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f} MiB"
-
-
 def _backend_lines(found: list[report.BackendHealth]) -> list[str]:
-    lines = []
+    states: dict[str, str] = {}
+    choices: list[str] = []
+    certain = False
     for health in found:
         if health.problem is not None:
-            state = f"no: {health.problem}"
+            states[health.name] = f"no: {health.problem}"
         elif health.probe_ms is None:
-            state = "runs models that engines are built for"
+            states[health.name] = "runs models that engines are built for"
+            # The choice depends on the model, unless an earlier backend runs every model.
+            choices += [] if certain else [f"{health.name} with engines"]
         else:
-            state = f"runs; a 3×3 convolution, 64 channels, 64×64 pixels: {health.probe_ms:.1f} ms"
-        lines.append(f"{health.name:<24} {state}")
-    # Backends before the first one with a probe need engines, so the choice depends on the model.
-    able = [health for health in found if health.problem is None]
-    certain = next((i for i, health in enumerate(able) if health.probe_ms is not None), len(able))
-    names = [f"{health.name} with engines" for health in able[:certain]] + [
-        health.name for health in able[certain:][:1]
-    ]
-    return [*lines, f"{'auto takes':<24} {', else '.join(names) or 'none'}"]
+            states[health.name] = f"runs; a 3×3 convolution, 64 channels, 64×64 pixels: {health.probe_ms:.1f} ms"
+            choices += [] if certain else [health.name]
+            certain = True
+    return _pairs({**states, "auto takes": ", else ".join(choices) or "none"})
 
 
 def _export_lines(missing: list[str]) -> list[str]:
-    state = "available"
-    if missing:
-        state = f'no: {", ".join(missing)} not installed; pip install "fomm-rt[export]"'
-    return [f"fomm-rt export           {state}"]
+    problem = f'no: {", ".join(missing)} not installed; pip install "fomm-rt[export]"'
+    return _pairs({"fomm-rt export": problem if missing else "available"})
 
 
 def _codec_lines(found: list[report.Codec]) -> list[str]:
-    return [f"{codec.name:<24} {'yes' if codec.available else 'MISSING'}, {codec.purpose}" for codec in found]
+    return _pairs({codec.name: f"{'yes' if codec.available else 'MISSING'}, {codec.purpose}" for codec in found})
 
 
 def _media_lines(found: report.MediaSpeed) -> list[str]:

@@ -37,12 +37,7 @@ def list_engines(engines: Engines = None, quiet: Quiet = False, as_json: AsJson 
         lines, found = [], []
         for each in sets:
             summary, problem = summarize(each), _problem(each)
-            batch = "1" if summary.max_batch == 1 else f"1 to {summary.max_batch}"
-            lines += [
-                f"{summary.key}  {summary.model}: {summary.flavour}, {summary.precision}, batch {batch}, for "
-                f"{summary.built_for}; {summary.size_bytes / 2**20:.1f} MiB, built {summary.built[:10]}",
-                f"                  {problem or 'usable here'}",
-            ]
+            lines += [f"{summary.key}  {summary.describe()}", f"                  {problem or 'usable here'}"]
             found.append({**asdict(summary), "problem": problem})
         lines += [f"DAMAGED: {damage.reason}" for damage in damaged]
         document = {"folder": str(store.folder), "sets": found, "damaged": [damage.reason for damage in damaged]}

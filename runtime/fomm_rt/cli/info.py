@@ -9,10 +9,7 @@ from fomm_rt.cli.options import AsJson
 from fomm_rt.cli.terminal import running
 
 
-def info(
-    model: ModelArgument = None,
-    as_json: AsJson = False,
-) -> None:
+def info(model: ModelArgument = None, as_json: AsJson = False) -> None:
     """Describe a model folder and check its files.
 
     For example:

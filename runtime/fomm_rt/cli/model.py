@@ -29,11 +29,3 @@ def announce(terminal: Terminal, animator: Animator, model: Path | None) -> None
             f"{model or 'the bundled model'} has stand-in weights, which were never trained: expect an abstract "
             "pattern instead of an animated picture"
         )
-
-
-def say_bundled(terminal: Terminal, animator: Animator) -> None:
-    """Prints that the bundled model runs by default, and when to choose another one."""
-    terminal.say(
-        f"no model given: using the bundled {animator.manifest.name}, which was trained on drawn faces; "
-        "for photographs export published weights (see docs/checkpoints.md)"
-    )

@@ -47,11 +47,7 @@ Threads = Annotated[
 
 
 def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
-    """Parses "x,y,w,h".
-
-    Raises:
-        typer.BadParameter: Not four whole numbers, or an empty rectangle.
-    """
+    """Parses "x,y,w,h"; raises typer.BadParameter for anything else and for an empty rectangle."""
     if text is None:
         return None
     try:

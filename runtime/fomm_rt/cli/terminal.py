@@ -182,30 +182,31 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     except typer.Exit:
         raise
     except FommError as error:
-        _fail(terminal, str(error))
+        raise _failed(terminal, str(error)) from error
     except BrokenPipeError:
         # The reader of standard output is gone; the flush at exit must not fail again.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         raise typer.Exit(1) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename is not None else ""
-        _fail(terminal, f"{name}{error.strerror or error}; check the path, its permissions and the disk")
+        message = f"{name}{error.strerror or error}; check the path, its permissions and the disk"
+        raise _failed(terminal, message) from error
     except MemoryError as error:
         raise _failed(terminal, "there is not enough memory; use a smaller picture or video") from error
     except KeyboardInterrupt:
         terminal.err.print("interrupted", markup=False)
         raise typer.Exit(130) from None
     except Exception as error:
-        _report_defect(terminal, error)
-        raise typer.Exit(1) from error
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise _failed(
+            terminal,
+            f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error} "
+            f"({last.filename.rsplit('/', 1)[-1]}:{last.lineno}). Please report it with the command you ran",
+        ) from error
     finally:
         restore()
         logger.propagate = propagate
         logger.removeHandler(handler)
-
-
-def _fail(terminal: Terminal, message: str) -> None:
-    raise _failed(terminal, message)
 
 
 def _failed(terminal: Terminal, message: str) -> typer.Exit:
@@ -214,16 +215,6 @@ def _failed(terminal: Terminal, message: str) -> typer.Exit:
             print(json.dumps({"error": message, "warnings": terminal.warnings}, indent=2), flush=True)
     terminal.err.print(f"error: {message}", style="red", markup=False)
     return typer.Exit(1)
-
-
-def _report_defect(terminal: Terminal, error: Exception) -> None:
-    """Prints an unexpected exception, with what a bug report needs."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    _failed(
-        terminal,
-        f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error} "
-        f"({last.filename.rsplit('/', 1)[-1]}:{last.lineno}). Please report it with the command you ran",
-    )
 
 
 def _unwind_on_signals() -> Callable[[], None]:

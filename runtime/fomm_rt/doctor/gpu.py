@@ -15,15 +15,7 @@ from fomm_rt.machine import nvidia_driver
 
 @dataclass(frozen=True)
 class FlavourHealth:
-    """The Python package of one flavour of TensorRT. Its backend says if it also runs here.
-
-    Attributes:
-        name: One of `FLAVOURS`.
-        problem: Why it cannot be imported; None if it can.
-        version: Version of the module, such as "11.4.0.106"; None if it cannot be imported.
-        builds_without_gpu: True if it builds engines for GPUs of other machines.
-        has_plugins: True if its engines can contain this project's kernels.
-    """
+    """The Python package of one flavour of TensorRT, or why it cannot be imported. Its backend says if it runs here."""
 
     name: str
     problem: str | None
@@ -39,7 +31,6 @@ class GpuHealth:
     Attributes:
         driver: Description of NVIDIA's driver and the first GPU.
         cuda_problem: Why CUDA's Python packages cannot reach a GPU; None if they can.
-        flavours: Flavours of TensorRT.
     """
 
     driver: str
@@ -49,13 +40,7 @@ class GpuHealth:
 
 @dataclass(frozen=True)
 class StoreHealth:
-    """The engine store.
-
-    Attributes:
-        folder: Its path, even if nothing has been built.
-        sets: The readable sets.
-        damaged: Why other sets cannot be read; each text starts with the path at fault.
-    """
+    """The engine store: its readable sets, and why others cannot be read, each text starting with the path at fault."""
 
     folder: str
     sets: list[EngineSummary]
@@ -68,11 +53,7 @@ def gpu_health() -> GpuHealth:
 
 
 def store_health(store: EngineStore | None = None) -> StoreHealth:
-    """Lists a store, the user's by default, without reading its engines.
-
-    Raises:
-        EngineError: The user has no home directory to keep a store in.
-    """
+    """Lists a store, the user's by default, without reading its engines."""
     store = store or EngineStore()
     sets, damaged = store.look()
     return StoreHealth(str(store.folder), [summarize(found) for found in sets], [each.reason for each in damaged])

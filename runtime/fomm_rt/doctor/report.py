@@ -60,7 +60,6 @@ class BackendHealth:
     """Result of trying a backend.
 
     Attributes:
-        name: As given to `Animator.load`.
         problem: Why it does not run; None if it does.
         probe_ms: Median latency of a 3×3 convolution of 64 channels on 64×64 pixels; None if it does not run, or only
             runs a model's engines.
@@ -73,13 +72,7 @@ class BackendHealth:
 
 @dataclass(frozen=True)
 class OpenCv:
-    """The module cv2 that is imported.
-
-    Attributes:
-        version: Of the module.
-        file: Where it lies.
-        packages: Installed distributions that contain a module cv2, with their versions; one of them is right.
-    """
+    """The module cv2 that is imported, and the installed OPENCV_PACKAGES with their versions; one of them is right."""
 
     version: str
     file: str
@@ -105,14 +98,7 @@ class MediaSpeed:
 
 @dataclass(frozen=True)
 class ModelSpeed:
-    """Latency of a model on this machine.
-
-    Attributes:
-        model: Name of the model.
-        backend: The backend that ran it.
-        frames: Number of timed frames, after the warmup.
-        latency_ms: Median time of a frame, from driving frame to prediction.
-    """
+    """Median latency of a model, from driving frame to prediction, over some frames after the warmup."""
 
     model: str
     backend: BackendDescription
@@ -122,18 +108,15 @@ class ModelSpeed:
 
 def versions() -> dict[str, str]:
     """Versions of fomm-rt, Python, the operating system and the packages in use; "not installed" for missing ones."""
-    found = {"fomm-rt": __version__, "python": platform.python_version(), "system": _system()}
+    system = " ".join(filter(None, (platform.system(), platform.machine(), *platform.libc_ver())))
+    found = {"fomm-rt": __version__, "python": platform.python_version(), "system": system}
     return found | {package: installed_version(package) or "not installed" for package in PACKAGES}
 
 
-def _system() -> str:
-    library, number = platform.libc_ver()
-    return " ".join(part for part in (platform.system(), platform.machine(), library, number) if part)
-
-
-def describe_processor() -> str:
-    """Name of the CPU and the number of cores that this process may use."""
-    return f"{processor.name()}, {processor.allowed_cores()} cores"
+def machine() -> dict[str, str]:
+    """The processor with the cores that this process may use, and its vector instructions."""
+    cores = f"{processor.name()}, {processor.allowed_cores()} cores"
+    return {"processor": cores, "vector instructions": vector_instructions()}
 
 
 def vector_instructions() -> str:
@@ -191,20 +174,15 @@ def codecs() -> list[Codec]:
 
 
 def time_media() -> MediaSpeed:
-    """Writes a short clip to a temporary folder and reads it back.
-
-    Raises:
-        FommError: The codecs or the temporary folder do not work.
-    """
+    """Writes a short clip to a temporary folder and reads it back."""
     from fomm_rt.media.read.video_reader import VideoReader
     from fomm_rt.media.write.video_writer import VideoWriter
 
-    rate = Fraction(30)
     pictures = _moving_pictures(MEDIA_FRAMES)
     with tempfile.TemporaryDirectory(prefix="fomm-rt-doctor-") as folder:
         path = Path(folder) / "clip.mp4"
         start = perf_counter()
-        with VideoWriter(path, rate) as writer:
+        with VideoWriter(path, Fraction(30)) as writer:
             for picture in pictures:
                 writer.write(picture)
         written = perf_counter()
@@ -214,11 +192,7 @@ def time_media() -> MediaSpeed:
 
 
 def time_model(model: Path | None, backend: BackendName = "auto") -> ModelSpeed:
-    """Animates a few frames with a model folder, or with the bundled model.
-
-    Raises:
-        ModelError, BackendError: The model cannot be run.
-    """
+    """Animates a few frames with a model folder, or with the bundled model."""
     with Animator.load(model, backend) as animator:
         pictures = _moving_pictures(WARMUP_FRAMES + TIMED_FRAMES)
         animator.set_source(pictures[0])

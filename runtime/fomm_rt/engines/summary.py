@@ -24,6 +24,14 @@ class EngineSummary:
     size_bytes: int
     built: str
 
+    def describe(self) -> str:
+        """One phrase for people, without the key."""
+        batch = "frame by frame" if self.max_batch == 1 else f"up to {self.max_batch} frames at a time"
+        return (
+            f"{self.model}: {self.precision}, {self.layout}, {batch}; {self.flavour}; for {self.built_for}; "
+            f"{self.size_bytes / 2**20:.1f} MiB; built {self.built[:10]}"
+        )
+
 
 def summarize(engines: EngineSet) -> EngineSummary:
     """Summarizes a set."""

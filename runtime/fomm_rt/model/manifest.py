@@ -24,13 +24,7 @@ VARIANTS = (CPU, CPU_INT8)
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of a network.
-
-    Attributes:
-        name: In the graph.
-        dtype: Such as "float32".
-        shape: A str stands for a free size, such as "batch".
-    """
+    """An input or output of a network; a str in its shape stands for a free size, such as "batch"."""
 
     name: str
     dtype: str
@@ -39,14 +33,9 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """One ONNX file of a model.
+    """One ONNX file of a model, by its name within the folder.
 
-    Attributes:
-        file: Name within the folder.
-        sha256: Of the file.
-        size_bytes: Of the file.
-        inputs, outputs: In order.
-        cut_tensors: Inner tensors with stable names, where geometry and convolutions meet.
+    `cut_tensors` are inner tensors with stable names, where geometry and convolutions meet.
     """
 
     file: str

@@ -55,11 +55,11 @@ def test_lists_what_sets_are_for_and_if_they_are_usable(store: EngineStore) -> N
     pairs = zip(lines[::2], lines[1::2], strict=True)
     about = {first.split()[0]: (first, second.strip()) for first, second in pairs}
     assert about[USABLE.key] == (
-        f"{USABLE.key}  vox: tensorrt 11.4.0.106, fp16, batch 1 to 8, for NVIDIA H200 (sm_90); 0.0 MiB, built "
-        "2026-01-31",
+        f"{USABLE.key}  vox: fp16, split, up to 8 frames at a time; tensorrt 11.4.0.106; for NVIDIA H200 (sm_90); "
+        "0.0 MiB; built 2026-01-31",
         "usable here",
     )
-    assert ", batch 1, for NVIDIA A100 (sm_80);" in about[OTHER_GPU.key][0]
+    assert ", frame by frame; tensorrt 11.4.0.106; for NVIDIA A100 (sm_80);" in about[OTHER_GPU.key][0]
     assert about[OTHER_GPU.key][1] == (
         "not usable here: has sm_80, needs sm_90; has the card NVIDIA A100, needs the card NVIDIA H200"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from msgspec import to_builtins
 
 from fakes.engine_sets import CONTENTS, SPEC, build
 from fakes.tensorrt import fake_module
@@ -129,7 +130,7 @@ def test_engine_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     }
     assert lines[3].startswith(f"DAMAGED: {broken.path}: expected an archive of engines")
     assert lines[4:] == [build_line]
-    assert json.loads(json.dumps(command._plain(found)))["sets"][0]["model"] == "vox"
+    assert json.loads(json.dumps(to_builtins(found)))["sets"][0]["model"] == "vox"
     assert not caplog.records, "damage is reported once"
 
 

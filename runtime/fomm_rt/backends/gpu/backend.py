@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import cycle
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import cycle, groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,6 @@ from fomm_rt.image import Image
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
-from fomm_rt.motion.transfer import Transfer
 
 BATCH_STREAMS = 2
 """While one of them computes, the other uploads and downloads."""
@@ -49,13 +50,10 @@ class GpuBackend(Backend):
     """Runs the kernel path on one device; frames and results may be arrays on it.
 
     Args:
-        manifest: Manifest of the model.
+        manifest, description: Of the model and the backend.
         device: The device to run on; closed with the backend.
-        trunks: The model's convolutions on the device.
-        storage: As for `FramePipeline`.
+        trunks, storage, captures: As for `FrameStream`.
         batch: Frames that `animate_all` takes at a time.
-        description: The backend's description.
-        captures: Replay captured work as CUDA graphs.
     """
 
     takes_device_arrays = True
@@ -75,22 +73,19 @@ class GpuBackend(Backend):
         self._size = manifest.size
         self._has_jacobians = manifest.has_jacobians
         self._device = device
-        self._shape = FrameShape.of(manifest)
-        self._trunks = trunks
-        self._storage = storage
-        self._captures = captures
+        self._new_frame_stream = partial(
+            FrameStream, device, FrameShape.of(manifest), trunks, storage, captures=captures
+        )
         self._batch_streams: list[FrameStream] = []
         with device.current():
-            self._frame_stream = self._new_frame_stream(1)
+            self._frame_stream = self._new_frame_stream(batch=1)
 
     @property
     @override
     def description(self) -> BackendDescription:
         given = self._description
         eager = self._frame_stream.eager_reason if hasattr(self, "_frame_stream") else None  # closed
-        if eager is None:
-            return given
-        return BackendDescription(given.name, given.device, f"{given.reason}; without a CUDA graph: {eager}")
+        return replace(given, reason=f"{given.reason}; without a CUDA graph: {eager}") if eager else given
 
     @override
     def prepare_source(self, image: Image, region: Region) -> PreparedSource:
@@ -98,10 +93,6 @@ class GpuBackend(Backend):
         with self._device.current():
             tensors, rows = self._frame_stream.prepare_source(picture)
         return _Source(picture, self._keypoints(rows), tensors)
-
-    @override
-    def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
-        return PreparedReference(source, transfer)
 
     @override
     def detect(self, image: Any, region: Region) -> Keypoints:
@@ -139,7 +130,7 @@ class GpuBackend(Backend):
     ) -> Generator[Image, None, None]:
         if not self._batch_streams:
             with self._device.current():
-                self._batch_streams = [self._new_frame_stream(self.batch) for _ in range(BATCH_STREAMS)]
+                self._batch_streams = [self._new_frame_stream(batch=self.batch) for _ in range(BATCH_STREAMS)]
         started: deque[tuple[FrameStream, int]] = deque()
         try:
             for frame_stream, (images, region) in zip(
@@ -165,33 +156,20 @@ class GpuBackend(Backend):
         with self._device.current():
             self._use(self._frame_stream, reference)
             prediction, maps = self._frame_stream.explain(keypoint_rows(keypoints))
-        occlusion_map = maps.get("occlusion_map")
-        return Explanation(
-            prediction,
-            reference.source.keypoints,
-            keypoints,
-            reference.transfer(keypoints),
-            maps["deformation"],
-            maps["mask"],
-            None if occlusion_map is None else occlusion_map[0],
-        )
+        return reference.explanation(prediction, keypoints, maps)
 
     @override
     def close(self) -> None:
         self._description = self.description
         frame_streams = [self._frame_stream, *self._batch_streams]
-        self._batch_streams.clear()
-        del self._frame_stream
-        try:
-            # Free memory of the device before the device, even if it is broken.
-            with self._device.current():
-                _close_all(frame_streams)
-                del self._trunks
-        finally:
-            self._device.close()
-
-    def _new_frame_stream(self, batch: int) -> FrameStream:
-        return FrameStream(self._device, self._shape, self._trunks, self._storage, batch, self._captures)
+        # Free memory of the device before the device, even if it is broken.
+        with ExitStack() as closing:
+            closing.callback(self._device.close)
+            closing.enter_context(self._device.current())
+            while frame_streams:
+                closing.callback(frame_streams.pop().close)
+            self._batch_streams.clear()
+            del self._frame_stream, self._new_frame_stream  # the trunks go with the last frame stream
 
     def _use(self, frame_stream: FrameStream, reference: PreparedReference) -> None:
         source = reference.source
@@ -214,29 +192,8 @@ class GpuBackend(Backend):
         return keypoints_from_rows(rows, self._has_jacobians)
 
 
-def _close_all(frame_streams: list[FrameStream]) -> None:
-    """Closes and releases all of them; raises the first error."""
-    errors = []
-    while frame_streams:
-        try:
-            frame_streams.pop().close()
-        except BackendError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-
-
 def _batches(frames: Iterable[tuple[Image, Region]], size: int) -> Iterator[tuple[list[Image], Region]]:
     """Groups consecutive frames of the same region, at most `size` of them."""
-    images: list[Image] = []
-    last: Region | None = None
-    for image, region in frames:
-        if images and (len(images) == size or region != last):
-            assert last is not None
-            yield images, last
-            images = []
-        images.append(image)
-        last = region
-    if images:
-        assert last is not None
-        yield images, last
+    for region, group in groupby(frames, itemgetter(1)):
+        while batch := list(islice(group, size)):
+            yield [image for image, _ in batch], region

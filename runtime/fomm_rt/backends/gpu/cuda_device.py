@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from typing_extensions import override
 
 from fomm_kernels import DeviceKernels
-from fomm_kernels.arrays import Array, view
+from fomm_kernels.arrays import view
 from fomm_rt.backends.gpu.device import Device, Replay
 from fomm_rt.backends.gpu.frame_pipeline import kernel_errors
 from fomm_rt.errors import BackendError
@@ -27,10 +27,7 @@ from fomm_rt.errors import BackendError
 class DeviceArray:
     """An array on the GPU that owns its memory; other libraries read it by `__cuda_array_interface__`.
 
-    Attributes:
-        address: Address of the first element.
-        nbytes: Size of the memory, padding included.
-        shape, dtype: Shape and type of the array.
+    `address` is that of the first element; `nbytes` includes padding.
     """
 
     def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> None:
@@ -74,10 +71,7 @@ class _ExecutableGraph:
 
 
 class CudaDevice(Device):
-    """An NVIDIA GPU.
-
-    Args:
-        ordinal: Index of the GPU among those visible to CUDA.
+    """An NVIDIA GPU, by its index among those visible to CUDA.
 
     Raises:
         BackendError: There is no such GPU, its driver is too old, or a CUDA package is missing.
@@ -134,9 +128,7 @@ class CudaDevice(Device):
     @override
     def copy(self, source: Any, target: Any, stream: Any) -> None:
         with cuda_errors("copying"):
-            self._checked(
-                self._driver.cuMemcpyAsync(_address(target), _address(source), _nbytes(source), stream.handle)
-            )
+            self._checked(self._driver.cuMemcpyAsync(_address(target), _address(source), source.nbytes, stream.handle))
 
     @override
     def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
@@ -262,8 +254,3 @@ def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
 
 def _address(array: Any) -> int:
     return int(array.ctypes.data) if isinstance(array, np.ndarray) else int(array.address)
-
-
-def _nbytes(array: Any) -> int:
-    assert not isinstance(array, Array)
-    return int(array.nbytes)

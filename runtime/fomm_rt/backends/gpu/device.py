@@ -34,13 +34,7 @@ class Device(Protocol):
         """Sends this thread's calls of CUDA libraries to the device; all other methods must be called inside."""
 
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> Any:
-        """Returns an array on the device, zeroed, padding included.
-
-        Args:
-            shape: Shape of the array.
-            dtype: Type of its elements.
-            strides: In elements; C order by default.
-        """
+        """Returns an array on the device, zeroed, padding included; strides are in elements, C order by default."""
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Returns a zeroed array in pinned host memory."""

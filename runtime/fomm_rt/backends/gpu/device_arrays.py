@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,15 +89,8 @@ def device_picture(image: Any, stream: int, name: str = "frame", *, written: boo
 
 def batch_of_one(picture: Array) -> Array:
     """(H, W, 3) -> (1, H, W, 3)."""
-    height = picture.shape[0]
-    return Array(
-        picture.address,
-        (1, *picture.shape),
-        picture.dtype,
-        (height * picture.strides[0], *picture.strides),
-        picture.on_device,
-        picture.writable,
-    )
+    strides = picture.shape[0] * picture.strides[0], *picture.strides
+    return replace(picture, shape=(1, *picture.shape), strides=strides)
 
 
 def _from_dlpack(image: Any, stream: int) -> Array:

@@ -44,10 +44,6 @@ StageEnded = Callable[[str, Any], None]
 """Called with the name of a stage (`protocol.STAGES`) and the stream, once the whole stage is queued."""
 
 
-def _ignore_stage(stage: str, stream: Any) -> None:
-    del stage, stream
-
-
 class Trunks(Protocol):
     """Runs the convolutions."""
 
@@ -93,10 +89,7 @@ class FramePipeline:
     the buffers: queue them on one stream, or make streams wait for each other.
 
     Args:
-        shape: Sizes of the model.
-        executor: Runs the kernels.
-        trunks: Runs the convolutions.
-        allocate: Allocates arrays for the executor.
+        shape, executor, trunks, allocate: The model's sizes; what runs kernels and convolutions; allocates arrays.
         storage: float16 or float32: the type of tensors between kernels and trunks, except those in FLOAT32. Keypoints
             and sparse motion are always float32.
         batch: Frames at a time, N.
@@ -121,7 +114,7 @@ class FramePipeline:
         allocate: AllocateTensor,
         storage: DTypeLike = np.float16,
         batch: int = 1,
-        stage_ended: StageEnded = _ignore_stage,
+        stage_ended: StageEnded = lambda _stage, _stream: None,
     ) -> None:
         self.shape = shape
         self.batch = batch
@@ -154,12 +147,7 @@ class FramePipeline:
         """Runs everything that depends on the source alone.
 
         Allocates the three arrays of the source; the first call also allocates buffers. The arrays must live until the
-        work queued with them is done.
-
-        Args:
-            picture: (1, H, W, 3) uint8.
-            region: The part of it to use.
-            stream: The stream to queue on.
+        work queued with them is done. `picture` is (1, H, W, 3) uint8.
         """
         source = self._new_source()
         tensors = {**self._source_tensors, "source_features": source.features}
@@ -207,7 +195,6 @@ class FramePipeline:
             source: The source to animate.
             transfer: (1 or N, K, 7) float32 for the executor, see `transfer_rows`.
             deformation, mask, occlusion_map: Arrays to receive these, see `fomm_kernels.warp`.
-            stream: The stream to queue on.
         """
         tensors, align_corners = self.tensors, self.shape.align_corners
         kernels.motion(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fomm_kernels.arrays import Array, view
+from fomm_kernels.arrays import view
 from fomm_rt.backends.gpu.device import Device, Replay
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, LayoutTrunks, SourceTensors, transfer_rows
 from fomm_rt.backends.protocol import STAGES, StageTimes
@@ -38,13 +38,7 @@ SHAPES_KEPT = 4
 
 @dataclass(frozen=True)
 class _Program:
-    """Work that is captured as one graph.
-
-    Attributes:
-        kind: What the work does.
-        region: The part of the frames that it reads, if it reads frames.
-        timed: True if it records events.
-    """
+    """Work that is captured as one graph: its kind, the part of frames that it reads, and True if it records events."""
 
     kind: str
     region: Region | None = None
@@ -65,10 +59,8 @@ class FrameStream:
 
     Args:
         device: The device; the caller enters `Device.current` around every call.
-        shape: Sizes of the model.
+        shape, storage, batch: As for `FramePipeline`.
         trunks: The model's convolutions; several frame streams may share them.
-        storage: As for `FramePipeline`.
-        batch: Frames at a time, N.
         captures: Replay captured work; otherwise queue it step by step every time.
 
     Attributes:
@@ -113,14 +105,7 @@ class FrameStream:
         self._replays: dict[_Program, Replay] = {}
 
     def prepare_source(self, image: Image) -> tuple[SourceTensors, NDArray[np.float32]]:
-        """Runs everything that depends on the source alone.
-
-        Args:
-            image: (size, size, 3) uint8.
-
-        Returns:
-            The source, and its keypoints (K, 6), see `fomm_kernels.keypoint_head`.
-        """
+        """Runs everything that depends on the source (size, size, 3) uint8 alone; returns also its keypoints (K, 6)."""
         self._settle()
         host, found = self._pictures_host[:1], self._keypoints_host[:1]
         host[0] = image
@@ -152,13 +137,7 @@ class FrameStream:
             self._source = source
 
     def start(self, images: Sequence[Image], region: Region, timed: bool = False) -> None:
-        """Queues the animation of 1 to N frames of one shape; `finish` waits for them.
-
-        Args:
-            images: (H, W, 3) uint8 each.
-            region: The part of each to use.
-            timed: Measure the stages of this batch.
-        """
+        """Queues the animation of 1 to N frames (H, W, 3) uint8 of one shape; `finish` waits for them."""
         given = self._take(images, region)
 
         def queue() -> None:
@@ -195,13 +174,9 @@ class FrameStream:
         self._run(_Program("keypoints", None, timed), queue)
 
     def finish(self, outs: Sequence[Image]) -> StageTimes:
-        """Waits for the started batch and copies its predictions.
+        """Waits for the started batch and copies its predictions into `outs`, (size, size, 3) uint8 each.
 
-        Args:
-            outs: (size, size, 3) uint8 each, at most as many as frames were started.
-
-        Returns:
-            The times of the batch's stages; empty unless it was started as `timed`.
+        There may be fewer of them than started frames. Returns the times of the stages if the batch was `timed`.
         """
         self._settle()
         for out, picture in zip(outs, self._pictures_host, strict=False):
@@ -212,7 +187,7 @@ class FrameStream:
         """Does the same as `finish` into an array on the device, which stream `other`, if any, still uses."""
         self._wait(other)
         pictures = view(self.pipeline.pictures, "pictures")
-        first = Array(pictures.address, pictures.shape[1:], pictures.dtype, pictures.strides[1:], pictures.on_device)
+        first = replace(pictures, shape=pictures.shape[1:], strides=pictures.strides[1:])
         self._device.copy_picture(first, out, self.stream)
         self._busy = True
         self._settle()

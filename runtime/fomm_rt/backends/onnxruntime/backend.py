@@ -35,7 +35,6 @@ from fomm_rt.machine.processor import allowed_cores, lacks_int8_instructions
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import GraphChain, HostTensors, keypoint_tensors, keypoints_from_tensors
 from fomm_rt.motion.keypoints import Keypoints
-from fomm_rt.motion.transfer import Transfer
 
 OpenNetworks = Callable[[str, ModelFolder, str, "int | None"], Networks]
 """(backend, model, precision, threads) -> the model's networks."""
@@ -68,11 +67,7 @@ def why_onnxruntime_unavailable(name: str) -> str | None:
 
 
 def probe_onnxruntime(name: str) -> float:
-    """Runs PROBE on this backend; returns the median latency in milliseconds.
-
-    Raises:
-        BackendError: The backend cannot run here.
-    """
+    """Runs PROBE on this backend; returns the median latency in milliseconds."""
     with as_file(files("fomm_rt.backends.onnxruntime") / PROBE) as path:
         session = open_session(name, path, _default_threads())
     picture = np.zeros((1, 64, 64, 64), np.float32)
@@ -98,17 +93,13 @@ class _Source(PreparedSource):
 
 
 class OnnxRuntimeBackend(Backend):
-    """Runs the four graphs of a model folder as ONNX Runtime sessions.
+    """Runs the four graphs of a model folder as ONNX Runtime sessions; errors are those of `open_networks`.
 
     Args:
-        name: A key of PROVIDERS.
+        name, reason: A key of PROVIDERS, and why this backend was chosen.
         model: The model to run.
-        reason: Why this backend was chosen.
         options: Threads apply to the CPU provider; the precision is float32 by default.
         networks: Opens the networks; by default in the way that suits the backend.
-
-    Raises:
-        BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
     """
 
     takes_device_arrays = False
@@ -131,9 +122,8 @@ class OnnxRuntimeBackend(Backend):
         open_networks = networks or (DeviceNetworks if name == ONNXRUNTIME_CUDA else HostNetworks)
         self._networks = open_networks(name, model, precision, options.threads or _default_threads())
         self._chain = GraphChain[Any](self._networks.run)
-        size = model.manifest.size
-        self._size = size
-        self._frame = np.empty((1, 3, size, size), np.float32)
+        self._size = model.manifest.size
+        self._frame = np.empty((1, 3, self._size, self._size), np.float32)
         import onnxruntime
 
         device = "CPU" if name == ONNXRUNTIME_CPU else "NVIDIA GPU"
@@ -153,10 +143,6 @@ class OnnxRuntimeBackend(Backend):
         keypoints = self._keypoints(frame)
         encoded = self._chain.encode(frame, keypoint_tensors(keypoints))
         return _Source(picture, keypoints, self._downloaded(encoded))
-
-    @override
-    def prepare_reference(self, source: PreparedSource, transfer: Transfer) -> PreparedReference:
-        return PreparedReference(source, transfer)
 
     @override
     def detect(self, image: Image, region: Region) -> Keypoints:
@@ -195,17 +181,8 @@ class OnnxRuntimeBackend(Backend):
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         prediction = np.empty((self._size, self._size, 3), np.uint8)
         moved = self._animate(reference, keypoints, prediction, StageClock())
-        maps = self._downloaded({name: moved[name] for name in MAPS if name in moved})
-        occlusion_map = maps.get("occlusion_map")
-        return Explanation(
-            prediction,
-            reference.source.keypoints,
-            keypoints,
-            reference.transfer(keypoints),
-            maps["deformation"][0],
-            maps["mask"][0],
-            None if occlusion_map is None else occlusion_map[0, 0],
-        )
+        maps = {name: self._networks.download(moved[name])[0] for name in MAPS if name in moved}
+        return reference.explanation(prediction, keypoints, maps)
 
     @override
     def close(self) -> None:

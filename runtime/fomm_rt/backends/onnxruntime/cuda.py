@@ -46,17 +46,7 @@ class DeviceNetworks(Networks):
     """Networks that take NumPy arrays and tensors of the device, and return the latter.
 
     Opening runs one blank frame: what the device refuses it refuses then, and the first real frame is as fast as any
-    other. If the device refuses graphs, networks run without them.
-
-    Args:
-        name: A key of DEVICES.
-        model: The model to run.
-        precision: The precision of its graphs.
-        threads: CPU threads within a network; ONNX Runtime chooses by default.
-
-    Raises:
-        BackendError: As `open_networks`; or the device has too little memory, or cannot run a network.
-        ModelError: As `open_networks`.
+    other. If the device refuses graphs, networks run without them. Arguments and errors are those of `open_networks`.
     """
 
     def __init__(self, name: str, model: ModelFolder, precision: str, threads: int | None) -> None:

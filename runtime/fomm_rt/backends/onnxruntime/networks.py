@@ -42,17 +42,7 @@ class Networks(Protocol):
 
 
 class HostNetworks(Networks):
-    """Networks that take and return NumPy arrays.
-
-    Args:
-        name: A key of `PROVIDERS`.
-        model: The model to run.
-        precision: The precision of its graphs.
-        threads: CPU threads within a network; ONNX Runtime chooses by default.
-
-    Raises:
-        BackendError, ModelError: As `open_networks`.
-    """
+    """Networks that take and return NumPy arrays; arguments and errors are those of `open_networks`."""
 
     eager_reason = None
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.errors import BackendError, ModelError, first_line
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 
@@ -33,9 +33,8 @@ def open_networks(
     """Opens a model's networks and checks their tensors against the manifest.
 
     Args:
-        name: A key of PROVIDERS.
+        name, precision: A key of VARIANTS.
         model: The model to open.
-        precision: A precision that VARIANTS has for the backend.
         threads: CPU threads within a network; ONNX Runtime chooses by default.
         captured: Networks to capture as CUDA graphs when they first run.
 
@@ -46,7 +45,13 @@ def open_networks(
     variants = VARIANTS[name, precision]
     sessions = {n: open_session(name, model.network_path(n, variants), threads, n in captured) for n in NETWORKS}
     for network, session in sessions.items():
-        _check_tensors(model, network, variants, session)
+        entry = model.manifest.network(network, variants)
+        for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
+            if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
+                raise ModelError(
+                    f"{model.path / entry.file}: takes or gives other tensors than model.json says; "
+                    "export the model again"
+                )
     _check_features(model, variants)
     return sessions
 
@@ -67,14 +72,15 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
         # TF32 rounds the inputs of convolutions to 10 bits, which exceeds the parity tolerances.
         settings = {"use_tf32": "0", **({"enable_cuda_graph": "1"} if captures else {})}
     try:
-        session = onnxruntime.InferenceSession(_utf8(path), options, providers=[(provider, settings)])
+        str(path).encode()  # ONNX Runtime takes UTF-8 only
+        session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])
     except UnicodeEncodeError as error:
         raise BackendError(f"{str(path)!a}: this path is not valid UTF-8; rename the folder") from error
     except Exception as error:  # onnxruntime raises a dozen types without a common base
         if captures:
-            raise BackendError(f"ONNX Runtime cannot capture {path.name}: {_first_line(error)}") from error
+            raise BackendError(f"ONNX Runtime cannot capture {path.name}: {first_line(error)}") from error
         raise BackendError(
-            f"{path}: ONNX Runtime cannot load this network ({_first_line(error)}); export the model again"
+            f"{path}: ONNX Runtime cannot load this network ({first_line(error)}); export the model again"
         ) from error
     # Asked for CUDA on a machine without it, ONNX Runtime silently takes the CPU.
     if session.get_providers()[0] != provider:
@@ -98,25 +104,7 @@ def session_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise BackendError(f"ONNX Runtime failed {doing}: {_first_line(error)}") from error
-
-
-def _utf8(path: Path) -> str:
-    str(path).encode()
-    return str(path)
-
-
-def _check_tensors(
-    model: ModelFolder, network: str, variants: tuple[str, ...], session: onnxruntime.InferenceSession
-) -> None:
-    """Checks the inputs and outputs of a network against the manifest."""
-    entry = model.manifest.network(network, variants)
-    for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
-        if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
-            raise ModelError(
-                f"{model.network_path(network, variants)}: takes or gives other tensors than model.json says; "
-                "export the model again"
-            )
+        raise BackendError(f"ONNX Runtime failed {doing}: {first_line(error)}") from error
 
 
 def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
@@ -129,7 +117,3 @@ def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
             f"{model.path}: {encoder.file} gives source_features of shape {given}, {generator.file} takes {taken}; "
             "export the model again"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

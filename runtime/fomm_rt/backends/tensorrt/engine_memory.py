@@ -27,11 +27,7 @@ AllocateMemory = Callable[[tuple[int, ...], DTypeLike], Any]
 
 
 def tensor_strides(layout: str, shape: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
-    """Returns the strides in elements of an (N, C, H, W) tensor; None for C order.
-
-    Raises:
-        BackendError: The format is not one of those above.
-    """
+    """Returns the strides in elements of an (N, C, H, W) tensor; None for C order."""
     if layout == LINEAR:
         return None
     if layout not in _MULTIPLES:

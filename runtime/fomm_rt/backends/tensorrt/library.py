@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from fomm_rt.engines.manifest import FLAVOUR_TITLES, TENSORRT, TENSORRT_RTX
-from fomm_rt.errors import BackendError
+from fomm_rt.errors import BackendError, first_line
 
 _log = logging.getLogger("fomm_rt.tensorrt")
 
@@ -28,13 +28,7 @@ OLDEST = (8, 6)
 
 @dataclass(frozen=True)
 class TensorRT:
-    """One imported flavour.
-
-    Attributes:
-        flavour: One of FLAVOURS.
-        version: Version of the module, "11.4.0.106".
-        module: `tensorrt` or `tensorrt_rtx`, which have almost the same interface.
-    """
+    """One of FLAVOURS, imported: its module, `tensorrt` or `tensorrt_rtx`, and the module's version, "11.4.0.106"."""
 
     flavour: str
     version: str
@@ -90,7 +84,7 @@ def load_tensorrt(flavour: str) -> TensorRT:
         version = str(module.__version__)
         _ = module.Logger
     except Exception as error:  # a missing or empty package, a missing library, or whatever an import can raise
-        raise BackendError(f"{name} cannot be imported ({_first_line(error)}); run: {INSTALL[flavour]}") from error
+        raise BackendError(f"{name} cannot be imported ({first_line(error)}); run: {INSTALL[flavour]}") from error
     if flavour == TENSORRT and version_of(version) < OLDEST:
         raise BackendError(
             f"expected TensorRT {OLDEST[0]}.{OLDEST[1]} or newer; found {version}. Run: {INSTALL[flavour]} --upgrade"
@@ -130,7 +124,3 @@ def tensorrt_logger(library: TensorRT) -> Any:
                 _log.debug("%s", message.strip())  # errors are also raised, with their context
 
     return Logger()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).split("\n")[0]

@@ -25,14 +25,7 @@ _Tensor = tuple[str, str, tuple[int, ...]]
 class EngineTrunks(LayoutTrunks):
     """Runs trunks as engines, for one thread at a time and any number of frame streams.
 
-    Args:
-        library: The TensorRT that built the engines.
-        engines: Engines of the trunks; an altered one is never passed to TensorRT.
-        shape: Sizes of the model.
-        allocate: Allocates the memory of contexts that do not have their own (TensorRT-RTX).
-
-    Attributes:
-        max_batch: The largest batch that the engines take.
+    An altered engine is never passed to TensorRT. `allocate` gives memory to contexts without their own (TensorRT-RTX).
 
     Raises:
         EngineError: In any call, if TensorRT refuses; on opening, also if an engine was altered or does not match the
@@ -40,7 +33,6 @@ class EngineTrunks(LayoutTrunks):
     """
 
     def __init__(self, library: TensorRT, engines: EngineSet, shape: FrameShape, allocate: AllocateMemory) -> None:
-        self.max_batch = engines.manifest.spec.max_batch
         self._logger = tensorrt_logger(library)
         self._library = library
         self._trt = library.module
@@ -87,7 +79,14 @@ class EngineTrunks(LayoutTrunks):
         sizes = shape.tensor_shapes(1)
         half = engines.manifest.spec.precision == "fp16"
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        found = {name: self._seen(engine, name) for name in names}
+        found: dict[str, _Tensor] = {
+            name: (
+                engine.get_tensor_mode(name).name,
+                engine.get_tensor_dtype(name).name,
+                tuple(engine.get_tensor_shape(name))[1:],
+            )
+            for name in names
+        }
         wanted: dict[str, _Tensor] = {
             name: (direction, "HALF" if half and name not in FLOAT32 else "FLOAT", sizes[name][1:])
             for direction, tensors in (("INPUT", inputs), ("OUTPUT", outputs))
@@ -99,10 +98,6 @@ class EngineTrunks(LayoutTrunks):
                 f"Build it again: {engines.manifest.rebuild_command}"
             )
         self._layouts |= {name: engine.get_tensor_format(name).name.lower() for name in names}
-
-    def _seen(self, engine: Any, name: str) -> _Tensor:
-        shape = tuple(engine.get_tensor_shape(name))
-        return engine.get_tensor_mode(name).name, engine.get_tensor_dtype(name).name, shape[1:]
 
     def _context(self, trunk: str, inputs: dict[str, Array], stream: int) -> tuple[Any, Any]:
         engine = self._engines[trunk]
