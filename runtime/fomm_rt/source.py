@@ -32,14 +32,6 @@ class Source:
         """True if this backend prepared the source."""
         return self._backend is backend
 
-    def prepare_reference(self, reference: Reference) -> PreparedReference:
-        """Prepares motion transfer from a reference to this source; only `Reference` calls it."""
-        transfer = ABSOLUTE
-        if reference.relative:
-            assert reference.keypoints is not None
-            transfer = relative_transfer(self._prepared.keypoints, reference.keypoints, reference.adapt_scale)
-        return self._backend.prepare_reference(self._prepared, transfer)
-
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -62,5 +54,10 @@ class Reference:
         """The reference prepared for a source, which is computed once."""
         prepared = self._prepared.get(source)
         if prepared is None:
-            prepared = self._prepared[source] = source.prepare_reference(self)
+            transfer = ABSOLUTE
+            if self.relative:
+                assert self.keypoints is not None
+                transfer = relative_transfer(source._prepared.keypoints, self.keypoints, self.adapt_scale)
+            prepared = source._backend.prepare_reference(source._prepared, transfer)
+            self._prepared[source] = prepared
         return prepared

@@ -105,7 +105,7 @@ class FrameStream:
         self._replays: dict[_Program, Replay] = {}
 
     def prepare_source(self, image: Image) -> tuple[SourceTensors, NDArray[np.float32]]:
-        """Runs everything that depends on the source (size, size, 3) uint8 alone; returns also its keypoints (K, 6)."""
+        """Runs all that depends on the source, (size, size, 3) uint8, alone; returns it with keypoints (K, 6)."""
         self._settle()
         host, found = self._pictures_host[:1], self._keypoints_host[:1]
         host[0] = image
