@@ -1,7 +1,6 @@
 """The log of a run, as CSV: each row holds the mean of every loss over the steps since the row before."""
 
 import csv
-import io
 from pathlib import Path
 from statistics import fmean
 
@@ -27,12 +26,10 @@ class TrainingLog:
         self.rows.append({"step": str(step), **means})
         self._since = {}
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        with replacing(self.path) as path:
-            path.write_text(text.getvalue(), encoding="utf-8")
+        with replacing(self.path) as path, path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

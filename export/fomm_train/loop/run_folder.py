@@ -49,14 +49,13 @@ def lock_folder(folder: Path) -> FileLock:
 def check_plan(folder: Path, plan: Plan) -> None:
     """Writes the plan into a new folder; refuses a folder of another plan."""
     path = folder / RECIPE_NAME
-    if path.exists():
-        if read_plan(folder) != plan:
-            raise TrainingError(
-                f"{folder}: holds a run of another recipe (compare {RECIPE_NAME}); choose another folder with -o"
-            )
-        return
-    with replacing(path) as temporary:
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+    elif read_plan(folder) != plan:
+        raise TrainingError(
+            f"{folder}: holds a run of another recipe (compare {RECIPE_NAME}); choose another folder with -o"
+        )
 
 
 def read_plan(folder: Path) -> Plan:

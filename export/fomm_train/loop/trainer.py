@@ -43,7 +43,13 @@ class Trainer:
         self.device = device
         self.step = 0
         self.size = recipe.stages[0].size
-        self.detector, self.generator = self._build(self.size)
+        downsample = self.size // configuration.motion_size
+        self.detector = KeypointDetector(configuration, downsample)
+        self.generator = Generator(configuration, downsample, align_corners=True)
+        self.networks = nn.ModuleDict({"kp_detector": self.detector, "generator": self.generator})
+        # Channels last trains convolutions of these widths faster, on CPU and GPU.
+        self.networks.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        compute_fast(self.detector, self.generator)
         start_at_identity(self.detector)
         pass_colours(self.generator)
         self.losses = BatchLosses(self.detector, self.generator, recipe.seed)
@@ -129,41 +135,24 @@ class Trainer:
         self.detector.down = self.generator.dense_motion_network.down = down  # it has no weights, so they can share it
         self.size = size
 
-    def _build(self, size: int) -> tuple[KeypointDetector, Generator]:
-        downsample = size // self.configuration.motion_size
-        detector = KeypointDetector(self.configuration, downsample)
-        generator = Generator(self.configuration, downsample, align_corners=True)
-        # Channels last trains convolutions of these widths faster, on CPU and GPU.
-        for module in (detector, generator):
-            module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        compute_fast(detector, generator)
-        return detector, generator
-
     def _parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Weights of convolutions, for Muon; and biases, norms and the heads of the motion networks, for Adam."""
         motion = self.generator.dense_motion_network
         heads = {self.detector.kp, self.detector.jacobian, motion.mask, motion.occlusion}
         apart = {id(head.weight) for head in heads if head is not None}
-        parameters = [*self.detector.parameters(), *self.generator.parameters()]
+        parameters = list(self.networks.parameters())
         hidden = [parameter for parameter in parameters if parameter.ndim == 4 and id(parameter) not in apart]
         chosen = {id(parameter) for parameter in hidden}
         return hidden, [parameter for parameter in parameters if id(parameter) not in chosen]
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {
-            f"{part}.{name}": tensor
-            for part, module in (("kp_detector", self.detector), ("generator", self.generator))
-            for name, tensor in module.state_dict().items()
-        }
-
     def _copy_weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+        return {name: tensor.clone() for name, tensor in self.networks.state_dict().items()}
 
     @torch.no_grad()
     def _update_mean(self) -> None:
         # At first the mean spans few steps, to forget the initial weights soon.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        for name, tensor in self._weights().items():
+        for name, tensor in self.networks.state_dict().items():
             if tensor.is_floating_point():
                 self.mean[name].lerp_(tensor, 1 - decay)
             else:
@@ -179,10 +168,8 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed run needs: tensors and plain values."""
-        return {name: part.state_dict() for name, part in self._parts().items()} | {
-            "step": self.step,
-            "mean": self.mean,
-        }
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return {**parts, "step": self.step, "mean": self.mean}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Loads the state of a trainer with the same configuration.

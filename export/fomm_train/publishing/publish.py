@@ -50,8 +50,7 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         made = Path(temporary)
         # The model is named after its folder.
         model = export_checkpoint(checkpoint, made / recipe.name, progress=print).path
-        draw_performance_video(made / "performance.mp4", recipe.frame_size)
-        draw_avatars(made / "avatars", recipe.frame_size)
+        _draw_media(made, recipe.frame_size)
         print(f"measuring {pairs} pairs")
         measures = measure(model, pairs)
         notes = _notes(OWN_CHECKPOINTS / f"{recipe.name}.notes.md", sha256_of(checkpoint))
@@ -80,19 +79,15 @@ def _notes(path: Path, sha256: str) -> str:
     return ""
 
 
-def draw_avatars(folder: Path, size: int) -> None:
-    """Draws the bundled avatars in the performance's first pose."""
-    pose = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)[0]
+def _draw_media(folder: Path, size: int) -> None:
+    """Draws the avatars in the performance's first pose, and the performance that drives them."""
+    poses = draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE)
     for name, seed in AVATAR_SEEDS.items():
-        write_picture(folder / f"{name}.png", render_picture(draw_identity(seed), pose, size, supersample=SUPERSAMPLE))
-
-
-def draw_performance_video(path: Path, size: int) -> None:
-    """Draws the performance that drives the avatars."""
-    driver = draw_identity(DRIVER_SEED)
-    with VideoWriter(path, FRAME_RATE) as writer:
-        for pose in draw_performance(PERFORMANCE_SEED, PERFORMANCE_FRAMES, FRAME_RATE):
-            writer.write(render_picture(driver, pose, size, supersample=SUPERSAMPLE))
+        avatar = render_picture(draw_identity(seed), poses[0], size, supersample=SUPERSAMPLE)
+        write_picture(folder / "avatars" / f"{name}.png", avatar)
+    with VideoWriter(folder / "performance.mp4", FRAME_RATE) as writer:
+        for pose in poses:
+            writer.write(render_picture(draw_identity(DRIVER_SEED), pose, size, supersample=SUPERSAMPLE))
 
 
 def _check_finished(folder: Path, plan: Plan) -> None:

@@ -41,10 +41,12 @@ def _train(groups: GroupFolder, stage_name: str, steps: int = 1) -> tuple[set[st
     """Takes steps of a stage on one batch; returns the names of the changed weights and each step's losses."""
     stage = next(stage for stage in tiny_recipe().stages if stage.name == stage_name)
     trainer = Trainer(CONFIGURATION, replace(tiny_recipe(), stages=(replace(stage, steps=steps),)), CPU)
-    before = {name: tensor.clone() for name, tensor in trainer._weights().items()}
+    before = {name: tensor.clone() for name, tensor in trainer.networks.state_dict().items()}
     batch = draw_batch(groups, 1, 0, stage)
     losses = [trainer.train_step(batch) for _ in range(steps)]
-    return {name for name, tensor in trainer._weights().items() if not torch.equal(tensor, before[name])}, losses
+    return {
+        name for name, tensor in trainer.networks.state_dict().items() if not torch.equal(tensor, before[name])
+    }, losses
 
 
 def test_a_stage_of_motion_keeps_encoder_and_decoder(groups: GroupFolder) -> None:
