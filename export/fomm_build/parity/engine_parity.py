@@ -85,10 +85,9 @@ def check_engines(
     """Compares engines with the model that they were built from.
 
     Args:
-        model, precision: Model and precision of the engines.
+        model, precision: Of the engines.
         graphs: The graph of each engine by name, in float32.
-        candidate: The engines.
-        animate: Animates whole frames with the engines.
+        candidate, animate: Run the engines, alone and for whole frames.
 
     Returns:
         The measurements as plain JSON values: "picture", "frames", "keypoints_pixels" and "prediction_psnr_db" of

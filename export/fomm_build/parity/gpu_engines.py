@@ -46,10 +46,6 @@ def check_on_gpu(
         manifest, engines, graphs: The manifest as far as it is known; the engines and their graphs by name.
         exact: The same graphs in float32.
         rebuild: Builds an engine with other outputs, to find the layer at fault.
-
-    Raises:
-        EngineError: The engines do not reproduce the model, or TensorRT refuses them.
-        BackendError: The GPU cannot be used.
     """
     spec = manifest.spec
     device = CudaDevice()

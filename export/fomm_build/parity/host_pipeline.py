@@ -52,10 +52,6 @@ def host_pipeline(
         channels_last: Store 4-D tensors channels last, as engines of half precision do.
         trunks: Graphs with float32 inputs and outputs, for example from `fomm_build.parity.simulation`; by default cut
             from the model.
-
-    Raises:
-        ModelError: The model cannot be cut into trunks.
-        BackendError: The kernels cannot be built for the host.
     """
     convolutions = OnnxTrunks(cut_trunks(model) if trunks is None else trunks)
     with kernel_errors():

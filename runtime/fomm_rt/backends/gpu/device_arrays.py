@@ -58,8 +58,7 @@ def device_picture(image: Any, stream: int, name: str = "frame", *, written: boo
     Args:
         image: (H, W, 3) uint8, pixels of a row contiguous, rows possibly padded.
         stream: Handle of the stream that will use it. With DLPack, the owner makes that stream wait for its own work.
-        name: The picture's name in messages.
-        written: True if it will be written to.
+        name, written: The picture's name in messages; True if it will be written to.
 
     Returns:
         The view, and the handle of a stream to wait for first, if any.

@@ -102,8 +102,7 @@ class FramePipeline:
         sparse_motion: (N, K, 8) float32, see `fomm_kernels.motion`.
         pictures: (N, size, size, 3) uint8, the predictions.
 
-    Raises:
-        BackendError: In any call, if a kernel cannot be compiled or launched, or an array does not fit.
+    Every call raises BackendError if a kernel cannot be compiled or launched, or an array does not fit.
     """
 
     def __init__(
@@ -192,7 +191,6 @@ class FramePipeline:
         with `source_slot`.
 
         Args:
-            source: The source to animate.
             transfer: (1 or N, K, 7) float32 for the executor, see `transfer_rows`.
             deformation, mask, occlusion_map: Arrays to receive these, see `fomm_kernels.warp`.
         """

@@ -55,7 +55,7 @@ class _Input:
 
 
 class FrameStream:
-    """Animates batches, one after another.
+    """Animates batches, one after another. Every call raises BackendError if the device or a kernel refuses.
 
     Args:
         device: The device; the caller enters `Device.current` around every call.
@@ -67,9 +67,6 @@ class FrameStream:
         pipeline: The steps of a batch and their buffers.
         stream: The stream that all work is queued on.
         eager_reason: Why work is not replayed; None if it is.
-
-    Raises:
-        BackendError: In any call, if the device or a kernel refuses.
     """
 
     def __init__(

@@ -97,7 +97,6 @@ class OnnxRuntimeBackend(Backend):
 
     Args:
         name, reason: A key of PROVIDERS, and why this backend was chosen.
-        model: The model to run.
         options: Threads apply to the CPU provider; the precision is float32 by default.
         networks: Opens the networks; by default in the way that suits the backend.
     """

@@ -34,7 +34,6 @@ def open_networks(
 
     Args:
         name, precision: A key of VARIANTS.
-        model: The model to open.
         threads: CPU threads within a network; ONNX Runtime chooses by default.
         captured: Networks to capture as CUDA graphs when they first run.
 
