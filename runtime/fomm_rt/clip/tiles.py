@@ -82,17 +82,18 @@ def draw_label(picture: Image, text: str) -> None:
 def write_centred(picture: Image, text: str) -> None:
     """Writes a line of text into the middle of (H, W, 3) uint8, in place."""
     coverage = _text_coverage(text, picture.shape[1] - 2 * _PADDING)
-    height, width = coverage.shape
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    _blend(picture[top : top + height, left : left + width], coverage)
+    _write(picture, coverage, (picture.shape[1] - coverage.shape[1]) // 2)
 
 
 def write_at_the_left(band: Image, text: str) -> None:
     """Writes a line of text at the left of (H, W, 3) uint8, in place."""
-    coverage = _text_coverage(text, band.shape[1] - _PADDING)
+    _write(band, _text_coverage(text, band.shape[1] - _PADDING), 2)
+
+
+def _write(picture: Image, coverage: NDArray[np.float32], left: int) -> None:
     height, width = coverage.shape
-    top = (band.shape[0] - height) // 2
-    _blend(band[top : top + height, 2 : 2 + width], coverage)
+    top = (picture.shape[0] - height) // 2
+    _blend(picture[top : top + height, left : left + width], coverage)
 
 
 def _blend(part: Image, coverage: NDArray[np.float32]) -> None:

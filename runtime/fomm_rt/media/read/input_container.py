@@ -30,11 +30,7 @@ _NOT_A_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
-    """Opens a media file for demuxing.
-
-    Args:
-        path: A local file; never taken as a URL or a pattern.
-        file: The same file, open, to be read in place of opening it again.
+    """Opens a local media file, never a URL or a pattern; with `file`, the same file, it is not opened again.
 
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, damaged or of no known format.

@@ -150,33 +150,29 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
             position = end.start()
 
 
-def _png_chunks(content: bytes) -> list[tuple[bytes, memoryview, int]]:
-    """Returns names, bodies and stored checksums of the complete chunks, up to IEND."""
-    chunks = []
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Yields names, bodies and stored checksums of the complete chunks, up to IEND."""
     view = memoryview(content)
     position = len(_PNG_SIGNATURE)
     while position + 12 <= len(content):
         length, name = struct.unpack_from(">I4s", content, position)
         end = position + 8 + length
         if end + 4 > len(content):
-            break
-        chunks.append((name, view[position + 8 : end], struct.unpack_from(">I", content, end)[0]))
+            return
+        yield name, view[position + 8 : end], struct.unpack_from(">I", content, end)[0]
         position = end + 4
         if name == b"IEND":
-            break
-    return chunks
+            return
 
 
-def _webp_chunks(content: bytes) -> list[tuple[bytes, memoryview]]:
-    """Returns names and bodies of the chunks inside the RIFF."""
-    chunks = []
+def _webp_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yields names and bodies of the chunks inside the RIFF."""
     view = memoryview(content)
     position = 12
     while position + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, position)
-        chunks.append((name, view[position + 8 : position + 8 + length]))
+        yield name, view[position + 8 : position + 8 + length]
         position += 8 + length + length % 2
-    return chunks
 
 
 def _has_png_animation(file: BinaryIO) -> bool:

@@ -222,8 +222,7 @@ def _in_order(packets: _TimedPackets) -> Iterator[tuple[int, int]]:
         heapq.heappush(heap, entry)
         if len(heap) > _REORDER_DEPTH:
             yield heapq.heappop(heap)
-    while heap:
-        yield heapq.heappop(heap)
+    yield from sorted(heap)
 
 
 class _RateFit:

@@ -125,7 +125,10 @@ class VideoReader:
 
             self._scanned = scan_timing(self.path, file, container, stream, decode_first)
             self.timing = self._scanned.timing
-            self._start = self._find_start(container)
+            self._start = Fraction(0)
+            if self._scanned.has_timestamps:
+                # Without sound time begins with the first frame, because AVI announces a start that is too early.
+                self._start = find_start(container) if self.has_audio else self._scanned.first_time
             first = first or list(decoder.drain())
             if not first:
                 raise MediaError(
@@ -133,12 +136,6 @@ class VideoReader:
                     "encrypted. Export it again as MP4."
                 )
             self.height, self.width = FramePixels(stream.sample_aspect_ratio).convert(first[0]).shape[:2]
-
-    def _find_start(self, container: InputContainer) -> Fraction:
-        """Where time 0 is: without sound the first frame, because AVI announces a start that is too early."""
-        if not self._scanned.has_timestamps:
-            return Fraction(0)
-        return find_start(container) if self.has_audio else self._scanned.first_time
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Decodes from the first frame.

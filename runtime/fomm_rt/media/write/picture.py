@@ -43,14 +43,15 @@ def staged_picture(staged: StagedOutput, pixels: Image) -> Iterator[StagedOutput
             f"{target} ends in {target.suffix or 'nothing'}; a picture is written as {', '.join(_OPTIONS)}."
         )
     check_image(pixels)
-    content = _encode(target, pixels)
+    content = encode_picture(target, pixels)
     with staged:
         with reporting_failures(target):
             staged.path.write_bytes(content)
         yield staged
 
 
-def _encode(target: Path, pixels: Image) -> bytes:
+def encode_picture(target: Path, pixels: Image) -> bytes:
+    """Encodes (H, W, 3) uint8 RGB for a file with one of the endings of `write_picture`."""
     suffix = target.suffix.lower()
     # OpenCV's own words name a line of its source; the cause is always the size.
     with suppress(cv2.error):

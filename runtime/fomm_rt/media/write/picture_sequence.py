@@ -5,12 +5,12 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 from typing_extensions import override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.write.frame_writer import FrameWriter
+from fomm_rt.media.write.picture import encode_picture
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -74,10 +74,7 @@ class PictureSequenceWriter(FrameWriter):
     @override
     def _write(self, pixels: Image, time: Fraction) -> None:
         name = self._path.name % self._count
-        encoded, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        if not encoded:
-            raise OutputError(f"{self._path.with_name(name)} cannot be encoded as PNG.")
-        (self._staged.path / name).write_bytes(content.tobytes())
+        (self._staged.path / name).write_bytes(encode_picture(self._path.with_name(name), pixels))
 
     @override
     def _finish(self) -> None:
