@@ -68,14 +68,7 @@ class ClipReport:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What `run_demo` did.
-
-    Attributes:
-        demo: The bundled faces.
-        outside_training: The pair of pictures that was also given, if any.
-        model: Name of the model.
-        backend: The backend that ran it, on what device, and why.
-    """
+    """What `run_demo` did: with the bundled faces, and with the source and driver that were also given, if any."""
 
     demo: ClipReport
     outside_training: ClipReport | None

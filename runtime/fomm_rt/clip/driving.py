@@ -17,12 +17,9 @@ from fomm_rt.motion.keypoints import Keypoints
 
 @dataclass(frozen=True)
 class DrivingFrame:
-    """One driving frame: a picture to find keypoints in, or recorded keypoints.
+    """One driving frame: a picture to find keypoints in, (H, W, 3) uint8 RGB, or recorded keypoints.
 
-    Attributes:
-        index: Counts from 0.
-        time: Seconds from the start of the clip.
-        driving: (H, W, 3) uint8 RGB, or the keypoints of a motion file; as `Animator.animate` takes it.
+    The index counts from 0; the time is in seconds from the start of the clip.
     """
 
     index: int
@@ -76,12 +73,7 @@ class Driving:
 
 @contextmanager
 def open_driving(path: Path) -> Iterator[Driving]:
-    """Opens a motion file by its ending (.npz), anything else as a video or picture.
-
-    Raises:
-        MediaError: The video or picture cannot be read.
-        MotionError: The motion file cannot be read.
-    """
+    """Opens a motion file by its ending (.npz), anything else as a video or picture."""
     if path.suffix.lower() == ".npz":
         motion = load_motion(path)
         yield Driving(_timing_of(motion), None, motion.weights, motion)

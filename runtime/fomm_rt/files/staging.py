@@ -137,9 +137,6 @@ class StagedOutput(Staged):
         target: The file to write. A symbolic link stays one: the file it points to is replaced.
         inputs: Files that the target must not replace.
         mode: Permissions of a new file; the umask applies.
-
-    Raises:
-        OutputError: The target cannot be written, see `check_target`.
     """
 
     def __init__(self, target: Path, inputs: Sequence[Path] = (), mode: int = 0o666) -> None:
@@ -167,10 +164,8 @@ class StagedOutput(Staged):
 class StagedFolder(Staged):
     """A temporary folder whose files move into the target's folder on commit, while signals wait.
 
-    If a file cannot be moved, `commit` raises OutputError; the files before it are moved by then.
-
-    Args:
-        target: Any name in the folder that the files move to.
+    If a file cannot be moved, `commit` raises OutputError; the files before it are moved by then. The target is any
+    name in the folder that the files move to.
     """
 
     def __init__(self, target: Path) -> None:

@@ -28,11 +28,9 @@ def parse_json(content: bytes | str) -> Any:
 
 
 def typed(document: Any, kind: type[T]) -> T:
-    """Converts parsed JSON to a type, strictly: a bool is no int, a str is no number; unknown fields are ignored.
+    """Converts parsed JSON to a dataclass or another type that msgspec knows.
 
-    Args:
-        document: What `parse_json` returned.
-        kind: A dataclass, or another type that msgspec knows.
+    Strictly: a bool is no int, a str is no number; unknown fields are ignored.
 
     Raises:
         ValueError: A value has another type or breaks a constraint; the message says where and what was expected.

@@ -231,10 +231,7 @@ class _RateFit:
     For a rate p / q and ticks of n / d seconds, (t_i - i / r) d p = ticks n p - i q d is a whole number, so the test is
     exact and cheap: its spread over all frames must not exceed one tick, n p, or a millisecond.
 
-    Attributes:
-        count: Frames so far.
-        first, last: Times of the first and the latest frame in ticks.
-        last_duration: Duration of the latest frame's packet in ticks.
+    `count` is the number of frames so far. `first`, `last` and `last_duration` are in ticks, as the packets state them.
     """
 
     def __init__(self, tick: Fraction, candidates: list[Fraction]) -> None:

@@ -26,12 +26,7 @@ def is_pattern(path: Path) -> bool:
 
 
 def check_pattern(path: Path) -> None:
-    """Checks a pattern such as frames-%05d.png.
-
-    Raises:
-        OutputError: The name does not have exactly one number like %d or %05d, has other percent signs, or does not end
-            in .png.
-    """
+    """Raises OutputError unless a name has one number like %05d, no other percent sign, and ends in .png."""
     rest = _NUMBER.sub("", path.name)
     if len(_NUMBER.findall(path.name)) != 1 or "%" in rest:
         raise OutputError(f"{path} must hold exactly one number such as %05d; write frames-%05d.png.")

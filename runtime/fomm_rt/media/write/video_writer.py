@@ -112,11 +112,9 @@ class VideoWriter:
 
 
 class VideoTarget:
-    """A checked path for a video. Nothing is created before the writer from `open` is entered.
+    """A checked path for a video that is made from the inputs. Its ending chooses the format, see `OUTPUT_FORMATS`.
 
-    Args:
-        path: The result; its ending chooses the format, see `OUTPUT_FORMATS`.
-        inputs: The files that are read for it.
+    Nothing is created before the writer from `open` is entered.
 
     Raises:
         OutputError: The ending is unknown, a pattern is malformed, the result (of a pattern, one of its pictures) is
