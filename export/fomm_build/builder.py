@@ -96,7 +96,7 @@ def build_engine(
         target: What to build for.
         report: Called with the progress.
         for_runtime: True if the project's runtime executes the engine: it then expects the memory for its execution
-            contexts from outside; see `fomm_rt.backends.tensorrt.contexts`.
+            contexts from outside; see `fomm_rt.backends.tensorrt.engine_memory`.
 
     Raises:
         EngineError: TensorRT rejects the graph, or cannot build the engine.
