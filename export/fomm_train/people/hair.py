@@ -62,26 +62,26 @@ class Style:
     curl: float = 0.0
     turns: float = 0.0
     clump: float = 0.3
-    width: float = 0.0115
+    width: float = 0.0135
     steps: int = 10
 
 
 STYLES = {
-    "bald": Style(2000, 0.05, 0.03, 0.6, 0, "whorl", steps=3, width=0.008),
-    "receding": Style(4700, 0.22, 0.07, 0.35, 0.2, "back", steps=5),
-    "buzz": Style(12100, 0.07, 0.05, 0.75, 0, "whorl", steps=3, width=0.008),
-    "short": Style(8700, 0.34, 0.16, 0.40, 0.25, "whorl", steps=6),
-    "swept": Style(8100, 0.62, 0.26, 0.38, 0.25, "front", steps=8, clump=0.6),
-    "side_part": Style(8100, 0.75, 0.22, 0.32, 0.45, "side", steps=8, clump=0.35),
-    "slick": Style(7400, 0.95, 0.13, 0.12, 0.25, "back", steps=8, clump=0.45),
-    "curly": Style(7000, 0.75, 0.38, 0.75, 0.2, "whorl", 0.055, 2.2, 0.55, steps=14),
-    "afro": Style(8700, 0.60, 0.55, 1.0, 0, "none", 0.035, 3.0, 0.25, steps=12),
-    "bob": Style(7000, 1.85, 0.24, 0.20, 0.75, "side", steps=12, clump=0.4),
-    "long": Style(7000, 3.3, 0.26, 0.20, 0.80, "side", steps=15, clump=0.5),
-    "wavy": Style(7000, 2.9, 0.34, 0.25, 0.75, "side", 0.07, 2.6, 0.65, steps=18),
-    "fringe": Style(7500, 2.5, 0.24, 0.20, 0.80, "side", steps=14, clump=0.4),
-    "ponytail": Style(7000, 1.3, 0.09, 0.06, 0.0, "knot", steps=12, clump=0.4),
-    "bun": Style(7000, 1.3, 0.09, 0.06, 0.0, "knot", steps=10, clump=0.4),
+    "bald": Style(1400, 0.05, 0.03, 0.6, 0, "whorl", steps=3, width=0.0095),
+    "receding": Style(3300, 0.22, 0.07, 0.35, 0.2, "back", steps=5),
+    "buzz": Style(8700, 0.07, 0.05, 0.75, 0, "whorl", steps=3, width=0.0095),
+    "short": Style(6200, 0.34, 0.16, 0.40, 0.25, "whorl", steps=6),
+    "swept": Style(5800, 0.62, 0.26, 0.38, 0.25, "front", steps=8, clump=0.6),
+    "side_part": Style(5800, 0.75, 0.22, 0.32, 0.45, "side", steps=8, clump=0.35),
+    "slick": Style(5300, 0.95, 0.13, 0.12, 0.25, "back", steps=8, clump=0.45),
+    "curly": Style(5000, 0.75, 0.38, 0.75, 0.2, "whorl", 0.055, 2.2, 0.55, steps=14),
+    "afro": Style(6200, 0.60, 0.55, 1.0, 0, "none", 0.035, 3.0, 0.25, steps=12),
+    "bob": Style(5000, 1.85, 0.24, 0.20, 0.75, "side", steps=12, clump=0.4),
+    "long": Style(5000, 3.3, 0.26, 0.20, 0.80, "side", steps=12, clump=0.5),
+    "wavy": Style(5000, 2.9, 0.34, 0.25, 0.75, "side", 0.07, 2.6, 0.65, steps=15),
+    "fringe": Style(5400, 2.5, 0.24, 0.20, 0.80, "side", steps=11, clump=0.4),
+    "ponytail": Style(5000, 1.3, 0.09, 0.06, 0.0, "knot", steps=8, clump=0.4),
+    "bun": Style(5000, 1.3, 0.09, 0.06, 0.0, "knot", steps=8, clump=0.4),
 }
 BROW_LINE = ((0.10, 0.20, 0.34, 0.45, 0.57), (7.500, 7.522, 7.541, 7.538, 7.490))
 """Distance from the middle and height of the middle of a brow, dm."""
@@ -347,7 +347,7 @@ def _clumped(rng: np.random.Generator, points: Floats, amount: float) -> Floats:
 
 def _with_tail(rng: np.random.Generator, points: Floats, length: float, curl: float) -> Floats:
     """Behind the knot, strands run on as a tail."""
-    count, steps = len(points), 9
+    count, steps = len(points), 7
     along = np.linspace(0.02, 1, steps)[None, :, None]
     spread = 0.16 * rng.normal(size=(count, 1, 3)) * [1, 0.3, 0.8]
     sway = 0.08 * curl * np.sin(9 * along + 0.5 * rng.normal(size=(count, 1, 1))) * [1, 0, 0.4]

@@ -80,7 +80,7 @@ def _light(rng: np.random.Generator, kind: str, backdrop: Floats) -> Light:
         fill *= 1.3
     elif kind in {"night", "stage"}:
         fill *= 0.45
-        key *= np.exp(0.25 * rng.normal(size=3)).astype(np.float32)
+        key *= np.exp(0.12 * rng.normal(size=3)).astype(np.float32)
     elif rng.random() < 0.3:  # an overcast sky, a lit ceiling: hardly any direction
         key, fill, softness = key * 0.35, fill * 2.0, 0.09
     rim = rng.uniform(0.3, 2.0) if rng.random() < 0.45 else rng.uniform(0, 0.25)
@@ -126,7 +126,7 @@ def _backdrop(rng: np.random.Generator, kind: str, size: int) -> Floats:
     work = 128
     y, x = np.mgrid[0:work, 0:work].astype(np.float32) / (work - 1)
     value = float(rng.choice([rng.uniform(0.02, 0.10), rng.uniform(0.10, 0.35), rng.uniform(0.4, 0.85)]))
-    base = _hue(rng, value, float(rng.choice([0.05, 0.25, 0.6], p=[0.5, 0.35, 0.15])))
+    base = _hue(rng, value, float(rng.choice([0.04, 0.18, 0.45], p=[0.5, 0.38, 0.12])))
     gradient = 1 + rng.normal(0, 0.25) * (x - 0.5) + rng.normal(0, 0.25) * (y - 0.5)
     picture = base * np.clip(gradient, 0.2, 2)[..., None]
     blur = rng.uniform(1.0, 7.0)
@@ -147,7 +147,10 @@ def _backdrop(rng: np.random.Generator, kind: str, size: int) -> Floats:
             x0, y0 = rng.uniform(-0.2, 0.9, 2)
             wide, tall = rng.uniform(0.05, 0.5), rng.uniform(0.08, 0.9)
             part = (x > x0) & (x < x0 + wide) & (y > y0) & (y < y0 + tall)
-            picture[part] = _hue(rng, float(np.exp(rng.normal(-1.8, 0.9))), 0.35) * (1 + 0.4 * (y[part] - y0))[:, None]
+            picture[part] = (
+                _hue(rng, float(np.exp(rng.normal(-1.9, 0.9))), 0.12 + 0.3 * rng.random() ** 2)
+                * (1 + 0.4 * (y[part] - y0))[:, None]
+            )
         if kind == "window" or rng.random() < 0.3:
             x0 = rng.uniform(-0.2, 0.8)
             pane = (x > x0) & (x < x0 + 0.4) & (y < 0.7) & (np.abs(((x - x0) / 0.2) % 1 - 0.5) < 0.46)
@@ -163,12 +166,12 @@ def _backdrop(rng: np.random.Generator, kind: str, size: int) -> Floats:
     picture = np.clip(picture, 0, 3).astype(np.float32)
     picture = cv2.GaussianBlur(picture, (0, 0), blur, borderType=cv2.BORDER_REFLECT_101)
     lights = {"night": 26, "street": 8, "stage": 8, "outdoors": 12 if rng.random() < 0.4 else 0}.get(kind, 0)
-    for _ in range(int(lights * rng.uniform(0.5, 1.3))):
-        disc = np.zeros((work, work), np.float32)
-        centre = (int(rng.uniform(0, 16 * work)), int(rng.uniform(0, 16 * work)))
-        cv2.circle(disc, centre, int(16 * rng.uniform(1.5, 7)), 1.0, -1, cv2.LINE_AA, 4)
-        picture += cv2.GaussianBlur(disc, (0, 0), 0.8)[..., None] * _hue(rng, rng.uniform(0.05, 0.6), 0.5)
     enlarged: Floats = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 4)
+    for _ in range(int(lights * rng.uniform(0.5, 1.3))):
+        disc = np.zeros((size, size), np.float32)
+        centre = (int(rng.uniform(0, 16 * size)), int(rng.uniform(0, 16 * size)))
+        cv2.circle(disc, centre, int(16 * size / 128 * rng.uniform(1.5, 7)), 1.0, -1, cv2.LINE_AA, 4)
+        enlarged += cv2.GaussianBlur(disc, (0, 0), size / 160)[..., None] * _hue(rng, rng.uniform(0.05, 0.6), 0.5)
     return enlarged
 
 

@@ -189,8 +189,8 @@ def _hair_colour(rng: np.random.Generator, age: float, melanin: float) -> Colour
     grey = float(np.clip((age - rng.uniform(35, 75)) / 15, 0, 1))
     towards = np.array(HAIR_COLOURS["white" if rng.random() < 0.35 else "grey"])
     mixed = (chosen * (1 - grey) + towards * grey) * np.exp(rng.normal(0, 0.2))
-    if rng.random() < 0.03:
-        mixed = rng.dirichlet((0.7, 0.7, 0.7)) * 0.45
+    if rng.random() < 0.02:
+        mixed = rng.dirichlet((1.5, 1.5, 1.5)) * 0.4
     return float(mixed[0]), float(mixed[1]), float(mixed[2])
 
 

@@ -14,8 +14,8 @@ SIZE = 512
 REACH, DEPTH = 2.6, 3.2
 """Half the side of what the map covers, and half its depth; head units."""
 MIDDLE = np.array([0, 0.5, 0])
-WIDEN = 1.6
-"""Strands throw shadows as wide as this many of them: there are fewer than on a head."""
+SHARE, WIDEN = 0.25, 3.0
+"""Share of the strands that throw shadows, and how much wider these are than the strands themselves."""
 DIRECTIONS = 48
 """From which the openness of a place to its surroundings is looked at."""
 UPSIDE_DOWN = np.array([1, -1, 1], np.float32)
@@ -39,7 +39,9 @@ class ShadowMap:
         self._graphics.context.enable(self._graphics.context.DEPTH_TEST)
         self._graphics.set(from_light=1, widen=WIDEN, light_view=view.T)
         for batch in batches:
-            if batch.kind != "lens":
+            if batch.kind == "strands":
+                batch.named.render(vertices=3 * int(SHARE * len(batch.triangles)))
+            elif batch.kind != "lens":
                 batch.named.render()
         return view
 

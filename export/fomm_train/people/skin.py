@@ -71,7 +71,7 @@ class _Canvas:
             x0, y0 = np.maximum(line.min(axis=0).astype(int) - 20, 0)
             x1, y1 = line.max(axis=0).astype(int) + 20
             part = layer[y0:y1, x0:x1].astype(np.float32) / 255
-            self.height[y0:y1, x0:x1] -= depth * wide * cv2.GaussianBlur(part, (0, 0), wide)
+            self.height[y0:y1, x0:x1] -= depth * wide * cv2.GaussianBlur(part, (0, 0), wide * chart.FINENESS)
 
 
 def paint(person: Person) -> Skin:
@@ -152,23 +152,32 @@ def _spots(canvas: _Canvas, colour: Floats) -> None:
     rng, person = canvas.rng, canvas.person
     layer = np.zeros(canvas.blood.shape, np.uint8)
     count = int(700 * person.freckles)
-    centres = np.stack([512 + 75 * rng.normal(size=count), 235 + 42 * rng.normal(size=count)], axis=-1)
-    sizes, strengths = rng.gamma(2.0, 0.45, count), rng.uniform(40, 200, count)
+    middle = np.array([chart.WIDTH / 2, 0.46 * chart.HEIGHT])
+    centres = middle + chart.FINENESS * np.array([75, 42]) * rng.normal(size=(count, 2))
+    sizes, strengths = chart.FINENESS * rng.gamma(2.0, 0.45, count), rng.uniform(40, 200, count)
     for (x, y), size, strength in zip(centres, sizes, strengths, strict=True):
         cv2.circle(layer, (int(x * 16), int(y * 16)), int(16 * size), int(strength), -1, cv2.LINE_AA, 4)
     old = int(40 * max(0.0, person.wrinkles - 0.3) * rng.random())
     for _ in range(old):
-        centre = (int(rng.normal(512, 110)), int(rng.normal(190, 90)))
+        x, y = rng.normal((0.5, 0.37), (0.11, 0.18)) * (chart.WIDTH, chart.HEIGHT)
         axes = (int(rng.integers(1, 6)), int(rng.integers(1, 4)))
         cv2.ellipse(
-            layer, centre, axes, float(rng.uniform(0, 180)), 0, 360, int(rng.integers(30, 120)), -1, cv2.LINE_AA
+            layer,
+            (int(x), int(y)),
+            axes,
+            float(rng.uniform(0, 180)),
+            0,
+            360,
+            int(rng.integers(30, 120)),
+            -1,
+            cv2.LINE_AA,
         )
     softened = cv2.GaussianBlur(layer, (0, 0), 0.8)
     colour *= np.exp(softened[..., None].astype(np.float32) / 255 * (1.7 * MELANIN))
     for _ in range(int(rng.poisson(2))):
-        centre = (int(rng.uniform(380, 640)), int(rng.uniform(120, 400)))
+        x, y = rng.uniform((0.37, 0.23), (0.63, 0.78)) * (chart.WIDTH, chart.HEIGHT)
         mole = np.zeros(canvas.blood.shape, np.float32)
-        cv2.circle(mole, centre, int(rng.integers(1, 3)), 1.0, -1, cv2.LINE_AA)
+        cv2.circle(mole, (int(x), int(y)), int(rng.integers(1, 3)), 1.0, -1, cv2.LINE_AA)
         part = cv2.GaussianBlur(mole, (0, 0), 0.7)
         colour *= (1 - 0.7 * part)[..., None]
         canvas.height += 0.5 * part
@@ -250,9 +259,9 @@ def _packed(colour: Floats, gloss: Floats) -> Bytes:
 
 
 def _slopes(height: Floats) -> Bytes:
-    """Slopes; the chart has about 160 pixels a dm either way."""
+    """Slopes of heights in 160ths of a decimetre."""
     along = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     up = -cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    slopes = np.stack([along, up], axis=-1) / RELIEF
+    slopes = np.stack([along, up], axis=-1) * np.float32(chart.FINENESS / RELIEF)
     rounded: Bytes = (np.clip(0.5 + 0.5 * slopes, 0, 1) * 255 + 0.5).astype(np.uint8)
     return rounded

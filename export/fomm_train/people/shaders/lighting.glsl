@@ -17,15 +17,17 @@ vec3 ambient(vec3 n) {
 const vec2 TAPS[8] = vec2[](vec2(-0.33, -0.86), vec2(0.42, -0.55), vec2(-0.91, -0.21), vec2(0.05, 0.06),
     vec2(0.93, 0.12), vec2(-0.52, 0.55), vec2(0.48, 0.75), vec2(-0.04, 0.98));
 
-float lit(vec3 place, vec3 n, float turn) {
+float lit_by_taps(vec3 place, vec3 n, float turn, int taps) {
     vec4 q = light_view * vec4(place + 0.045 * n, 1.0);
     vec2 uv = 0.5 + 0.5 * q.xy;
     float depth = 0.5 + 0.5 * q.z;
     mat2 rotation = mat2(cos(turn), sin(turn), -sin(turn), cos(turn)) * softness;
     float open = 0.0;
-    for (int i = 0; i < 8; i++) open += step(depth - 0.006, texture(shadow_map, uv + rotation * TAPS[i]).r);
-    return open / 8.0;
+    for (int i = 0; i < taps; i++) open += step(depth - 0.006, texture(shadow_map, uv + rotation * TAPS[i]).r);
+    return open / float(taps);
 }
+
+float lit(vec3 place, vec3 n, float turn) { return lit_by_taps(place, n, turn, 8); }
 
 vec4 developed(vec3 light) {
     light *= exposure;

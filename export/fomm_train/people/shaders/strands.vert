@@ -12,7 +12,7 @@ out vec4 look;
 // Strands are thin: they are lit at their vertices.
 vec4 lit_strand(vec3 place, vec3 t, vec3 n, vec3 strand) {
     vec3 view = seen_from(place);
-    float shade = lit(place, n * 1.2, strand.y * 9.0);
+    float shade = lit_by_taps(place, n * 1.2, strand.y * 9.0, 3);
     float open = mix(deep, 1.0, strand.z) * mix(0.55, 1.0, min(1.0, strand.x * 2.0));
     vec3 base = hair_colour * strand.y;
     vec3 sum = vec3(0.0);
