@@ -10,7 +10,7 @@ import typer
 
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, Quiet
-from fomm_rt.cli.terminal import running
+from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.errors import FommError, TrainingError
 
 
@@ -50,7 +50,14 @@ def train(
 
 
 def measure(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="With --people: a folder of pictures and clips, and marks.json with their marks."),
+    ] = None,
     model: ModelOption = None,
+    people: Annotated[
+        bool, typer.Option("--people", help="Measure on people: rendered ones, the astronaut, and those of the folder.")
+    ] = False,
     pairs: Annotated[int, typer.Option(min=3, help="Number of held-out pairs.")] = 200,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -61,11 +68,25 @@ def measure(
     most similar to the prediction.
     """
     with running(quiet, as_json) as terminal:
+        if people:
+            _measure_people(terminal, model, folder)
+            return
+        if folder is not None:
+            raise FommError(f"{folder}: a folder is measured with --people only")
         with _needing_packages():
             from fomm_train.measures.held_out_pairs import measure as run_measures
         with terminal.frames("pairs") as progress:
             measures = run_measures(model, pairs, lambda done, total: progress("measuring", done, total))
         terminal.result(measures.table(), asdict(measures))
+
+
+def _measure_people(terminal: Terminal, model: Path | None, folder: Path | None) -> None:
+    with _needing_packages():
+        from fomm_train.measures.people import measure_people
+    with terminal.frames("cases") as progress:
+        results = measure_people(model, folder, lambda done, total: progress("measuring people", done, total))
+    text = "\n\n".join(result.table() for result in results)
+    terminal.result(text, {result.kind: result.document() for result in results})
 
 
 def _device(name: str) -> str:

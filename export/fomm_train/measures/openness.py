@@ -1,5 +1,6 @@
 """How far mouth and eyes are open in a picture of a known face, read from the most similar rendering."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,15 +27,30 @@ def openness_of(pose: Pose) -> Openness:
 
 def find_openness(picture: Image, identity: Identity, pose: Pose) -> Openness:
     """Reads openness from a picture of an identity in about this pose; openness in the pose is ignored."""
-    size = len(picture)
-    boxes = feature_boxes(identity, pose, size)
+
+    def rendering(step: float) -> Image:
+        # Features do not reach into each other's boxes, so one rendering serves all three.
+        opened = replace(pose, mouth_open=step, blink_left=1 - step, blink_right=1 - step)
+        return render_picture(identity, opened, len(picture))
+
+    return closest_openness(picture, feature_boxes(identity, pose, len(picture)), rendering)
+
+
+def closest_openness(
+    picture: Image, boxes: dict[str, tuple[int, int, int, int]], rendering: Callable[[float], Image]
+) -> Openness:
+    """The openness of the renderings that a picture is closest to, each feature by itself.
+
+    Args:
+        picture: (S, S, 3) uint8.
+        boxes: (x0, y0, x1, y1) of "eye_left", "eye_right" and "mouth".
+        rendering: The picture with mouth and eyes open by a share.
+    """
     errors: dict[str, list[float]] = {name: [] for name in boxes}
     for step in np.linspace(0, 1, STEPS):
-        # Features do not reach into each other's boxes, so one rendering serves all three.
-        posed = replace(pose, mouth_open=float(step), blink_left=float(1 - step), blink_right=float(1 - step))
-        rendering = render_picture(identity, posed, size)
+        rendered = rendering(float(step))
         for name, (x0, y0, x1, y1) in boxes.items():
-            difference = picture[y0:y1, x0:x1].astype(np.float32) - rendering[y0:y1, x0:x1]
+            difference = picture[y0:y1, x0:x1].astype(np.float32) - rendered[y0:y1, x0:x1]
             errors[name].append(float(np.square(difference).sum()))
     return Openness(_lowest(errors["mouth"]), (_lowest(errors["eye_left"]), _lowest(errors["eye_right"])))
 
