@@ -43,7 +43,18 @@ def frame_input_case(
     pictures = np.random.default_rng(0).integers(0, 256, (N, 23, 21, 3), np.uint8)
     quarter, frame = (tensor(last, N, 3, size, size) for size in (quarter_side, side))
     part, placed = (1, 2, shown, shown), (0, 1, side, side - 2)
-    frame_input(executor, pictures, quarter, size=side, part=part, placed=placed, frame=frame)
+    sigma, radius = (factor - 1) / 2, 2 * (factor - 1)
+    frame_input(
+        executor,
+        pictures,
+        quarter,
+        size=side,
+        part=part,
+        placed=placed,
+        sigma=sigma,
+        radius=radius,
+        frame=frame,
+    )
     return [quarter, frame]
 
 
@@ -58,7 +69,7 @@ def motion_case(executor: Executor, last: bool) -> list[NDArray[Any]]:
     hourglass_input, sparse_motion = tensor(last, N, 4 * (K + 1), 9, 10), random(N, K, 8)
     quarter = tensor(last, 1, 3, 9, 10)
     rows = random(N, K, 6), random(1, K, 6), random(N, K, 7)
-    motion(executor, *rows, quarter, hourglass_input, sparse_motion, align_corners=True)
+    motion(executor, *rows, quarter, hourglass_input, sparse_motion, align_corners=True, variance=0.01)
     return [hourglass_input, sparse_motion]
 
 

@@ -212,7 +212,7 @@ def denormals(channels: int, out: int) -> Case:
         return convolution(torch.exp(-50 * (grid - x[:, :, None, None]).square().sum(dim=-1)))  # type: ignore[no-any-return]
 
     def bounded(x: Tensor) -> Tensor:
-        return convolution(heatmaps(x, grid))  # type: ignore[no-any-return]
+        return convolution(heatmaps(x, grid, 0.01))  # type: ignore[no-any-return]
 
     return Case(
         f"convolution over {channels} Gaussians, 64×64",

@@ -113,7 +113,8 @@ def work(kernel: str, n: int, layout: str, shared: bool = True) -> Work:
                 "frame": random(n, 3, SIZE, SIZE, layout=layout),
                 "quarter": random(n, 3, side, side, layout=layout),
             }
-            return Work(kernel, {"pictures": pictures}, written, {"size": SIZE, "part": whole, "placed": whole})
+            options = {"size": SIZE, "part": whole, "placed": whole, "sigma": 1.5, "radius": 6}
+            return Work(kernel, {"pictures": pictures}, written, options)
         case "keypoint_head":
             maps = {
                 "logits": random(n, KEYPOINTS, HEATMAP, HEATMAP, layout=layout),
@@ -127,7 +128,7 @@ def work(kernel: str, n: int, layout: str, shared: bool = True) -> Work:
                 "hourglass_input": random(n, 4 * (KEYPOINTS + 1), side, side, layout=layout),
                 "sparse_motion": rows(n, 8, 0),
             }
-            return Work(kernel, given, written, {"align_corners": False})
+            return Work(kernel, given, written, {"align_corners": False, "variance": 0.01})
         case "warp":
             given = {
                 "mask_logits": smooth(n, KEYPOINTS + 1, layout),

@@ -17,7 +17,7 @@ from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.machine.packages import installed_versions
 from fomm_rt.model.folder import sha256_of
-from fomm_rt.model.manifest import CPU, CPU_INT8, MANIFEST_NAME, Manifest, NetworkFile, TensorSpec, Weights
+from fomm_rt.model.manifest import BLURRED, CPU, CPU_INT8, MANIFEST_NAME, Manifest, NetworkFile, TensorSpec, Weights
 
 TOOLS = ("fomm-rt", "torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 
@@ -70,6 +70,7 @@ def write_model(
         tools={"python": platform.python_version(), **installed_versions(TOOLS)},
         parity=parity,
         variants=variants,
+        blurs=dict(zip(BLURRED, networks.blurs, strict=True)),
     )
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
 

@@ -7,20 +7,22 @@
 //                     fit         the resized part starts at (left, top); around it its edge pixels are extended
 //     frame       resized / 255                                                        (N, 3, S, S), when wanted
 //     quarter     Σ_j Σ_i g(j) · g(i) · frame(f·y + j, f·x + i),  |i|, |j| ≤ r         (N, 3, S / f, S / f)
-//                 g(i) = exp(−i² / 2σ²) / Σ exp(−i² / 2σ²),  σ = (f − 1) / 2,  r = round(4σ);  f = 1: the frame itself
+//                 g(i) = exp(−i² / 2σ²) / Σ exp(−i² / 2σ²);  r = 0: every f-th pixel itself.  σ and r belong to the
+//                 model; published ones have σ = (f − 1) / 2, r = round(4σ)
 //                 zeros outside the frame
 //
 //         picture                      frame, S × S                window of a block
-//         ┌───────────────┐            ┌─────────────┐             ┌ r ┬ f · (tile − 1) + 1 ┬ r ┐
+//         ┌───────────────┐            ┌─────────────┐             ┌ r ┬ f · (tile − 1) + 1 ┬ e ┐
 //         │   ┌ part ─┐   │  resized   │ ┌ placed ─┐ │   blurred   │   │ x . . . x . . . x  │   │
 //         │   └───────┘   │ ─────────▶ │ └─────────┘ │ ──────────▶ │   │  x: a pixel of the │   │
 //         └───────────────┘            └─────────────┘             └───┴─ quarter ──────────┴───┘
 //
+// e = max(r, f − 1): a blur that is narrower than the step leaves no pixel of the frame out.
 // f, the factor, is 4 for frames of 256 pixels: the anti-aliased quarter is what the motion networks look at.
 //
 // Layout      picture: rows of R G B bytes; frame and quarter: any strides
 // Threads     a block makes a square of `tile` × `tile` pixels of the quarter, blocks along rows, batch in y. The window
-//             under it, of f · (tile − 1) + 2r + 1 pixels a side, is resized in strips of rows, for f ≤ 16 in one:
+//             under it, of r + f · (tile − 1) + 1 + e pixels a side, is resized in strips of rows, for f ≤ 16 in one:
 //             1  weights of the blur, not yet divided by their sum          thread = tap
 //             2  resized pixels of a strip                                  thread = pixel
 //             3  its rows blurred, at every f-th column                     thread = row, column and channel
@@ -36,6 +38,7 @@ struct FrameInput {
     int part_x, part_y, part_width, part_height;  // what is looked at, within the picture
     int left, top, width, height;                 // where it comes to lie, resized, within S × S
     int size, factor, radius, tile, strip;
+    float sigma;
     Tensor frame, quarter;
 };
 
@@ -106,7 +109,7 @@ FOMM_FUNCTION Rgb resized(const FrameInput& a, const unsigned char* picture, int
 
 FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsigned char* shared) {
     const int taps = 2 * a.radius + 1;
-    const int window = a.factor * (a.tile - 1) + taps;
+    const int window = a.radius + a.factor * (a.tile - 1) + 1 + larger(a.radius, a.factor - 1);
     float* weight = reinterpret_cast<float*>(shared);  // [taps]
     float* blurred = weight + taps;                    // [3][window][tile]
     unsigned char* levels = reinterpret_cast<unsigned char*>(blurred + 3 * window * a.tile);  // [3][strip][window]
@@ -117,8 +120,8 @@ FOMM_FUNCTION void frame_input_block(const FrameInput& a, int block, int n, unsi
     const unsigned char* picture = a.pictures + n * a.batch_stride;
 
     FOMM_THREADS(tap, taps) {
-        const float sigma = (a.factor - 1) / 2.0f, offset = tap - a.radius;
-        weight[tap] = a.radius ? expf(-offset * offset / (2 * sigma * sigma)) : 1.0f;
+        const float offset = tap - a.radius;
+        weight[tap] = a.radius ? expf(-offset * offset / (2 * a.sigma * a.sigma)) : 1.0f;
     }
     for (int top = 0; top < window; top += a.strip) {
         const int lines = smaller(a.strip, window - top);

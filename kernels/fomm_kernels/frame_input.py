@@ -24,6 +24,7 @@ class _FrameInput(ctypes.Structure):
         *((name, ctypes.c_int) for name in ("part_x", "part_y", "part_width", "part_height")),
         *((name, ctypes.c_int) for name in ("left", "top", "width", "height")),
         *((name, ctypes.c_int) for name in ("size", "factor", "radius", "tile", "strip")),
+        ("sigma", ctypes.c_float),
         ("frame", Tensor),
         ("quarter", Tensor),
     )
@@ -37,6 +38,8 @@ def frame_input(
     size: int,
     part: tuple[int, int, int, int],
     placed: tuple[int, int, int, int],
+    sigma: float,
+    radius: int,
     frame: Any = None,
     stream: Any = None,
 ) -> None:
@@ -49,11 +52,13 @@ def frame_input(
         size: Side S of the frame.
         part: (x, y, width, height) of the region of the pictures to use.
         placed: (left, top, width, height) of the resized region within the frame; its edges are extended around it.
+        sigma: Standard deviation of the blur in pixels of the frame; not read if radius is 0.
+        radius: Pixels from the centre of the blur to its edge.
         frame: (N, 3, S, S) like quarter, in [0, 1]; written if given.
         stream: The stream to queue on.
 
     Raises:
-        ArrayError: An array or a rectangle does not fit.
+        ArrayError: An array, a rectangle or the blur does not fit.
     """
     given = Arguments("frame_input", executor.on_device)
     source = given.array(pictures, "pictures", ("N", "H", "W", 3), np.uint8)
@@ -76,8 +81,9 @@ def frame_input(
             "frame_input: expected a part whose width and height times those it is resized to are at most "
             f"{LARGEST_INT}; got {part[2]}×{part[3]}, resized to {placed[2]}×{placed[3]}. Look at a smaller part"
         )
+    if radius < 0 or (radius and not 0 < sigma < np.inf):
+        raise ArrayError(f"frame_input: expected a radius from 0 and a positive sigma; got {radius} and {sigma}")
     factor = size // side
-    radius = round(4 * (factor - 1) / 2)
     tile, strip = _tiling(size, factor, radius)
     arguments = _FrameInput(
         source.address,
@@ -89,6 +95,7 @@ def frame_input(
         radius,
         tile,
         strip,
+        sigma,
         Tensor() if frame is None else given.tensor(frame, "frame", (n, 3, size, size), written=True),
         quarter_tensor,
     )
@@ -111,7 +118,7 @@ def _tiling(size: int, factor: int, radius: int) -> tuple[int, int]:
 
 
 def _window(factor: int, radius: int, tile: int) -> int:
-    return factor * (tile - 1) + 2 * radius + 1
+    return radius + factor * (tile - 1) + 1 + max(radius, factor - 1)
 
 
 def _blur_bytes(factor: int, radius: int, tile: int) -> int:

@@ -5,7 +5,8 @@
 //                    absolute: scale 1, offset 0, M the identity. The prepared row is data, so that one captured
 //                    graph serves both
 //     sparse motion  T_k(z) = s_k + A_k · (z − d_k),  A_k = J_s,k · J_k⁻¹;  T_0(z) = z, the background
-//     heatmap        h_k(z) = exp(−½ ‖z − d_k‖² / 0.01) − exp(−½ ‖z − s_k‖² / 0.01);  h_0 = 0
+//     heatmap        h_k(z) = exp(−½ ‖z − d_k‖² / v) − exp(−½ ‖z − s_k‖² / v);  h_0 = 0;  v, the variance, is 0.01
+//                    in published models
 //     input          for each field k of K + 1: h_k, then R, G, B of the source's quarter at T_k(z), bilinear
 //     pixel          of a coordinate x among W:  align_corners: (x + 1) / 2 · (W − 1);  not: ((x + 1) · W − 1) / 2
 //     border         a tap off the picture counts as 0, whatever its weight, so that values fall to 0 over one pixel;
@@ -32,13 +33,12 @@ struct Motion {
     Rows driving, source, transfer, sparse_motion;
     Tensor quarter, hourglass_input;
     int align_corners;
+    float variance;
 };
 
-constexpr float VARIANCE = 0.01f;
-
-FOMM_FUNCTION float gaussian(Point z, const float* centre) {
+FOMM_FUNCTION float gaussian(Point z, const float* centre, float variance) {
     const float x = z.x - centre[0], y = z.y - centre[1];
-    return expf((x * x + y * y) * (-0.5f / VARIANCE));
+    return expf((x * x + y * y) * (-0.5f / variance));
 }
 
 FOMM_FUNCTION void motion_block(const Motion& a, int block, int n, unsigned char* shared) {
@@ -71,7 +71,7 @@ FOMM_FUNCTION void motion_block(const Motion& a, int block, int n, unsigned char
         float heat = 0;
         if (field) {
             const float* t = transforms + (field - 1) * TRANSFORM;
-            heat = gaussian(z, t + 4) - gaussian(z, t + 6);
+            heat = gaussian(z, t + 4, a.variance) - gaussian(z, t + 6, a.variance);
             z = transformed(t, z);
         }
         const Taps taps = bilinear_taps(a.quarter, z.x, z.y, a.align_corners);

@@ -21,6 +21,7 @@ class _Motion(ctypes.Structure):
         ("quarter", Tensor),
         ("hourglass_input", Tensor),
         ("align_corners", ctypes.c_int),
+        ("variance", ctypes.c_float),
     )
 
 
@@ -34,6 +35,7 @@ def motion(
     sparse_motion: Any,
     *,
     align_corners: bool,
+    variance: float,
     stream: Any = None,
 ) -> None:
     """Transfers motion to the source, and computes heatmaps and deformed sources for the hourglass.
@@ -47,6 +49,7 @@ def motion(
         hourglass_input: (N, 4 · (K + 1), h, w) like quarter; written.
         sparse_motion: (N, K, 8) float32; written, for `warp`.
         align_corners: Convention of the sampling.
+        variance: Of the Gaussian around each keypoint, in grid units.
         stream: The stream to queue on.
 
     Raises:
@@ -66,6 +69,7 @@ def motion(
         given.tensor(quarter, "quarter", (n, 3, target.height, target.width), shared=n),
         target,
         align_corners,
+        variance,
     )
     blocks = blocks_for((k + 1) * target.height * target.width, BLOCK_SIZE)
     executor.launch(Launch("motion", bool(given.half), arguments, (blocks, n), 4 * TRANSFORM * k), stream)

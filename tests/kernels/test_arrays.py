@@ -34,6 +34,8 @@ def arguments(kernel: str) -> dict[str, Any]:
             "size": 16,
             "part": (5, 0, 30, 30),
             "placed": (0, 0, 16, 16),
+            "sigma": 1.5,
+            "radius": 6,
             "frame": zeros(N, 3, 16, 16),
         },
         "keypoint_head": {
@@ -50,6 +52,7 @@ def arguments(kernel: str) -> dict[str, Any]:
             "hourglass_input": zeros(N, 4 * (K + 1), H, W),
             "sparse_motion": zeros(N, K, 8),
             "align_corners": True,
+            "variance": 0.01,
         },
         "warp": {
             "mask_logits": zeros(N, K + 1, H, W),
@@ -205,6 +208,8 @@ SIZES = [
     ("frame_input", {"part": (-1, 0, 30, 30)}, "part (x, y, width, height) within 40×30 pixels"),
     ("frame_input", {"part": (0, 0, 0, 30)}, "part (x, y, width, height) within 40×30 pixels"),
     ("frame_input", {"placed": (0, 1, 16, 16)}, "placed (x, y, width, height) within 16×16 pixels; got (0, 1, 16, 16)"),
+    ("frame_input", {"radius": -1}, "a radius from 0 and a positive sigma; got -1 and 1.5"),
+    ("frame_input", {"sigma": 0.0}, "a radius from 0 and a positive sigma; got 6 and 0.0"),
     ("frame_input", {"placed": (0, 0, 16, 0)}, "placed (x, y, width, height) within 16×16 pixels"),
     ("keypoint_head", {"jacobian_maps": zeros(N, 8, H, W)}, "4 jacobian maps, or 20 for 5 keypoints; got 8"),
     ("keypoint_head", {"jacobian_maps": zeros(N, 20, W, H)}, "jacobian_maps as (2, 4K or 4, 6, 7)"),
@@ -247,7 +252,7 @@ def test_sizes(kernel: str, changed: dict[str, Any], expected: str) -> None:
 
 
 def test_a_blur_too_wide_for_shared_memory() -> None:
-    placed = {"size": 2000, "placed": (0, 0, 1, 1), "frame": None, "quarter": zeros(N, 3, 2, 2)}
+    placed = {"size": 2000, "placed": (0, 0, 1, 1), "frame": None, "quarter": zeros(N, 3, 2, 2), "radius": 1998}
     message = refusal("frame_input", placed)
     assert "a frame of 2000 pixels is 1000 times its quarter" in message
     assert "Export the model for smaller frames (--size), or run it on ONNX Runtime" in message

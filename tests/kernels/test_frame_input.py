@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from fomm_export.networks.layers import AntiAliasDownsample
+from fomm_export.networks.anti_alias import AntiAliasDownsample, gaussian_kernel
 from fomm_kernels import Executor, frame_input
 from fomm_rt.framing import Framing, Region, placement, resample
+from fomm_rt.model.blur import Blur, published_blur
 from kernel_memory import LAYOUTS, STORAGES, Memory, assert_close, padded_strides, run, unwritten
 
 ERROR = 2e-6
@@ -85,11 +86,14 @@ def launch(
     factor: int,
     storage: type = np.float32,
     layout: str = "channels first",
+    blur: Blur | None = None,
 ) -> tuple[Memory, Memory]:
     n, side = len(given.array), size // factor
     frame, quarter = unwritten((n, 3, size, size), storage, layout), unwritten((n, 3, side, side), storage, layout)
     part = (region.x, region.y, region.width, region.height)
+    blur = blur or published_blur(factor)
     options = {"size": size, "part": part, "placed": placement(region, size)}
+    options |= {"sigma": blur.sigma, "radius": blur.radius}
     run(frame_input, executor, given, quarter, **options, frame=frame)
     alone = unwritten(quarter.array.shape, storage, layout)
     run(frame_input, executor, given, alone, **options)
@@ -97,10 +101,14 @@ def launch(
     return frame, quarter
 
 
-def check_quarter(frame: Memory, quarter: Memory, factor: int) -> None:
+def check_quarter(frame: Memory, quarter: Memory, factor: int, blur: Blur | None = None) -> None:
     """The quarter is computed from the unrounded frame, in whole levels over 255."""
     levels = torch.from_numpy(levels_of(frame.array))
-    assert_close(quarter.array, AntiAliasDownsample(3, factor).double()(levels / 255), ERROR)
+    down = AntiAliasDownsample(3, factor)
+    if blur is not None:
+        down.use_stored(gaussian_kernel(blur).expand(3, 1, -1, -1), factor)
+        assert down.blur == blur
+    assert_close(quarter.array, down.double()(levels / 255), ERROR)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -133,6 +141,19 @@ def test_factors(executor: Executor, factor: int, side: int, storage: type) -> N
     frame, quarter = launch(executor, given, Region.square(size), size, factor, storage)
     assert np.array_equal(levels_of(frame.array), given.array.transpose(0, 3, 1, 2))
     check_quarter(frame, quarter, factor)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize(("factor", "sigma", "radius"), [(8, 1.5, 6), (8, 0.4, 1), (4, 3.5, 14), (2, 1.5, 6)])
+def test_blurs_other_than_published_ones(
+    executor: Executor, factor: int, sigma: float, radius: int, storage: type
+) -> None:
+    """Also blurs narrower than the step from pixel to pixel of the quarter: every pixel of the frame is written."""
+    size = 5 * factor
+    given = pictures(size, size, batch=1)
+    frame, quarter = launch(executor, given, Region.square(size), size, factor, storage, blur=Blur(sigma, radius))
+    assert np.array_equal(levels_of(frame.array), given.array.transpose(0, 3, 1, 2))
+    check_quarter(frame, quarter, factor, Blur(sigma, radius))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fomm_export.networks.layers import AntiAliasDownsample
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_kernels import Executor, frame_input, grid_sample, motion, prediction_output, warp
+from fomm_rt.model.blur import published_blur
 from fomm_rt.motion import keypoints as runtime
 from fomm_rt.motion.transfer import relative_transfer
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs
@@ -42,7 +43,7 @@ def sparse_motion(executor: Executor, golden: Golden, mode: str) -> Memory:
     driving, source = rows(golden.keypoints("kp_driving.2")), rows(golden.keypoints("kp_source"))
     quarter = stored(np.zeros((1, 3, side, side)))
     arrays = (driving, source, transfer_row(golden, mode), quarter, hourglass_input, found)
-    run(motion, executor, *arrays, align_corners=golden.meta["align_corners"])
+    run(motion, executor, *arrays, align_corners=golden.meta["align_corners"], variance=0.01)
     return stored(found.array)
 
 
@@ -54,7 +55,9 @@ def test_frames_and_quarters(executor: Executor, name: str) -> None:
     frame, quarter = unwritten((n, 3, size, size)), unwritten((n, 3, size // factor, size // factor))
     pictures = Memory(golden.driving.shape, np.uint8, None, golden.driving)
     whole = (0, 0, size, size)
-    run(frame_input, executor, pictures, quarter, size=size, part=whole, placed=whole, frame=frame)
+    blur = published_blur(factor)
+    options = {"size": size, "part": whole, "placed": whole, "sigma": blur.sigma, "radius": blur.radius}
+    run(frame_input, executor, pictures, quarter, **options, frame=frame)
     exact = torch.from_numpy(golden.driving).permute(0, 3, 1, 2).double() / 255
     assert_close(frame.array, exact, 1e-7)
     assert_close(quarter.array, AntiAliasDownsample(3, factor).double()(exact), 2e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -33,6 +33,8 @@ ERROR = 3e-5
 """Positions of a few units have float32 errors of 1e-6: 1e-5 of a pixel, times a difference of 2 between neighbours."""
 
 ABSOLUTE = (1, 0, 0, 1, 0, 0, 1)
+
+published_motion = partial(motion, variance=0.01)
 
 
 def keypoint_rows(n: int, k: int, seed: int) -> NDArray[np.float64]:
@@ -96,7 +98,7 @@ def check(
     storage, (height, width) = quarter.array.dtype, quarter.array.shape[2:]
     hourglass_input, sparse_motion = unwritten((n, 4 * (k + 1), height, width), storage, layout), unwritten((n, k, 8))
     arrays = (driving, source, transfer, quarter, hourglass_input, sparse_motion)
-    run(motion, executor, *arrays, align_corners=align_corners)
+    run(published_motion, executor, *arrays, align_corners=align_corners)
     rows, expected = reference(driving, source, transfer, quarter, align_corners)
     assert_close(sparse_motion.array, rows, ERROR)
     assert_close(hourglass_input.array, expected, ERROR)
@@ -112,6 +114,21 @@ def test_random_motion(
     driving, source = stored(keypoint_rows(n, k, 0)), stored(keypoint_rows(n, k, 1))
     quarter = stored(0.5 + 0.5 * random(n, 3, *size), storage, layout)
     check(executor, driving, source, stored(transfer_rows(n, k, 2)), quarter, align_corners, layout)
+
+
+@pytest.mark.parametrize("variance", [0.0001, 0.02, 1.0])
+def test_variance_of_the_heatmaps(executor: Executor, variance: float) -> None:
+    driving, source = stored(keypoint_rows(1, 4, 0)), stored(keypoint_rows(1, 4, 1))
+    hourglass_input, sparse_motion = unwritten((1, 20, 7, 8)), unwritten((1, 4, 8))
+    arrays = (driving, source, stored(np.tile(ABSOLUTE, (1, 4, 1))), stored(random(1, 3, 7, 8)))
+    run(motion, executor, *arrays, hourglass_input, sparse_motion, align_corners=True, variance=variance)
+    grid = coordinate_grid(7, 8)
+
+    def gaussian(centres: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-0.5 * (grid - centres[:, None, None]).square().sum(-1) / variance)
+
+    expected = gaussian(driving.double()[0, :, :2]) - gaussian(source.double()[0, :, :2])
+    assert_close(hourglass_input.array[0, 4::4], expected, ERROR)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -137,7 +154,17 @@ def test_rows_in_larger_arrays(executor: Executor) -> None:
     driving, source = padded(keypoint_rows(2, 3, 0), 6), padded(keypoint_rows(2, 3, 1), 6)
     transfer, sparse_motion = padded(transfer_rows(2, 3, 2), 7), padded(None, 8)
     quarter, hourglass_input = stored(random(2, 3, 5, 4)), unwritten((2, 16, 5, 4))
-    run(motion, executor, driving, source, transfer, quarter, hourglass_input, sparse_motion, align_corners=True)
+    run(
+        published_motion,
+        executor,
+        driving,
+        source,
+        transfer,
+        quarter,
+        hourglass_input,
+        sparse_motion,
+        align_corners=True,
+    )
     rows, expected = reference(driving, source, transfer, quarter, True)
     assert_close(sparse_motion.array, rows, ERROR)
     assert_close(hourglass_input.array, expected, ERROR)
@@ -148,7 +175,7 @@ def test_absolute_motion_of_the_source_itself(executor: Executor) -> None:
     rows = stored(keypoint_rows(1, 4, 0))
     quarter, hourglass_input, sparse_motion = stored(random(1, 3, 6, 5)), unwritten((1, 20, 6, 5)), unwritten((1, 4, 8))
     transfer = stored(np.tile(ABSOLUTE, (1, 4, 1)))
-    run(motion, executor, rows, rows, transfer, quarter, hourglass_input, sparse_motion, align_corners=True)
+    run(published_motion, executor, rows, rows, transfer, quarter, hourglass_input, sparse_motion, align_corners=True)
     fields = hourglass_input.array.reshape(5, 4, 6, 5)
     assert not fields[:, 0].any()
     assert_close(fields[:, 1:], quarter.double().expand(5, -1, -1, -1), ERROR)
@@ -179,7 +206,17 @@ def test_transfer_is_the_runtimes(executor: Executor, jacobians: bool, adapt_sca
     for given, by in ((rows(driving), stored(prepared)), (moved, stored(np.tile(ABSOLUTE, (1, 6, 1))))):
         hourglass_input, sparse_motion = unwritten((1, 28, 7, 8)), unwritten((1, 6, 8))
         quarter = stored(random(1, 3, 7, 8))
-        run(motion, executor, given, rows(source), by, quarter, hourglass_input, sparse_motion, align_corners=True)
+        run(
+            published_motion,
+            executor,
+            given,
+            rows(source),
+            by,
+            quarter,
+            hourglass_input,
+            sparse_motion,
+            align_corners=True,
+        )
         assert_close(sparse_motion.array[..., 4:6], moved.double()[..., :2], 1e-6)
         results.append((hourglass_input.array, sparse_motion.array))
     for found, expected in zip(*results, strict=True):
@@ -199,7 +236,7 @@ def test_singular_jacobians_are_finite(executor: Executor, where: str, storage: 
     memories = stored(driving), stored(keypoint_rows(1, k, 1)), stored(transfer)
     quarter = stored(0.5 + 0.5 * random(1, 3, 6, 7), storage)
     hourglass_input, sparse_motion = unwritten((1, 4 * (k + 1), 6, 7), storage), unwritten((1, k, 8))
-    run(motion, executor, *memories, quarter, hourglass_input, sparse_motion, align_corners=True)
+    run(published_motion, executor, *memories, quarter, hourglass_input, sparse_motion, align_corners=True)
     assert_close(sparse_motion.array, reference(*memories, quarter, True)[0], ERROR)
     assert np.isfinite(hourglass_input.array).all()
     colours = hourglass_input.array.reshape(k + 1, 4, 6, 7)[:, 1:]
@@ -215,7 +252,7 @@ def test_keypoints_that_are_nowhere(executor: Executor, value: float, align_corn
     source[0, 1, :2] = value
     memories = stored(keypoint_rows(1, 3, 0)), stored(source), stored(np.tile(ABSOLUTE, (1, 3, 1)))
     quarter, hourglass_input, sparse_motion = stored(random(1, 3, 6, 7)), unwritten((1, 16, 6, 7)), unwritten((1, 3, 8))
-    run(motion, executor, *memories, quarter, hourglass_input, sparse_motion, align_corners=align_corners)
+    run(published_motion, executor, *memories, quarter, hourglass_input, sparse_motion, align_corners=align_corners)
     found = hourglass_input.array.reshape(4, 4, 6, 7)
     assert not found[2, 1:].any()
     expected = reference(*memories, quarter, align_corners)[1].reshape(4, 4, 6, 7)
@@ -231,6 +268,6 @@ def test_pixels_that_are_not_sampled_do_not_leak(executor: Executor, poison: flo
     source = np.array([[[0.9, 0.8, 1, 0, 0, 1], [5, 5, 1, 0, 0, 1]]])  # in part, and altogether off the picture
     memories = stored(source * (0, 0, 1, 1, 1, 1)), stored(source), stored(np.tile(ABSOLUTE, (1, 2, 1)))
     hourglass_input, sparse_motion = unwritten((1, 12, 6, 7)), unwritten((1, 2, 8))
-    run(motion, executor, *memories, stored(values), hourglass_input, sparse_motion, align_corners=True)
+    run(published_motion, executor, *memories, stored(values), hourglass_input, sparse_motion, align_corners=True)
     assert np.isfinite(hourglass_input.array[:, 4:]).all()
     assert hourglass_input.array[:, 5:8].any()

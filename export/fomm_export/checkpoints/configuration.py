@@ -40,6 +40,7 @@ class Configuration:
         single_jacobian_map: True if all keypoints share one set of jacobian maps (mgif).
         pad: Padding of the detector's 7×7 head convolutions.
         detector, dense_motion: Their hourglasses.
+        kp_variance: Variance of the Gaussian that dense motion draws around each keypoint, in grid units.
         scale_factor: Working size of detector and dense motion divided by `frame_size`.
         block_expansion, max_features, num_down_blocks, num_bottleneck_blocks: Of the generator.
         estimate_occlusion_map: True if an occlusion map multiplies the warped features.
@@ -57,6 +58,7 @@ class Configuration:
     pad: Annotated[int, Meta(ge=0, le=16)] = 0
     detector: Hourglass
     dense_motion: Hourglass
+    kp_variance: Annotated[float, Meta(gt=0)] = 0.01
     scale_factor: Annotated[float, Meta(ge=1 / LARGEST_SIDE, le=1)]
     block_expansion: BlockExpansion
     max_features: MaxFeatures
@@ -112,6 +114,7 @@ class Configuration:
                 **_chosen(detector, "temperature", "scale_factor", "single_jacobian_map", "pad"),
                 **_chosen(generator, "block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
                 **_chosen(generator, "estimate_occlusion_map", "resize_align_corners"),
+                **_chosen(motion, "kp_variance"),
                 "detector": detector,
                 "dense_motion": motion,
                 "frame_size": frame_size,

@@ -11,12 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_export.networks.geometry import coordinate_grid, inverse_2x2, transform_points, warp
 from fomm_export.networks.keypoint_detector import Keypoints
-from fomm_export.networks.layers import AntiAliasDownsample, Hourglass
-
-KP_VARIANCE = 0.01
-"""Variance of the Gaussian drawn around each keypoint, in grid units."""
+from fomm_export.networks.layers import Hourglass
 
 
 class DenseMotion(NamedTuple):
@@ -42,6 +40,7 @@ class DenseMotionNetwork(nn.Module):
         super().__init__()
         c = configuration
         self.align_corners = align_corners
+        self.kp_variance = c.kp_variance
         self.down = AntiAliasDownsample(c.num_channels, downsample)
         self.hourglass = Hourglass(
             c.dense_motion.block_expansion,
@@ -91,9 +90,9 @@ class DenseMotionNetwork(nn.Module):
         return torch.cat([heatmap, deformed], dim=2).flatten(1, 2)
 
     def gaussian(self, keypoints: Tensor) -> Tensor:
-        """(N, K, 2) -> (N, K, h, w): exp(−½‖z − keypoint‖² / variance)."""
+        """(N, K, 2) -> (N, K, h, w): exp(−½‖z − keypoint‖² / kp_variance)."""
         distance = (self.grid - keypoints[:, :, None, None]).square().sum(dim=-1)
-        return torch.exp(distance * (-0.5 / KP_VARIANCE))
+        return torch.exp(distance * (-0.5 / self.kp_variance))
 
     @staticmethod
     def blend(sparse_motion: Tensor, mask_logits: Tensor, occlusion_logits: Tensor | None) -> DenseMotion:

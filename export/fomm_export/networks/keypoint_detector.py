@@ -10,8 +10,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_export.networks.geometry import coordinate_grid
-from fomm_export.networks.layers import AntiAliasDownsample, Hourglass
+from fomm_export.networks.layers import Hourglass
 
 
 class Keypoints(NamedTuple):

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
-from fomm_export.networks.layers import anti_alias_radius
 from fomm_rt.errors import CheckpointError
+from fomm_rt.model.blur import Blur
 
 NAMED_DIFFERENCES = 5
 """Number of differing tensors that an error names."""
@@ -31,6 +32,11 @@ class Networks:
     align_corners: bool
     kp_detector: KeypointDetector
     generator: Generator
+
+    @property
+    def blurs(self) -> tuple[Blur | None, Blur | None]:
+        """Blurs of the detector's frame and of dense motion's source; None for one that is not a Gaussian."""
+        return self.kp_detector.down.blur, self.generator.dense_motion_network.down.blur
 
 
 def build_networks(
@@ -84,14 +90,9 @@ def _load(
 ) -> None:
     expected = tensor_shapes(module)
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    # scale_factor determines the kernel; a saved one is only checked against it.
-    side = 2 * anti_alias_radius(round(1 / configuration.scale_factor)) + 1
-    for name in [name for name in given if name.endswith("down.weight")]:
-        if given.pop(name)[-2:] != (side, side):
-            raise CheckpointError(
-                f"{origin}: {part}.{name} is not the {side}×{side} anti-alias kernel of scale_factor "
-                f"{configuration.scale_factor}; choose the configuration this file was trained with (--config)"
-            )
+    downsamplings = _downsamplings(module)
+    for name in downsamplings:
+        given.pop(name, None)
     # Checkpoints older than torch 0.4.1 lack it, and inference does not use it.
     expected_required = {n for n in expected if not n.endswith("num_batches_tracked")}
     differences = [
@@ -107,7 +108,8 @@ def _load(
             + (f"; and {more} more" if more > 0 else "")
             + ". Choose the configuration this file was trained with (--config)"
         )
-    for name, tensor in tensors.items():
+    for name in given:
+        tensor = tensors[name]
         if not bool(torch.isfinite(tensor.float()).all()):
             raise CheckpointError(f"{origin}: {part}.{name} holds values that are not finite; the file is damaged")
     module.load_state_dict(
@@ -118,6 +120,25 @@ def _load(
         },
         strict=False,
     )
+    for name, down in downsamplings.items():
+        if name in tensors:
+            _use_stored_blur(down, tensors[name], configuration, f"{origin}: {part}.{name}")
+
+
+def _downsamplings(module: nn.Module) -> dict[str, AntiAliasDownsample]:
+    """Published name of the stored kernel -> module."""
+    found = module.named_modules()
+    return {f"{name}.weight": down for name, down in found if isinstance(down, AntiAliasDownsample)}
+
+
+def _use_stored_blur(down: AntiAliasDownsample, kernel: Tensor, configuration: Configuration, name: str) -> None:
+    try:
+        down.use_stored(kernel, round(1 / configuration.scale_factor))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{name}: this anti-alias kernel cannot be used: {error}. Choose the configuration this file was trained "
+            "with (--config) and leave out --size"
+        ) from error
 
 
 def _say(shape: tuple[int, ...] | None) -> str:

@@ -178,9 +178,7 @@ class _DenseMotionGraph(nn.Module):
         source = Keypoints(kp_source, kp_source_jacobian)
         driving = Keypoints(kp_driving, kp_driving_jacobian)
         maps = affine_motion.affine_maps(source, driving)
-        hourglass_input = affine_motion.hourglass_input(
-            source_quarter, source, driving, maps, grid, network.align_corners
-        )
+        hourglass_input = affine_motion.hourglass_input(network, source_quarter, source, driving, maps)
         hourglass_output = network.hourglass(hourglass_input)
         mask_logits, *rest = self.heads(hourglass_output)
         occlusion_logits = rest[0] if rest else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fomm_export.networks.dense_motion import KP_VARIANCE
+from fomm_export.networks.dense_motion import DenseMotionNetwork
 from fomm_export.networks.geometry import inverse_2x2, warp
 from fomm_export.networks.keypoint_detector import Keypoints
 
@@ -35,14 +35,15 @@ def affine_maps(kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
 
 
 def hourglass_input(
-    source_quarter: Tensor, source: Keypoints, driving: Keypoints, maps: Tensor, grid: Tensor, align_corners: bool
+    network: DenseMotionNetwork, source_quarter: Tensor, source: Keypoints, driving: Keypoints, maps: Tensor
 ) -> Tensor:
-    """Like `DenseMotionNetwork.hourglass_input`: heatmap, R, G, B for each field -> (N, 4·(K+1), h, w)."""
+    """Like `network.hourglass_input`: heatmap, R, G, B for each field -> (N, 4·(K+1), h, w)."""
+    grid, variance = network.grid, network.kp_variance
     n, fields = maps.shape[:2]
     height, width = grid.shape[:2]
-    heatmap = heatmaps(driving.value, grid) - heatmaps(source.value, grid)  # (N, K, h, w)
+    heatmap = heatmaps(driving.value, grid, variance) - heatmaps(source.value, grid, variance)  # (N, K, h, w)
     heatmap = torch.cat([torch.zeros_like(heatmap[:, :1]), heatmap], dim=1).unsqueeze(2)
-    deformed = warp(source_quarter, sparse_motion(maps, grid), align_corners)
+    deformed = warp(source_quarter, sparse_motion(maps, grid), network.align_corners)
     deformed = deformed.reshape(n, -1, fields, height, width).transpose(1, 2)  # (N, K+1, 3, h, w)
     return torch.cat([heatmap, deformed], dim=2).flatten(1, 2)
 
@@ -54,16 +55,16 @@ def sparse_motion(maps: Tensor, grid: Tensor) -> Tensor:
     return (points @ maps.transpose(2, 3)).reshape(maps.shape[0], -1, width, 2)
 
 
-def heatmaps(keypoints: Tensor, grid: Tensor) -> Tensor:
+def heatmaps(keypoints: Tensor, grid: Tensor, variance: float) -> Tensor:
     """exp(−½‖z − keypoint‖² / variance): keypoints (N, K, 2), grid (h, w, 2) -> (N, K, h, w)."""
     x, y = grid[0, :, 0], grid[:, 0, 1]
-    across = _gaussian(x - keypoints[:, :, 0:1])  # (N, K, w)
-    along = _gaussian(y - keypoints[:, :, 1:2])  # (N, K, h)
+    across = _gaussian(x - keypoints[:, :, 0:1], variance)  # (N, K, w)
+    along = _gaussian(y - keypoints[:, :, 1:2], variance)  # (N, K, h)
     return along.unsqueeze(-1) * across.unsqueeze(-2)
 
 
-def _gaussian(distance: Tensor) -> Tensor:
-    return torch.exp((distance.square() * (-0.5 / KP_VARIANCE)).clamp_min(SMALLEST_EXPONENT))
+def _gaussian(distance: Tensor, variance: float) -> Tensor:
+    return torch.exp((distance.square() * (-0.5 / variance)).clamp_min(SMALLEST_EXPONENT))
 
 
 def blend(maps: Tensor, mask: Tensor, grid: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from fomm_export.checkpoints.configuration import Configuration
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
-from fomm_export.networks.layers import AntiAliasDownsample
 from fomm_rt.errors import TrainingError
 from fomm_train.data.batches import Batch
 from fomm_train.loop.batch_losses import BatchLosses, Pictures

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fomm_rt.model.manifest import Manifest
+from fomm_rt.errors import ModelError
+from fomm_rt.model.blur import Blur, published_blur
+from fomm_rt.model.manifest import BLURRED, Manifest
+
+PUBLISHED_KP_VARIANCE = 0.01
+"""Grid units squared; of models exported before their manifest said it."""
 
 TRUNKS = ("source_encoder", "keypoint_detector", "dense_motion", "generator")
 """The convolution trunks; each is cut out of the graph of the same name."""
@@ -22,6 +27,8 @@ class FrameShape:
         jacobian_maps: Channels of the detector's jacobian maps: 4K or 4; 0 in a model without jacobians.
         occludes: True if the model has an occlusion map.
         feature_channels, feature_size: Channels and side of the source's features.
+        detector_blur, source_blur: Blurs of the frame and of the source before they are reduced to `motion_size`.
+        kp_variance: Variance of the Gaussian around each keypoint, in grid units.
         temperature: Temperature of the detector's softmax.
         align_corners: Convention of the warps.
         resize_align_corners: Convention for resizing motion to the features, if their sizes differ.
@@ -35,17 +42,31 @@ class FrameShape:
     occludes: bool
     feature_channels: int
     feature_size: int
+    detector_blur: Blur
+    source_blur: Blur
+    kp_variance: float
     temperature: float
     align_corners: bool
     resize_align_corners: bool
 
     @classmethod
     def of(cls, manifest: Manifest) -> FrameShape:
-        """Returns the sizes of a model."""
+        """Returns the sizes of a model.
+
+        Raises:
+            ModelError: The model blurs frames in a way that the kernels do not compute.
+        """
         configuration = manifest.configuration
         outputs = {spec.name: spec.shape for entry in manifest.networks.values() for spec in entry.outputs}
         motion_size = int(outputs["deformation"][1])
         maps = 0 if not manifest.has_jacobians else 4 if configuration["single_jacobian_map"] else 4 * manifest.num_kp
+        blur = published_blur(manifest.size // motion_size)
+        detector_blur, source_blur = (manifest.blurs.get(name, blur) for name in BLURRED)
+        if detector_blur is None or source_blur is None:
+            raise ModelError(
+                f"{manifest.name}: was trained with a blur that is not a Gaussian, which the kernels do not compute. "
+                "Run it on ONNX Runtime, or build whole engines (fomm-rt build --layout whole)"
+            )
         return cls(
             size=manifest.size,
             motion_size=motion_size,
@@ -55,6 +76,9 @@ class FrameShape:
             occludes="occlusion_map" in outputs,
             feature_channels=int(outputs["source_features"][1]),
             feature_size=int(outputs["source_features"][2]),
+            detector_blur=detector_blur,
+            source_blur=source_blur,
+            kp_variance=float(configuration.get("kp_variance", PUBLISHED_KP_VARIANCE)),
             temperature=float(configuration["temperature"]),
             align_corners=manifest.align_corners,
             resize_align_corners=bool(configuration.get("resize_align_corners", False)),

@@ -13,6 +13,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from fomm_rt.errors import ModelError
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
+from fomm_rt.model.blur import Blur
 from fomm_rt.model.precision import GRAPH_PRECISIONS, Precision
 
 FORMAT_VERSION = 1
@@ -20,6 +21,8 @@ MANIFEST_NAME = "model.json"
 NETWORKS = ("keypoint_detector", "source_encoder", "dense_motion", "generator")
 CPU, CPU_INT8 = "cpu", "cpu-int8"
 VARIANTS = (CPU, CPU_INT8)
+BLURRED = ("kp_hourglass_input", "source_quarter")
+"""The tensors that are blurred and reduced frames: the detector's input, and the source in dense motion."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Manifest:
         networks: One entry for each of NETWORKS.
         variants: Name from VARIANTS -> the networks that differ in this variant. A variant's tensors have the same
             names; `source_features`, which only the generator reads, may have another shape.
+        blurs: Name from BLURRED -> the blur in front of it; None if it is not a Gaussian. Models exported before the
+            manifest said it have published ones.
     """
 
     name: str
@@ -98,6 +103,7 @@ class Manifest:
     tools: dict[str, str]
     parity: dict[str, Any]
     variants: dict[str, dict[str, NetworkFile]] = field(default_factory=dict)
+    blurs: dict[str, Blur | None] = field(default_factory=dict)
     format_version: int = field(default=FORMAT_VERSION)
 
     @property

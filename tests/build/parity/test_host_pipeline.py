@@ -13,16 +13,19 @@ import torch
 
 from fomm_build.parity import host_pipeline as host_pipeline_module
 from fomm_build.parity.host_pipeline import host_pipeline
+from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.export_model import export_networks
+from fomm_export.networks.anti_alias import gaussian_kernel
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.model import build_networks
 from fomm_kernels import CompileError, HostKernels, keypoint_head
 from fomm_rt import Animator
 from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, SourceTensors, keypoints_from_rows, transfer_rows
-from fomm_rt.errors import BackendError
+from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.framing import Framing, Region
 from fomm_rt.image import Image
+from fomm_rt.model.blur import Blur
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import Weights
 from fomm_rt.motion.transfer import ABSOLUTE, Transfer, relative_transfer
@@ -150,6 +153,42 @@ def test_features_finer_than_the_motion(tmp_path: Path, resize_align_corners: bo
     chain.detect(golden.driving[1:2], _square(golden))
     chain.animate(source, transfer_rows(ABSOLUTE, chain.shape.num_kp))
     assert max_abs(chain.pictures[0].astype(int), expected) <= 1
+
+
+def _with_own_blur(kernel: torch.Tensor, tmp_path: Path) -> ModelFolder:
+    """A model like the public ones for 512 pixels: every 8th pixel of a frame, and the kernel that it stores."""
+    configuration = replace(Golden("small_aligned").configuration, frame_size=128, scale_factor=0.125, kp_variance=0.03)
+    detector, generator = stand_in_weights(configuration, 1)
+    detector["down.weight"] = generator["dense_motion_network.down.weight"] = kernel
+    networks = build_networks(configuration, detector, generator)
+    return export_networks(networks, Weights("stand-in", "blur", None, None), tmp_path / "blur")
+
+
+def test_a_model_with_its_own_blur_and_variance(tmp_path: Path) -> None:
+    blur = Blur(1.5, 6)
+    model = _with_own_blur(gaussian_kernel(blur).expand(3, 1, -1, -1), tmp_path)
+    assert model.manifest.blurs == {"kp_hourglass_input": blur, "source_quarter": blur}
+    source, driving = (cv2.resize(p, (128, 128)) for p in (Golden("small").source, Golden("small").driving[1]))
+    with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
+        animator.set_source(source)
+        expected = animator.explain(driving)
+    chain = host_pipeline(model)
+    assert (chain.shape.detector_blur, chain.shape.source_blur, chain.shape.kp_variance) == (blur, blur, 0.03)
+    mask = np.empty((1, chain.shape.num_kp + 1, 16, 16), np.float32)
+    prepared = chain.prepare_source(source[None], Region.square(128))
+    chain.detect(driving[None], Region.square(128))
+    chain.animate(prepared, transfer_rows(ABSOLUTE, chain.shape.num_kp), mask=mask)
+    assert max_abs(mask[0], expected.mask) <= EXPLAINED
+    assert max_abs(chain.pictures[0].astype(int), expected.prediction) <= 1
+
+
+def test_a_blur_that_is_no_gaussian_runs_on_onnx_runtime_only(tmp_path: Path) -> None:
+    model = _with_own_blur(torch.full((3, 1, 5, 5), 1 / 25), tmp_path)
+    assert model.manifest.blurs == {"kp_hourglass_input": None, "source_quarter": None}
+    with Animator.load(model.path, "onnxruntime-cpu") as animator:
+        animator.set_source(np.zeros((128, 128, 3), np.uint8))
+    with pytest.raises(ModelError, match=r"not a Gaussian.*Run it on ONNX Runtime"):
+        host_pipeline(model)
 
 
 @LAYOUTS

@@ -53,7 +53,7 @@ def test_computes_the_published_dense_motion(network: DenseMotionNetwork, batch:
 
     quarter = torch.rand(batch, 3, HEIGHT, WIDTH, dtype=torch.float64)
     torch.testing.assert_close(
-        affine_motion.hourglass_input(quarter, source, driving, maps, network.grid, network.align_corners),
+        affine_motion.hourglass_input(network, quarter, source, driving, maps),
         network.hourglass_input(quarter, source, driving, expected),
         atol=1e-10,
         rtol=0,
@@ -77,7 +77,7 @@ def test_heatmaps_equal_the_published_gaussians(network: DenseMotionNetwork, bat
     keypoints = draw(batch, False, 1).value
     keypoints[0, 0], keypoints[-1, 1] = torch.tensor([-1.0, 1.0]), network.grid[2, 7]
     expected = network.gaussian(keypoints)
-    found = affine_motion.heatmaps(keypoints, network.grid)
+    found = affine_motion.heatmaps(keypoints, network.grid, network.kp_variance)
     seen = expected > 1e-12
     assert seen.sum() > batch * K
     torch.testing.assert_close(found[seen], expected[seen], rtol=1e-6, atol=0)
@@ -97,11 +97,12 @@ EXTREME = [
 def test_hourglass_input_has_no_denormal_numbers(source: list[list[float]], driving: list[list[float]]) -> None:
     """Convolutions over denormal numbers are five times slower on a CPU."""
     golden = Golden("small_aligned")
-    grid = coordinate_grid(64, 64)
+    network = copy.deepcopy(golden.networks.generator.dense_motion_network)
+    network.grid = coordinate_grid(64, 64)
     kp_source, kp_driving = Keypoints(torch.tensor([source]), None), Keypoints(torch.tensor([driving]), None)
-    quarter = golden.networks.generator.dense_motion_network.down(as_tensor(golden.source))
+    quarter = network.down(as_tensor(golden.source))
     maps = affine_motion.affine_maps(kp_source, kp_driving)
-    found = affine_motion.hourglass_input(quarter, kp_source, kp_driving, maps, grid, True)
+    found = affine_motion.hourglass_input(network, quarter, kp_source, kp_driving, maps)
     assert denormals(found[:, ::4]) == 0
     if torch.tensor(source).isfinite().all() and torch.tensor(driving).isfinite().all():
         assert found.isfinite().all()

@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 import fomm_kernels as kernels
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, placement
+from fomm_rt.model.blur import Blur
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
@@ -150,10 +151,10 @@ class FramePipeline:
         """
         source = self._new_source()
         tensors = {**self._source_tensors, "source_features": source.features}
-        self._frame_input(picture, region, tensors["kp_hourglass_input"], None, stream)
+        self._frame_input(picture, region, tensors["kp_hourglass_input"], self.shape.detector_blur, None, stream)
         self._find_keypoints(tensors, source.keypoints, stream)
         # A second time, for the quarter in the storage type and the frame for the encoder.
-        self._frame_input(picture, region, source.quarter, tensors["source_image"], stream)
+        self._frame_input(picture, region, source.quarter, self.shape.source_blur, tensors["source_image"], stream)
         self._run("source_encoder", tensors, stream)
         return source
 
@@ -165,7 +166,7 @@ class FramePipeline:
     @kernel_errors()
     def read_frames(self, pictures: Any, region: Region, stream: Any = None) -> None:
         """The first part of `detect`, and the only one that reads the frames."""
-        self._frame_input(pictures, region, self.tensors["kp_hourglass_input"], None, stream)
+        self._frame_input(pictures, region, self.tensors["kp_hourglass_input"], self.shape.detector_blur, None, stream)
         self._ended("upload", stream)
 
     @kernel_errors()
@@ -204,6 +205,7 @@ class FramePipeline:
             tensors["motion_hourglass_input"],
             self.sparse_motion,
             align_corners=align_corners,
+            variance=self.shape.kp_variance,
             stream=stream,
         )
         self._ended("geometry", stream)
@@ -248,7 +250,7 @@ class FramePipeline:
             self._allocate("keypoints", (1, self.shape.num_kp, 6), np.float32),
         )
 
-    def _frame_input(self, pictures: Any, region: Region, quarter: Any, frame: Any, stream: Any) -> None:
+    def _frame_input(self, pictures: Any, region: Region, quarter: Any, blur: Blur, frame: Any, stream: Any) -> None:
         kernels.frame_input(
             self._executor,
             pictures,
@@ -256,6 +258,8 @@ class FramePipeline:
             size=self.shape.size,
             part=(region.x, region.y, region.width, region.height),
             placed=placement(region, self.shape.size),
+            sigma=blur.sigma,
+            radius=blur.radius,
             frame=frame,
             stream=stream,
         )
