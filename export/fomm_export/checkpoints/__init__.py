@@ -2,6 +2,7 @@
 
 checkpoint          reads weights from a PyTorch or safetensors file without executing anything in it
 configuration       the architecture of a model
+model_params        the keys of a published configuration
 configuration_file  configurations by name or from YAML
 published           configurations and SHA-256 of the published models
 own                 the project's own checkpoints; their weights and model cards are in this folder

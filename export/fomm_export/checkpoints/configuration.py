@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from fomm_export.checkpoints.model_params import check_keys, section
 from fomm_rt.files.typed_json import typed
 
 LARGEST_SIDE = 4096
@@ -53,12 +54,12 @@ class Configuration:
     num_kp: Annotated[int, Meta(ge=1, le=100)]
     num_channels: int
     estimate_jacobian: bool
-    temperature: Annotated[float, Meta(gt=0)]
+    temperature: Annotated[float, Meta(gt=0, le=1000)]
     single_jacobian_map: bool = False
     pad: Annotated[int, Meta(ge=0, le=16)] = 0
     detector: Hourglass
     dense_motion: Hourglass
-    kp_variance: Annotated[float, Meta(gt=0)] = 0.01
+    kp_variance: Annotated[float, Meta(ge=1e-6, le=100)] = 0.01
     scale_factor: Annotated[float, Meta(ge=1 / LARGEST_SIDE, le=1)]
     block_expansion: BlockExpansion
     max_features: MaxFeatures
@@ -98,20 +99,25 @@ class Configuration:
 
     @classmethod
     def from_model_params(cls, model_params: Mapping[str, Any], frame_size: int = 256) -> Configuration:
-        """Reads the mapping `model_params` of a published configuration; unknown keys are ignored.
+        """Reads the mapping `model_params` of a published configuration.
 
         Raises:
-            ValueError: A field is missing, has the wrong type or is out of range, or two fields contradict each other.
+            ValueError: A key is unknown or missing, has the wrong type or is out of range, or two keys contradict each
+                other.
         """
+        check_keys(model_params, "model_params")
+        common, detector = section(model_params, "common_params"), section(model_params, "kp_detector_params")
+        generator = section(model_params, "generator_params")
+        motion = section(generator, "dense_motion_params")
+        scale_factor, other = (params.get("scale_factor", 1) for params in (detector, motion))
+        if scale_factor != other:
+            raise ValueError("kp_detector_params and dense_motion_params have different scale_factor")
         try:
-            common, detector = model_params["common_params"], model_params["kp_detector_params"]
-            generator = model_params["generator_params"]
-            motion = generator["dense_motion_params"]
-            if detector["scale_factor"] != motion["scale_factor"]:
-                raise ValueError("kp_detector_params and dense_motion_params have different scale_factor")
             fields = {
+                "estimate_jacobian": False,  # as in the published code, unless the next line has it
                 **_chosen(common, "num_kp", "num_channels", "estimate_jacobian"),
-                **_chosen(detector, "temperature", "scale_factor", "single_jacobian_map", "pad"),
+                "scale_factor": scale_factor,
+                **_chosen(detector, "temperature", "single_jacobian_map", "pad"),
                 **_chosen(generator, "block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
                 **_chosen(generator, "estimate_occlusion_map", "resize_align_corners"),
                 **_chosen(motion, "kp_variance"),
@@ -120,8 +126,6 @@ class Configuration:
                 "frame_size": frame_size,
             }
             configuration = msgspec.convert(fields, cls, strict=False)  # not strict: YAML 1.1 reads 1e-4 as a string
-        except KeyError as error:
-            raise ValueError(f"{error} is missing") from error
         except (msgspec.ValidationError, TypeError, AttributeError) as error:
             raise ValueError(str(error)) from error
         configuration._check_consistency()

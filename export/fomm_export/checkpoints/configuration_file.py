@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import yaml
 from msgspec import Meta
+from typing_extensions import override
 
 from fomm_export.checkpoints.configuration import LARGEST_SIDE, Configuration
+from fomm_export.checkpoints.model_params import check_keys
 from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_rt.errors import CheckpointError
 from fomm_rt.files.typed_json import typed
@@ -19,6 +21,9 @@ OWN_NAMES = ("drawn-faces-256",)
 
 OWN_CHECKPOINTS = Path(__file__).parent
 """Folder of NAME.safetensors, NAME.yaml and NAME.md for each of OWN_NAMES."""
+
+LARGEST_FILE = 1 << 20
+"""Bytes; published files have about 3000."""
 
 Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
 
@@ -52,12 +57,9 @@ def load_configuration(name_or_path: str) -> Configuration:
             f"{name_or_path}: expected one of {', '.join([*CONFIGURATIONS, *OWN_NAMES])}, or the path of a YAML "
             "configuration; found neither"
         )
+    content = _read_yaml(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error
-    try:
+        check_keys(content)
         document = typed(content, _Document)
         height, width, *_ = document.dataset_params.frame_shape
         if height != width:
@@ -65,6 +67,31 @@ def load_configuration(name_or_path: str) -> Configuration:
         return Configuration.from_model_params(document.model_params, height)
     except ValueError as error:
         raise CheckpointError(
-            f"{path}: expected a published configuration with model_params (common_params, kp_detector_params, "
+            f"{path}: expected a published configuration (model_params with common_params, kp_detector_params and "
             f"generator_params); {error}"
         ) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that appears twice, of which YAML would keep the last."""
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.MarkedYAMLError(problem=f"the key {twice} appears twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise CheckpointError(
+                f"{path}: expected a YAML configuration of a few kilobytes; it has {path.stat().st_size} bytes. "
+                "--config takes the configuration, not the checkpoint"
+            )
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: expected a YAML configuration; it cannot be read ({reason})") from error

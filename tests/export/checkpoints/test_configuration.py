@@ -68,7 +68,10 @@ def test_reads_a_published_yaml(tmp_path: Path) -> None:
     ("text", "word"),
     [
         ("model_params: {}", "common_params"),
-        ("just text", "model_params"),
+        ("just text", "expected the document to hold keys and values; it is a str"),
+        ("", "expected the document to hold keys and values; it is empty"),
+        ("model_params: 3", "expected model_params to hold keys and values; it is a int"),
+        ("dataset_params: {}", "model_params"),
         ("a: [", "cannot be read"),
         (YAML.replace("[128, 128, 3]", "[128, 256, 3]"), "expected a square"),
         (YAML.replace("scale_factor: 0.25", "scale_factor: 0.5", 1), "scale"),
@@ -95,6 +98,89 @@ def test_rejects_a_wrong_yaml(tmp_path: Path, text: str, word: str) -> None:
     with pytest.raises(CheckpointError, match=re.escape(word)) as caught:
         load_configuration(str(path))
     assert str(path) in str(caught.value)
+
+
+UNKNOWN = [  # in place of another text -> section and key, hint
+    ("num_kp: 7", "num_kp: 7, num_kps: 8", "model_params.common_params.num_kps (did you mean num_kp?)"),
+    ("temperature: 0.1", "temperature: 0.1, use_hourglass: 1", "model_params.kp_detector_params.use_hourglass is not"),
+    (
+        "  estimate_occlusion_map: True",
+        "  estimate_occlusion_map: True\n    attention: 1",
+        "generator_params.attention is",
+    ),
+    (
+        "num_blocks: 5, scale",
+        "num_bloks: 9, num_blocks: 5, scale",
+        "dense_motion_params.num_bloks (did you mean num_blocks",
+    ),
+    ("num_kp: 7", "num_kp: 7, kp_variance: 1", "(it belongs in model_params.generator_params.dense_motion_params)"),
+    ("frame_shape: [", "frame_shap: [", "dataset_params.frame_shap (did you mean frame_shape?)"),
+    ("train_params:", "trainer_params:", "trainer_params (did you mean train_params?)"),
+    ("  discriminator_params", "  bg_predictor_params", "model_params.bg_predictor_params is not understood"),
+    ("num_kp: 7", "num_kp: 7, 5: 6, ~: 1", "model_params.common_params.5, model_params.common_params.None are not"),
+]
+
+
+@pytest.mark.parametrize(("given", "changed", "word"), UNKNOWN)
+def test_refuses_keys_by_name(tmp_path: Path, given: str, changed: str, word: str) -> None:
+    path = tmp_path / "own.yaml"
+    assert given in YAML
+    path.write_text(YAML.replace(given, changed, 1))
+    with pytest.raises(CheckpointError, match=re.escape(word)):
+        load_configuration(str(path))
+
+
+def test_ignores_sections_that_only_concern_training(tmp_path: Path) -> None:
+    """All sections of the published files."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        YAML.replace(
+            "dataset_params:\n",
+            "dataset_params:\n  {root_dir: data, id_sampling: True, pairs_list: x.csv,"
+            " augmentation_params: {flip_param: {horizontal_flip: True}},\n  ",
+        ).replace("[128, 128, 3]\n", "[128, 128, 3]}\n")
+        + "reconstruction_params: {num_videos: 1}\nanimate_params: {num_pairs: 50}\n"
+        "visualizer_params: {kp_size: 5, draw_border: True, colormap: gist_rainbow}\naugmentation_params: {}\n"
+    )
+    assert load_configuration(str(path)).num_kp == 7
+
+
+def test_reads_the_variance_of_keypoints(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        YAML.replace(
+            "num_blocks: 5, scale_factor: 0.25}\n  disc",
+            "num_blocks: 5, scale_factor: 0.25, kp_variance: 0.02}\n  disc",
+        )
+    )
+    assert load_configuration(str(path)).kp_variance == 0.02
+    path.write_text(YAML)
+    assert load_configuration(str(path)).kp_variance == 0.01
+
+
+def test_defaults_of_the_published_code(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        YAML.replace(", estimate_jacobian: True", "")
+        .replace("scale_factor: 0.25, ", "")
+        .replace(", scale_factor: 0.25", "")
+    )
+    configuration = load_configuration(str(path))
+    assert (configuration.scale_factor, configuration.estimate_jacobian) == (1, False)
+
+
+def test_refuses_a_key_that_appears_twice(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(YAML.replace("max_features: 512", "max_features: 512\n    max_features: 256"))
+    with pytest.raises(CheckpointError, match="the key max_features appears twice"):
+        load_configuration(str(path))
+
+
+def test_refuses_a_checkpoint_in_place_of_a_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "vox-cpk.pth.tar"
+    path.write_bytes(b"a: 1\n" * 300_000)
+    with pytest.raises(CheckpointError, match="--config takes the configuration, not the checkpoint"):
+        load_configuration(str(path))
 
 
 def test_reads_numbers_that_yaml_parses_as_strings(tmp_path: Path) -> None:
