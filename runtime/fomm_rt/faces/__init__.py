@@ -1,0 +1,1 @@
+"""Faces: found in pictures, followed through clips, framed for the networks, and pasted back."""
