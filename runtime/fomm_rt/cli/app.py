@@ -16,6 +16,7 @@ from fomm_rt.cli.animate import animate
 from fomm_rt.cli.demo import demo
 from fomm_rt.cli.doctor import doctor
 from fomm_rt.cli.engines import app as engines
+from fomm_rt.cli.faces import faces
 from fomm_rt.cli.info import info
 from fomm_rt.version import __version__
 
@@ -40,7 +41,7 @@ def build_app() -> typer.Typer:
     """Assembles the command line."""
     app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(_callback)
-    for command in (demo, animate, info, doctor):
+    for command in (demo, animate, faces, info, doctor):
         app.command()(command)
     app.add_typer(engines, name="engines")
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):

@@ -23,6 +23,8 @@ CPU, CPU_INT8 = "cpu", "cpu-int8"
 VARIANTS = (CPU, CPU_INT8)
 BLURRED = ("kp_hourglass_input", "source_quarter")
 """The tensors that are blurred and reduced frames: the detector's input, and the source in dense motion."""
+VOX_FACE_MARGIN, OWN_FACE_MARGIN = 1.5, 2.1
+"""`Manifest.face_margin` of published face models and of drawn faces."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,17 @@ class Manifest:
         return bool(self.configuration["estimate_jacobian"])
 
     @property
+    def face_margin(self) -> float | None:
+        """Side of the square around a face in this model's training, in face heights; None if it knows no faces."""
+        if "face_margin" in self.configuration:
+            margin: float | None = self.configuration["face_margin"]
+            return margin
+        if self.weights.origin == "own":
+            return OWN_FACE_MARGIN
+        # Folders that were exported before the configuration named the margin.
+        return VOX_FACE_MARGIN if "vox" in f"{self.weights.recognised_as} {self.weights.file}" else None
+
+    @property
     def precisions(self) -> tuple[Precision, ...]:
         """The GRAPH_PRECISIONS that this model has graphs for."""
         return GRAPH_PRECISIONS if CPU_INT8 in self.variants else GRAPH_PRECISIONS[:1]
@@ -139,6 +152,7 @@ class Manifest:
 class _Configuration(TypedDict):
     num_kp: Annotated[int, Meta(ge=1)]
     estimate_jacobian: bool
+    face_margin: NotRequired[Annotated[float, Meta(gt=0)] | None]
 
 
 class _Parity(TypedDict):
