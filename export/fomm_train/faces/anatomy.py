@@ -13,7 +13,7 @@ ANIMAL_NOSE_Y = 0.36
 SKULL_CENTRE = (0.0, -0.20, -0.08)  # X, Y, Z
 SKULL_RADIUS = 0.80  # height and depth; each identity has its own width
 CROWN = (SKULL_CENTRE[0], SKULL_CENTRE[1] - SKULL_RADIUS, SKULL_CENTRE[2])  # the top of the skull, below the hair
-CHEST = (0.0, 1.72)  # the chest landmark, torso coordinates
+NECK_BASE = (0.0, 1.60)  # the pit of the neck, just above a round collar, torso coordinates
 UPPER_SHARE = 0.16  # the upper lip's share of the mouth's opening
 
 

@@ -25,7 +25,7 @@ from fomm_train.faces.solids import trace
 
 LANDMARKS = (
     *("upper_lid_left", "upper_lid_right", "brow_left", "brow_right", "nose_tip"),
-    *("mouth_left", "mouth_right", "lower_lip", "crown", "chest"),
+    *("mouth_left", "mouth_right", "lower_lip", "crown", "neck_base"),
 )
 
 
@@ -45,7 +45,7 @@ def landmarks(identity: Identity, pose: Pose) -> Landmarks:
     flat = face_points(identity, pose)
     face = np.column_stack([flat, surface_depth(identity, pose, flat)])
     on_head = head.project(np.vstack([face, anatomy.CROWN]))
-    value = np.concatenate([on_head, torso.project(_chest(identity))[None]])
+    value = np.concatenate([on_head, torso.project(_neck_base(identity))[None]])
     jacobian = np.stack([_upright_plane(head)] * len(on_head) + [_upright_plane(torso)])
     return Landmarks(torch.from_numpy(value.astype(np.float32)), torch.from_numpy(jacobian.astype(np.float32)))
 
@@ -56,9 +56,9 @@ def _upright_plane(view: View) -> Matrix:
 
 
 @lru_cache(maxsize=1024)
-def _chest(identity: Identity) -> Matrix:
+def _neck_base(identity: Identity) -> Matrix:
     """(3,), torso coordinates."""
-    x, y = anatomy.CHEST
+    x, y = anatomy.NECK_BASE
     depth = trace(torso_solid(identity), np.eye(3), torch.tensor([x]), torch.tensor([y])).depth
     return np.array([x, y, float(depth)])
 

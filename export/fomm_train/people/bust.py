@@ -113,7 +113,7 @@ class LandmarkVertices(NamedTuple):
     mouth: tuple[int, int]
 
     def all(self) -> list[int]:
-        """(10,): the neck's base stands where drawn heads have the chest."""
+        """(10,) vertices."""
         return [*self.upper_lids, *self.brows, NOSE_TIP, *self.mouth, LOWER_LIP, CROWN, NECK_BASE]
 
 

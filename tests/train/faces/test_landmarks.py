@@ -30,14 +30,14 @@ def test_expression_moves_its_landmarks_down() -> None:
     assert float(raised[INDEX["brow_left"], 1]) < float(calm[INDEX["brow_left"], 1]) - 0.02
 
 
-def test_yaw_moves_the_nose_more_than_the_eyes_and_the_chest_least() -> None:
+def test_yaw_moves_the_nose_more_than_the_eyes_and_the_neck_least() -> None:
     identity = draw_identity(3)
     calm, turned = (landmarks(identity, Pose(yaw=yaw)).value for yaw in (0.0, 0.4))
     shift = (turned - calm)[:, 0]
     eyes = 0.5 * float(shift[INDEX["upper_lid_left"]] + shift[INDEX["upper_lid_right"]])
     assert float(shift[INDEX["nose_tip"]]) > eyes + 0.02
     assert eyes > 0.02
-    assert abs(float(shift[INDEX["chest"]])) < 0.25 * eyes
+    assert abs(float(shift[INDEX["neck_base"]])) < 0.25 * eyes
 
 
 def test_jacobians_contain_roll_and_scale() -> None:
@@ -82,12 +82,12 @@ def test_the_crown_is_the_top_of_the_skull() -> None:
         assert (near > z - 0.05) == inside
 
 
-def test_the_plane_of_the_chest_turns_with_the_torso() -> None:
+def test_the_plane_of_the_neck_turns_with_the_torso() -> None:
     pose = Pose(yaw=0.5, roll=0.4, scale=1.2)
     found = landmarks(draw_identity(3), pose).jacobian
-    chest = torso_view(pose).rotation[:2, :2] * 1.2
-    np.testing.assert_allclose(found[INDEX["chest"]].numpy(), chest, atol=1e-6)
-    assert float((found[INDEX["chest"]] - found[INDEX["crown"]]).abs().max()) > 0.1
+    turned = torso_view(pose).rotation[:2, :2] * 1.2
+    np.testing.assert_allclose(found[INDEX["neck_base"]].numpy(), turned, atol=1e-6)
+    assert float((found[INDEX["neck_base"]] - found[INDEX["crown"]]).abs().max()) > 0.1
 
 
 def test_values_are_finite_for_any_pose() -> None:

@@ -23,7 +23,7 @@ def test_a_neutral_face_is_framed_as_drawn_ones_are() -> None:
     points = _points(Pose())
     assert points["upper_lid_left"][0] < points["nose_tip"][0] < points["upper_lid_right"][0]
     assert points["mouth_left"][0] < points["nose_tip"][0] < points["mouth_right"][0]
-    downwards = ["crown", "brow_left", "upper_lid_left", "nose_tip", "mouth_left", "lower_lip", "chest"]
+    downwards = ["crown", "brow_left", "upper_lid_left", "nose_tip", "mouth_left", "lower_lip", "neck_base"]
     heights = [points[name][1] for name in downwards]
     assert heights == sorted(heights)
     assert -0.75 < points["crown"][1] < -0.45
@@ -71,7 +71,7 @@ def test_expression_moves_the_landmarks_of_its_feature() -> None:
 def test_turning_the_head_leaves_the_neck() -> None:
     calm, turned = _points(Pose()), _points(Pose(yaw=0.5))
     assert turned["nose_tip"][0] - calm["nose_tip"][0] > 0.15
-    assert abs(turned["chest"][0] - calm["chest"][0]) < 0.05
+    assert abs(turned["neck_base"][0] - calm["neck_base"][0]) < 0.05
 
 
 def test_random_moments_are_finite_and_within_reach() -> None:
