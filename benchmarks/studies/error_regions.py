@@ -26,9 +26,10 @@ from fomm_export.networks.model import Networks, build_networks
 from fomm_train.data.drawn_groups import body_views, region_boxes
 from fomm_train.data.held_out import held_out_pair
 from fomm_train.faces import BACKGROUND, HEAD, TORSO, Identity, Pose, render, surface_map
-from fomm_train.losses.motion import TrueMotion, true_motion
-from fomm_train.losses.prediction import inside_boxes
+from fomm_train.faces.rigid_motion import Surfaces, moved_by_expression, rigid_motion
+from fomm_train.losses.motion import TrueMotion, motion_weight
 from fomm_train.measures.held_out_pairs import PAIRS
+from fomm_train.regions import inside_boxes
 
 BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
 
@@ -36,8 +37,10 @@ BODIES = {"head": HEAD, "torso": TORSO, "background": BACKGROUND}
 def motion_of(identity: Identity, before: Pose, after: Pose, boxes: Tensor, size: int) -> tuple[Tensor, TrueMotion]:
     """(size, size) bodies at `after`, and the motion from `before`; `boxes` (1, R, 4) are those at `after`."""
     source, truth = (surface_map(identity, pose, size) for pose in (before, after))
-    surfaces = (truth.body[None], truth.point[None], source.body[None], source.point[None])
-    return truth.body, true_motion(*surfaces, torch.from_numpy(body_views(before))[None], boxes)
+    here, there = (Surfaces(record.body[None], record.point[None]) for record in (truth, source))
+    flow, shown = rigid_motion(here, there, torch.from_numpy(body_views(before))[None])
+    known = ~inside_boxes(moved_by_expression(boxes), size)[:, 0]
+    return truth.body, TrueMotion(flow, shown, motion_weight(here.bodies, known))
 
 
 def regions_of(bodies: Tensor, shown: Tensor, boxes: Tensor) -> dict[str, Tensor]:

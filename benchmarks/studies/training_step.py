@@ -56,10 +56,11 @@ def noise_groups(size: int, keypoints: int) -> GroupTensors:
         jacobians=uniform(keypoints, 2, 2),
         boxes=uniform(len(REGIONS), 4),
         bodies=random.integers(3, size=(*records, SURFACE_SIZE, SURFACE_SIZE), dtype=np.uint8),
-        points=uniform(3, SURFACE_SIZE, SURFACE_SIZE).astype(np.float16),
-        views=uniform(2, 2, 4),
+        known=np.ones((*records, SURFACE_SIZE, SURFACE_SIZE), np.bool_),
+        steps=uniform(POSES, SURFACE_SIZE, SURFACE_SIZE, 2).astype(np.float16),
+        shown=random.integers(2, size=(*records, POSES, SURFACE_SIZE, SURFACE_SIZE)).astype(np.bool_),
     )
-    return GroupTensors([group] * STAGE.groups_per_batch, torch.device("cpu"), lambda *_: None)
+    return GroupTensors([[group] * STAGE.groups_per_batch], torch.device("cpu"), lambda *_: None)
 
 
 def step_seconds(variant: str) -> list[float]:
@@ -80,7 +81,7 @@ def step_seconds(variant: str) -> list[float]:
     groups = noise_groups(recipe.frame_size, configuration.num_kp)
     seconds = []
     for step in range(WARM_UP + STEPS):
-        batch = draw_batch(groups, 1, step, STAGE)
+        batch = draw_batch(groups, 1, step, STAGE, configuration.motion_size)
         start = perf_counter()
         trainer.train_step(batch)
         seconds.append(perf_counter() - start)

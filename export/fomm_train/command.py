@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,8 +13,13 @@ from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.errors import FommError, TrainingError
 
+RecipeName = Literal["drawn-faces", "people"]
+
 
 def train(
+    recipe: Annotated[
+        RecipeName, typer.Option(help="What to train: drawn-faces, or people, which knows both.")
+    ] = "drawn-faces",
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the drawn frames, the state and the checkpoint.")
     ] = Path("training"),
@@ -22,10 +27,13 @@ def train(
         str, typer.Option(metavar="auto|cpu|cuda", help="Device to train on; auto takes a GPU if torch finds one.")
     ] = "auto",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that draw faces on the CPU.")] = 2,
+    weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint to start a new folder from; one of the same recipe is continued.")
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train the project's own checkpoint on faces that it draws (needs torch).
+    """Train one of the project's own checkpoints on faces that it draws and people that it renders (needs torch).
 
     Training takes hours on two CPU cores. Ctrl-C saves the state; the same command resumes it.
     """
@@ -33,13 +41,15 @@ def train(
         with _needing_packages():
             from fomm_export.checkpoints.configuration_file import load_configuration
             from fomm_train.drawn_faces import DRAWN_FACES
+            from fomm_train.faces_and_people import PEOPLE
             from fomm_train.loop.cpu_settings import flush_denormal_numbers, keep_freed_memory
             from fomm_train.loop.run import TrainingRun
-        configuration = load_configuration(DRAWN_FACES.name)
+        chosen = PEOPLE if recipe == "people" else DRAWN_FACES
+        configuration = load_configuration(chosen.name)
         keep_freed_memory()
         flush_denormal_numbers()
         with (
-            TrainingRun(output, configuration, DRAWN_FACES, _device(device), workers) as run,
+            TrainingRun(output, configuration, chosen, _device(device), workers, weights) as run,
             terminal.frames("steps") as progress,
         ):
             checkpoint = run.run(progress, terminal.say)

@@ -3,9 +3,10 @@
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Literal, get_args
 
-Trains = Literal["everything", "motion", "pictures"]
+Trains = Literal["everything", "detector", "motion", "pictures"]
 PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching", "region", "mouth")
-"""Fields of `LossWeights` that count where pictures are trained; the others count where motion is trained."""
+MOTION_WEIGHTS = ("warp", "flow", "occlusion")
+"""Fields of `LossWeights` that count where pictures or dense motion are trained; the others are the detector's."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,36 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """How often `fomm_train.looks` changes what.
+
+    Attributes:
+        plain: Share of looks that leave frames as they are.
+        background: Share of looks with another background.
+        clothes: The same, with other clothes.
+        occluder: Share of looks with something before the person.
+        geometry: Strength of framing and bends.
+        colours: Strength of changes of colour and texture.
+        camera: Strength of exposure, blur, noise and compression.
+    """
+
+    plain: float = 0.2
+    background: float = 0.7
+    clothes: float = 0.6
+    occluder: float = 0.12
+    geometry: float = 1.0
+    colours: float = 1.0
+    camera: float = 1.0
+
+
+@dataclass(frozen=True)
 class Stage:
     """A stretch of steps at one frame size.
 
     With `true_keypoints`, motion is computed from the renderer's keypoints instead of detected ones; both motion
     networks learn at once instead of one after the other. `batch_statistics` normalises detector and dense motion by
-    each batch's statistics, which speeds up early learning, instead of the running ones used at inference.
+    each batch's statistics, which speeds up early learning, instead of the running ones used at inference. Stages that
+    train no pictures may have the motion size, at which nothing is computed that motion does not need.
     """
 
     name: str = field(compare=False)  # a label; renaming a stage does not make another recipe
@@ -54,7 +79,9 @@ class Stage:
     batch_statistics: bool = True
     other_identity: float = 0.5  # share of pairs whose driving frame shows another identity than the source
     still: float = 0.0  # share of pairs in which nothing moves, which teach the generator to copy
-    trains: Trains = "everything"  # or detector and dense motion; or encoder and decoder, with frozen motion networks
+    # "detector" alone, "motion": detector and dense motion, "pictures": encoder and decoder, motion networks frozen
+    trains: Trains = "everything"
+    looks: Looks | None = None  # what is changed of the frames; None leaves them as they are
     weights: LossWeights = field(default_factory=LossWeights)  # a network that is not trained has no losses
 
     def __post_init__(self) -> None:
@@ -62,22 +89,28 @@ class Stage:
             raise ValueError(f"stage {self.name}: trains is {self.trains!r}; expected one of {get_args(Trains)}")
 
     @property
-    def trains_motion(self) -> bool:
-        """True if detector and dense motion are trained."""
+    def trains_detector(self) -> bool:
+        """True if the detector is trained."""
         return self.trains != "pictures"
+
+    @property
+    def trains_motion(self) -> bool:
+        """True if dense motion is trained."""
+        return self.trains in {"everything", "motion"}
 
     @property
     def trains_pictures(self) -> bool:
         """True if encoder and decoder are trained."""
-        return self.trains != "motion"
+        return self.trains in {"everything", "pictures"}
 
     def loss_weights(self) -> dict[str, float]:
         """Weights other than 0 that count in this stage, by name."""
-        return {
-            name: value
-            for name, value in asdict(self.weights).items()
-            if value and (self.trains_pictures if name in PICTURE_WEIGHTS else self.trains_motion)
-        }
+        return {name: value for name, value in asdict(self.weights).items() if value and self._counts(name)}
+
+    def _counts(self, weight: str) -> bool:
+        if weight in PICTURE_WEIGHTS:
+            return self.trains_pictures
+        return self.trains_motion if weight in MOTION_WEIGHTS else self.trains_detector
 
 
 @dataclass(frozen=True)
@@ -86,11 +119,16 @@ class Recipe:
 
     name: str  # of the checkpoint
     seed: int  # of initial weights, batches and random transforms
-    groups: int  # of frames to train on
+    groups: int  # of drawn faces
     first_group_seed: int
     frame_size: int  # side of the frames in pixels
     ema_decay: float  # of the running mean of the weights, which the checkpoint holds
     stages: tuple[Stage, ...]
+    _: KW_ONLY
+    people: int = 0  # groups of rendered people
+    first_people_seed: int = 0
+    enough_groups: int | None = None  # of each kind: training starts with so many and takes up the others as they come
+    start: str = ""  # the project's checkpoint whose weights the run starts from; empty for random ones
 
     @property
     def steps(self) -> int:

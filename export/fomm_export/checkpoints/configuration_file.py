@@ -16,11 +16,11 @@ from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_rt.errors import CheckpointError
 from fomm_rt.files.typed_json import typed
 
-OWN_NAMES = ("drawn-faces-256",)
-"""Names of the project's own checkpoints."""
+OWN_NAMES = ("drawn-faces-256", "faces-256")
+"""Names of the project's own checkpoints: of drawn faces; of drawn faces and people, which is not published yet."""
 
 OWN_CHECKPOINTS = Path(__file__).parent
-"""Folder of NAME.safetensors, NAME.yaml and NAME.md for each of OWN_NAMES."""
+"""Folder of NAME.yaml for each of OWN_NAMES, and of NAME.safetensors and NAME.md for each that is published."""
 
 LARGEST_FILE = 1 << 20
 """Bytes; published files have about 3000."""

@@ -20,9 +20,14 @@ ORIGIN = "fomm-rt"
 
 
 def save_own_checkpoint(
-    path: Path, kp_detector: Mapping[str, Tensor], generator: Mapping[str, Tensor], *, name: str
+    path: Path,
+    kp_detector: Mapping[str, Tensor],
+    generator: Mapping[str, Tensor],
+    *,
+    name: str,
+    step: int | None = None,
 ) -> None:
-    """Writes weights; an earlier file is replaced only by a complete new one.
+    """Writes weights, with the training step they are of; an earlier file is replaced only by a complete new one.
 
     Raises:
         OutputError: The file cannot be written.
@@ -33,17 +38,30 @@ def save_own_checkpoint(
         for tensor_name, tensor in weights.items()
         if tensor.is_floating_point()
     }
-    content = safetensors.torch.save(tensors, metadata={"origin": ORIGIN, "name": name})
+    metadata = {"origin": ORIGIN, "name": name} | ({} if step is None else {"step": str(step)})
+    content = safetensors.torch.save(tensors, metadata=metadata)
     with replacing(path) as staged:
         staged.write_bytes(content)
 
 
 def own_checkpoint_name(path: Path) -> str | None:
     """The name in a checkpoint's header if it is one of OWN_NAMES; None for all other files."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError):
-        return None
+    metadata = _header(path)
     name = metadata.get("name")
     return name if metadata.get("origin") == ORIGIN and name in OWN_NAMES else None
+
+
+def trained_steps(path: Path, name: str) -> int:
+    """The training step in the header of a checkpoint of that name; 0 in all other files."""
+    metadata = _header(path)
+    step = metadata.get("step", "")
+    ours = metadata.get("origin") == ORIGIN and metadata.get("name") == name
+    return int(step) if ours and step.isdecimal() else 0
+
+
+def _header(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError):
+        return {}

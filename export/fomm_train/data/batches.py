@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from fomm_export.networks.geometry import coordinate_grid
 from fomm_train.data.frame_group import IDENTITIES, POSES, Index
 from fomm_train.data.group_tensors import Groups
+from fomm_train.data.shrinking import Shrinking
+from fomm_train.looks import Frames, change_looks
 from fomm_train.recipe import Stage
 
 CONTRAST = 0.15
@@ -27,14 +29,16 @@ class Batch(NamedTuple):
     relative motion equals absolute motion.
     """
 
-    frames: Tensor  # (F, 3, S, S) float32 in [0, 1], as rendered
-    detector_frames: Tensor  # the same with the light and noise of a camera
+    frames: Tensor  # (F, 3, S, S) float32 in [0, 1], as a perfect camera sees them
+    detector_frames: Tensor  # the same with the light, noise and files of a real camera
     landmarks: Tensor  # (F, K, 2) float32, as in `FrameGroup`
     jacobians: Tensor  # (F, K, 2, 2) float32
     boxes: Tensor  # (F, R, 4) float32
     bodies: Tensor  # (F, s, s) uint8
-    points: Tensor  # (F, 3, s, s) float32
-    views: Tensor  # (F, 2, 2, 4) float32
+    known: Tensor  # (F, s, s) bool
+    flow: Tensor  # (P, s, s, 2) float32, where the source shows what the truth shows
+    shown: Tensor  # (P, s, s) bool, True where it does
+    end: Tensor  # () float32, position of the centres of the frames' last pixels
     pairs: Tensor  # (P, 4) int64, frame numbers: source, reference, driving, truth
     sources: Tensor  # (U,) int64, the source frames, each once
     source_of_pair: Tensor  # (P,) int64, each pair's index into `sources`
@@ -44,11 +48,11 @@ class Batch(NamedTuple):
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
-def draw_batch(groups: Groups, seed: int, step: int, stage: Stage) -> Batch:
+def draw_batch(groups: Groups, seed: int, step: int, stage: Stage, motion_size: int) -> Batch:
     """Draws two identities in two poses from each of the stage's groups, and pairs among them.
 
     Seed and step fix every choice, but camera noise differs between CPU and GPU. Frames are averaged down to the
-    stage's size.
+    stage's size; at the motion size they are what the motion networks make of whole frames.
     """
     rng = np.random.default_rng((seed, step))
     per_batch = stage.groups_per_batch
@@ -59,19 +63,45 @@ def draw_batch(groups: Groups, seed: int, step: int, stage: Stage) -> Batch:
         poses.append(np.sort(rng.choice(POSES, 2, replace=False)))
         rows.append(4 * slot + _draw_pairs(rng, stage))
     picked = groups.pick(chosen, np.stack(identities), np.stack(poses))
-    frames = picked.pop("frames").permute(0, 3, 1, 2).float().div_(255)
-    if frames.shape[-1] != stage.size:
-        frames = F.interpolate(frames, (stage.size, stage.size), mode="area")
+    shrinking = Shrinking(picked["frames"].shape[2], stage.size, motion_size)
+    frames, filmed = _looked(_frames(picked), stage, shrinking, int(rng.integers(2**62)))
+    filmed = _camera(filmed, int(rng.integers(2**63)))
     pairs = np.concatenate(rows)
     # Several pairs may share a source, which is encoded once. Finding them on the CPU avoids waiting for a device.
     sources, source_of_pair = np.unique(pairs[:, 0], return_inverse=True)
     indices = {"pairs": pairs, "sources": sources, "source_of_pair": source_of_pair}
+    numbers = {name: torch.from_numpy(index).to(filmed.device) for name, index in indices.items()}
+    truth, source_pose = numbers["pairs"][:, 3], numbers["pairs"][:, 0] % 2
+    side = frames.steps.shape[2]
     return Batch(
-        frames=frames,
-        detector_frames=_camera(frames, int(rng.integers(2**63))),
-        **{name: torch.from_numpy(index).to(frames.device) for name, index in indices.items()},
-        **{name: tensor if tensor.dtype == torch.uint8 else tensor.float() for name, tensor in picked.items()},
+        frames=shrinking.darken_border(frames.pictures),
+        detector_frames=shrinking.darken_border(filmed),
+        landmarks=frames.landmarks,
+        jacobians=frames.jacobians,
+        boxes=frames.boxes,
+        bodies=frames.bodies,
+        known=frames.known,
+        flow=frames.steps[truth, source_pose] + coordinate_grid(side, side, filmed.device),
+        shown=frames.shown[truth, source_pose],
+        end=torch.tensor(shrinking.end),
+        **numbers,
     )
+
+
+def _frames(picked: dict[str, Tensor]) -> Frames:
+    """What a group folder gives, in the numbers that training computes with."""
+    fields = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in picked.items()}
+    return Frames(pictures=fields.pop("frames").permute(0, 3, 1, 2).float().div_(255), **fields)
+
+
+def _looked(frames: Frames, stage: Stage, shrinking: Shrinking, seed: int) -> tuple[Frames, Tensor]:
+    """Shrunk frames with the stage's looks, and what a camera makes of their pictures."""
+    if stage.looks is None:
+        pictures = shrinking(frames.pictures)
+        return frames._replace(pictures=pictures), pictures
+    number = torch.arange(len(frames.pictures))  # both poses of an identity have one look; all four frames one framing
+    looked = change_looks(frames, number // 2, number // 4, stage.looks, seed, shrinking)
+    return looked.frames, looked.filmed
 
 
 def _draw_pairs(rng: np.random.Generator, stage: Stage) -> Index:

@@ -1,10 +1,13 @@
 """Groups of frames as files in a folder."""
 
+import os
 import signal
 import zipfile
 import zlib
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,7 +19,20 @@ from torch import Tensor
 from fomm_rt.errors import TrainingError
 from fomm_rt.files.staging import replacing, reporting_failures
 from fomm_train.capacity import check_disk
-from fomm_train.data.frame_group import FIELDS, IDENTITIES, POSES, FrameGroup, GroupSource, Index, Progress
+from fomm_train.data.frame_group import (
+    BETWEEN_POSES,
+    FIELDS,
+    IDENTITIES,
+    POSES,
+    SURFACE_SIZE,
+    FrameGroup,
+    GroupSource,
+    Index,
+    Progress,
+)
+
+MOTION_BYTES = 2 * POSES * SURFACE_SIZE**2 * 3
+"""More than a frame's motion takes."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +68,21 @@ class GroupFolder:
     def pick(self, groups: Index, identities: Index, poses: Index) -> dict[str, Tensor]:
         """Every field of `FrameGroup` for B · I · P frames, the pose changing fastest, in the group's dtypes.
 
-        `groups` is (B,); `identities` (B, I) and `poses` (B, P) are indices within the groups.
+        `groups` is (B,); `identities` (B, I) and `poses` (B, P) are indices within the groups. The second axis of poses
+        in BETWEEN_POSES stays an axis and holds the same poses.
         """
         read = [self[int(index)] for index in groups]
-        corners = [np.ix_(*indices) for indices in zip(identities, poses, strict=True)]
         picked = {}
         for name in FIELDS:
+            axes = (identities, poses, poses) if name in BETWEEN_POSES else (identities, poses)
+            corners = [np.ix_(*indices) for indices in zip(*axes, strict=True)]
             arrays = [getattr(group, name)[corner] for group, corner in zip(read, corners, strict=True)]
             picked[name] = torch.from_numpy(np.stack(arrays)).flatten(0, 2)
         return picked
+
+    def present(self) -> list[int]:
+        """The groups that have a file."""
+        return [index for index in range(self.groups) if self.file_of(index).is_file()]
 
     def draw(self, index: int) -> None:
         """Draws a group and writes its file."""
@@ -68,20 +90,43 @@ class GroupFolder:
         with replacing(self.file_of(index)) as path, path.open("wb") as file:
             np.savez(file, **{name: getattr(group, name) for name in FIELDS})
 
-    def draw_missing(self, workers: int, progress: Progress) -> None:
-        """Draws all groups that have no file yet, on the CPU, in several processes."""
+    def draw_missing(self, workers: int, progress: Progress, enough: int | None = None) -> None:
+        """Draws groups that have no file yet until `enough` or all have one, on the CPU, in several processes."""
+        missing = self._missing()
+        needed = max(0, len(missing) - self.groups + (self.groups if enough is None else min(enough, self.groups)))
+        with self._drawing(missing[:needed], workers) as futures:
+            for done, future in enumerate(as_completed(futures), self.groups - len(missing) + 1):
+                future.result()
+                progress(f"drawing {self.source.name}", done, self.groups)
+
+    @contextmanager
+    def drawing_missing(self, workers: int) -> Iterator[None]:
+        """Draws all groups that have no file yet in processes of low priority, until the context ends."""
+        with self._drawing(self._missing(), workers, patience=19) as futures:
+            yield
+            for future in futures:
+                if future.done() and not future.cancelled():
+                    future.result()
+
+    def _missing(self) -> list[int]:
+        """The groups without a file, with room for them on the disk."""
         with reporting_failures(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for unfinished in self.path.glob(".fomm-rt-*"):
                 unfinished.unlink(missing_ok=True)
-            missing = [index for index in range(self.groups) if not self.file_of(index).is_file()]
-            check_disk(self.path, len(missing) * IDENTITIES * POSES * self.size**2 * 3)
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+            present = set(self.present())
+            missing = [index for index in range(self.groups) if index not in present]
+            check_disk(self.path, len(missing) * IDENTITIES * POSES * (self.size**2 * 3 + MOTION_BYTES))
+        return missing
+
+    @contextmanager
+    def _drawing(self, missing: list[int], workers: int, patience: int = 0) -> Iterator[list[Future[None]]]:
+        """Draws groups in other processes, more politely with `patience`; the context's end stops them."""
+        pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(patience,)
+        )
         try:
-            futures = [pool.submit(self.draw, index) for index in missing]
-            for done, future in enumerate(as_completed(futures), self.groups - len(missing) + 1):
-                future.result()
-                progress("drawing faces", done, self.groups)
+            yield [pool.submit(self.draw, index) for index in missing]
         except BrokenProcessPool as error:
             raise TrainingError(
                 f"{self.path}: a drawing process was killed, probably because memory ran out. "
@@ -91,6 +136,9 @@ class GroupFolder:
             pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
+def _start_worker(patience: int) -> None:
     torch.set_num_threads(1)
+    os.environ["LP_NUM_THREADS"] = "1"  # of Mesa's software renderer
+    if patience and hasattr(os, "nice"):
+        os.nice(patience)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent stops the others

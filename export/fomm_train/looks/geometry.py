@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fomm_export.networks.geometry import coordinate_grid, inverse_2x2, transform_points, warp
@@ -12,19 +13,20 @@ from fomm_export.networks.geometry import coordinate_grid, inverse_2x2, transfor
 WAVES = 3
 """Sine waves along each axis that bend a picture."""
 FREQUENCY = 1.2
+_FREQUENCIES = FREQUENCY * torch.arange(1, WAVES + 1, dtype=torch.float32)
 STEPS = 12
 """Of the fixed-point iteration that inverts the map; its slope is below 0.4, so 12 leave less than 1e-5."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a changed frame shows at z comes from T(z) = A z + b + Σ_ij w_ij sin(f_i x + φ_ij) sin(f_j y + ψ_ij).
+    """What a changed frame shows at z comes from T(z) = A z + b + Σ_ij w_ij sin(f_i x + φ_i) sin(f_j y + ψ_j).
 
     Attributes:
         affine: (N, 2, 2).
         shift: (N, 2).
         bends: (N, 2, WAVES, WAVES), the amplitudes w.
-        phases: (N, 2, WAVES, WAVES), radians, φ and ψ.
+        phases: (N, 2, WAVES), radians, φ and ψ.
     """
 
     affine: Tensor
@@ -55,7 +57,7 @@ class Geometry:
         place = centres + strength[:, None] * uniform(-0.22, 0.22, 2)
         shift = centres - transform_points(affine, place)
         bends = strength[:, None, None, None] * 0.012 * torch.randn(count, 2, WAVES, WAVES, generator=generator)
-        phases = 2 * torch.pi * torch.rand(count, 2, WAVES, WAVES, generator=generator)
+        phases = 2 * torch.pi * torch.rand(count, 2, WAVES, generator=generator)
         return cls(affine, shift, bends, phases)
 
     def __getitem__(self, index: Tensor) -> Geometry:
@@ -64,7 +66,7 @@ class Geometry:
 
     def source_of(self, points: Tensor) -> Tensor:
         """T: (N, P, 2) of changed frames -> where the frames show it."""
-        bent, _ = self._bend(points)
+        bent = self._bent(points)
         return transform_points(self.affine[:, None], points) + self.shift[:, None] + bent
 
     def place_of(self, points: Tensor) -> Tensor:
@@ -72,14 +74,16 @@ class Geometry:
         inverse = inverse_2x2(self.affine)[:, None]
         found = transform_points(inverse, points - self.shift[:, None])
         for _ in range(STEPS):
-            bent, _ = self._bend(found)
+            bent = self._bent(found)
             found = transform_points(inverse, points - self.shift[:, None] - bent)
         return found
 
     def slope(self, points: Tensor) -> Tensor:
         """T' at (N, P, 2) of changed frames: (N, P, 2, 2), row the result, column the variable."""
-        _, slope = self._bend(points)
-        return self.affine[:, None] + slope
+        across, down = self._waves(points)
+        by_x = self._summed(_FREQUENCIES * across.cos(), down.sin())
+        by_y = self._summed(across.sin(), _FREQUENCIES * down.cos())
+        return self.affine[:, None] + torch.stack([by_x, by_y], dim=-1)
 
     def landmarks(self, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
         """(N, K, 2) and (N, K, 2, 2) of frames -> those of the changed frames."""
@@ -94,33 +98,43 @@ class Geometry:
         reflected = 1 - ((sampled + 1).remainder(4) - 2).abs()
         if mode == "bilinear":
             return warp(frames, reflected, align_corners=True)
-        return torch.nn.functional.grid_sample(frames, reflected, mode=mode, align_corners=True)
+        return F.grid_sample(frames, reflected, mode=mode, align_corners=True)
 
-    def flow(self, source: Geometry, flow: Tensor) -> Tensor:
-        """A flow between frames -> the flow between changed frames.
+    def steps(self, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Motion between frames -> the motion between frames that this map has changed.
 
         Args:
-            source: The geometry of the source frames; this one is that of the driving frames.
-            flow: (N, H, W, 2), where the source frame shows what the driving frame shows.
+            steps: (N, Q, s, s, 2), from each place of a frame to where another shows the same point.
 
         Returns:
-            (N, H, W, 2) between the changed frames, sampled from the flow; beyond the border it repeats.
+            Steps (N, Q, s, s, 2) between the changed frames, and where each comes from in `steps` (N, s, s, 2), outside
+            [-1, 1] where the changed frame reflects its border. A step comes from the nearest place: interpolation
+            would mix the motions of two bodies.
         """
-        count, height, width = flow.shape[:3]
-        grid = coordinate_grid(height, width).to(flow).reshape(1, -1, 2).expand(count, -1, -1)
-        here = self.source_of(grid)
-        sampled = torch.nn.functional.grid_sample(
-            flow.permute(0, 3, 1, 2), here.reshape(count, height, width, 2), padding_mode="border", align_corners=True
-        )
-        return source.place_of(sampled.flatten(2).transpose(1, 2)).reshape(count, height, width, 2)
+        count, others, side = steps.shape[:3]
+        grid = coordinate_grid(side, side).to(steps).reshape(1, -1, 2).expand(count, -1, -1)
+        here = self.source_of(grid)  # (N, s · s, 2)
+        origin = here.reshape(count, side, side, 2)
+        planes = steps.permute(0, 1, 4, 2, 3).flatten(1, 2)
+        sampled = F.grid_sample(planes, origin, mode="nearest", padding_mode="border", align_corners=True)
+        sampled = sampled.reshape(count, others, 2, side * side).transpose(2, 3)  # (N, Q, s · s, 2)
+        ends = self.place_of((here[:, None] + sampled).flatten(1, 2)).reshape(sampled.shape)
+        return (ends - grid[:, None]).reshape(steps.shape), origin
 
-    def _bend(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum of waves at (N, P, 2), and its derivative (N, P, 2, 2)."""
-        frequency = FREQUENCY * torch.arange(1, WAVES + 1, dtype=points.dtype, device=points.device)
-        across = frequency[:, None] * points[..., 0, None, None] + self.phases[:, None, 0]  # (N, P, i, j)
-        down = frequency * points[..., 1, None, None] + self.phases[:, None, 1]
-        weights = self.bends[:, None]  # (N, 1, 2, i, j)
-        value = (weights * (across.sin() * down.sin())[:, :, None]).sum((-1, -2))
-        by_x = (weights * (frequency[:, None] * across.cos() * down.sin())[:, :, None]).sum((-1, -2))
-        by_y = (weights * (frequency * across.sin() * down.cos())[:, :, None]).sum((-1, -2))
-        return value, torch.stack([by_x, by_y], dim=-1)
+    def _bent(self, points: Tensor) -> Tensor:
+        """(N, P, 2): the sum of waves at points."""
+        across, down = self._waves(points)
+        return self._summed(across.sin(), down.sin())
+
+    def _waves(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The waves' angles along x and y, (N, P, WAVES) each."""
+        return (
+            _FREQUENCIES * points[..., 0, None] + self.phases[:, None, 0],
+            _FREQUENCIES * points[..., 1, None] + self.phases[:, None, 1],
+        )
+
+    def _summed(self, across: Tensor, down: Tensor) -> Tensor:
+        """Σ_ij w_ij across_i down_j: (N, P, WAVES) twice -> (N, P, 2)."""
+        weighted = across @ self.bends.permute(0, 2, 1, 3).flatten(2)  # (N, P, 2 · WAVES)
+        summed: Tensor = (weighted.reshape(*down.shape[:2], 2, WAVES) * down[:, :, None]).sum(-1)
+        return summed

@@ -3,7 +3,7 @@
 Textures of head and torso are fixed to them, by the landmarks' jacobians: they move as the body moves.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from fomm_train.faces import BACKGROUND, HEAD, TORSO
 from fomm_train.looks import camera
 from fomm_train.looks.geometry import Geometry
 from fomm_train.looks.textures import draw_textures, fractal, sampled
+from fomm_train.recipe import Looks
 
 NOSE, TORSO_POINT = 4, 9
 """Landmarks whose jacobians the textures of head and torso follow."""
@@ -25,70 +26,104 @@ class Frames(NamedTuple):
 
     Attributes:
         pictures: (N, 3, S, S) float32 in [0, 1].
-        bodies: (N, s, s) uint8: BACKGROUND, HEAD or TORSO.
         landmarks: (N, K, 2).
         jacobians: (N, K, 2, 2).
+        boxes: (N, R, 4), x0, y0, x1, y1 as fractions of the side.
+        bodies: (N, s, s) uint8: BACKGROUND, HEAD or TORSO.
+        known: (N, s, s) bool, True where the motion is exact.
+        steps: (N, Q, s, s, 2) float32, from each place to where each of Q other frames shows the same point.
+        shown: (N, Q, s, s) bool, True where it does.
     """
 
     pictures: Tensor
-    bodies: Tensor
     landmarks: Tensor
     jacobians: Tensor
+    boxes: Tensor
+    bodies: Tensor
+    known: Tensor
+    steps: Tensor
+    shown: Tensor
 
 
-@dataclass(frozen=True)
-class Looks:
-    """How often what is changed.
+class Looked(NamedTuple):
+    """Changed frames.
 
     Attributes:
-        plain: Share of looks that leave frames as they are.
-        background: Share of looks with another background.
-        clothes: The same, with other clothes.
-        occluder: Share of looks with something before the person.
-        geometry: Strength of framing and bends.
-        colours: Strength of changes of colour and texture.
-        camera: Strength of exposure, blur, noise and compression.
+        frames: As a perfect camera sees them.
+        filmed: (N, 3, S, S): their pictures as a real camera and its files give them.
+        geometry: The map of each frame.
     """
 
-    plain: float = 0.2
-    background: float = 0.7
-    clothes: float = 0.6
-    occluder: float = 0.12
-    geometry: float = 1.0
-    colours: float = 1.0
-    camera: float = 1.0
+    frames: Frames
+    filmed: Tensor
+    geometry: Geometry
 
 
 @torch.no_grad()
-def change_looks(frames: Frames, look_of_frame: Tensor, looks: Looks, seed: int) -> tuple[Frames, Geometry]:
-    """Gives every look of a batch its own skin, clothes, place, light, framing and camera.
+def change_looks(
+    frames: Frames,
+    look_of_frame: Tensor,
+    scene_of_frame: Tensor,
+    looks: Looks,
+    seed: int,
+    shrink: Callable[[Tensor], Tensor] = lambda pictures: pictures,
+) -> Looked:
+    """Gives every look of a batch its own skin, clothes, place and light, and every scene its own framing.
 
     Args:
         frames: On the CPU.
         look_of_frame: (N,) int64 from 0: frames of one number share their look, as both of a pair must.
+        scene_of_frame: (N,) int64 from 0: frames of one number share their framing, as all must whose motion is
+            transferred. All frames of a look are of one scene.
         looks: How often what is changed.
         seed: Equal seeds give equal looks.
-
-    Returns:
-        The changed frames, and the map of each frame.
+        shrink: Shrinks pictures; called once they are framed, so that everything else takes less time.
     """
     generator = torch.Generator().manual_seed(seed)
-    count = int(look_of_frame.max()) + 1
-    changed = (torch.rand(count, generator=generator) >= looks.plain).float()
-    painted = _paint(frames, look_of_frame, looks, changed, generator)
-    centres = torch.stack([frames.landmarks[look_of_frame == n, :8].mean((0, 1)) for n in range(count)])
-    geometry = Geometry.draw(centres, changed * looks.geometry, generator)[look_of_frame]
-    pictures = geometry.frames(painted)
-    bodies = geometry.frames(frames.bodies[:, None].float(), mode="nearest")[:, 0].round().to(torch.uint8)
-    pictures, bodies = _occlude(pictures, bodies, look_of_frame, looks.occluder * changed, generator)
-    landmarks, jacobians = geometry.landmarks(frames.landmarks, frames.jacobians)
+    count, scenes = int(look_of_frame.max()) + 1, int(scene_of_frame.max()) + 1
+    changed_scene = (torch.rand(scenes, generator=generator) >= looks.plain).float()
+    changed = torch.stack([changed_scene[scene_of_frame[look_of_frame == n][0]] for n in range(count)])
+    centres = torch.stack([frames.landmarks[scene_of_frame == n, :8].mean((0, 1)) for n in range(scenes)])
+    geometry = Geometry.draw(centres, changed_scene * looks.geometry, generator)[scene_of_frame]
+    framed = _framed(frames, geometry, shrink)
+    painted = framed._replace(pictures=_paint(framed, look_of_frame, looks, changed, generator))
+    covered = _occlude(painted, look_of_frame, looks.occluder * changed, generator)
     strength = changed * looks.camera
-    pictures = camera.expose(pictures, look_of_frame, count, strength, generator)
-    pictures = camera.soften(pictures, strength[look_of_frame], generator)
-    pictures = camera.record(pictures, strength[look_of_frame], generator)
+    pictures = camera.expose(covered.pictures, look_of_frame, count, strength, generator)
+    softened = camera.soften(pictures, strength[look_of_frame], generator)
+    filmed = camera.record(softened, strength[look_of_frame], generator)
     plain = (changed[look_of_frame] == 0)[:, None, None, None]
-    pictures = torch.where(plain, frames.pictures, pictures)
-    return Frames(pictures, bodies, landmarks, jacobians), geometry
+    pictures, filmed = (torch.where(plain, framed.pictures, each) for each in (pictures, filmed))
+    return Looked(covered._replace(pictures=pictures), filmed, geometry)
+
+
+def _framed(frames: Frames, geometry: Geometry, shrink: Callable[[Tensor], Tensor]) -> Frames:
+    steps, origin = geometry.steps(frames.steps)
+    inside = (origin.abs() <= 1).all(dim=-1)
+    masks = torch.cat([frames.bodies[:, None], frames.known[:, None], frames.shown], dim=1).float()
+    masks = F.grid_sample(masks, origin, mode="nearest", padding_mode="border", align_corners=True).round()
+    landmarks, jacobians = geometry.landmarks(frames.landmarks, frames.jacobians)
+    ends = steps + coordinate_grid(steps.shape[2], steps.shape[3])
+    return Frames(
+        pictures=shrink(geometry.frames(frames.pictures)),
+        bodies=masks[:, 0].to(torch.uint8),
+        known=(masks[:, 1] > 0) & inside,
+        shown=(masks[:, 2:] > 0) & (ends.abs() <= 1).all(dim=-1),
+        steps=steps,
+        landmarks=landmarks,
+        jacobians=jacobians,
+        boxes=_moved_boxes(frames.boxes, geometry),
+    )
+
+
+def _moved_boxes(boxes: Tensor, geometry: Geometry) -> Tensor:
+    """Boxes (N, R, 4) about where their corners and the middles of their sides go."""
+    x0, y0, x1, y1 = (2 * boxes - 1).unbind(-1)
+    x, y = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
+    rim = ((x0, y0), (x, y0), (x1, y0), (x1, y), (x1, y1), (x, y1), (x0, y1), (x0, y))
+    points = torch.stack([torch.stack(corner, -1) for corner in rim], dim=2)  # (N, R, 8, 2)
+    placed = geometry.place_of(points.flatten(1, 2)).reshape(points.shape)
+    return 0.5 + 0.5 * torch.cat([placed.amin(2), placed.amax(2)], dim=-1)
 
 
 def _paint(frames: Frames, look: Tensor, looks: Looks, changed: Tensor, generator: torch.Generator) -> Tensor:
@@ -165,11 +200,9 @@ def _light(grid: Tensor, look: Tensor, strength: Tensor, generator: torch.Genera
     return (1 + amount[:, None, None] * ramp)[:, None]
 
 
-def _occlude(
-    pictures: Tensor, bodies: Tensor, look: Tensor, share: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Something out of focus before the person, at the same place in all frames of a look; there the body ends."""
-    count, size = len(share), pictures.shape[-1]
+def _occlude(frames: Frames, look: Tensor, share: Tensor, generator: torch.Generator) -> Frames:
+    """Something out of focus before the person, at the same place in all frames of a look; it counts as background."""
+    count, size = len(share), frames.pictures.shape[-1]
     there = (torch.rand(count, generator=generator) < share)[look]
     centre = torch.rand(count, 2, generator=generator) * 2.2 - 1.1
     half = 0.08 + 0.35 * torch.rand(count, 2, generator=generator)
@@ -177,18 +210,28 @@ def _occlude(
     tiles = draw_textures(count, generator)[look]
     base = torch.rand(count, 3, 1, 1, generator=generator)[look]
 
-    def inside(side: int) -> Tensor:
-        grid = coordinate_grid(side, side)[None] - centre[look][:, None, None]
+    def radius(places: Tensor) -> Tensor:
+        """Of (N, h, w, 2) places; 1 at the rim."""
+        offset = places - centre[look][:, None, None]
         cos, sin = turn[look].cos()[:, None, None], turn[look].sin()[:, None, None]
-        x, y = grid[..., 0] * cos + grid[..., 1] * sin, grid[..., 1] * cos - grid[..., 0] * sin
-        radius = (x / half[look, 0, None, None]).abs().pow(2.6) + (y / half[look, 1, None, None]).abs().pow(2.6)
-        return radius * there[:, None, None] + 99.0 * ~there[:, None, None]
+        x, y = offset[..., 0] * cos + offset[..., 1] * sin, offset[..., 1] * cos - offset[..., 0] * sin
+        powers = (x / half[look, 0, None, None]).abs().pow(2.6) + (y / half[look, 1, None, None]).abs().pow(2.6)
+        return torch.where(there[:, None, None], powers, 99.0)
 
-    cover = (6 * (1.05 - inside(size))).clamp(0, 1)[:, None]
-    grid = coordinate_grid(size, size)[None].expand(len(pictures), -1, -1, -1)
-    pictures = pictures + cover * ((base + 0.12 * sampled(tiles, grid)).clamp(0, 1) - pictures)
-    hidden = inside(bodies.shape[-1]) < 1
-    return pictures, torch.where(hidden, torch.full_like(bodies, BACKGROUND), bodies)
+    grid = coordinate_grid(size, size)[None].expand(len(look), -1, -1, -1)
+    cover = (6 * (1.05 - radius(grid))).clamp(0, 1)[:, None]
+    paint = (base + 0.12 * sampled(tiles, grid)).clamp(0, 1)
+    side = frames.bodies.shape[-1]
+    hidden = radius(coordinate_grid(side, side)[None]) < 1
+    ends = frames.steps + coordinate_grid(side, side)
+    hides_end = radius(ends.flatten(1, 2)).reshape(ends.shape[:4]) < 1
+    return frames._replace(
+        pictures=frames.pictures + cover * (paint - frames.pictures),
+        bodies=torch.where(hidden, BACKGROUND, frames.bodies).to(torch.uint8),
+        known=frames.known | hidden,
+        steps=torch.where(hidden[:, None, ..., None], 0.0, frames.steps),
+        shown=(frames.shown & ~hides_end) | hidden[:, None],
+    )
 
 
 def _luma(pictures: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from fomm_export.networks.geometry import inverse_2x2, warp
 from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
 from fomm_train.data.batches import Batch
 from fomm_train.losses.keypoints import RandomTransform, equivariance_loss, landmark_loss
-from fomm_train.losses.motion import flow_loss, occlusion_loss, true_motion
+from fomm_train.losses.motion import TrueMotion, flow_loss, motion_weight, occlusion_loss
 from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim
 from fomm_train.recipe import Stage
 
@@ -29,10 +29,15 @@ class BatchLosses:
 
     def __call__(self, batch: Batch, stage: Stage, step: int) -> tuple[dict[str, Tensor], Pictures | None]:
         """The losses that the stage trains, by name and unweighted; and the pictures, if it trains pictures."""
-        with torch.set_grad_enabled(stage.trains_motion):
+        with torch.set_grad_enabled(stage.trains_detector):
             keypoints = self.detector(batch.detector_frames)
+        losses = self._detector_losses(batch, keypoints, step) if stage.trains_detector else {}
+        if not (stage.trains_motion or stage.trains_pictures):
+            return losses, None
+        with torch.set_grad_enabled(stage.trains_motion):
             motion = self._dense_motion(batch, stage, keypoints)
-        losses = self._motion_losses(batch, keypoints, motion, step) if stage.trains_motion else {}
+        if stage.trains_motion:
+            losses |= self._motion_losses(batch, motion)
         if not stage.trains_pictures:
             return losses, None
         features = self.generator.encode(batch.frames[batch.sources])[batch.source_of_pair]
@@ -53,23 +58,20 @@ class BatchLosses:
         motion: DenseMotion = self.generator.dense_motion_network(frames, source, kp_driving)
         return motion
 
-    def _motion_losses(self, batch: Batch, keypoints: Keypoints, motion: DenseMotion, step: int) -> dict[str, Tensor]:
-        source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
+    def _detector_losses(self, batch: Batch, keypoints: Keypoints, step: int) -> dict[str, Tensor]:
         losses = {}
         losses["landmark"], losses["jacobian"] = landmark_loss(keypoints, batch.landmarks, batch.jacobians)
         losses["equivariance_value"], losses["equivariance_jacobian"] = self._equivariance(batch, keypoints, step)
+        return losses
+
+    def _motion_losses(self, batch: Batch, motion: DenseMotion) -> dict[str, Tensor]:
+        source_index, _, _, truth_index = batch.pairs.unbind(dim=1)
         network = self.generator.dense_motion_network
         small = network.down(batch.frames)
         warped = warp(small[source_index], motion.deformation, network.align_corners)
-        losses["warp"] = (warped - small[truth_index]).abs().mean()
-        true = true_motion(
-            batch.bodies[truth_index],
-            batch.points[truth_index],
-            batch.bodies[source_index],
-            batch.points[source_index],
-            batch.views[source_index],
-            batch.boxes[truth_index],
-        )
+        losses = {"warp": (warped - small[truth_index]).abs().mean()}
+        weight = motion_weight(batch.bodies[truth_index], batch.known[truth_index])
+        true = TrueMotion(batch.flow, batch.shown, weight)
         losses["flow"] = flow_loss(motion.deformation, true)
         if motion.occlusion_map is not None:
             losses["occlusion"] = occlusion_loss(motion.occlusion_map, true)
@@ -80,7 +82,7 @@ class BatchLosses:
         chosen = torch.arange(step % 4, len(frames), 4, device=frames.device)  # one frame of each group
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         transform = RandomTransform.draw(len(chosen), random, frames.device)
-        moved = self.detector(transform.frames(frames[chosen]))
+        moved = self.detector(transform.frames(frames[chosen], batch.end))
         return equivariance_loss(_take(keypoints, chosen), moved, transform)
 
 

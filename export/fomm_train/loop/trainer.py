@@ -68,15 +68,22 @@ class Trainer:
         measure_statistics(self.generator, (batch.frames.to(self.device) for batch in batches))
         self.mean = self._copy_weights()
 
+    def start_from(self, weights: Mapping[str, Tensor]) -> list[str]:
+        """Takes over weights by part and published name where shapes agree; returns the names of those that do not."""
+        own = self.networks.state_dict()
+        fitting = {name: tensor for name, tensor in weights.items() if name in own and tensor.shape == own[name].shape}
+        self.networks.load_state_dict(fitting, strict=False)
+        self.mean = self._copy_weights()
+        return [name for name, tensor in own.items() if tensor.is_floating_point() and name not in fitting]
+
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Takes one step and returns its losses by name, unweighted; without finite gradients no weight changes."""
         stage, number = self.recipe.stage_at(self.step)
         self._resize(stage.size)
         self._set_learning_rate(stage, number)
-        use_batch_statistics = stage.batch_statistics and stage.trains_motion
-        self.detector.train(use_batch_statistics)
+        self.detector.train(stage.batch_statistics and stage.trains_detector)
         self.generator.eval()
-        self.generator.dense_motion_network.train(use_batch_statistics)
+        self.generator.dense_motion_network.train(stage.batch_statistics and stage.trains_motion)
         losses, pictures = self.losses(batch.to(self.device), stage, self.step)
         judged = pictures if stage.weights.use_discriminator else None
         if judged:

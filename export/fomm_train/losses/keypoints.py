@@ -22,11 +22,16 @@ SMALLEST_SQUARE = 1e-12
 
 
 def landmark_loss(keypoints: Keypoints, value: Tensor, jacobian: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean absolute differences from the renderer's (N, K, 2) values and (N, K, 2, 2) jacobians."""
-    difference = (keypoints.value - value).abs().mean()
+    """Mean absolute differences from the renderer's (N, K, 2) values and (N, K, 2, 2) jacobians within the frames.
+
+    A landmark outside its frame does not count: the expectation of a heatmap cannot reach it.
+    """
+    inside = (value.abs() < 1).all(dim=-1).to(value.dtype)  # (N, K)
+    count = inside.sum().clamp_min(1)
+    difference = ((keypoints.value - value).abs().mean(dim=-1) * inside).sum() / count
     if keypoints.jacobian is None:
         return difference, difference.new_zeros(())
-    return difference, (keypoints.jacobian - jacobian).abs().mean()
+    return difference, ((keypoints.jacobian - jacobian).abs().mean(dim=(-1, -2)) * inside).sum() / count
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,17 @@ class RandomTransform:
         slope = offset * (square.log() + 1)[..., None]  # (N, P, C, 2): ∂φ/∂z
         return self.affine[:, None] + torch.einsum("nca,npcb->npab", self.weights, slope)
 
-    def frames(self, frames: Tensor) -> Tensor:
-        """Samples (N, 3, H, W) frames along the transform: content at transform(z) moves to z."""
+    def frames(self, frames: Tensor, end: float | Tensor = 1.0) -> Tensor:
+        """Samples (N, 3, H, W) frames along the transform: content at transform(z) moves to z.
+
+        The centres of the first pixels are at -1, those of the last at `end`.
+        """
         height, width = frames.shape[2:]
-        grid = coordinate_grid(height, width).to(frames).reshape(1, -1, 2).expand(len(frames), -1, -1)
-        sampled = self.points(grid).reshape(-1, height, width, 2)
+        stretch = 0.5 * (end + 1)
+        grid = stretch * (coordinate_grid(height, width).to(frames) + 1) - 1
+        sampled = self.points(grid.reshape(1, -1, 2).expand(len(frames), -1, -1)).reshape(-1, height, width, 2)
         # Reflect at the border: a detector would use black corners as a feature.
-        reflected = 1 - ((sampled + 1).remainder(4) - 2).abs()
+        reflected = 1 - (((sampled + 1) / stretch).remainder(4) - 2).abs()
         return warp(frames, reflected, align_corners=True)
 
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fomm_train.regions import inside_boxes
+
 SSIM_WINDOW = 7
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
@@ -58,12 +60,3 @@ def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -
     weight = 1 + (factor - 1) * inside_boxes(boxes, size).float()
     weight = torch.where(inside_boxes(boxes[:, -1:], size), factor * mouth, weight)
     return weight / weight.mean(dim=(2, 3), keepdim=True)
-
-
-def inside_boxes(boxes: Tensor, size: int) -> Tensor:
-    """(N, 1, size, size) bool: True where the pixel's centre lies in any of the (N, R, 4) boxes."""
-    centre = (torch.arange(size, device=boxes.device) + 0.5) / size
-    x0, y0, x1, y1 = (boxes[..., i, None] for i in range(4))  # (N, R, 1)
-    across = (centre >= x0) & (centre <= x1)  # (N, R, size)
-    along = (centre >= y0) & (centre <= y1)
-    return (along[..., :, None] & across[..., None, :]).any(dim=1, keepdim=True)

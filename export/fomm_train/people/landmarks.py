@@ -1,7 +1,6 @@
-"""Landmarks of a rendered person, as `fomm_train.faces.landmarks` defines them for a drawn head.
+"""Landmarks of a rendered person, as `fomm_train.faces.landmarks` defines them for a drawn head."""
 
-The last one differs for now: it lies at the base of the neck, where drawn heads have the chest.
-"""
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from fomm_train.people.camera import head_coordinates, stage_of
 from fomm_train.people.expression import Moment, expressed
 from fomm_train.people.person import Person
 from fomm_train.people.shape import shape_of
+
+Boxes = dict[str, tuple[int, int, int, int]]
 
 
 def landmarks(person: Person, moment: Moment) -> Landmarks:
@@ -30,6 +31,26 @@ def landmarks(person: Person, moment: Moment) -> Landmarks:
         jacobians.append(stage.jacobian(placed[index], turn) @ np.linalg.inv(rest))
     value = stage.projected(placed)
     return Landmarks(torch.from_numpy(value), torch.from_numpy(np.stack(jacobians).astype(np.float32)))
+
+
+def feature_boxes(person: Person, pose: Pose, size: int) -> Boxes:
+    """Boxes that hold the eyes and the mouth at any openness: (x0, y0, x1, y1), clipped to the picture."""
+    calm = replace(pose, blink_left=0.0, blink_right=0.0, smile=0.0, brow=0.0)
+    shut, wide = (landmarks(person, Moment(replace(calm, mouth_open=opened))).value.numpy() for opened in (0.0, 1.0))
+    eyes = float(np.linalg.norm(shut[1] - shut[0]))
+    mouth = np.concatenate([shut[5:8], wide[5:8]])
+    rectangles = {
+        "eye_left": (shut[0] - [0.30 * eyes, 0.16 * eyes], shut[0] + [0.30 * eyes, 0.24 * eyes]),
+        "eye_right": (shut[1] - [0.30 * eyes, 0.16 * eyes], shut[1] + [0.30 * eyes, 0.24 * eyes]),
+        "mouth": (mouth.min(axis=0) - [0.05 * eyes, 0.30 * eyes], mouth.max(axis=0) + 0.05 * eyes),
+    }
+    boxes: Boxes = {}
+    for name, corners in rectangles.items():
+        low, high = ((np.asarray(corner) + 1) * 0.5 * (size - 1) for corner in corners)
+        first = np.clip(np.floor(low), 0, size - 2).astype(int)
+        last = np.clip(np.ceil(high) + 1, first + 1, size).astype(int)
+        boxes[name] = (int(first[0]), int(first[1]), int(last[0]), int(last[1]))
+    return boxes
 
 
 def _neck_weight() -> float:

@@ -1,4 +1,4 @@
-"""The exact motion of a rendered person between two moments: where the source shows what the driving moment shows."""
+"""The exact motion of a rendered person between moments: where one picture shows what another shows."""
 
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from fomm_train.people.person import Person
 from fomm_train.people.scene import Batch
 from fomm_train.people.studio import Sight, Studio
 
+Bodies = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
 SAME_DEPTH = 0.12
 """How far apart in depth two seen points may be to be one place, head units."""
 FINE = 4
@@ -24,14 +27,12 @@ class Motion(NamedTuple):
     """Motion on an s×s grid whose corners are those of the picture.
 
     Attributes:
-        flow: (s, s, 2) float32, where the source shows what the driving moment shows, (x, y) in [-1, 1].
-        shown: (s, s) bool, whether the source shows it.
-        body: (s, s) uint8, what the driving moment shows: BACKGROUND, HEAD or TORSO.
+        flow: (s, s, 2) float32, where the source shows what the driving picture shows, (x, y) in [-1, 1].
+        shown: (s, s), True where the source shows it.
     """
 
     flow: Floats
-    shown: npt.NDArray[np.bool_]
-    body: npt.NDArray[np.uint8]
+    shown: Bools
 
 
 class _Standing(NamedTuple):
@@ -41,51 +42,66 @@ class _Standing(NamedTuple):
     weight: Floats
 
 
-def motion(studio: Studio, person: Person, driving: Moment, source: Moment, size: int = 64) -> Motion:
-    """The motion of a person from a source moment to a driving one; the background stays."""
+class View(NamedTuple):
+    """A person at a moment, as motion needs it.
+
+    Attributes:
+        sight: What is seen on the s×s grid.
+        fine_depth: The same depth on a grid FINE times as fine.
+        standing: Where the vertices of each batch stand.
+        batches: The batches.
+        body: (s, s), BACKGROUND, HEAD or TORSO.
+    """
+
+    sight: Sight
+    fine_depth: Floats
+    standing: list[_Standing]
+    batches: list[Batch]
+    body: Bodies
+
+
+def view(studio: Studio, person: Person, moment: Moment, size: int) -> View:
+    """A person at a moment on a grid of `size` × `size`."""
     scene = studio.scene(person)
-    seen = studio.sight(person, driving, size)
-    behind = studio.sight(person, source, size * FINE).depth
-    now, before = pose(scene.figure, driving), pose(scene.figure, source)
+    sight = studio.sight(person, moment, size)
+    fine_depth = studio.sight(person, moment, size * FINE).depth
+    posed = pose(scene.figure, moment)
+    standing = [_standing(scene.figure, batch, posed) for batch in scene.batches]
+    body = np.full((size, size), BACKGROUND, np.uint8)
+    for index, batch in enumerate(scene.batches):
+        here = sight.batch == index
+        weight = standing[index].weight[_corners(batch, sight.triangle[here])].mean(axis=1)
+        body[here] = np.where(weight > 0.5, HEAD, TORSO)
+    return View(sight, fine_depth, standing, scene.batches, body)
+
+
+def motion(driving: View, source: View) -> Motion:
+    """The motion from a source view to a driving view of the same person; the background stays."""
+    size = len(driving.body)
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     flow = np.stack(np.meshgrid(axis, axis), axis=-1)
     depth = np.zeros((size, size), np.float32)
-    body = np.zeros((size, size), np.uint8)
-    for index, batch in enumerate(scene.batches):
-        here = seen.batch == index
+    for index, batch in enumerate(driving.batches):
+        here = driving.sight.batch == index
         if not here.any():
             continue
-        at_now, at_before = (_standing(scene.figure, batch, posed) for posed in (now, before))
-        corners = batch.triangles[seen.triangle[here]]
+        now, before = driving.standing[index].points, source.standing[index].points
+        corners = _corners(batch, driving.sight.triangle[here])
         if batch.kind == "strands":
-            # Ribbons turn to the camera: what lies on one moves with its middle.
-            corners = corners // 2
-            moved = at_before.points[corners].mean(axis=1)
-            step = moved[:, :2] - at_now.points[corners].mean(axis=1)[:, :2]
-            flow[here] += step
+            # Ribbons turn to the camera: a point on one moves with the ribbon's middle.
+            moved = before[corners].mean(axis=1)
+            flow[here] += moved[:, :2] - now[corners].mean(axis=1)[:, :2]
             depth[here] = moved[:, 2]
         else:
-            shares = _barycentric(flow[here], at_now.points[corners, :2])
-            moved = np.einsum("nk,nkc->nc", shares, at_before.points[corners])
+            shares = _barycentric(flow[here], now[corners, :2])
+            moved = np.einsum("nk,nkc->nc", shares, before[corners])
             flow[here], depth[here] = moved[:, :2], moved[:, 2]
-        body[here] = np.where(at_now.weight[corners].mean(axis=1) > 0.5, HEAD, TORSO)
-    shown = _is_shown(flow, depth, body, behind)
-    return Motion(flow, shown, body)
+    return Motion(flow, _is_shown(flow, depth, driving.body, source.fine_depth))
 
 
-def bodies(studio: Studio, person: Person, moment: Moment, size: int) -> npt.NDArray[np.uint8]:
-    """(size, size): what every pixel shows, BACKGROUND, HEAD or TORSO."""
-    scene = studio.scene(person)
-    seen: Sight = studio.sight(person, moment, size)
-    posed = pose(scene.figure, moment)
-    body = np.full((size, size), BACKGROUND, np.uint8)
-    for index, batch in enumerate(scene.batches):
-        here = seen.batch == index
-        if here.any():
-            corners = batch.triangles[seen.triangle[here]] // (2 if batch.kind == "strands" else 1)
-            weight = _standing(scene.figure, batch, posed).weight[corners].mean(axis=1)
-            body[here] = np.where(weight > 0.5, HEAD, TORSO)
-    return body
+def _corners(batch: Batch, triangles: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(N, 3): vertices of triangles; both edges of a ribbon stand for its middle."""
+    return batch.triangles[triangles] // (2 if batch.kind == "strands" else 1)
 
 
 def _standing(figure: Figure, batch: Batch, posed: Posed) -> _Standing:
@@ -123,8 +139,8 @@ def _barycentric(points: Floats, corners: Floats) -> Floats:
     return shares
 
 
-def _is_shown(flow: Floats, depth: Floats, body: npt.NDArray[np.uint8], behind: Floats) -> npt.NDArray[np.bool_]:
-    """Whether the source's surface where the flow leads is as near as the place itself; background is background."""
+def _is_shown(flow: Floats, depth: Floats, body: Bodies, behind: Floats) -> Bools:
+    """True where the source's surface at the end of the flow is as near as the point; background needs background."""
     side = len(behind)
     place = np.rint((flow + 1) * 0.5 * (side - 1)).astype(int)
     inside = ((place >= 0) & (place < side)).all(axis=-1)
@@ -133,7 +149,6 @@ def _is_shown(flow: Floats, depth: Floats, body: npt.NDArray[np.uint8], behind: 
         for dy in (-1, 0, 1):
             x, y = np.clip(place[..., 0] + dx, 0, side - 1), np.clip(place[..., 1] + dy, 0, side - 1)
             there = behind[y, x]
-            same = np.where(body == BACKGROUND, there < -9.9, np.abs(there - depth) < SAME_DEPTH)
-            shown |= same
-    seen: npt.NDArray[np.bool_] = shown & inside
+            shown |= np.where(body == BACKGROUND, there < -9.9, np.abs(there - depth) < SAME_DEPTH)
+    seen: Bools = shown & inside
     return seen

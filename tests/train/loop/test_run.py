@@ -6,6 +6,7 @@ import os
 import signal
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import cv2
 import pytest
 import torch
 
+from fomm_export.checkpoints.own import save_own_checkpoint
 from fomm_rt.errors import OutputError, TrainingError
 from fomm_train.data.drawn_groups import DRAWN_GROUPS
 from fomm_train.data.group_folder import GroupFolder
+from fomm_train.data.group_mix import GroupMix
 from fomm_train.data.group_tensors import GroupTensors
 from fomm_train.loop import run as training_run
 from fomm_train.loop.log import read_log
@@ -23,7 +26,7 @@ from fomm_train.loop.run import TrainingRun
 from fomm_train.loop.state import save_training_state
 from fomm_train.loop.trainer import Trainer
 from fomm_train.recipe import Recipe
-from tiny_training import CONFIGURATION, FRAME_SIZE, FakeReporter, tiny_recipe
+from tiny_training import CONFIGURATION, FRAME_SIZE, FakeReporter, lower_requirements, tiny_recipe
 
 Usage = namedtuple("Usage", "total used free")
 NewFolder = Callable[[str], Path]
@@ -85,7 +88,7 @@ def test_groups_in_memory_train_like_groups_in_files(
 ) -> None:
     with _run(folder) as from_files:
         FakeReporter().follow(from_files)
-    monkeypatch.setattr(TrainingRun, "_groups", lambda run, progress: GroupTensors(run.frames, run.device, progress))
+    monkeypatch.setattr(TrainingRun, "_groups", lambda run, progress: GroupTensors(run.folders, run.device, progress))
     with _run(new_folder("other")) as in_memory:
         FakeReporter().follow(in_memory)
     _assert_equal_means(in_memory, from_files)
@@ -111,6 +114,53 @@ def test_a_finished_run_takes_no_more_steps(folder: Path) -> None:
     with _run(folder) as again:
         FakeReporter(stop_at=5).follow(again)
         assert again.trainer.step == 4
+
+
+def test_weights_continue_a_run_in_another_folder(folder: Path, new_folder: NewFolder) -> None:
+    with _run(folder) as run, pytest.raises(KeyboardInterrupt):
+        FakeReporter(stop_at=2).follow(run)
+    other = new_folder("other")
+    with TrainingRun(other, CONFIGURATION, tiny_recipe(), workers=1, weights=run.checkpoint_path) as continued:
+        assert continued.trainer.step == 2
+        name = "generator.final.weight"
+        torch.testing.assert_close(continued.trainer.mean[name], run.trainer.mean[name].half().float())
+        FakeReporter().follow(continued)
+        assert continued.trainer.step == 4
+    with _run(other) as again:  # the folder's own state counts from now on
+        assert again.trainer.step == 4
+
+
+def test_weights_of_another_checkpoint_start_at_the_first_step(folder: Path, tmp_path: Path) -> None:
+    weights = Trainer(CONFIGURATION, tiny_recipe(), torch.device("cpu")).mean_weights()
+    save_own_checkpoint(tmp_path / "other.safetensors", *weights, name="other", step=3)
+    with TrainingRun(folder, CONFIGURATION, tiny_recipe(), weights=tmp_path / "other.safetensors") as run:
+        assert run.trainer.step == 0
+
+
+def test_training_starts_with_enough_groups_and_takes_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_run, "SAVE_STEPS", 1)
+    lower_requirements(monkeypatch)
+    seen: list[int] = []
+    recipe = replace(tiny_recipe(), groups=3, enough_groups=1)
+    with _run(tmp_path / "run", recipe) as run:
+        take_up = GroupMix.take_up
+
+        def counted(mix: GroupMix) -> None:
+            if not seen:  # as if the other processes had only just drawn these
+                for index in (1, 2):
+                    assert not run.folders[0].file_of(index).is_file()
+            take_up(mix)
+            seen.append(len(mix))
+            if len(seen) == 1:
+                for index in (1, 2):
+                    run.folders[0].draw(index)
+
+        monkeypatch.setattr(GroupMix, "take_up", counted)
+        monkeypatch.setattr(GroupFolder, "drawing_missing", lambda *_: nullcontext())
+        FakeReporter().follow(run)
+    assert seen[:2] == [1, 3]
 
 
 def test_rejects_a_folder_of_another_recipe(folder: Path) -> None:

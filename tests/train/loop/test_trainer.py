@@ -11,6 +11,7 @@ from fomm_rt.errors import TrainingError
 from fomm_train.data.batches import draw_batch
 from fomm_train.data.group_folder import GroupFolder
 from fomm_train.loop.trainer import Trainer
+from fomm_train.recipe import Looks
 from tiny_training import CONFIGURATION, tiny_recipe
 
 CPU = torch.device("cpu")
@@ -20,10 +21,10 @@ MOTION_PARTS = ("kp_detector.", "generator.dense_motion_network.")
 def test_steps_lower_the_loss(groups: GroupFolder) -> None:
     stage = replace(tiny_recipe().stages[0], steps=60, learning_rate=3e-3)
     trainer = Trainer(CONFIGURATION, replace(tiny_recipe(), stages=(stage,)), CPU)
-    batch = draw_batch(groups, 1, 0, stage)
+    batch = draw_batch(groups, 1, 0, stage, CONFIGURATION.motion_size)
     losses = [trainer.train_step(batch) for _ in range(40)]
     for name in ("value", "landmark", "ssim"):
-        assert losses[-1][name] < 0.8 * losses[0][name], name
+        assert losses[-1][name] < 0.85 * losses[0][name], name
 
 
 def test_a_gradient_that_is_not_finite_keeps_the_weights(groups: GroupFolder) -> None:
@@ -33,7 +34,7 @@ def test_a_gradient_that_is_not_finite_keeps_the_weights(groups: GroupFolder) ->
     weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[no-untyped-call]
     before = weight.detach().clone()
     with pytest.raises(TrainingError, match="the gradient of step 0 is not finite"):
-        trainer.train_step(draw_batch(groups, 1, 0, recipe.stages[0]))
+        trainer.train_step(draw_batch(groups, 1, 0, recipe.stages[0], CONFIGURATION.motion_size))
     assert torch.equal(weight, before)
 
 
@@ -42,11 +43,43 @@ def _train(groups: GroupFolder, stage_name: str, steps: int = 1) -> tuple[set[st
     stage = next(stage for stage in tiny_recipe().stages if stage.name == stage_name)
     trainer = Trainer(CONFIGURATION, replace(tiny_recipe(), stages=(replace(stage, steps=steps),)), CPU)
     before = {name: tensor.clone() for name, tensor in trainer.networks.state_dict().items()}
-    batch = draw_batch(groups, 1, 0, stage)
+    batch = draw_batch(groups, 1, 0, stage, CONFIGURATION.motion_size)
     losses = [trainer.train_step(batch) for _ in range(steps)]
     return {
         name for name, tensor in trainer.networks.state_dict().items() if not torch.equal(tensor, before[name])
     }, losses
+
+
+def test_a_stage_of_the_detector_keeps_all_other_networks(groups: GroupFolder) -> None:
+    recipe = tiny_recipe()
+    stage = replace(recipe.stages[0], trains="detector", size=CONFIGURATION.motion_size, looks=Looks())
+    trainer = Trainer(CONFIGURATION, replace(recipe, stages=(replace(stage, steps=15),)), CPU)
+    before = {name: tensor.clone() for name, tensor in trainer.networks.state_dict().items()}
+    batch = draw_batch(groups, 1, 0, stage, CONFIGURATION.motion_size)
+    losses = [trainer.train_step(batch) for _ in range(15)]
+    assert set(losses[0]) == {"landmark", "jacobian", "equivariance_value", "equivariance_jacobian"}
+    assert losses[-1]["landmark"] < losses[0]["landmark"]
+    after = trainer.networks.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert "kp_detector.kp.weight" in changed
+    assert all(name.startswith("kp_detector.") for name in changed)
+
+
+def test_starts_from_the_weights_that_fit(groups: GroupFolder) -> None:
+    recipe = tiny_recipe()
+    source = Trainer(CONFIGURATION, recipe, CPU)
+    source.train_step(draw_batch(groups, 1, 0, recipe.stages[0], CONFIGURATION.motion_size))
+    kp_detector, generator = source.mean_weights()
+    weights = {f"kp_detector.{name}": tensor for name, tensor in kp_detector.items()}
+    weights |= {f"generator.{name}": tensor for name, tensor in generator.items()}
+    weights["generator.final.weight"] = torch.zeros(1, 2, 3, 3)
+    weights["generator.later.weight"] = torch.zeros(1)
+    trainer = Trainer(CONFIGURATION, replace(recipe, seed=9), CPU)
+    assert trainer.start_from(weights) == ["generator.final.weight"]
+    found = trainer.networks.state_dict()
+    assert torch.equal(found["kp_detector.kp.weight"], weights["kp_detector.kp.weight"])
+    assert torch.equal(trainer.mean["kp_detector.kp.weight"], weights["kp_detector.kp.weight"])
+    assert found["generator.final.weight"].shape != (1, 2, 3, 3)
 
 
 def test_a_stage_of_motion_keeps_encoder_and_decoder(groups: GroupFolder) -> None:

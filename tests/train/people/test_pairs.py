@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fomm_train.faces import Pose
-from fomm_train.measures.people_pairs import person_boxes, person_openness
-from fomm_train.people import Moment, Studio, draw_person
+from fomm_train.measures.people_pairs import person_openness
+from fomm_train.people import Moment, Studio, draw_person, feature_boxes
 
 PERSON = draw_person(2)
 
@@ -22,7 +22,7 @@ def test_reads_the_openness_of_a_rendering(camera: Studio, opened: float) -> Non
 
 @pytest.mark.usefixtures("shapes")
 def test_boxes_hold_features_apart() -> None:
-    boxes = person_boxes(PERSON, Pose(), 256)
+    boxes = feature_boxes(PERSON, Pose(), 256)
     left, right, mouth = boxes["eye_left"], boxes["eye_right"], boxes["mouth"]
     assert left[2] <= right[0]
     assert left[3] < mouth[1]
