@@ -20,7 +20,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +36,7 @@ from fomm_export.rewrites.phases import PhaseFinal, PhaseUpBlock
 from fomm_export.rewrites.portable import TransposedUpBlock, fold_norms
 from fomm_export.rewrites.row_warp import RowWarp, as_rows
 from fomm_export.rewrites.winograd import TileOrder, WinogradBottleneck
+from fomm_rt.machine.onnx_runtime import onnxruntime
 
 FRAMES_OF_A_ROUND = 5
 ALLOWED_DIFFERENCE = 1e-3

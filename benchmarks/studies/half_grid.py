@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper
 
 from fomm_bench.results.agreement import psnr
 from fomm_bench.results.command_line import script_command
 from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.bundled import open_bundled_model
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 from fomm_rt.model.parity_picture import parity_frames

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from fomm_build.trunks import GEOMETRY, cut, cut_trunks
 from fomm_rt.errors import ModelError
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from golden_files import SMALL

@@ -127,4 +127,4 @@ def _need_fake() -> None:
     """Skips the fake if a GPU is promised or ONNX Runtime is missing."""
     if is_gpu_promised():
         pytest.skip("a GPU is promised, so the fake is not needed")
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("fomm_rt.machine.onnx_runtime")

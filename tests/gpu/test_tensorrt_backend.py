@@ -495,7 +495,7 @@ try:
 except BackendError as error:
     print("refused:", error)
 try:
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 except ImportError:
     print("went on")
 else:

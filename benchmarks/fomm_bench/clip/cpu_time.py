@@ -144,8 +144,8 @@ def _separate_networks(animator: Animator, clock: CpuClock, stack: ExitStack) ->
     """Counts calls of ONNX Runtime as networks until the stack closes; returns the part of the other work."""
     if not animator.backend.name.startswith("onnxruntime"):
         return NETWORKS
-    from onnxruntime import InferenceSession
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
     for method in ("run", "run_with_iobinding"):
-        stack.enter_context(clock.wrapping(InferenceSession, method, NETWORKS, threads=True))
+        stack.enter_context(clock.wrapping(onnxruntime.InferenceSession, method, NETWORKS, threads=True))
     return AROUND

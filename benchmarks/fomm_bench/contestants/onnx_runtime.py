@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.manifest import NETWORKS, read_manifest
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
+from fomm_bench.contestants.openvino_library import openvino
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.model.manifest import NETWORKS, read_manifest
 

@@ -33,7 +33,7 @@ def measure_ceiling(threads: int) -> Ceiling:
         library, cpu = f"PyTorch {torch.__version__}", _torch("cpu")
         cuda = _torch("cuda") if torch.cuda.is_available() else None
     if find_spec("onnx") is not None and find_spec("onnxruntime") is not None:
-        import onnxruntime
+        from fomm_rt.machine.onnx_runtime import onnxruntime
 
         cpu.gmac_per_s["int8"] = _int8(threads)
         library += f", int8 by ONNX Runtime {onnxruntime.__version__}"
@@ -42,8 +42,9 @@ def measure_ceiling(threads: int) -> Ceiling:
 
 def _int8(threads: int) -> float:
     """GMAC/s of uint8 by int8 into int32, as in int8 convolutions; the right side is constant, like weights."""
-    import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
+
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
     right = numpy_helper.from_array(np.ones((SIDE, SIDE), np.int8), "b")
     left = helper.make_tensor_value_info("a", TensorProto.UINT8, (SIDE, SIDE))

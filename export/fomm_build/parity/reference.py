@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx
-import onnxruntime
 
 from fomm_build.whole_graphs import portable_graphs
 from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.image import Image
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import GraphChain, HostTensors, frame_tensor
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,6 +22,7 @@ from fomm_export.onnx.torch_chain import torch_chain
 from fomm_rt.backends.onnxruntime.sessions import run_session
 from fomm_rt.errors import ParityError
 from fomm_rt.image import Image
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.graph_chain import GraphChain, frame_tensor
 from fomm_rt.model.parity_picture import parity_frames
 

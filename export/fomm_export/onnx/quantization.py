@@ -15,11 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from typing_extensions import override
 
 from fomm_export.networks.model import Networks
@@ -31,8 +29,11 @@ from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
 from fomm_rt.errors import OutputError, ParityError
 from fomm_rt.image import Image, psnr_db
+from fomm_rt.machine.onnx_runtime import onnxruntime, submodule
 
 Tensors = dict[str, NDArray[np.float32]]
+
+quantization = submodule("quantization")
 
 SMALLEST_PSNR = 35.0
 """Smallest PSNR in dB of an int8 prediction against the exact one, on every held-out frame."""
@@ -82,16 +83,16 @@ def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path
         exact, quantized = folder / "exact.onnx", folder / "int8.onnx"
         exact_model = export_onnx(cpu_generator_graph(networks, generator), exact)
         convolutions = [node.name for node in exact_model.graph.node if node.op_type == "Conv"]
-        quantize_static(
+        quantization.quantize_static(
             exact,
             quantized,
             _Frames(_inputs(networks, generator, frames.calibrated)),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=convolutions[-2:],  # the last layer (`heads.SplitHeads`), whose errors are visible
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
         )
         model = onnx.load(quantized)
     onnx.save_model(model, path)
@@ -139,7 +140,7 @@ def _psnr_db(session: onnxruntime.InferenceSession, generator: CpuGenerator, inp
     return psnr_db(float(np.square(prediction - exact, dtype=np.float64).mean()), peak=1)
 
 
-class _Frames(CalibrationDataReader):  # type: ignore[misc]
+class _Frames(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
     def __init__(self, inputs: Iterator[Tensors]) -> None:
         self._inputs = inputs
 

@@ -12,6 +12,7 @@ from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendOption
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu, report
+from fomm_rt.machine.telemetry import telemetry
 
 Found = TypeVar("Found")
 
@@ -27,6 +28,7 @@ def doctor(model: ModelOption = None, backend: BackendOption = "auto", as_json: 
         sections = _Sections()
         sections.add("versions", "versions", report.versions, _pairs)
         sections.add("OpenCV", "opencv", report.opencv, _opencv_lines)
+        sections.add("telemetry", "telemetry", telemetry, _pairs)
         sections.add("machine", "machine", report.machine, _pairs)
         sections.add("NVIDIA", "gpu", gpu.gpu_health, _gpu_lines)
         sections.add("engines of TensorRT", "engine_store", gpu.store_health, _store_lines)

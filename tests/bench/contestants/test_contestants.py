@@ -10,12 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
-import openvino
 import pytest
 import torch
 
 from fomm_bench.contestants import runtime
+from fomm_bench.contestants.openvino_library import openvino
 from fomm_bench.contestants.protocol import STAGES, Contestant, UnavailableError
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model.bench_model import ModelChoice, open_bench_model
@@ -26,6 +25,7 @@ from fomm_bench.run.plan import Pictures
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BackendError, BenchmarkError, EngineError
 from fomm_rt.image import Image
+from fomm_rt.machine.onnx_runtime import onnxruntime
 
 CONTESTANTS = ("pytorch-cached", "pytorch-compile", "onnxruntime", "openvino", "fomm-rt:onnxruntime-cpu")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -18,6 +17,7 @@ from fomm_build.precision import FP16, trunks_in
 from fomm_build.trunks import cut_trunks
 from fomm_rt.backends.gpu.frame_pipeline import transfer_rows
 from fomm_rt.framing import Region
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.motion.transfer import ABSOLUTE
 from golden_files import SMALL, Golden, max_abs

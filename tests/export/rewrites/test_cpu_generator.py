@@ -6,7 +6,6 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
-import onnxruntime
 import pytest
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.cpu_generator import WIDE, CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
 from fomm_export.rewrites.winograd import TileOrder, WinogradBottleneck
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from golden_files import Golden, as_tensor, max_abs
 
 GOLDEN = Golden("small_aligned")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +12,7 @@ from torch import Tensor
 from fomm_export.onnx.graphs import Graph
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.row_warp import RowWarp, as_rows
+from fomm_rt.machine.onnx_runtime import onnxruntime
 
 HEIGHT, WIDTH = 5, 7
 

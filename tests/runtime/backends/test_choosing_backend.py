@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnxruntime
 import pytest
 
 from fomm_rt import Animator
@@ -14,6 +13,7 @@ from fomm_rt.backends.options import BACKENDS, Options
 from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import open_model_folder
 from fomm_rt.model.precision import PRECISIONS, Precision
 from model_copies import add_int8

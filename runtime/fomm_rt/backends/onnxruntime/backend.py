@@ -53,7 +53,7 @@ MAPS = ("deformation", "mask", "occlusion_map")
 def why_onnxruntime_unavailable(name: str) -> str | None:
     """Says why this backend cannot run here, as far as is known without a session; None if it can."""
     try:
-        import onnxruntime
+        from fomm_rt.machine.onnx_runtime import onnxruntime
     except ImportError as error:
         return f"onnxruntime cannot be imported ({error}); install it with: pip install onnxruntime"
     if name == ONNXRUNTIME_CUDA and not nvidia_driver.is_installed():
@@ -123,7 +123,7 @@ class OnnxRuntimeBackend(Backend):
         self._chain = GraphChain[Any](self._networks.run)
         self._size = model.manifest.size
         self._frame = np.empty((1, 3, self._size, self._size), np.float32)
-        import onnxruntime
+        from fomm_rt.machine.onnx_runtime import onnxruntime
 
         device = "CPU" if name == ONNXRUNTIME_CPU else "NVIDIA GPU"
         if self._networks.eager_reason is not None:

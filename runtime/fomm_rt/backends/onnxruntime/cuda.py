@@ -31,7 +31,7 @@ from fomm_rt.model.graph_chain import GraphChain
 from fomm_rt.model.manifest import NetworkFile
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
 DEVICES = {ONNXRUNTIME_CUDA: "cuda", ONNXRUNTIME_CPU: "cpu"}
 """Backend -> where ONNX Runtime keeps its tensors."""
@@ -122,7 +122,7 @@ class DeviceNetworks(Networks):
 
 def _allocate(networks: list[NetworkFile], device: str) -> dict[str, Any]:
     """Allocates a tensor for every name; the encoder's `source_image` and the detector's `frame` are one."""
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
     tensors: dict[str, Any] = {}
     with session_errors(f"allocating tensors on the device {device}"):

@@ -12,7 +12,7 @@ from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
 ONNXRUNTIME_CUDA, ONNXRUNTIME_CPU = "onnxruntime-cuda", "onnxruntime-cpu"
 
@@ -57,7 +57,7 @@ def open_networks(
 
 def open_session(name: str, path: Path, threads: int | None, captures: bool = False) -> onnxruntime.InferenceSession:
     """Opens one network; see `open_networks`."""
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # hides warnings about node placement

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from fomm_rt import Animator, Framing
@@ -20,6 +19,7 @@ from fomm_rt.backends.onnxruntime.cuda import CAPTURED, DeviceNetworks
 from fomm_rt.backends.protocol import STAGES, Backend
 from fomm_rt.errors import BackendError
 from fomm_rt.image import Image
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.manifest import NETWORKS
 from golden_files import Golden

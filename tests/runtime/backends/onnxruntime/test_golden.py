@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from fomm_rt.animator import Animator
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU, NETWORKS
 from golden_files import SMALL, VOX, Golden, as_tensor, max_abs

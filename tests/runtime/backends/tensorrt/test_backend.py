@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from fakes.device import FakeDevice
@@ -30,6 +29,7 @@ from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.machine import nvidia_driver
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from fomm_rt.model.precision import Precision
