@@ -126,7 +126,9 @@ class GroupFolder:
             workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(patience,)
         )
         try:
-            yield [pool.submit(self.draw, index) for index in missing]
+            with _one_thread_for_new_processes():
+                futures = [pool.submit(self.draw, index) for index in missing]
+            yield futures
         except BrokenProcessPool as error:
             raise TrainingError(
                 f"{self.path}: a drawing process was killed, probably because memory ran out. "
@@ -136,9 +138,24 @@ class GroupFolder:
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _one_thread_for_new_processes() -> Iterator[None]:
+    """Libraries of processes started here use one thread; on a busy machine their threads wait for each other."""
+    # OpenBLAS and OpenMP read these when they are loaded; the last one is of Mesa's software renderer.
+    before = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "LP_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _start_worker(patience: int) -> None:
     torch.set_num_threads(1)
-    os.environ["LP_NUM_THREADS"] = "1"  # of Mesa's software renderer
     if patience and hasattr(os, "nice"):
         os.nice(patience)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent stops the others

@@ -6,17 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fomm_train.people import hair, props
+from fomm_train.people import props
 from fomm_train.people.assets import Floats, Integers
 from fomm_train.people.bust import CLOTH, bust, eye_centres, head_weight, vertex_normals
 from fomm_train.people.camera import Stage, head_coordinates, stage_of
 from fomm_train.people.expression import Moment, expressed
-from fomm_train.people.hair import Strands
+from fomm_train.people.face_hair import grow_beard, grow_brows
+from fomm_train.people.hair import grow_hair
 from fomm_train.people.light import Place, place_of
 from fomm_train.people.person import Person
 from fomm_train.people.props import Prop
 from fomm_train.people.shape import Shape, shape_of
 from fomm_train.people.skin import Skin, paint
+from fomm_train.people.strands import Strands
 
 
 class Ribbons(NamedTuple):
@@ -96,9 +98,9 @@ def figure_of(person: Person, backdrop_size: int) -> Figure:
     """Works a person out."""
     shape = shape_of(person)
     fitted = _fit(shape)
-    brows, beard = hair.grow_brows(person), hair.grow_beard(person)
+    brows, beard = grow_brows(person), grow_beard(person)
     on_face = [_ribbons(strands, shape, fitted) for strands in (brows, beard) if strands is not None]
-    grown = hair.grow_hair(person)
+    grown = grow_hair(person)
     return Figure(
         person,
         shape,

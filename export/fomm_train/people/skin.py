@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from fomm_train.people import chart
 from fomm_train.people.assets import Floats
-from fomm_train.people.hair import BROW_HALF, BROW_LINE, SHAVEN
+from fomm_train.people.face_hair import BROW_HALF, BROW_LINE
+from fomm_train.people.hair_styles import SHAVEN
 from fomm_train.people.person import Person
 
 Bytes = npt.NDArray[np.uint8]
