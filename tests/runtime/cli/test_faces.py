@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from fomm_bench.scenes import PlacedFace, background, scene
 from fomm_rt.bundled import bundled_model
 from fomm_rt.cli.app import build_app
 from fomm_rt.faces.search import find_faces
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.picture import write_picture
-from scenes import DrawnFace, background, scene
 
 HEIGHT, WIDTH = 480, 640
-GROUP = (DrawnFace(1, (180, 200), 140), DrawnFace(4, (450, 250), 110))
+GROUP = (PlacedFace(1, (180, 200), 140), PlacedFace(4, (450, 250), 110))
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from fomm_bench.scenes import PlacedFace, background, scene
 from fomm_rt.faces.face import Face
 from fomm_rt.faces.follow import FaceFollower
 from fomm_rt.faces.search import find_faces
 from fomm_rt.image import Image
-from scenes import DrawnFace, background, scene
 
 HEIGHT, WIDTH = 360, 480
 
 
-def path(frames: int) -> Iterator[DrawnFace]:
+def path(frames: int) -> Iterator[PlacedFace]:
     for t in np.linspace(0, 1, frames):
-        yield DrawnFace(1, (120 + 240 * t, 180 + 40 * np.sin(6 * t)), 110 + 30 * t)
+        yield PlacedFace(1, (120 + 240 * t, 180 + 40 * np.sin(6 * t)), 110 + 30 * t)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_follows_a_path_with_one_search(searches: list[int]) -> None:
 
 def test_a_resting_face_has_a_resting_box() -> None:
     follower, rng = FaceFollower(), np.random.default_rng(0)
-    still = scene(HEIGHT, WIDTH, DrawnFace(2, (240, 180), 130)).astype(np.int16)
+    still = scene(HEIGHT, WIDTH, PlacedFace(2, (240, 180), 130)).astype(np.int16)
     faces = [follower((still + rng.normal(0, 3, still.shape)).clip(0, 255).astype(np.uint8)) for _ in range(12)]
     centres = np.array([face.centre for face in faces if face is not None])
     assert len(centres) == 12
@@ -53,12 +53,12 @@ def test_a_resting_face_has_a_resting_box() -> None:
 
 def test_finds_the_face_again_after_it_left(searches: list[int]) -> None:
     follower = FaceFollower()
-    drawn = DrawnFace(1, (150, 180), 120)
+    drawn = PlacedFace(1, (150, 180), 120)
     assert follower(scene(HEIGHT, WIDTH, drawn)) is not None
     empty = background(HEIGHT, WIDTH)
     assert [follower(empty) for _ in range(3)] == [None] * 3
     assert len(searches) == 4
-    again = follower(scene(HEIGHT, WIDTH, DrawnFace(1, (330, 180), 120)))
+    again = follower(scene(HEIGHT, WIDTH, PlacedFace(1, (330, 180), 120)))
     assert again is not None
     assert again.centre[0] == pytest.approx(330, abs=15)
 
@@ -68,21 +68,21 @@ def test_searches_less_often_while_there_is_no_face(searches: list[int]) -> None
     assert [follower(empty) for _ in range(11)] == [None] * 11
     assert len(searches) == 3
     # The next search is due in four frames.
-    frames = [follower(scene(HEIGHT, WIDTH, DrawnFace(1, (150, 180), 120))) for _ in range(5)]
+    frames = [follower(scene(HEIGHT, WIDTH, PlacedFace(1, (150, 180), 120))) for _ in range(5)]
     assert [face is not None for face in frames] == [False, False, False, False, True]
 
 
 def test_stays_with_its_person() -> None:
     follower = FaceFollower()
-    still = DrawnFace(4, (130, 180), 120)
+    still = PlacedFace(4, (130, 180), 120)
     for x in np.linspace(440, 260, 12):
-        face = follower(scene(HEIGHT, WIDTH, still, DrawnFace(1, (x, 180), 110)))
+        face = follower(scene(HEIGHT, WIDTH, still, PlacedFace(1, (x, 180), 110)))
         assert face is not None
         assert face.centre[0] == pytest.approx(130, abs=12)
 
 
 def test_starts_with_the_face_it_is_given(searches: list[int]) -> None:
-    picture = scene(HEIGHT, WIDTH, DrawnFace(4, (130, 180), 130), DrawnFace(1, (350, 180), 110))
+    picture = scene(HEIGHT, WIDTH, PlacedFace(4, (130, 180), 130), PlacedFace(1, (350, 180), 110))
     first, second = find_faces(picture)
     follower = FaceFollower(second)
     face = follower(picture)

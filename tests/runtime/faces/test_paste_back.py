@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from fomm_bench.scenes import background
 from fomm_rt.errors import ImageError
 from fomm_rt.faces.paste_back import PasteBack, feather, paste_back
 from fomm_rt.framing import Region, resample
-from scenes import background
 
 PICTURE = background(300, 400)
 SIZE = 64

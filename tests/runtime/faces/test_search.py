@@ -7,16 +7,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from fomm_bench.demo_media import demo_picture
+from fomm_bench.scenes import AVATARS, PlacedFace, background, scene, subjects
 from fomm_rt.errors import ImageError
 from fomm_rt.faces.blazeface import FOLDER, FULL_RANGE, SHORT_RANGE, BlazeFace
 from fomm_rt.faces.face import Face
 from fomm_rt.faces.search import find_faces
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
-from scenes import DrawnFace, avatars, background, scene
 
 
-def assert_found(faces: list[Face], drawn: list[DrawnFace]) -> None:
+def assert_found(faces: list[Face], drawn: list[PlacedFace]) -> None:
     """Every drawn face is found once, at its place and size, and nothing else."""
     assert len(faces) == len(drawn)
     for truth in drawn:
@@ -44,9 +44,9 @@ def test_anchors_are_as_many_as_the_network_gives(network: BlazeFace, anchors: i
     assert network._anchors.shape == (anchors, 2)
 
 
-@pytest.mark.parametrize("avatar", range(7))
+@pytest.mark.parametrize("avatar", range(AVATARS))
 def test_finds_every_bundled_avatar(avatar: int) -> None:
-    (face,) = find_faces(avatars()[avatar])
+    (face,) = find_faces(subjects()[avatar].image)
     assert_allclose(face.centre, (128, 135), atol=12)
     assert face.height == pytest.approx(118, rel=0.12)
 
@@ -64,27 +64,27 @@ def test_finds_a_face_of_a_share_of_the_longer_side(share: float, height: int, w
     size = share * max(height, width)
     if size > 0.6 * min(height, width):
         pytest.skip("the head does not fit")
-    drawn = DrawnFace(1, (0.55 * width, 0.5 * height), size)
+    drawn = PlacedFace(1, (0.55 * width, 0.5 * height), size)
     assert_found(find_faces(scene(height, width, drawn)), [drawn])
 
 
 @pytest.mark.parametrize("roll_deg", [-90, -45, -20, 20, 45, 60])
 def test_finds_a_rolled_face_and_its_roll(roll_deg: int) -> None:
-    drawn = DrawnFace(4, (320, 240), 150, roll_deg)
+    drawn = PlacedFace(4, (320, 240), 150, roll_deg)
     faces = find_faces(scene(480, 640, drawn))
     assert_found(faces, [drawn])
     assert faces[0].roll_deg == pytest.approx(roll_deg, abs=8)
 
 
 def test_finds_a_group_with_the_largest_face_first() -> None:
-    drawn = [DrawnFace(n, (120 + 150 * (n % 5), 150 + 200 * (n // 5)), 70 + 5 * n) for n in range(10)]
+    drawn = [PlacedFace(n % AVATARS, (120 + 150 * (n % 5), 150 + 200 * (n // 5)), 70 + 5 * n) for n in range(10)]
     faces = find_faces(scene(480, 900, *drawn))
     assert_found(faces, drawn)
     assert faces == sorted(faces, key=lambda face: -face.prominence)
 
 
 def test_finds_forty_faces() -> None:
-    drawn = [DrawnFace(n, (100 + 170 * (n % 8), 110 + 170 * (n // 8)), 95) for n in range(40)]
+    drawn = [PlacedFace(n % AVATARS, (100 + 170 * (n % 8), 110 + 170 * (n // 8)), 95) for n in range(40)]
     faces = find_faces(scene(900, 1400, *drawn))
     assert 30 <= len(faces) <= 40
     for face in faces:
@@ -92,12 +92,12 @@ def test_finds_forty_faces() -> None:
 
 
 def test_finds_a_small_face_by_tiles() -> None:
-    drawn = DrawnFace(0, (1500, 900), 60)
+    drawn = PlacedFace(0, (1500, 900), 60)
     assert_found(find_faces(scene(1200, 2000, drawn)), [drawn])
 
 
 def test_finds_a_face_that_the_border_cuts() -> None:
-    (face,) = find_faces(scene(400, 600, DrawnFace(1, (560, 200), 180)))
+    (face,) = find_faces(scene(400, 600, PlacedFace(1, (560, 200), 180)))
     assert_allclose(face.centre, (560, 200), atol=30)
 
 
@@ -109,7 +109,7 @@ def test_finds_a_face_that_the_border_cuts() -> None:
         np.random.default_rng(3).integers(0, 256, (256, 256, 3), np.uint8),
         np.zeros((1, 1, 3), np.uint8),
         np.full((1, 5000, 3), 90, np.uint8),
-        scene(480, 640, DrawnFace(0, (300, 200), 2)),
+        scene(480, 640, PlacedFace(0, (300, 200), 2)),
     ],
     ids=["blotches", "black", "noise", "one pixel", "one row", "a face of two pixels"],
 )
@@ -118,7 +118,7 @@ def test_finds_nothing_where_there_is_no_face(picture: Image) -> None:
 
 
 def test_takes_strided_pictures_and_frames() -> None:
-    drawn = DrawnFace(3, (200, 200), 120)
+    drawn = PlacedFace(3, (200, 200), 120)
     picture = scene(400, 400, drawn)
     frame = type("Frame", (), {"pixels": picture})()
     assert_found(find_faces(np.ascontiguousarray(picture[:, ::-1])[:, ::-1]), [drawn])
