@@ -42,7 +42,12 @@ if TYPE_CHECKING:
         StateError,
         TrainingError,
     )
-    from fomm_rt.framing import Framing
+    from fomm_rt.faces.face import Face
+    from fomm_rt.faces.framing import FaceFraming
+    from fomm_rt.faces.paste_back import PasteBack, paste_back
+    from fomm_rt.faces.search import find_faces
+    from fomm_rt.faces.squares import face_square
+    from fomm_rt.framing import Framing, Region
     from fomm_rt.media.read.picture import read_picture
     from fomm_rt.media.read.video_reader import VideoReader
     from fomm_rt.media.write.picture import write_picture
@@ -61,6 +66,8 @@ __all__ = [
     "CheckpointError",
     "EngineError",
     "Explanation",
+    "Face",
+    "FaceFraming",
     "FommError",
     "Framing",
     "ImageError",
@@ -70,7 +77,9 @@ __all__ = [
     "MotionError",
     "OutputError",
     "ParityError",
+    "PasteBack",
     "Precision",
+    "Region",
     "Source",
     "StateError",
     "TimedFrame",
@@ -79,6 +88,9 @@ __all__ = [
     "VideoWriter",
     "__version__",
     "animate_file",
+    "face_square",
+    "find_faces",
+    "paste_back",
     "read_picture",
     "write_picture",
 ]
@@ -89,14 +101,21 @@ _MODULES = {
     "BackendDescription": "backends.protocol",
     "BackendName": "backends.options",
     "Explanation": "backends.protocol",
+    "Face": "faces.face",
+    "FaceFraming": "faces.framing",
     "Framing": "framing",
     "Keypoints": "motion.keypoints",
+    "PasteBack": "faces.paste_back",
     "Precision": "model.precision",
+    "Region": "framing",
     "Source": "source",
     "TimedFrame": "backends.protocol",
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",
+    "face_square": "faces.squares",
+    "find_faces": "faces.search",
+    "paste_back": "faces.paste_back",
     "read_picture": "media.read.picture",
     "write_picture": "media.write.picture",
 }

@@ -22,6 +22,7 @@ from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, 
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, StateError
+from fomm_rt.faces.framing import AnyFraming, HeldFraming, resolve_framing
 from fomm_rt.frame_arrays import check_result, framed
 from fomm_rt.framing import Framing, Region, resample
 from fomm_rt.image import Frame, Image, pixels_of
@@ -60,14 +61,14 @@ class Animator:
         *,
         relative: bool = True,
         adapt_scale: bool = True,
-        source_framing: Framing = CENTRED_SQUARE,
-        driving_framing: Framing = CENTRED_SQUARE,
+        source_framing: AnyFraming = CENTRED_SQUARE,
+        driving_framing: AnyFraming = CENTRED_SQUARE,
     ) -> None:
         self._manifest = manifest
         self._backend = backend
         self._reference = Reference(relative, adapt_scale)
         self._source_framing = source_framing
-        self._driving_framing = driving_framing
+        self._driving_framing = HeldFraming(driving_framing, manifest.face_margin)
         self._source: Source | None = None
         self._iteration: ref[Generator[Image, None, None]] | None = None
         self._closed = False
@@ -80,8 +81,8 @@ class Animator:
         *,
         relative: bool = True,
         adapt_scale: bool = True,
-        source_framing: Framing = CENTRED_SQUARE,
-        driving_framing: Framing = CENTRED_SQUARE,
+        source_framing: AnyFraming = CENTRED_SQUARE,
+        driving_framing: AnyFraming = CENTRED_SQUARE,
         threads: int | None = None,
         precision: Precision | None = None,
         engines: str | PathLike[str] | None = None,
@@ -95,7 +96,9 @@ class Animator:
             relative: Apply the movement since a reference frame to the source; otherwise take over the driver's pose.
             adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull relative to the
                 reference's.
-            source_framing, driving_framing: The square of the source and of driving frames that the networks see.
+            source_framing, driving_framing: The square of the source and of driving frames that the networks see: a
+                `Framing`, or a `FaceFraming` to find the face. The face of the first driving frame decides for all, so
+                the square rests; `clear_reference` makes the next frame decide.
             threads: CPU threads within a network.
             precision: "fp32"; "fp16" for TensorRT, its default; or "int8" on a CPU if the model was exported with
                 `fomm-rt export --int8`. The backend's default if not given.
@@ -150,24 +153,24 @@ class Animator:
         self._reference = replace(self._reference, adapt_scale=value)
 
     @property
-    def source_framing(self) -> Framing:
+    def source_framing(self) -> AnyFraming:
         """The square of a source picture to use. Setting it affects sources that are prepared afterwards."""
         return self._source_framing
 
     @source_framing.setter
-    def source_framing(self, value: Framing) -> None:
+    def source_framing(self, value: AnyFraming) -> None:
         self._check_idle(source_framing=value)
         self._source_framing = value
 
     @property
-    def driving_framing(self) -> Framing:
+    def driving_framing(self) -> AnyFraming:
         """The square of a driving frame to use. Can be set between frames; the reference stays."""
-        return self._driving_framing
+        return self._driving_framing.framing
 
     @driving_framing.setter
-    def driving_framing(self, value: Framing) -> None:
+    def driving_framing(self, value: AnyFraming) -> None:
         self._check_idle(driving_framing=value)
-        self._driving_framing = value
+        self._driving_framing = HeldFraming(value, self._manifest.face_margin)
 
     @property
     def size(self) -> int:
@@ -202,7 +205,7 @@ class Animator:
         """
         return self._current_source().keypoints
 
-    def prepare_source(self, image: Image | Frame, framing: Framing | None = None) -> Source:
+    def prepare_source(self, image: Image | Frame, framing: AnyFraming | None = None) -> Source:
         """Computes everything that depends on the source alone; `set_source` then takes the result at no cost.
 
         Args:
@@ -214,7 +217,8 @@ class Animator:
         """
         framing = self._source_framing if framing is None else framing
         self._check_idle(framing=framing)
-        return Source(self._backend.prepare_source(*framed(image, framing)), self._backend)
+        square = resolve_framing(framing, image, self._manifest.face_margin)
+        return Source(self._backend.prepare_source(*framed(image, square)), self._backend)
 
     def set_source(self, source: Image | Frame | Source) -> None:
         """Sets the picture to animate: (H, W, 3) uint8 RGB of any size, or a prepared source. The reference stays.
@@ -245,11 +249,12 @@ class Animator:
         """Forgets the reference: the next animated frame becomes it."""
         self._check_idle()
         self._reference = replace(self._reference, keypoints=None)
+        self._driving_framing.reset()
 
     def frame_driving(self, frame: Image | Frame) -> Image:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: the square of a driving frame that the networks see."""
         self._check_open()
-        return resample(*framed(frame, self._driving_framing), self.size)
+        return resample(*framed(frame, self._driving_framing(frame)), self.size)
 
     def keypoints(self, frame: Image | Frame | DeviceImage) -> Keypoints:
         """Finds the keypoints of a driving frame, (H, W, 3) uint8 RGB of any size; GPU backends take it on the GPU.
@@ -440,19 +445,19 @@ class Animator:
         return frame
 
     def _framed(self, frame: Any) -> tuple[Any, Region]:
-        return framed(frame, self._driving_framing, self._backend)
+        return framed(frame, self._driving_framing(frame), self._backend)
 
     def _framed_in_host_memory(self, frame: Image | Frame) -> tuple[Image, Region]:
         self._check_open()
         if is_on_device(pixels_of(frame)):
             raise ImageError("animate_all takes frames in host memory; pass frames on a GPU to animate one by one")
-        return framed(frame, self._driving_framing)
+        return framed(frame, self._driving_framing(frame))
 
 
 def _check_types(**settings: object) -> None:
     for name, value in settings.items():
         if name.endswith("framing"):
-            if not isinstance(value, Framing):
+            if not isinstance(value, AnyFraming):
                 raise TypeError(f"{name}: expected a fomm_rt.Framing such as Framing('fit'); got {value!r}")
         elif not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}: expected True or False; got {value!r}")
