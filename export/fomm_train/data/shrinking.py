@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fomm_export.networks.layers import AntiAliasDownsample
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 
 
 class Shrinking:
@@ -31,7 +31,8 @@ class Shrinking:
         if self._down is None:
             return F.interpolate(frames, (self._size, self._size), mode="area")
         down = self._down.to(frames.device)
-        padded = F.pad(frames.flatten(0, 1)[:, None], (down.radius,) * 4, mode="replicate")
+        radius = down.weight.shape[-1] // 2
+        padded = F.pad(frames.flatten(0, 1)[:, None], (radius,) * 4, mode="replicate")
         blurred = F.conv2d(padded, down.weight, stride=down.factor)
         return blurred.reshape(*frames.shape[:2], self._size, self._size)
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from fomm_export.networks.anti_alias import AntiAliasDownsample
 from fomm_export.networks.geometry import coordinate_grid
-from fomm_export.networks.layers import AntiAliasDownsample
 from fomm_train.data.batches import Batch, draw_batch
 from fomm_train.data.frame_group import IDENTITIES, POSES, FrameGroup, GroupSource
 from fomm_train.data.group_folder import GroupFolder
