@@ -1,7 +1,7 @@
 """Animate a picture by a video, from file to file.
 
     python examples/animate_file.py
-    python examples/animate_file.py portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
+    python examples/animate_file.py portrait.jpg talking.mp4 -m vox-adv -o result.mp4
 
 Without arguments, the bundled model animates a bundled face.
 """

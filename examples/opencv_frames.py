@@ -1,7 +1,7 @@
 """Animate a picture by frames from OpenCV, and write the result with OpenCV.
 
     python examples/opencv_frames.py
-    python examples/opencv_frames.py portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
+    python examples/opencv_frames.py portrait.jpg talking.mp4 -m vox-adv -o result.mp4
 
 OpenCV's frames are BGR, fomm-rt's are RGB: without a conversion, colours are swapped and keypoints are worse. Without
 arguments, the bundled model animates a bundled face.

@@ -1,7 +1,7 @@
 """Animate every picture of a folder by one video.
 
     python examples/pictures_by_one_driver.py
-    python examples/pictures_by_one_driver.py portraits talking.mp4 -m models/vox-adv -o results
+    python examples/pictures_by_one_driver.py portraits talking.mp4 -m vox-adv -o results
 
 Each source is prepared once, and the driver's keypoints are found once per frame. Without arguments, the bundled model
 animates the bundled faces.

@@ -1,7 +1,7 @@
 """Save the motion of a video, then animate another picture by it without the video.
 
     python examples/save_and_replay_motion.py
-    python examples/save_and_replay_motion.py first.jpg second.jpg talking.mp4 -m models/vox-adv -o results
+    python examples/save_and_replay_motion.py first.jpg second.jpg talking.mp4 -m vox-adv -o results
 
 A motion file holds the driver's keypoints and the times of its frames: replaying it skips decoding and the keypoint
 detector. It belongs to the model that found the keypoints. Without arguments, the bundled model animates bundled faces.

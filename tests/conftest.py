@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -23,6 +24,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ModelOf = Callable[[str], ModelFolder]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_installed_models(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hides the models that the user of this machine has installed, also from processes that tests start."""
+    os.environ["FOMM_MODELS"] = str(tmp_path_factory.mktemp("no-models"))
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ app.command()(clip)
 @app.callback(invoke_without_command=True)
 def bench(
     context: typer.Context,
-    model: options.ModelFolder = None,
+    model: options.Model = None,
     config: options.Config = None,
     bundled: options.Bundled = False,
     checkpoint: options.Checkpoint = None,
@@ -63,7 +63,7 @@ def bench(
 
     fomm-rt bench -o results/bench
 
-    fomm-rt bench -m models/vox-adv --checkpoint vox-adv-cpk.pth.tar
+    fomm-rt bench -m vox-adv --checkpoint vox-adv-cpk.pth.tar
 
     fomm-rt bench -c fomm-rt:onnxruntime-cpu -c openvino --size 512
     """

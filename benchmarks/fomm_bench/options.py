@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fomm_rt.cli.model import HELP, METAVAR, complete_model
+
 MEASURES = ("latency", "batches", "ceiling")
 TIMEOUT_S = 900.0
 
@@ -15,8 +17,9 @@ model_option = partial(typer.Option, rich_help_panel="Model")
 measurement_option = partial(typer.Option, rich_help_panel="Measurement")
 contestants_option = partial(typer.Option, rich_help_panel="Contestants")
 
-ModelFolder = Annotated[
-    Path | None, model_option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default=False)
+Model = Annotated[
+    str | None,
+    model_option("--model", "-m", metavar=METAVAR, help=HELP, show_default=False, autocompletion=complete_model),
 ]
 Config = Annotated[
     str | None,

@@ -85,11 +85,11 @@ def build(
 
     For example:
 
-    fomm-rt build models/vox-adv
+    fomm-rt build vox-adv
 
-    fomm-rt build models/vox-adv --backend tensorrt-rtx --target sm_89,sm_120
+    fomm-rt build vox-adv --backend tensorrt-rtx --target sm_89,sm_120
 
-    fomm-rt build models/vox-adv --max-batch 8 --layout whole -o engines/vox-adv
+    fomm-rt build vox-adv --max-batch 8 --layout whole -o engines/vox-adv
     """
     for name, value, choices in (
         ("--backend", backend, FLAVOURS),

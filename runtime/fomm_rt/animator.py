@@ -39,7 +39,7 @@ CENTRED_SQUARE = Framing()
 class Animator:
     """Animates a source picture by driving frames.
 
-        with Animator.load("models/vox-adv") as animator:
+        with Animator.load("vox-adv") as animator:
             animator.set_source(portrait)
             for frame in frames:
                 show(animator.animate(frame))
@@ -88,10 +88,11 @@ class Animator:
         engines: str | PathLike[str] | None = None,
         auto_build: bool = False,
     ) -> Animator:
-        """Opens a model folder on a backend.
+        """Opens a model on a backend.
 
         Args:
-            model: A model folder made by `fomm-rt export`; the bundled model for drawn faces by default.
+            model: The name of a model that `fomm-rt fetch` installed, such as "vox-adv", or a model folder made by
+                `fomm-rt export`; the bundled model for drawn faces by default.
             backend: "auto" takes the fastest that runs here.
             relative: Apply the movement since a reference frame to the source; otherwise take over the driver's pose.
             adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull relative to the
@@ -106,7 +107,7 @@ class Animator:
             auto_build: Build missing TensorRT engines, which takes minutes. Otherwise build them with `fomm-rt build`.
 
         Raises:
-            ModelError: Not a model folder, an altered one, or one without graphs of this precision.
+            ModelError: No such model, an altered one, or one without graphs of this precision.
             BackendError: The backend is unknown, or cannot run here or at this precision.
             TypeError: An option has the wrong type.
         """

@@ -10,14 +10,22 @@ import msgspec
 import typer
 
 from fomm_bench.results.command_line import command_line
+from fomm_rt.cli.model import HELP, METAVAR, complete_model
 from fomm_rt.cli.options import AsJson, BackendOption, PrecisionOption, Quiet
 from fomm_rt.cli.terminal import running
 
 
 def clip(
     model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", metavar="FOLDER", help="A model folder.", show_default="the bundled one"),
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar=METAVAR,
+            help=HELP,
+            show_default="the bundled one",
+            autocompletion=complete_model,
+        ),
     ] = None,
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The source image.", show_default="the demo's")
@@ -38,7 +46,7 @@ def clip(
 
     For example:
 
-    fomm-rt bench clip -m models/vox-adv --clip talking.mp4
+    fomm-rt bench clip -m vox-adv --clip talking.mp4
     """
     with running(quiet, as_json) as terminal:
         from fomm_bench.clip.benchmark import render_clip, time_clip

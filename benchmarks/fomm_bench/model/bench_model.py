@@ -12,9 +12,9 @@ from typing import Any
 
 from fomm_bench.model.bench_media import bench_media
 from fomm_bench.model.model_spec import ModelSpec
-from fomm_rt.bundled import open_bundled_model
+from fomm_rt.bundled import open_bundled_model, open_model
 from fomm_rt.errors import BenchmarkError, ParityError
-from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
+from fomm_rt.model.folder import ModelFolder, sha256_of
 from fomm_rt.model.manifest import Manifest
 
 DEFAULT_CONFIG = "vox-256"
@@ -31,11 +31,12 @@ class ModelChoice:
 
     Attributes:
         config: Name or YAML file of a configuration, for stand-in weights; vox-256 by default.
+        folder: Path of a model folder, or the name of an installed model.
         checkpoint: The checkpoint that `folder` was exported from.
         size: Side of a frame; for stand-in weights only.
     """
 
-    folder: Path | None = None
+    folder: str | None = None
     config: str | None = None
     bundled: bool = False
     checkpoint: Path | None = None
@@ -95,7 +96,7 @@ def open_bench_model(choice: ModelChoice, relative: bool, say: Say) -> Iterator[
         folder = open_bundled_model()
         yield BenchModel(_spec(folder, _bundled_checkpoint(folder.manifest), relative), folder.manifest)
     elif choice.folder is not None:
-        folder = open_model_folder(choice.folder)
+        folder = open_model(choice.folder)
         if choice.checkpoint is not None:
             _check_checkpoint(choice.checkpoint, folder)
         yield BenchModel(_spec(folder, choice.checkpoint, relative), folder.manifest)

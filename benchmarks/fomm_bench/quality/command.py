@@ -15,7 +15,7 @@ from fomm_rt.cli.terminal import running
 
 
 def quality(
-    model: options.ModelFolder = None,
+    model: options.Model = None,
     config: options.Config = None,
     bundled: options.Bundled = False,
     checkpoint: options.Checkpoint = None,
@@ -43,7 +43,7 @@ def quality(
 
     fomm-rt bench quality --bundled
 
-    fomm-rt bench quality -m models/vox-adv --clip talking.mp4 -o quality.json
+    fomm-rt bench quality -m vox-adv --clip talking.mp4 -o quality.json
     """
     with running(quiet, as_json) as terminal:
         from fomm_bench.model.bench_model import ModelChoice, open_bench_model

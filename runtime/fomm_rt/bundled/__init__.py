@@ -13,6 +13,7 @@ from pathlib import Path
 from fomm_rt.errors import FommError, MediaError, ModelError
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.manifest import MANIFEST_NAME, NETWORKS
+from fomm_rt.model.names import find_model
 
 FOLDER = Path(__file__).parent
 REMEDY = "install fomm-rt again, or in a checkout: git restore runtime/fomm_rt/bundled"
@@ -44,13 +45,14 @@ def open_bundled_model() -> ModelFolder:
         raise ModelError(f"{folder}: the bundled model is altered or cannot be read; {REMEDY}") from error
 
 
-def open_model(path: str | PathLike[str] | None) -> ModelFolder:
-    """Opens a model folder; without a path, the bundled one.
+def open_model(model: str | PathLike[str] | None) -> ModelFolder:
+    """Opens a model by the path of its folder or by its name; without either, the bundled one.
 
     Raises:
-        ModelError: Not a model folder, or a file of it is missing or altered.
+        ModelError: No such model (see `find_model`), not a model folder, or a file of it is missing or altered.
     """
-    return open_bundled_model() if path is None else open_model_folder(path)
+    folder = find_model(model)
+    return open_bundled_model() if folder is None else open_model_folder(folder)
 
 
 def bundled_avatars() -> list[Path]:

@@ -94,11 +94,11 @@ def animate(
 
     fomm-rt animate drawing.png talking.mp4 -o result.mp4
 
-    fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o result.mp4
+    fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o result.mp4
 
-    fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o why.mp4 --explain
+    fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o why.mp4 --explain
 
-    fomm-rt animate portrait.jpg talking.mp4 -m models/vox-adv -o out.webm --best-frame auto
+    fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o out.webm --best-frame auto
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain exclude each other; choose one")
@@ -112,7 +112,7 @@ def animate(
             if model is None:
                 terminal.say(
                     f"no model given: using the bundled {animator.manifest.name}, which was trained on drawn faces; "
-                    "for photographs export published weights (see docs/checkpoints.md)"
+                    "for photographs run fomm-rt fetch vox-adv, then add -m vox-adv"
                 )
             announce(terminal, animator, model)
 

@@ -18,6 +18,7 @@ from fomm_rt.cli.doctor import doctor
 from fomm_rt.cli.engines import app as engines
 from fomm_rt.cli.faces import faces
 from fomm_rt.cli.info import info
+from fomm_rt.cli.models import app as models
 from fomm_rt.version import __version__
 
 COMMAND_GROUP = "fomm_rt.commands"
@@ -43,6 +44,7 @@ def build_app() -> typer.Typer:
     app.callback()(_callback)
     for command in (demo, animate, faces, info, doctor):
         app.command()(command)
+    app.add_typer(models, name="models")
     app.add_typer(engines, name="engines")
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda entry: entry.name):
         command = entry.load()

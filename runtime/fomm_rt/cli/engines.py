@@ -11,9 +11,12 @@ import typer
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt.library import load_tensorrt
+from fomm_rt.bundled import open_model
+from fomm_rt.cli.model import METAVAR, complete_model
 from fomm_rt.cli.options import AsJson, Engines, Quiet
 from fomm_rt.cli.terminal import running
 from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.manifest import model_hash
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.engines.summary import summarize
@@ -22,20 +25,29 @@ from fomm_rt.machine import nvidia_driver
 
 app = typer.Typer(no_args_is_help=True, help="List and remove built TensorRT engines.")
 
+OfModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar=METAVAR, help="Only the engines of this model.", autocompletion=complete_model
+    ),
+]
+
 
 @app.command("list")
-def list_engines(engines: Engines = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+def list_engines(model: OfModel = None, engines: Engines = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """List the sets of engines in the store: what they are for, and if this machine can use them.
 
     For example:
 
     fomm-rt engines list
+
+    fomm-rt engines list -m vox-adv
     """
     with running(quiet, as_json) as terminal:
         store = EngineStore(engines)
         sets, damaged = store.look()
         lines, found = [], []
-        for each in sets:
+        for each in sets if model is None else _of_model(sets, model):
             summary, problem = summarize(each), _problem(each)
             lines += [f"{summary.key}  {summary.describe()}", f"                  {problem or 'usable here'}"]
             found.append({**asdict(summary), "problem": problem})
@@ -51,6 +63,7 @@ def remove(
     ] = None,
     remove_all: Annotated[bool, typer.Option("--all", help="Remove every set.")] = False,
     damaged: Annotated[bool, typer.Option("--damaged", help="Remove the sets that cannot be read.")] = False,
+    model: OfModel = None,
     engines: Engines = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -63,16 +76,23 @@ def remove(
 
     fomm-rt engines remove --damaged
     """
-    if sum(map(bool, (keys, remove_all, damaged))) != 1:
-        raise typer.BadParameter("expected either keys, --all or --damaged")
+    if sum(map(bool, (keys, remove_all, damaged, model))) != 1:
+        raise typer.BadParameter("expected either keys, --all, --damaged or --model")
     with running(quiet, as_json) as terminal:
         store = EngineStore(engines)
         if remove_all or damaged:
             keys = [path.stem for path in (store.paths() if remove_all else _damaged(store))]
+        elif model is not None:
+            keys = [each.manifest.spec.key for each in _of_model(store.look()[0], model)]
         keys = keys or []
         for key in keys:
             store.remove(key)
         terminal.result("\n".join(f"removed {key}" for key in keys) or "nothing to remove", {"removed": keys})
+
+
+def _of_model(sets: list[EngineSet], model: str) -> list[EngineSet]:
+    wanted = model_hash(open_model(model).manifest)
+    return [each for each in sets if each.manifest.spec.model_sha256 == wanted]
 
 
 def _problem(engines: EngineSet) -> str | None:

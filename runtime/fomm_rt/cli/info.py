@@ -16,7 +16,7 @@ def info(model: ModelArgument = None, as_json: AsJson = False) -> None:
 
     fomm-rt info
 
-    fomm-rt info models/vox-adv
+    fomm-rt info vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
         from fomm_rt.bundled import open_model

@@ -112,12 +112,12 @@ def animate_file(
 ) -> AnimationReport:
     """Animates a picture by a video and writes the result, completely or not at all.
 
-        animate_file("portrait.jpg", "talking.mp4", "result.mp4", model="models/vox-adv")
+        animate_file("portrait.jpg", "talking.mp4", "result.mp4", model="vox-adv")
 
     The result has one frame of (size, size) pixels for every driving frame, the exact frame rate and the sound. To
     animate several files with one model, load it once:
 
-        with Animator.load("models/vox-adv", backend="tensorrt") as animator:
+        with Animator.load("vox-adv", backend="tensorrt") as animator:
             for picture in pictures:
                 animate_file(picture, "talking.mp4", f"{picture.stem}.mp4", animator=animator)
 

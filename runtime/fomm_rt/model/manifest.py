@@ -199,7 +199,7 @@ def read_manifest(path: Path) -> Manifest:
             f"fomm-rt export {path} -o models/{path.name.split('.')[0]}"
         )
     if not path.is_dir():
-        raise ModelError(f"{path}: there is no such model folder; make one with fomm-rt export")
+        raise ModelError(f"{path}: there is no such model folder; make one with fomm-rt export or fomm-rt fetch")
     if file.exists() and not file.is_file():
         raise ModelError(f"{file}: expected a file; it is a folder or device")
     try:
