@@ -10,6 +10,7 @@ import typer
 from fomm_rt.cli.options import AsJson, Quiet
 from fomm_rt.cli.terminal import running
 from fomm_rt.errors import FommError
+from fomm_rt.machine.export_extra import how_to_install, missing_for_export
 
 
 def export(
@@ -87,10 +88,9 @@ def export(
         try:
             from fomm_export.export_model import ExportOptions, export_checkpoint, export_stand_in
         except ImportError as error:
-            raise FommError(
-                f"exporting needs packages that are not installed ({error}); install them with: "
-                'pip install "fomm-rt[export]"'
-            ) from error
+            missing = missing_for_export()
+            problem = how_to_install(missing) if missing else f"a package cannot be imported ({error})"
+            raise FommError(f"nothing was exported: {problem}") from error
         options = ExportOptions(size, align_corners, int8, calibrate or ())
         if checkpoint is None:
             folder = export_stand_in(

@@ -4,6 +4,7 @@ FommError
 ├── MediaError        a picture or a video cannot be read
 ├── OutputError       a result cannot be written
 ├── ModelError        a model folder is missing, altered or of another format
+├── FetchError        a published model cannot be downloaded, or the file is another one
 ├── CheckpointError   weights cannot be read or do not fit the configuration
 ├── TrainingError     training cannot start, continue or be resumed
 ├── ParityError       an exported model disagrees with the PyTorch networks
@@ -33,6 +34,10 @@ class OutputError(FommError):
 
 class ModelError(FommError):
     """A model folder is missing, altered or of another format."""
+
+
+class FetchError(FommError):
+    """A published model cannot be downloaded, or the file is another one."""
 
 
 class CheckpointError(FommError):

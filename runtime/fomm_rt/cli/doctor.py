@@ -12,6 +12,7 @@ from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendOption
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu, report
+from fomm_rt.machine.export_extra import how_to_install, missing_for_export
 from fomm_rt.machine.telemetry import telemetry
 
 Found = TypeVar("Found")
@@ -22,7 +23,7 @@ def doctor(model: ModelOption = None, backend: BackendOption = "auto", as_json: 
 
     For example:
 
-    fomm-rt doctor -m models/vox-adv
+    fomm-rt doctor -m vox-adv
     """
     with running(quiet=False, as_json=as_json) as terminal:
         sections = _Sections()
@@ -33,7 +34,7 @@ def doctor(model: ModelOption = None, backend: BackendOption = "auto", as_json: 
         sections.add("NVIDIA", "gpu", gpu.gpu_health, _gpu_lines)
         sections.add("engines of TensorRT", "engine_store", gpu.store_health, _store_lines)
         sections.add("backends, fastest first", "backends", report.backends, _backend_lines)
-        sections.add("export", "missing_for_export", report.missing_for_export, _export_lines)
+        sections.add("export", "missing_for_export", missing_for_export, _export_lines)
         sections.add("codecs", "codecs", report.codecs, _codec_lines)
         sections.add("H.264, 256×256", "media", report.time_media, _media_lines)
         title = f"a frame of {'the bundled model' if model is None else model}"
@@ -125,8 +126,8 @@ def _backend_lines(found: list[report.BackendHealth]) -> list[str]:
 
 
 def _export_lines(missing: list[str]) -> list[str]:
-    problem = f'no: {", ".join(missing)} not installed; pip install "fomm-rt[export]"'
-    return _pairs({"fomm-rt export": problem if missing else "available"})
+    problem = f"no: {how_to_install(missing)}" if missing else "available"
+    return "\n".join(_pairs({"fomm-rt export, fetch": problem})).split("\n")
 
 
 def _codec_lines(found: list[report.Codec]) -> list[str]:

@@ -7,7 +7,6 @@ import statistics
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -40,7 +39,6 @@ PACKAGES = (
     "typer",
     "rich",
 )
-EXPORT_MODULES = ("torch", "onnx", "onnxscript", "safetensors", "yaml")
 ENCODERS = {
     "libx264": "writes .mp4 and .mkv",
     "libvpx-vp9": "writes .webm",
@@ -151,11 +149,6 @@ def opencv() -> OpenCv:
     return OpenCv(cv2.__version__, cv2.__file__, installed_versions(OPENCV_PACKAGES))
 
 
-def missing_for_export() -> list[str]:
-    """Modules that `fomm-rt export` needs and cannot find."""
-    return [module for module in EXPORT_MODULES if find_spec(module) is None]
-
-
 def codecs() -> list[Codec]:
     """Encoders for all result formats and decoders for common inputs."""
     import av
@@ -191,8 +184,8 @@ def time_media() -> MediaSpeed:
         return MediaSpeed(MEDIA_FRAMES / (written - start), frames / (perf_counter() - written))
 
 
-def time_model(model: Path | None, backend: BackendName = "auto") -> ModelSpeed:
-    """Animates a few frames with a model folder, or with the bundled model."""
+def time_model(model: str | None, backend: BackendName = "auto") -> ModelSpeed:
+    """Animates a few frames with a model, by its folder or name, or with the bundled one."""
     with Animator.load(model, backend) as animator:
         pictures = _moving_pictures(WARMUP_FRAMES + TIMED_FRAMES)
         animator.set_source(pictures[0])

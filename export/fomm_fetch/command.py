@@ -1,0 +1,150 @@
+"""`fomm-rt fetch`: published weights by name. Imports requests and torch only when it downloads and exports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fomm_fetch.catalog import CATALOG
+from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.terminal import Terminal, running
+from fomm_rt.errors import FetchError, ModelError
+from fomm_rt.machine.export_extra import how_to_install, missing_for_export
+from fomm_rt.model.names import installed_names
+
+if TYPE_CHECKING:
+    from fomm_fetch.fetch import FetchResult
+
+
+def _complete_name(incomplete: str) -> list[str]:
+    return [name for name in CATALOG if name.startswith(incomplete)]
+
+
+def fetch(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"{', '.join(CATALOG)}.", metavar="NAME", show_default=False, autocompletion=_complete_name
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL|FILE",
+            help="Take the checkpoint from this address or file instead of the known sources.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Side of the frames in pixels: 256, 512 or another multiple of 64.", show_default="256"
+        ),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Add int8 graphs for animate --precision int8 on a CPU.")
+    ] = False,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CLIP",
+            help="Set the int8 scales on this clip and check them on frames left out; repeatable.",
+            show_default="bundled picture, moved",
+        ),
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust", help="Accept a checkpoint that no known hash verifies: taichi, nemo, or one of --from."
+        ),
+    ] = False,
+    keep_checkpoint: Annotated[
+        bool, typer.Option("--keep-checkpoint", help="Keep the downloaded checkpoint beside the model.")
+    ] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List what can be fetched.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download published weights, verify and export them (needs torch).
+
+    The model is installed under its name, for -m NAME of every command. An
+    interrupted download goes on where it stopped when the command is run
+    again. If the model is there, nothing is done; --size and --int8 export
+    it again if it was made with other options.
+
+    For example:
+
+    fomm-rt fetch vox-adv
+
+    fomm-rt fetch --list
+
+    fomm-rt fetch vox-adv --size 512 --int8 --calibrate talking.mp4
+
+    fomm-rt fetch vox-adv --from ~/Downloads/vox-adv-cpk.pth.tar
+    """
+    if (name is None) != show_list:
+        raise typer.BadParameter("give the NAME of a model or --list, not both")
+    with running(quiet, as_json) as terminal:
+        if name is None:
+            _list(terminal)
+            return
+        if missing := missing_for_export():
+            raise FetchError(f"nothing was downloaded: {how_to_install(missing)}")
+        from fomm_fetch.display import showing
+        from fomm_fetch.fetch import FetchOptions, fetch_model
+
+        options = FetchOptions(size, int8, tuple(calibrate or ()), source, trust, keep_checkpoint)
+        try:
+            with showing(terminal) as progress:
+                result = fetch_model(name, options, progress, catalog=CATALOG)
+        except KeyboardInterrupt:
+            terminal.say("what was downloaded is kept; the same command goes on from there")
+            raise
+        terminal.result(_summary(name, result), _document(name, result))
+
+
+def _summary(name: str, result: FetchResult) -> str:
+    manifest, record = result.folder.manifest, result.record
+    int8 = " with int8" if "int8" in manifest.precisions else ""
+    lines = [
+        f"{name} {'is there already' if result.was_there else 'is installed'}: "
+        f"{manifest.size}×{manifest.size}{int8}, in {result.folder.path}"
+    ]
+    if record is not None:
+        lines += [f"  fetched from {record.describe()}", f"  SHA-256 of the checkpoint {record.sha256}"]
+    if result.checkpoint is not None:
+        lines.append(f"  checkpoint kept: {result.checkpoint}")
+    lines.append(f"  use it: fomm-rt animate portrait.jpg talking.mp4 -m {name} -o result.mp4")
+    return "\n".join(lines)
+
+
+def _document(name: str, result: FetchResult) -> dict[str, Any]:
+    return {
+        "name": name,
+        "path": str(result.folder.path),
+        "size": result.folder.manifest.size,
+        "precisions": result.folder.manifest.precisions,
+        "was_there": result.was_there,
+        "fetched": None if result.record is None else result.record.as_json(),
+        "checkpoint": None if result.checkpoint is None else str(result.checkpoint),
+    }
+
+
+def _list(terminal: Terminal) -> None:
+    try:
+        installed = installed_names()
+    except ModelError:
+        installed = []
+    lines, found = [], []
+    for entry in CATALOG.values():
+        size = f"{entry.size_bytes / 1e6:.0f} MB" if entry.size_bytes else f"about {entry.about_bytes / 1e6:.0f} MB"
+        verified = f"verified by {entry.verified_by}" if entry.verified_by else "no known hash: needs --trust"
+        state = ", installed" if entry.name in installed else ""
+        lines.append(f"{entry.name:<15} {entry.subject}; {size}, {verified}{state}")
+        lines += [f"{'':<15}   {source.url}" for source in entry.sources]
+        found.append({**asdict(entry), "verified_by": entry.verified_by, "installed": entry.name in installed})
+    terminal.result("\n".join(lines), {"models": found})

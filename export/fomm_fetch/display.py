@@ -1,0 +1,79 @@
+"""Shows the progress of a fetch: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from fomm_fetch.progress import FetchProgress, ProgressCallback
+from fomm_rt.cli.terminal import PLAIN_LINE_EVERY_S, WIDE_COLUMNS, Terminal
+
+
+@contextmanager
+def showing(terminal: Terminal) -> Iterator[ProgressCallback]:
+    """Yields a callback for `fetch_model`; nothing is shown if the terminal is quiet."""
+    if terminal.quiet:
+        yield lambda _report: None
+    elif terminal.err.is_terminal:
+        bar = [BarColumn()] if terminal.err.width >= WIDE_COLUMNS else []
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), *bar, TextColumn("{task.fields[figures]}")]
+        with Progress(*columns, console=terminal.err, transient=True) as bars:
+            yield _Bar(terminal, bars)
+    else:
+        yield _Lines(terminal)
+
+
+def figures(report: FetchProgress) -> str:
+    """Size, rate and remaining time of a download, such as "212 of 751 MB, 8.1 MB/s, 66 s left"; "" for other steps."""
+    if report.done_bytes is None:
+        return ""
+    done = f"{report.done_bytes / 1e6:.0f}"
+    parts = [f"{done} MB" if report.total_bytes is None else f"{done} of {report.total_bytes / 1e6:.0f} MB"]
+    if report.bytes_per_s is not None:
+        parts.append(f"{report.bytes_per_s / 1e6:.1f} MB/s")
+    if report.remaining_s is not None:
+        parts.append(f"{_duration(report.remaining_s)} left")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+class _Bar:
+    def __init__(self, terminal: Terminal, bars: Progress) -> None:
+        self._terminal = terminal
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def __call__(self, report: FetchProgress) -> None:
+        if report.step == "notice":
+            self._terminal.say(report.message)
+            return
+        shown = figures(report)
+        if self._task is None:
+            self._task = self._bars.add_task(report.message, figures=shown)
+        done = report.done_bytes or 0
+        self._bars.update(
+            self._task, description=report.message, total=report.total_bytes, completed=done, figures=shown
+        )
+
+
+class _Lines:
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._message = ""
+        self._last = 0.0
+
+    def __call__(self, report: FetchProgress) -> None:
+        now = monotonic()
+        is_new = report.message != self._message or report.step == "notice"
+        if is_new or (report.done_bytes is not None and now - self._last >= PLAIN_LINE_EVERY_S):
+            shown = figures(report)
+            self._terminal.say(f"{report.message}: {shown}" if shown and not is_new else report.message)
+            self._message, self._last = report.message, now
