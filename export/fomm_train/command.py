@@ -90,7 +90,7 @@ def measure(
         terminal.result(measures.table(), asdict(measures))
 
 
-def _measure_people(terminal: Terminal, model: Path | None, folder: Path | None) -> None:
+def _measure_people(terminal: Terminal, model: str | Path | None, folder: Path | None) -> None:
     with _needing_packages():
         from fomm_train.measures.people import measure_people
     with terminal.frames("cases") as progress:

@@ -79,7 +79,9 @@ class Measures:
         return "\n".join(lines)
 
 
-def measure(model: Path | None, pairs: int = PAIRS, progress: Callable[[int, int], None] = lambda *_: None) -> Measures:
+def measure(
+    model: str | Path | None, pairs: int = PAIRS, progress: Callable[[int, int], None] = lambda *_: None
+) -> Measures:
     """Measures a model folder, or the bundled one, on held-out pairs."""
     with Animator.load(model, "onnxruntime-cpu") as animator:
         return measure_animator(animator, pairs, progress)

@@ -102,7 +102,7 @@ class PeopleMeasures:
 
 
 def measure_people(
-    model: Path | None, folder: Path | None, progress: Callable[[int, int], None] = lambda *_: None
+    model: str | Path | None, folder: Path | None, progress: Callable[[int, int], None] = lambda *_: None
 ) -> list[PeopleMeasures]:
     """Measures a model folder, or the bundled one.
 
