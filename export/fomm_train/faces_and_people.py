@@ -15,7 +15,7 @@ MOTION = replace(DETECTOR, warp=2.0, flow=50.0, occlusion=1.0)
 EVERYTHING = replace(MOTION, warp=5.0, value=30.0, gradient=10.0, region=10.0, mouth=3.0)
 
 FIRST = Stage(
-    *("detector", 2400, 64, 8, 1, 1e-3, 5e-4),
+    *("detector", 1600, 64, 8, 1, 1e-3, 5e-4),
     trains="detector",
     looks=LOOKS,
     weights=DETECTOR,
@@ -23,7 +23,7 @@ FIRST = Stage(
 SETTLED = replace(
     FIRST,
     name="detector, decaying rate",
-    steps=1200,
+    steps=800,
     learning_rate=5e-4,
     last_learning_rate=2e-5,
     batch_statistics=False,

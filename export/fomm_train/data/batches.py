@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fomm_export.networks.geometry import coordinate_grid
-from fomm_train.data.frame_group import IDENTITIES, POSES, Index
+from fomm_train.data.frame_group import BETWEEN_POSES, IDENTITIES, POSES, Index
 from fomm_train.data.group_tensors import Groups
 from fomm_train.data.shrinking import Shrinking
 from fomm_train.looks import Frames, change_looks
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     boxes: Tensor  # (F, R, 4) float32
     bodies: Tensor  # (F, s, s) uint8
     known: Tensor  # (F, s, s) bool
-    flow: Tensor  # (P, s, s, 2) float32, where the source shows what the truth shows
+    flow: Tensor  # (P, s, s, 2) float32, where the source shows what the truth shows; empty if the stage needs none
     shown: Tensor  # (P, s, s) bool, True where it does
     end: Tensor  # () float32, position of the centres of the frames' last pixels
     pairs: Tensor  # (P, 4) int64, frame numbers: source, reference, driving, truth
@@ -64,15 +64,14 @@ def draw_batch(groups: Groups, seed: int, step: int, stage: Stage, motion_size: 
         rows.append(4 * slot + _draw_pairs(rng, stage))
     picked = groups.pick(chosen, np.stack(identities), np.stack(poses))
     shrinking = Shrinking(picked["frames"].shape[2], stage.size, motion_size)
-    frames, filmed = _looked(_frames(picked), stage, shrinking, int(rng.integers(2**62)))
+    frames, filmed = _looked(_frames(picked, stage), stage, shrinking, int(rng.integers(2**62)))
     filmed = _camera(filmed, int(rng.integers(2**63)))
     pairs = np.concatenate(rows)
     # Several pairs may share a source, which is encoded once. Finding them on the CPU avoids waiting for a device.
     sources, source_of_pair = np.unique(pairs[:, 0], return_inverse=True)
     indices = {"pairs": pairs, "sources": sources, "source_of_pair": source_of_pair}
     numbers = {name: torch.from_numpy(index).to(filmed.device) for name, index in indices.items()}
-    truth, source_pose = numbers["pairs"][:, 3], numbers["pairs"][:, 0] % 2
-    side = frames.steps.shape[2]
+    flow, shown = _motion(frames, numbers["pairs"])
     return Batch(
         frames=shrinking.darken_border(frames.pictures),
         detector_frames=shrinking.darken_border(filmed),
@@ -81,17 +80,29 @@ def draw_batch(groups: Groups, seed: int, step: int, stage: Stage, motion_size: 
         boxes=frames.boxes,
         bodies=frames.bodies,
         known=frames.known,
-        flow=frames.steps[truth, source_pose] + coordinate_grid(side, side, filmed.device),
-        shown=frames.shown[truth, source_pose],
+        flow=flow,
+        shown=shown,
         end=torch.tensor(shrinking.end),
         **numbers,
     )
 
 
-def _frames(picked: dict[str, Tensor]) -> Frames:
-    """What a group folder gives, in the numbers that training computes with."""
+def _frames(picked: dict[str, Tensor], stage: Stage) -> Frames:
+    """What a group folder gives, in the numbers that training computes with; motion only for stages that train it."""
+    if not stage.trains_motion:
+        picked |= {name: picked[name][:, :0] for name in BETWEEN_POSES}
     fields = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in picked.items()}
     return Frames(pictures=fields.pop("frames").permute(0, 3, 1, 2).float().div_(255), **fields)
+
+
+def _motion(frames: Frames, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """`flow` and `shown` of a batch; empty if the frames come without motion."""
+    if not frames.steps.shape[1]:
+        return frames.steps.flatten(0, 1), frames.shown.flatten(0, 1)
+    truth, source_pose = pairs[:, 3], pairs[:, 0] % 2
+    side = frames.steps.shape[2]
+    here = coordinate_grid(side, side, frames.steps.device)
+    return frames.steps[truth, source_pose] + here, frames.shown[truth, source_pose]
 
 
 def _looked(frames: Frames, stage: Stage, shrinking: Shrinking, seed: int) -> tuple[Frames, Tensor]:
