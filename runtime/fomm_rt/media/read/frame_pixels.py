@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame as CodedFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from fomm_rt.media.read.pixels import lay_over_white, orient_by_matrix
+from fomm_rt.media.read.pixels import UPRIGHT, Turn, lay_over_white, turn_of_degrees, turn_of_matrix, turned
 
 # swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full chroma
 # interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
@@ -31,10 +31,12 @@ def guess_colorspace(height: int) -> Colorspace:
 class FramePixels:
     """Converts the frames of one stream; keeps the scaler between frames.
 
-    `pixel_aspect` is the width of a pixel divided by its height; None or an implausible value counts as square.
+    `pixel_aspect` is the width of a pixel divided by its height; None or an implausible value counts as square. `turn`
+    turns frames upright, by default as their display matrices say.
     """
 
-    def __init__(self, pixel_aspect: Fraction | None) -> None:
+    def __init__(self, pixel_aspect: Fraction | None, turn: Turn | None = None) -> None:
+        self._turn = turn
         aspect = pixel_aspect or Fraction(1)
         self._pixel_aspect = aspect if 1 <= max(aspect, 1 / aspect) <= _LARGEST_PIXEL_ASPECT else Fraction(1)
         self._reformatter = VideoReformatter()
@@ -65,7 +67,13 @@ class FramePixels:
         pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)
         if has_alpha:
             pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
+        return np.require(turned(pixels, self._turn or _turn_of(frame)), requirements=["C", "W"])
+
+
+def _turn_of(frame: CodedFrame) -> Turn:
+    try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
-        if isinstance(matrix, SideData):
-            pixels = orient_by_matrix(pixels, bytes(matrix))
-        return np.require(pixels, requirements=["C", "W"])
+    except ValueError:
+        # PyAV knows not all of FFmpeg's side data, EXIF among them. This loses mirroring only.
+        return turn_of_degrees(frame.rotation)
+    return turn_of_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT

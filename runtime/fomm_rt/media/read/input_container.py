@@ -14,6 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.read.browser_delays import FORMATS, SHOWN_INSTEAD_S, with_browser_delays
 from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file, require_file
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
@@ -25,6 +26,12 @@ _DEMUXERS = (
     "obu,av1,h264,hevc,vvc,m4v,mjpeg,h261,h263,vc1,dirac,yuv4mpegpipe,dv,wtv,rm,nsv,swf,amv,r3d,gxf,lxf,"
     "mp3,wav,w64,flac,aac,ac3,eac3,aiff,caf,amr,ape,au,dts,tta,wv,truehd,aax"
 )
+_OPTIONS = {
+    "format_whitelist": _DEMUXERS,
+    "protocol_whitelist": "file",
+    # Of APNG: how long a frame is shown whose delay is 0.
+    "default_fps": str(1 / SHOWN_INSTEAD_S),
+}
 _DEMUX_ATTEMPTS = 32
 _NOT_A_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails
 
@@ -42,7 +49,7 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
             # An absolute path cannot be mistaken for a protocol: "concat:a" is a legal file name.
             str(path.absolute()) if file is None else file,
             mode="r",
-            container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+            container_options=_OPTIONS,
             metadata_errors="replace",
         )
     except UnicodeEncodeError:
@@ -54,8 +61,12 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
 
 
 def find_video(container: InputContainer) -> VideoStream | None:
-    """Returns the default video stream, else the first; None if there is only sound. Cover art does not count."""
-    return _default([stream for stream in container.streams.video if not stream.disposition & _NOT_A_TRACK])
+    """Returns the default video stream, else the first; None if there is only sound.
+
+    Cover art does not count, nor does a single picture beside a moving one, as in AVIF sequences.
+    """
+    streams = [stream for stream in container.streams.video if not stream.disposition & _NOT_A_TRACK]
+    return _default([stream for stream in streams if stream.frames != 1] or streams)
 
 
 def find_audio(container: InputContainer) -> AudioStream | None:
@@ -88,8 +99,19 @@ def demux(
 ) -> Generator[av.Packet[_StreamT], None, None]:
     """Yields the packets of one stream in decoding order, skipping places that cannot be demuxed.
 
-    FFmpeg's empty packets, which flush the decoder, are left out. `on_fault` is called for every skipped place.
+    FFmpeg's empty packets, which flush the decoder, are left out. Frames of animated pictures last as long as browsers
+    show them. `on_fault` is called for every skipped place.
     """
+    packets = _demux(container, stream, on_fault)
+    if container.format.name in FORMATS:
+        moved = with_browser_delays(cast("Generator[av.Packet[VideoStream], None, None]", packets))
+        return cast("Generator[av.Packet[_StreamT], None, None]", moved)
+    return packets
+
+
+def _demux(
+    container: InputContainer, stream: _StreamT, on_fault: Callable[[], None]
+) -> Generator[av.Packet[_StreamT], None, None]:
     for _ in range(_DEMUX_ATTEMPTS):
         try:
             for packet in container.demux():

@@ -23,11 +23,13 @@ _LARGEST_UNKNOWN_BYTES = 256 * 1024 * 1024
 def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """Reads a picture upright, in colour and without transparency.
 
-    EXIF orientation is applied, grey becomes RGB, transparency is composited over white, and 16 bits are rounded to 8.
-    Of a video or an animation the first frame is taken, with a warning in the log.
+    The orientation that the file states is applied, grey becomes RGB, transparency is composited over white, and
+    samples of any depth are rounded to 8 bits. Of a video or an animation the first frame is taken, with a warning in
+    the log.
 
     Args:
-        path: A PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF file, any other file that OpenCV decodes, or a video.
+        path: A PNG, JPEG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 or Netpbm file, any other file that OpenCV decodes, or
+            a video.
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous.
@@ -40,16 +42,15 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         kind, animated = find_picture(file)
         if kind is PictureKind.HEIC:
             raise MediaError(f"{path} is a HEIC picture, which cannot be read; export it as JPEG or PNG.")
-        if kind is None or (animated and kind is not PictureKind.WEBP):
+        # Of an AVIF sequence OpenCV reads the still picture beside it, with transparency, which FFmpeg ignores.
+        if kind is None or (animated and kind is not PictureKind.AVIF):
             return _read_moving(path, file)
         pixels = decode_still(path, file, kind)
-    if pixels is None and animated:
-        raise MediaError(f"{path} is an animated WebP, which cannot be read; convert it to GIF or PNG.")
-    # AVIF and GIF are missing from some builds of OpenCV; FFmpeg reads them as videos of one frame.
-    if pixels is None and kind in (PictureKind.AVIF, PictureKind.GIF):
-        pixels = _read_first_frame(path)
     if pixels is None:
-        raise MediaError(f"{path} is a damaged {kind.value} picture; copy or export it again.")
+        raise MediaError(
+            f"{path} is a {kind.value} picture that is damaged or stored in an unusual form; copy it again, or convert "
+            "it to an ordinary PNG or JPEG."
+        )
     if animated:
         _warn_of_first_frame(path)
     return pixels
@@ -76,7 +77,7 @@ def _read_moving(path: Path, file: BinaryIO) -> NDArray[np.uint8]:
 
 
 def _read_first_frame(path: Path) -> NDArray[np.uint8]:
-    with VideoReader.of_moving_picture(path) as reader:
+    with VideoReader(path) as reader:
         return next(iter(reader)).pixels
 
 

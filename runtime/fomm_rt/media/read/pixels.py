@@ -1,57 +1,78 @@
 """Turns stored pixels upright and makes them opaque."""
 
+from __future__ import annotations
+
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# EXIF orientation -> (transpose first, then flip rows, flip columns).
+
+class Turn(NamedTuple):
+    """How to turn stored pixels: transpose first, then flip rows, flip columns."""
+
+    transpose: bool
+    flip_rows: bool
+    flip_columns: bool
+
+
+UPRIGHT = Turn(False, False, False)
+
 _EXIF_TURNS = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
+    2: Turn(False, False, True),
+    3: Turn(False, True, True),
+    4: Turn(False, True, False),
+    5: Turn(True, False, False),
+    6: Turn(True, False, True),
+    7: Turn(True, True, True),
+    8: Turn(True, True, False),
 }
 
 
-def orient_by_exif(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turns a stored picture, (H, W, C), upright by EXIF's orientation of 1 to 8; possibly a view."""
-    return _turn(pixels, *_EXIF_TURNS.get(orientation, _EXIF_TURNS[1]))
+def turn_of_exif(orientation: int) -> Turn:
+    """Returns what EXIF's orientation of 1 to 8 asks for."""
+    return _EXIF_TURNS.get(orientation, UPRIGHT)
 
 
-def orient_by_matrix(pixels: NDArray[np.uint8], matrix: bytes) -> NDArray[np.uint8]:
-    """Turns a video frame as its display matrix says, to the nearest quarter turn.
+def turn_of_matrix(matrix: bytes) -> Turn:
+    """Returns the nearest quarter turn to a display matrix.
 
-    The matrix is nine little-endian int32 in FFmpeg's order, (a, b, u, c, d, v, x, y, w): a point goes from (x, y) to
-    (a x + c y, b x + d y), y down. The pixels are (H, W, C), as coded; the result may be a view.
+    The matrix is nine int32 in FFmpeg's order, (a, b, u, c, d, v, x, y, w): a point goes from (x, y) to
+    (a x + c y, b x + d y), y down.
     """
     if len(matrix) < 36:
-        return pixels
+        return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack_from("=9i", matrix)
     if abs(b) + abs(c) > abs(a) + abs(d):
-        return _turn(pixels, True, b < 0, c < 0)
-    return _turn(pixels, False, d < 0, a < 0)
+        return Turn(True, b < 0, c < 0)
+    return Turn(False, d < 0, a < 0)
 
 
-def _turn(pixels: NDArray[np.uint8], transpose: bool, flip_rows: bool, flip_columns: bool) -> NDArray[np.uint8]:
-    turned = pixels.swapaxes(0, 1) if transpose else pixels
-    turned = turned[::-1] if flip_rows else turned
-    return turned[:, ::-1] if flip_columns else turned
+def turn_of_degrees(degrees: int) -> Turn:
+    """Returns the nearest quarter turn to a rotation counterclockwise."""
+    return {0: UPRIGHT, 1: _EXIF_TURNS[8], 2: _EXIF_TURNS[3], 3: _EXIF_TURNS[6]}[round(degrees / 90) % 4]
 
 
-def lay_over_white(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+def turned(pixels: NDArray[Any], turn: Turn) -> NDArray[Any]:
+    """Turns a stored picture, (H, W, C) or (H, W); the result may be a view."""
+    pixels = pixels.swapaxes(0, 1) if turn.transpose else pixels
+    pixels = pixels[::-1] if turn.flip_rows else pixels
+    return pixels[:, ::-1] if turn.flip_columns else pixels
+
+
+def lay_over_white(colour: NDArray[Any], alpha: NDArray[Any], *, premultiplied: bool = False) -> NDArray[Any]:
     """Composites pixels over white, so the colours hidden under full transparency do not show.
 
-    The colour, (H, W, 3), is not premultiplied; alpha, (H, W), is of the same type, uint8 or uint16.
+    The colour, (H, W, 3), and alpha, (H, W), are of one type, uint8 or uint16. `premultiplied` is True if the colour is
+    already multiplied by alpha.
     """
     white = int(np.iinfo(colour.dtype).max)
     if int(alpha.min()) == white:
         return colour
-    opacity = alpha.astype(np.uint64)[..., None]
-    blended = colour * opacity + white * (white - opacity)
-    return ((blended + white // 2) // white).astype(colour.dtype)
+    if premultiplied:
+        blended = np.minimum(colour, alpha[..., None]) + (white - alpha[..., None])
+    else:
+        opacity = alpha.astype(np.uint64)[..., None]
+        blended = (colour * opacity + white * (white - opacity) + white // 2) // white
+    return np.asarray(blended, colour.dtype)

@@ -1,9 +1,13 @@
-"""Decodes one still picture with OpenCV, without accepting half a file.
+"""Decodes one still picture with OpenCV or FFmpeg, without accepting half a file.
 
 Damage that the checks before decoding miss shows in the pixels; libjpeg may print a line about it.
 """
 
+from __future__ import annotations
+
+import io
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,15 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
-from fomm_rt.media.read.picture_format import PictureKind, find_damage, find_orientation
-from fomm_rt.media.read.pixels import lay_over_white, orient_by_exif
+from fomm_rt.media.read.ffmpeg_picture import decode_with_ffmpeg
+from fomm_rt.media.read.formats import netpbm
+from fomm_rt.media.read.picture_format import PictureKind, Storage, find_damage, find_storage
+from fomm_rt.media.read.pixels import UPRIGHT, lay_over_white, turned
 
 # More than any picture that OpenCV accepts takes, compressed.
 _LARGEST_BYTES = 1 << 30
 
 
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """A decoded picture as stored.
+
+    Attributes:
+        colour: (H, W, 1) grey or (H, W, 3), of any type.
+        alpha: (H, W) opacity of the same type, None if the picture is opaque.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None
+
+    @classmethod
+    def of(cls, decoded: NDArray[Any]) -> _Samples:
+        """Splits (H, W) or (H, W, 1 to 4); two and four channels end with opacity."""
+        channels = decoded[..., None] if decoded.ndim == 2 else decoded
+        count = channels.shape[2]
+        return cls(channels[..., : 1 if count < 3 else 3], channels[..., -1] if count in (2, 4) else None)
+
+
 def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArray[np.uint8] | None:
-    """Decodes an open picture file upright and opaque to (H, W, 3) uint8 RGB; None if OpenCV does not know its format.
+    """Decodes an open picture file upright and opaque to (H, W, 3) uint8 RGB; None if it cannot be decoded.
 
     `kind` is None if only OpenCV may know the format.
 
@@ -38,6 +64,25 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArra
     damage = find_damage(content, kind) if kind else None
     if damage:
         raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")
+    storage = find_storage(io.BytesIO(content), kind) if kind else Storage()
+    samples = _decode_with_opencv(path, content, kind) if _is_known_to_opencv(kind, storage) else None
+    if samples is not None:
+        return _to_rgb(path, samples, _after_opencv(storage, samples))
+    if kind is None:
+        return None
+    decoded = netpbm.decode(content) if kind is PictureKind.NETPBM else decode_with_ffmpeg(content, kind)
+    return None if decoded is None else _to_rgb(path, _Samples.of(decoded), replace(storage, bits=16, tiff=None))
+
+
+def _is_known_to_opencv(kind: PictureKind | None, storage: Storage) -> bool:
+    """Returns False for what OpenCV decodes to something else than what is stored, without an error."""
+    if kind in (PictureKind.NETPBM, PictureKind.JPEG_2000):  # samples of other depths than 8 and 16 bits
+        return False
+    layout = storage.tiff
+    return layout is None or not (layout.samples == 2 or (layout.is_planar and layout.bits > 8))
+
+
+def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind | None) -> _Samples | None:
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -47,28 +92,57 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArra
         ) from error
     if decoded is None:
         return None
-    pixels = _to_rgb(path, decoded)
-    # OpenCV turns TIFF pictures itself; other formats it leaves as stored, with IMREAD_UNCHANGED.
-    if kind is not None and kind is not PictureKind.TIFF:
-        pixels = orient_by_exif(pixels, find_orientation(content, kind))
-    return np.ascontiguousarray(pixels)
+    samples = _Samples.of(decoded)
+    return replace(samples, colour=samples.colour[..., ::-1])
 
 
-def _to_rgb(path: Path, decoded: NDArray[Any]) -> NDArray[np.uint8]:
-    """Converts (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of any depth to (H, W, 3) uint8 RGB."""
-    if decoded.dtype.kind == "f":
-        decoded = np.rint(np.nan_to_num(decoded).clip(0.0, 1.0) * 255).astype(np.uint8)
-    if decoded.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        raise MediaError(f"{path} has {decoded.dtype} pixels; 8 or 16 bits were expected. Convert it to PNG.")
-    if decoded.ndim == 2:
-        decoded = decoded[..., None]
-    channels = decoded.shape[2]
-    colour = decoded[..., :1].repeat(3, axis=2) if channels < 3 else decoded[..., 2::-1]
-    if channels in (2, 4):
-        colour = lay_over_white(colour, decoded[..., -1])
+def _after_opencv(storage: Storage, samples: _Samples) -> Storage:
+    """Returns what is left to do after OpenCV: it turns TIFF itself, and spreads its samples in its own ways."""
+    layout = storage.tiff
+    if layout is None:
+        return storage
+    # libtiff multiplies 8-bit colours by their opacity.
+    premultiplied = storage.premultiplied or (layout.transparency == "unassociated" and layout.bits == 8)
+    # It inverts 8-bit samples itself, but no deeper ones.
+    inverted = layout.is_inverted and samples.colour.dtype != np.uint8
+    return replace(storage, turn=UPRIGHT, premultiplied=premultiplied, tiff=replace(layout, is_inverted=inverted))
+
+
+def _to_rgb(path: Path, samples: _Samples, storage: Storage) -> NDArray[np.uint8]:
+    """Converts samples of any depth, as stored, to (H, W, 3) uint8 RGB, upright and contiguous."""
+    form = samples.colour.dtype
+    if form.kind not in "uf":
+        raise MediaError(f"{path} has {form} pixels; whole numbers from 0 were expected. Convert it to PNG.")
+    white = _white(form, storage)
+    colour = _full_range(samples.colour, white)
+    if storage.tiff is not None and storage.tiff.is_inverted:
+        colour = np.invert(colour)
+    if colour.shape[2] == 1:
+        colour = colour.repeat(3, axis=2)
+    if samples.alpha is not None:
+        alpha = _full_range(samples.alpha, white)
+        colour = lay_over_white(colour, alpha, premultiplied=storage.premultiplied)
     if colour.dtype == np.uint16:
         colour = ((colour.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return colour
+    return np.ascontiguousarray(turned(colour, storage.turn))
+
+
+def _white(form: np.dtype[Any], storage: Storage) -> int:
+    """Returns the value of white: OpenCV shifts TIFF's samples of 10, 12 and 14 bits to the left, others it leaves."""
+    room = 8 * form.itemsize
+    if form.kind == "f" or not 8 < storage.bits < room:
+        return int(2**room - 1)
+    white = 2**storage.bits - 1
+    return int(white if storage.tiff is None else white << (room - storage.bits))
+
+
+def _full_range(samples: NDArray[Any], white: int) -> NDArray[Any]:
+    """Scales samples to the whole range of uint8 or uint16; 1.0 is white in floats."""
+    if samples.dtype.kind == "f":
+        return np.asarray(np.rint(np.nan_to_num(samples).clip(0.0, 1.0) * 65535), np.uint16)
+    if samples.dtype == np.uint8 or white == 65535:
+        return samples
+    return np.asarray((np.minimum(samples, white).astype(np.uint64) * 65535 + white // 2) // white, np.uint16)
 
 
 def _name(kind: PictureKind | None) -> str:

@@ -20,11 +20,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.read.animated_webp import AnimatedWebp
 from fomm_rt.media.read.frame_decoder import FrameDecoder
 from fomm_rt.media.read.frame_pixels import FramePixels
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, find_video, open_input
 from fomm_rt.media.read.input_file import open_file
-from fomm_rt.media.read.picture_format import PictureKind, find_picture
+from fomm_rt.media.read.picture_format import PictureKind, find_picture, find_storage
 from fomm_rt.media.read.still_picture import decode_still
 from fomm_rt.media.read.timing_scan import scan_timing
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
@@ -75,16 +76,7 @@ class VideoReader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._open(Path(path), may_be_still=True)
-
-    @classmethod
-    def of_moving_picture(cls, path: Path) -> VideoReader:
-        """Opens a file as a video even if its content looks like a still picture."""
-        reader = cls.__new__(cls)
-        reader._open(path, may_be_still=False)
-        return reader
-
-    def _open(self, path: Path, may_be_still: bool) -> None:
+        path = Path(path)
         self.path = path
         self.has_audio = False
         self.skipped_packets = 0
@@ -93,11 +85,17 @@ class VideoReader:
         self._passes: weakref.WeakSet[Generator[VideoFrame, None, None]] = weakref.WeakSet()
         self._closed = False
         self._still: NDArray[np.uint8] | None = None
+        self._webp: AnimatedWebp | None = None
         with open_file(path) as file:
-            kind, animated = find_picture(file) if may_be_still else (None, False)
+            kind, animated = find_picture(file)
+            self._turn = None
+            if kind is PictureKind.PNG and animated:
+                self._turn = find_storage(file, kind).turn
+            if kind is PictureKind.HEIC:
+                raise MediaError(f"{path} is a HEIC picture, which cannot be read; export it as JPEG or PNG.")
             if kind is PictureKind.WEBP and animated:
-                raise MediaError(f"{path} is an animated WebP, which cannot be read; convert it to GIF or MP4.")
-            if kind is not None and not animated:
+                self._open_webp(file)
+            elif kind is not None and not animated:
                 self._open_still(file, kind)
             else:
                 self._open_video(file)
@@ -109,6 +107,11 @@ class VideoReader:
         _logger.warning("%s is a picture; it is used as a driving video of one frame", self.path)
         self.timing = Timing.constant(FALLBACK_RATE, frame_count=1)
         self.height, self.width = self._still.shape[:2]
+
+    def _open_webp(self, file: BinaryIO) -> None:
+        self._webp = AnimatedWebp(self.path, file)
+        self.timing = self._webp.timing
+        self.height, self.width = self._webp.height, self._webp.width
 
     def _open_video(self, file: BinaryIO) -> None:
         """Reads all packets once and decodes the first frame."""
@@ -135,7 +138,7 @@ class VideoReader:
                     f"{self.path} has a video stream, but no frame of it can be decoded: it is empty, damaged or "
                     "encrypted. Export it again as MP4."
                 )
-            self.height, self.width = FramePixels(stream.sample_aspect_ratio).convert(first[0]).shape[:2]
+            self.height, self.width = FramePixels(stream.sample_aspect_ratio, self._turn).convert(first[0]).shape[:2]
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Decodes from the first frame.
@@ -167,6 +170,9 @@ class VideoReader:
         if self._still is not None:
             yield VideoFrame(0, Fraction(0), self._still.copy())
             return
+        if self._webp is not None:
+            yield from self._play_webp(self._webp)
+            return
         last = Fraction(0)
         for frame in self._decode():
             last = frame.time
@@ -175,6 +181,20 @@ class VideoReader:
         if finding and not self._has_warned:
             self._has_warned = True
             _logger.warning("%s", finding)
+
+    def _play_webp(self, animation: AnimatedWebp) -> Generator[VideoFrame, None, None]:
+        index = 0
+        with open_file(self.path) as file:
+            for time, pixels in animation.frames(file):
+                if pixels is None:
+                    self._note_fault()
+                    continue
+                yield VideoFrame(index, time, pixels)
+                index += 1
+        if (animation.is_cut_short or self.skipped_packets) and not self._has_warned:
+            self._has_warned = True
+            self.missing_frames = self.skipped_packets
+            _logger.warning("%s is damaged or cut short; some of its frames are missing", self.path)
 
     def _compare(self, last: Fraction) -> str | None:
         """Counts the missing frames of a full iteration whose last frame is shown at `last`; returns a warning."""
@@ -205,7 +225,7 @@ class VideoReader:
         with open_input(self.path) as container:
             stream = self._require_video(container)
             stream.thread_type = "AUTO"
-            converter = FramePixels(stream.sample_aspect_ratio)
+            converter = FramePixels(stream.sample_aspect_ratio, self._turn)
             decoder = FrameDecoder(container, stream, self._note_fault)
             frames = chain.from_iterable(map(decoder.decode, demux(container, stream, self._note_fault)))
             for index, frame in enumerate(chain(frames, decoder.drain())):

@@ -15,7 +15,7 @@ from clips import smooth
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.picture_format import PictureKind, find_picture, is_animated
-from fomm_rt.media.read.video_reader import VideoReader
+from picture_files import UPRIGHT, exif, png_chunk, with_png_chunk
 
 
 def still_kind(path: Path) -> PictureKind | None:
@@ -34,37 +34,17 @@ def encoded(pixels: NDArray[np.integer[Any]], suffix: str) -> bytes:
     return content.tobytes()
 
 
-def exif(orientation: int, order: str) -> bytes:
-    magic = b"II*\x00" if order == "<" else b"MM\x00*"
-    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
-    return magic + struct.pack(f"{order}IH", 8, 1) + entry + bytes(4)
-
-
 def with_exif(content: bytes, suffix: str, body: bytes) -> bytes:
     if suffix == ".jpg":
         segment = b"Exif\x00\x00" + body
         return content[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + content[2:]
     if suffix == ".png":
-        chunk = b"eXIf" + body
-        return content[:33] + struct.pack(">I", len(body)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
+        return with_png_chunk(content, b"eXIf", body)
     body += bytes(len(body) % 2)
     size = struct.pack("<I", 63)[:3] + struct.pack("<I", 47)[:3]
     extended = b"VP8X" + struct.pack("<I", 10) + b"\x08\x00\x00\x00" + size
     chunks = extended + content[12:] + b"EXIF" + struct.pack("<I", len(body)) + body
     return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
-
-
-# What EXIF says must be done to the stored pixels, in NumPy's words.
-UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    1: lambda stored: stored,
-    2: np.fliplr,
-    3: lambda stored: np.rot90(stored, 2),
-    4: np.flipud,
-    5: lambda stored: stored.swapaxes(0, 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
-    8: lambda stored: np.rot90(stored, 1),
-}
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
@@ -128,18 +108,15 @@ def test_composites_transparency_over_white(tmp_path: Path, dtype: type[np.integ
 
 
 def test_reads_a_palette_with_transparency(tmp_path: Path) -> None:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
     rows = b"".join(b"\x00" + bytes([0, 1]) for _ in range(2))
     path = tmp_path / "palette.png"
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0))
-        + chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
-        + chunk(b"tRNS", b"\x00")
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0))
+        + png_chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
+        + png_chunk(b"tRNS", b"\x00")
+        + png_chunk(b"IDAT", zlib.compress(rows))
+        + png_chunk(b"IEND", b"")
     )
     assert read_picture(path)[0].tolist() == [[255, 255, 255], [0, 0, 255]]
 
@@ -309,8 +286,6 @@ def test_reads_the_first_frame_of_an_animated_webp(tmp_path: Path, caplog: pytes
     assert still_kind(path) is None
     assert abs(int(read_picture(path).mean()) - 40) < 5
     assert "its first frame is used" in caplog.text
-    with pytest.raises(MediaError, match="animated WebP"):
-        VideoReader(path)
 
 
 class CountingFile(io.FileIO):

@@ -295,6 +295,8 @@ def test_counts_places_that_cannot_be_demuxed(make_clip: Callable[..., Path]) ->
         packets = [packet for packet in container.demux(stream) if packet.size]
 
         class Faulty:
+            format = container.format
+
             def __init__(self) -> None:
                 self.parts = [packets[:2], packets[2:4], packets[4:]]
 

@@ -1,0 +1,36 @@
+"""How long browsers show the frames of animated pictures: one that is stored as shorter than 1/50 s, for 1/10 s.
+
+Many animations store 0 or 1/100 s, from times when no viewer was as fast, and count on this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from fractions import Fraction
+
+import av
+from av.video.stream import VideoStream
+
+LONGEST_IGNORED_S = Fraction(1, 100)
+SHOWN_INSTEAD_S = Fraction(1, 10)
+
+FORMATS = ("gif", "apng")
+"""FFmpeg's names of animated pictures that it demuxes."""
+
+
+def shown_s(stored_s: Fraction) -> Fraction:
+    """Returns for how many seconds browsers show a frame."""
+    return SHOWN_INSTEAD_S if stored_s <= LONGEST_IGNORED_S else stored_s
+
+
+def with_browser_delays(packets: Iterable[av.Packet[VideoStream]]) -> Generator[av.Packet[VideoStream], None, None]:
+    """Changes durations of packets in decoding order, and moves later ones to fit."""
+    later = 0
+    for packet in packets:
+        stored = packet.duration or 0
+        shown = round(shown_s(stored * packet.time_base) / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts + later
+        packet.dts = None if packet.dts is None else packet.dts + later
+        packet.duration = shown
+        later += shown - stored
+        yield packet
