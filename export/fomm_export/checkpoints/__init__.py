@@ -1,6 +1,9 @@
 """Weights and configurations: published ones, the project's own, and stand-ins.
 
 checkpoint          reads weights from a PyTorch or safetensors file without executing anything in it
+file_kind           what a file is, by its first bytes
+pickled             PyTorch files
+parts               detector and generator in a document
 configuration       the architecture of a model
 model_params        the keys of a published configuration
 configuration_file  configurations by name or from YAML

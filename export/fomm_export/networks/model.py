@@ -112,6 +112,8 @@ def _load(
         tensor = tensors[name]
         if not bool(torch.isfinite(tensor.float()).all()):
             raise CheckpointError(f"{origin}: {part}.{name} holds values that are not finite; the file is damaged")
+    if not any(bool(tensors[name].any()) for name in given):
+        raise CheckpointError(f"{origin}: every tensor of {part} is zero; the file is damaged, or was never trained")
     module.load_state_dict(
         {
             name: tensor.float() if tensor.is_floating_point() else tensor

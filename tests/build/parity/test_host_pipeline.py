@@ -168,7 +168,8 @@ def test_a_model_with_its_own_blur_and_variance(tmp_path: Path) -> None:
     blur = Blur(1.5, 6)
     model = _with_own_blur(gaussian_kernel(blur).expand(3, 1, -1, -1), tmp_path)
     assert model.manifest.blurs == {"kp_hourglass_input": blur, "source_quarter": blur}
-    source, driving = (cv2.resize(p, (128, 128)) for p in (Golden("small").source, Golden("small").driving[1]))
+    golden = Golden("small")
+    source, driving = (_enlarged(picture, 128, 128) for picture in (golden.source, golden.driving[1]))
     with Animator.load(model.path, "onnxruntime-cpu", relative=False) as animator:
         animator.set_source(source)
         expected = animator.explain(driving)

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import tarfile
 from collections import OrderedDict
 from pathlib import Path
@@ -135,22 +136,34 @@ def _tar() -> bytes:
     return buffer.getvalue()
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:6792d681\nsize 750926934\n"
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
         (b"", "empty"),
         (_web_page(), "web page"),
         (_tar(), "tar archive"),
-        (b"\x1f\x8b\x08\x00rest", "compressed"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "another kind"),
-        (b"some text that is no checkpoint", "another kind"),
-        (bytes(1000), "another kind"),
+        (b"\x1f\x8b\x08\x00rest", "gzip archive. Unpack it"),
+        (b"7z\xbc\xaf\x27\x1c", "7z archive. Unpack it"),
+        (b"Rar!\x1a\x07", "RAR archive. Unpack it"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG picture"),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(100), "a video"),
+        (b"\x08\x0a\x12\x07pytorch" + bytes(100), "an ONNX model"),
+        (b"\x93NUMPY\x01\x00", "a NumPy array"),
+        (b"Quota exceeded: too many users", "a text that begins with 'Quota exceeded: too many users'"),
+        (b'{"error": {"code": 403}}', 'a text that begins with \'{"error": '),
+        (LFS, "a Git LFS pointer, not the file it stands for, which has 750926934 bytes"),
+        (b"\x01\x02\x03\x04" * 100, "of another kind (400 bytes)"),
+        (bytes(1000), "begins with zeros"),
+        (b"PK\x05\x06" + bytes(18), "another kind"),
     ],
 )
 def test_rejects_other_files(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "cpk.pth.tar"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=word) as caught:
+    with pytest.raises(CheckpointError, match=re.escape(word)) as caught:
         load_checkpoint(path)
     assert str(caught.value).startswith(str(path))
 
@@ -170,6 +183,17 @@ def test_rejects_truncated_files_with_the_published_size(tmp_path: Path, form: s
     assert "728766691" in str(caught.value)
 
 
+def test_rejects_folders_with_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="a model that is exported already"):
+        load_checkpoint(tmp_path)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "data.pkl").write_bytes(b"")
+    (tmp_path / "model.json").unlink()
+    with pytest.raises(CheckpointError, match="that a PyTorch file was unpacked to"):
+        load_checkpoint(tmp_path)
+
+
 def test_rejects_missing_files_and_folders(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         load_checkpoint(tmp_path / "absent.pth.tar")
@@ -181,7 +205,7 @@ def test_rejects_missing_files_and_folders(tmp_path: Path) -> None:
     ("document", "word"),
     [
         ([1, 2], "list"),
-        ({"state_dict": {}}, "found: state_dict"),
+        ({"state_dict": {}}, "found: nothing"),
         ({"generator": WEIGHTS["generator"]}, "kp_detector is missing"),
         ({"generator": {"a": 1}, "kp_detector": {"b": 2}}, "not a tensor"),
     ],
