@@ -1,4 +1,4 @@
-"""Pictures and clips of people to measure a model on: rendered ones, the astronaut, and those of a folder."""
+"""Pictures and clips to measure a model on: rendered and drawn faces, the astronaut, and those of a folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_train.data.held_out import FIRST_MEASURED_SEED
-from fomm_train.faces import draw_performance
+from fomm_train.faces import draw_identity, draw_performance, render_picture
+from fomm_train.faces import landmarks as drawn_landmarks
+from fomm_train.faces.landmarks import Landmarks
 
 MARKS_FILE = "marks.json"
 CLIP_FRAMES = 15
@@ -123,9 +125,24 @@ def rendered(size: int, count: int = FEW, clips: int = CLIPS) -> Iterator[Subjec
         person = draw_person(FIRST_PERSON_SEED + number)
         frames = CLIP_FRAMES * CLIP_STEP + 1 if number < clips else 1
         moments = [Moment(pose) for pose in draw_performance(person.seed, frames)[::CLIP_STEP]]
-        marks = (landmarks(person, moments[0]).value[:8].numpy().astype(np.float64) + 1) * 0.5 * (size - 1)
+        marks = _pixels(landmarks(person, moments[0]), size)
         pictures = [camera.picture(person, moment) for moment in moments]
         yield Subject(f"rendered {number}", pictures[0], marks, pictures[1:])
+
+
+def drawn(size: int, count: int = FEW, clips: int = CLIPS) -> Iterator[Subject]:
+    """Drawn faces of seeds that no training draws; the bundled model was trained on others like them."""
+    for number in range(count):
+        identity = draw_identity(FIRST_MEASURED_SEED + number)
+        frames = CLIP_FRAMES * CLIP_STEP + 1 if number < clips else 1
+        poses = draw_performance(identity.seed, frames)[::CLIP_STEP]
+        pictures = [render_picture(identity, pose, size) for pose in poses]
+        marks = _pixels(drawn_landmarks(identity, poses[0]), size)
+        yield Subject(f"drawn {number}", pictures[0], marks, pictures[1:])
+
+
+def _pixels(found: Landmarks, size: int) -> npt.NDArray[np.float64]:
+    return (found.value[:8].numpy().astype(np.float64) + 1) * 0.5 * (size - 1)
 
 
 def _subject(name: str, frames: list[Image], mark: Mark, size: int) -> Subject:

@@ -16,7 +16,7 @@ from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_train.measures.people import PeopleMeasures, figures_of, measure_subjects
 from fomm_train.measures.picture_warps import WARPS, HeadEllipse, shift_head, warp
-from fomm_train.measures.subjects import ASTRONAUT, MARKS_FILE, Subject, astronaut, of_folder
+from fomm_train.measures.subjects import ASTRONAUT, CLIP_FRAMES, MARKS_FILE, Subject, astronaut, drawn, of_folder
 
 SIZE = 128
 SPOTS = np.array([(50, 50), (78, 50), (50, 44), (78, 44), (64, 66), (54, 78), (74, 78), (64, 84)], np.float64)
@@ -165,3 +165,20 @@ def test_the_astronauts_marks_lie_on_the_face() -> None:
     assert ASTRONAUT.marks is not None
     x, y = (int(v) for v in ASTRONAUT.marks[4])
     assert subject.picture[y, x, 0] > subject.picture[y, x, 2]  # skin is redder than blue
+
+
+def test_drawn_faces_have_marks_and_some_perform() -> None:
+    performing, still = drawn(SIZE, count=2, clips=1)
+    assert len(performing.clip) == CLIP_FRAMES
+    assert still.clip == []
+    marks = performing.marks
+    assert marks is not None
+    assert marks.shape == (8, 2)
+    assert marks[0, 0] < marks[4, 0] < marks[1, 0]
+
+
+def test_drawn_faces_are_held_to_their_own_targets() -> None:
+    measures = PeopleMeasures("drawn", 12, landmark=0.5, equivariance_pixels=1.2)
+    landmark, equivariance = measures.table().splitlines()[1:]
+    assert "≤" not in landmark
+    assert "≤ 1.00  not met" in equivariance
