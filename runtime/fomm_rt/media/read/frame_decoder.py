@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
+
+# FFmpeg's own decoders leave out the transparency of these codecs, which lies beside the packets.
+_WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # A decoder that is being drained may report this many faults in a row before it is given up.
 _DRAIN_ATTEMPTS = 64
@@ -20,7 +24,7 @@ class FrameDecoder:
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, on_fault: Callable[[], None]) -> None:
-        self._stream = stream
+        self._context = _with_transparency(stream) or stream
         self._on_fault = on_fault
         self._numbers: list[int] | None = [] if container.format.name == "avi" else None
 
@@ -29,7 +33,7 @@ class FrameDecoder:
         if self._numbers is not None and packet.pts is not None:
             heapq.heappush(self._numbers, packet.pts)
         try:
-            frames = self._stream.decode(packet)
+            frames = self._context.decode(packet)
         except av.FFmpegError:
             self._on_fault()
             if self._numbers is not None and packet.pts in self._numbers:
@@ -42,7 +46,7 @@ class FrameDecoder:
         """Yields the frames that the decoder still holds after the last packet."""
         for _ in range(_DRAIN_ATTEMPTS):
             try:
-                yield from self._numbered(self._stream.decode(None))
+                yield from self._numbered(self._context.decode(None))
             except av.EOFError:
                 return
             except av.FFmpegError:
@@ -55,3 +59,19 @@ class FrameDecoder:
             if self._numbers:
                 frame.pts = heapq.heappop(self._numbers)
             yield frame
+
+
+def _with_transparency(stream: VideoStream) -> VideoCodecContext | None:
+    """Opens a decoder for a stream of Matroska or WebM that is marked as transparent; None if its own one will do."""
+    own = stream.codec_context
+    is_marked = any(name.lower() == "alpha_mode" and value == "1" for name, value in stream.metadata.items())
+    if own is None or own.name not in _WITH_TRANSPARENCY or not is_marked:
+        return None
+    context = av.CodecContext.create(_WITH_TRANSPARENCY[own.name], "r")
+    assert isinstance(context, VideoCodecContext)
+    context.extradata = own.extradata
+    context.thread_count = own.thread_count
+    # The container may tag colours that the packets do not.
+    context.color_primaries, context.color_trc = own.color_primaries, own.color_trc
+    context.colorspace, context.color_range = own.colorspace, own.color_range
+    return context

@@ -8,6 +8,7 @@ from av.video.frame import VideoFrame as CodedFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
+from fomm_rt.media.read.colour import Bt709Filter, ColourSpace, space_of
 from fomm_rt.media.read.pixels import UPRIGHT, Turn, lay_over_white, turn_of_degrees, turn_of_matrix, turned
 
 # swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full chroma
@@ -40,13 +41,19 @@ class FramePixels:
         aspect = pixel_aspect or Fraction(1)
         self._pixel_aspect = aspect if 1 <= max(aspect, 1 / aspect) <= _LARGEST_PIXEL_ASPECT else Fraction(1)
         self._reformatter = VideoReformatter()
+        self._filter: Bt709Filter | None = None
+        self._filtered: tuple[int | str, ...] = ()
 
     def convert(self, frame: CodedFrame) -> NDArray[np.uint8]:
         """Converts a frame of any format and size to (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
 
-        It uses the frame's own colour matrix and range, composites transparency over white, resamples pixels that are
-        not square along the width, and applies the display matrix.
+        It uses the frame's own colour matrix and range, maps HDR and wide colours to BT.709, composites transparency
+        over white, resamples pixels that are not square along the width, and applies the display matrix.
         """
+        space = space_of(frame)
+        turn = self._turn or _turn_of(frame)
+        if space.is_foreign:
+            frame = self._in_bt709(frame, space)
         has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
         is_rgb = frame.format.is_rgb or frame.format.has_palette
         full_range = is_rgb or frame.format.name.startswith(("yuvj", "gray"))
@@ -67,7 +74,22 @@ class FramePixels:
         pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)
         if has_alpha:
             pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
-        return np.require(turned(pixels, self._turn or _turn_of(frame)), requirements=["C", "W"])
+        return np.require(turned(pixels, turn), requirements=["C", "W"])
+
+    def _in_bt709(self, frame: CodedFrame, space: ColourSpace) -> CodedFrame:
+        # The peak may change within a video; the first one holds, so that its brightness does not flicker.
+        kind = (
+            space.primaries,
+            space.transfer,
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+        )
+        if self._filter is None or self._filtered != kind:
+            self._filter, self._filtered = Bt709Filter(frame, space), kind
+        return self._filter.convert(frame)
 
 
 def _turn_of(frame: CodedFrame) -> Turn:

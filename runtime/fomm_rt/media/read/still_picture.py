@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.read.colour import ColourSpace, picture_in_bt709
 from fomm_rt.media.read.ffmpeg_picture import decode_with_ffmpeg
 from fomm_rt.media.read.formats import netpbm
 from fomm_rt.media.read.picture_format import PictureKind, Storage, find_damage, find_storage
@@ -119,8 +120,12 @@ def _to_rgb(path: Path, samples: _Samples, storage: Storage) -> NDArray[np.uint8
         colour = np.invert(colour)
     if colour.shape[2] == 1:
         colour = colour.repeat(3, axis=2)
+    if storage.code_points is not None and (space := ColourSpace(*storage.code_points)).is_foreign:
+        colour = picture_in_bt709(colour.astype(np.uint16) * 257 if colour.dtype == np.uint8 else colour, space)
     if samples.alpha is not None:
         alpha = _full_range(samples.alpha, white)
+        if alpha.dtype != colour.dtype:
+            alpha = alpha.astype(np.uint16) * 257
         colour = lay_over_white(colour, alpha, premultiplied=storage.premultiplied)
     if colour.dtype == np.uint16:
         colour = ((colour.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

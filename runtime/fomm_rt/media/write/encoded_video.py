@@ -52,9 +52,12 @@ _RECIPES = {
     ),
 }
 
-# AVColorPrimaries, AVColorTransferCharacteristic and AVColorSpace share these numbers.
 _SCALING = EXACT | 0x0004
-_TAGS = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}
+
+# Numbers of ITU-T H.273. Pixels have the primaries and nearly the transfer of BT.709 at every size; only the matrix
+# follows the height, because players that read no tags guess it so.
+_BT709 = 1
+_MATRICES = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}
 
 
 class EncodedVideoWriter(ContainerWriter):
@@ -119,10 +122,10 @@ class EncodedVideoWriter(ContainerWriter):
         stream.pix_fmt = "yuv420p"
         stream.width, stream.height = width + width % 2, height + height % 2
         self._colorspace = guess_colorspace(stream.height)
-        tag = _TAGS[self._colorspace]
         context = stream.codec_context
         context.time_base = stream.time_base = self._clock.time_base
-        context.colorspace = context.color_primaries = context.color_trc = tag
+        context.colorspace = _MATRICES[self._colorspace]
+        context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG
         self._stream = stream
         if self._audio_from is not None:
@@ -143,7 +146,7 @@ class EncodedVideoWriter(ContainerWriter):
             dst_color_range=ColorRange.MPEG,
             threads=1,
         )
-        frame.color_primaries = frame.color_trc = _TAGS[self._colorspace]
+        frame.color_primaries = frame.color_trc = _BT709
         return frame
 
     @override

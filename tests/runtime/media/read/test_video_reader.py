@@ -176,20 +176,49 @@ def test_reads_odd_sizes(make_clip: Callable[..., Path]) -> None:
         assert [frame.pixels.shape for frame in reader] == [(17, 33, 3)] * 2
 
 
-def test_transparent_pixels_are_white(tmp_path: Path) -> None:
-    path = tmp_path / "clear.mkv"
-    pixels = np.zeros((48, 64, 4), np.uint8)
-    pixels[:, 32:] = (0, 0, 255, 255)
+@pytest.mark.parametrize(
+    ("suffix", "codec", "form", "options"),
+    [
+        (".webm", "libvpx-vp9", "yuva420p", {}),
+        (".mkv", "libvpx-vp9", "yuva420p", {}),
+        (".webm", "libvpx", "yuva420p", {"auto-alt-ref": "0"}),
+        (".mov", "prores_ks", "yuva444p10le", {"profile": "4444"}),
+        (".mov", "qtrle", "argb", {}),
+        (".mov", "png", "rgba", {}),
+        (".mkv", "ffv1", "yuva420p", {}),
+        (".mkv", "ffv1", "bgra", {}),
+        (".avi", "utvideo", "gbrap", {}),
+        (".mov", "cfhd", "gbrap12le", {}),
+    ],
+)
+def test_transparent_pixels_are_white(
+    tmp_path: Path, suffix: str, codec: str, form: str, options: dict[str, str]
+) -> None:
+    path = tmp_path / f"clear{suffix}"
+    # Red that is transparent, blue that is half transparent, blue.
+    pixels = np.zeros((48, 96, 4), np.uint8)
+    pixels[:, :32] = (255, 0, 0, 0)
+    pixels[:, 32:64] = (0, 0, 255, 128)
+    pixels[:, 64:] = (0, 0, 255, 255)
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("ffv1", rate=25)
+        stream = output.add_stream(codec, rate=25, options=options)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgra"
-        output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="bgra")))
+        stream.width, stream.height, stream.pix_fmt = 96, 48, form
+        if codec.startswith("libvpx"):
+            stream.metadata["alpha_mode"] = "1"
+        for index in range(3):
+            coded = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format=form)
+            coded.pts, coded.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(coded))
         output.mux(stream.encode(None))
     with VideoReader(path) as reader:
-        frame = next(iter(reader)).pixels
-    assert frame[10, 10].tolist() == [255, 255, 255]
-    assert frame[10, 50].tolist() == [0, 0, 255]
+        frames = list(reader)
+    assert [frame.time for frame in frames] == [Fraction(index, 25) for index in range(3)]
+    for frame in frames:
+        found = [frame.pixels[24, column].astype(int) for column in (16, 48, 80)]
+        expected = [(255, 255, 255), (127, 127, 255), (0, 0, 255)]
+        # Compression rounds.
+        assert max(np.abs(a - b).max() for a, b in zip(found, expected, strict=True)) <= 6
 
 
 def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:

@@ -151,6 +151,9 @@ def test_saturated_colours_come_back(tmp_path: Path, suffix: str, height: int) -
         context = container.streams.video[0].codec_context
         assert context.colorspace == (1 if height > 576 else 6)
         assert context.color_range == 1
+        frame = next(container.decode(video=0))
+        for tagged in (context, frame):
+            assert (tagged.color_primaries, tagged.color_trc) == (1, 1)
 
 
 def test_odd_sizes_grow_by_a_repeated_edge(tmp_path: Path) -> None:
