@@ -6,6 +6,7 @@ ends like the target, because muxers choose their format by the ending.
 """
 
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -18,6 +19,8 @@ from typing_extensions import Self, override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.interruption import uninterrupted
+
+_log = logging.getLogger(__name__)
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -145,6 +148,10 @@ class StagedOutput(Staged):
         super().__init__(target, final, hidden_beside(final))
         self._mode = mode
 
+    def existing(self) -> list[Path]:
+        """The target, if it exists and would be replaced."""
+        return [self.target] if self._final.exists() else []
+
     @override
     def _create(self) -> None:
         # Unlike tempfile's, this file gets the permissions that the user's umask gives new files.
@@ -155,6 +162,7 @@ class StagedOutput(Staged):
         if self._final.exists():
             shutil.copymode(self._final, self.path)
         self.path.replace(self._final)
+        _log.debug("%s is complete", self.target)
 
     @override
     def _remove(self) -> None:

@@ -47,6 +47,13 @@ class AnimatedWebp:
         if _decode(file, animation.frames[0]) is None:
             raise MediaError(f"{path} is an animated WebP whose first frame is damaged; copy or export it again.")
 
+    def times(self) -> Iterator[Fraction]:
+        """Yields the time in seconds of every frame."""
+        time = Fraction(0)
+        for frame in self._animation.frames:
+            yield time
+            time += shown_s(frame.duration)
+
     def frames(self, file: BinaryIO) -> Iterator[tuple[Fraction, NDArray[np.uint8] | None]]:
         """Yields the time in seconds and the picture of every frame, None for one that is damaged.
 

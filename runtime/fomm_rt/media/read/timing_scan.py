@@ -114,6 +114,11 @@ def scan_timing(
     )
 
 
+def frame_times(container: InputContainer, stream: VideoStream) -> Iterator[int]:
+    """Yields the presentation times of a stream in ticks and in order, by reading all packets again."""
+    return (time for time, _ in _in_order(_TimedPackets(container, stream, lambda _packet: None)))
+
+
 def _announced_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """Returns the end of the last frame in ticks as the headers state it, None if they do not.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import av
 import numpy as np
@@ -20,17 +20,22 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.part import Part, find_part
 from fomm_rt.media.read.animated_webp import AnimatedWebp
+from fomm_rt.media.read.browser_delays import FORMATS as ANIMATED_PICTURES
 from fomm_rt.media.read.frame_decoder import FrameDecoder
 from fomm_rt.media.read.frame_pixels import FramePixels
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, find_video, open_input
 from fomm_rt.media.read.input_file import open_file
+from fomm_rt.media.read.late_start import from_key_frame
 from fomm_rt.media.read.picture_format import PictureKind, find_picture, find_storage
 from fomm_rt.media.read.still_picture import decode_still
-from fomm_rt.media.read.timing_scan import scan_timing
+from fomm_rt.media.read.timing_scan import frame_times, scan_timing
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
 
 _logger = logging.getLogger("fomm_rt")
+
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class VideoReader:
         self._closed = False
         self._still: NDArray[np.uint8] | None = None
         self._webp: AnimatedWebp | None = None
+        self._first_time = Fraction(0)
         with open_file(path) as file:
             kind, animated = find_picture(file)
             self._turn = None
@@ -132,6 +138,7 @@ class VideoReader:
             if self._scanned.has_timestamps:
                 # Without sound time begins with the first frame, because AVI announces a start that is too early.
                 self._start = find_start(container) if self.has_audio else self._scanned.first_time
+                self._first_time = self._scanned.first_time - self._start
             first = first or list(decoder.drain())
             if not first:
                 raise MediaError(
@@ -146,9 +153,24 @@ class VideoReader:
         Raises:
             MediaError: The file changed or vanished since it was opened, or the reader is closed.
         """
+        return self._pass(None)
+
+    def find_part(self, start: Fraction, duration: Fraction | None) -> Part:
+        """Finds a part of this video, for `read_part`; see `fomm_rt.media.part.find_part`.
+
+        Raises:
+            MediaError: The start lies behind the end, or the file changed or vanished since it was opened.
+        """
+        return find_part(self.path, self._frame_times(), self.timing, start, duration)
+
+    def read_part(self, part: Part) -> Iterator[VideoFrame]:
+        """Decodes the frames of a part; their numbers and times count from its start. Raises what iterating raises."""
+        return self._pass(part)
+
+    def _pass(self, part: Part | None) -> Iterator[VideoFrame]:
         if self._closed:
             raise MediaError(f"{self.path} was closed; open it again to read it.")
-        frames = self._decode_and_warn()
+        frames = self._decode_and_warn(part)
         self._passes.add(frames)
         return frames
 
@@ -164,28 +186,41 @@ class VideoReader:
         for frames in list(self._passes):
             frames.close()
 
-    def _decode_and_warn(self) -> Generator[VideoFrame, None, None]:
+    def _frame_times(self) -> Iterator[Fraction]:
+        """Yields the time of every frame, as `VideoFrame.time`, without decoding."""
+        if self.timing.rate is not None and self.timing.frame_count is not None:
+            yield from (self._first_time + index / self.timing.rate for index in range(self.timing.frame_count))
+        elif self._webp is not None:
+            yield from self._webp.times()
+        else:
+            with open_input(self.path) as container:
+                stream = self._require_video(container)
+                for ticks in frame_times(container, stream):
+                    yield ticks * (stream.time_base or Fraction(1, av.time_base)) - self._start
+
+    def _decode_and_warn(self, part: Part | None) -> Generator[VideoFrame, None, None]:
         self.skipped_packets = 0
         self.missing_frames = 0
         if self._still is not None:
             yield VideoFrame(0, Fraction(0), self._still.copy())
             return
         if self._webp is not None:
-            yield from self._play_webp(self._webp)
+            yield from self._play_webp(self._webp, part)
             return
         last = Fraction(0)
-        for frame in self._decode():
+        for frame in self._decode(part):
             last = frame.time
             yield frame
-        finding = self._compare(last)
+        finding = self._compare(last) if part is None else self._count_skipped()
         if finding and not self._has_warned:
             self._has_warned = True
             _logger.warning("%s", finding)
 
-    def _play_webp(self, animation: AnimatedWebp) -> Generator[VideoFrame, None, None]:
+    def _play_webp(self, animation: AnimatedWebp, part: Part | None) -> Generator[VideoFrame, None, None]:
         index = 0
         with open_file(self.path) as file:
-            for time, pixels in animation.frames(file):
+            frames = animation.frames(file)
+            for time, pixels in frames if part is None else self._inside(part, frames):
                 if pixels is None:
                     self._note_fault()
                     continue
@@ -217,21 +252,41 @@ class VideoReader:
             return f"{self.path} ends after {float(end):.1f} s; the file is cut short and the rest is missing"
         if self.missing_frames:
             return f"{self.path} is damaged; about {self.missing_frames} of its frames are missing"
-        if skipped:
-            return f"{self.path}: {skipped} broken {'packet was' if skipped == 1 else 'packets were'} skipped"
-        return f"{self.path} is damaged; some of its frames may be missing"
+        return self._count_skipped() or f"{self.path} is damaged; some of its frames may be missing"
 
-    def _decode(self) -> Generator[VideoFrame, None, None]:
+    def _count_skipped(self) -> str | None:
+        count = self.skipped_packets
+        return (
+            f"{self.path}: {count} broken {'packet was' if count == 1 else 'packets were'} skipped" if count else None
+        )
+
+    def _decode(self, part: Part | None) -> Generator[VideoFrame, None, None]:
         with open_input(self.path) as container:
             stream = self._require_video(container)
             stream.thread_type = "AUTO"
             converter = FramePixels(stream.sample_aspect_ratio, self._turn)
             decoder = FrameDecoder(container, stream, self._note_fault)
-            frames = chain.from_iterable(map(decoder.decode, demux(container, stream, self._note_fault)))
-            for index, frame in enumerate(chain(frames, decoder.drain())):
-                # Frames drained at the end carry no time base of their own, so the stream's is used for all.
-                time = self._time_of(frame.pts, stream.time_base, index)
-                yield VideoFrame(index, time - self._start, converter.convert(frame))
+            packets: Iterator[av.Packet[VideoStream]] = demux(container, stream, self._note_fault)
+            # Frames of animated pictures are drawn over those before, whatever they are marked as.
+            can_skip = self._scanned.has_timestamps and container.format.name not in ANIMATED_PICTURES
+            if part is not None and can_skip and stream.time_base is not None:
+                begin = part.first + part.tolerance / 2 + self._start
+                packets = from_key_frame(packets, int(begin / stream.time_base))
+            frames = chain(chain.from_iterable(map(decoder.decode, packets)), decoder.drain())
+            # Frames drained at the end carry no time base of their own, so the stream's is used for all.
+            timed = ((self._time_of(f.pts, stream.time_base, i) - self._start, f) for i, f in enumerate(frames))
+            for index, (time, frame) in enumerate(timed if part is None else self._inside(part, timed)):
+                yield VideoFrame(index, time, converter.convert(frame))
+
+    def _inside(self, part: Part, frames: Iterator[tuple[Fraction, Shown]]) -> Iterator[tuple[Fraction, Shown]]:
+        """Yields the frames of a part with their times in it."""
+        for time, frame in frames:
+            if part.is_before(time):
+                self.skipped_packets = 0  # what comes before the part does not count
+            elif part.is_behind(time):
+                return
+            else:
+                yield part.time_of(time), frame
 
     def _note_fault(self) -> None:
         self.skipped_packets += 1

@@ -17,8 +17,10 @@ from av.container import OutputContainer
 from av.filter import Graph
 
 from fomm_rt.errors import MediaError
+from fomm_rt.media.part import Part
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, open_input
 from fomm_rt.media.read.timing_scan import goes_back
+from fomm_rt.media.write.sound_part import packets_of, trim_options
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -43,10 +45,19 @@ class AudioTrack:
     """
 
     @classmethod
-    def attach(cls, source: Path, output: OutputContainer, suffix: str, *, may_copy: bool = True) -> AudioTrack | None:
+    def attach(
+        cls,
+        source: Path,
+        output: OutputContainer,
+        suffix: str,
+        *,
+        part: Part | None = None,
+        may_copy: bool = True,
+    ) -> AudioTrack | None:
         """Adds the sound of a file to a container of a format (".mp4", ".mkv" or ".webm") that is not started yet.
 
-        Returns None if the source has no sound or, with a warning, none that can be read.
+        The sound of a part is cut to the sample, so it is always transcoded. Returns None if the source has no sound
+        or, with a warning, none that can be read or none in the part.
         """
         with ExitStack() as stack:
             try:
@@ -59,7 +70,7 @@ class AudioTrack:
                 if container.streams.audio:
                     _logger.warning("%s: its sound is coded in an unknown way and is left out", source)
                 return None
-            copies = may_copy and _can_copy(stream, output, suffix)
+            copies = may_copy and part is None and _can_copy(stream, output, suffix)
             demuxed = stack.enter_context(closing(demux(container, stream)))
             packets: Iterator[av.Packet[AudioStream]] = demuxed
             if copies:
@@ -72,7 +83,19 @@ class AudioTrack:
             if not is_readable:
                 _logger.warning("%s: its sound cannot be read and is left out", source)
                 return None
-            track = cls(stream, packets, find_start(container), output, suffix, copies)
+            start = find_start(container)
+            if part is not None:
+                start += part.start
+                packets = packets_of(part, _continuous(packets), start)
+                first = next(packets, None)
+                if first is None:
+                    _logger.warning("%s: its sound does not reach into this part", source)
+                    return None
+                packets = chain([first], packets)
+            _logger.debug(
+                "%s: its sound (%s) is %s", source, stream.codec_context.name, "copied" if copies else "encoded again"
+            )
+            track = cls(stream, packets, start, output, suffix, copies, part)
             track._resources = stack.pop_all()
             return track
 
@@ -84,6 +107,7 @@ class AudioTrack:
         output: OutputContainer,
         suffix: str,
         copies: bool,
+        part: Part | None,
     ) -> None:
         self.copies = copies
         self._resources = ExitStack()
@@ -99,7 +123,7 @@ class AudioTrack:
             self._out_stream = output.add_stream_from_template(stream)
         else:
             self._out_stream = _add_encoder(output, stream, *_ENCODERS[suffix])
-            self._transcoder = _Transcoder(self._out_stream)
+            self._transcoder = _Transcoder(self._out_stream, part)
 
     def advance(self, until: Fraction) -> None:
         """Writes the sound up to a time in seconds from the start of the source."""
@@ -161,6 +185,14 @@ class AudioTrack:
             self._output.mux(packet)
 
 
+def _continuous(packets: Iterator[av.Packet[AudioStream]]) -> Iterator[av.Packet[AudioStream]]:
+    joint = _Joint()
+    for packet in packets:
+        if not packet.is_corrupt:
+            joint.carry_on(packet)
+            yield packet
+
+
 class _Joint:
     """Makes the timestamps of joined recordings continuous."""
 
@@ -183,10 +215,11 @@ class _Joint:
 
 
 class _Transcoder:
-    """Resamples decoded sound for an encoder, filling gaps with silence."""
+    """Resamples decoded sound for an encoder, filling gaps with silence; cuts out a part, if one is given."""
 
-    def __init__(self, stream: AudioStream) -> None:
+    def __init__(self, stream: AudioStream, part: Part | None) -> None:
         self._stream = stream
+        self._part = part
         self._graph: Graph | None = None
         self._graph_input: tuple[int, str, str] | None = None
         self._next_time: Fraction | None = None
@@ -204,7 +237,8 @@ class _Transcoder:
             packets += self._drain()
             self._graph = self._build(description)
             self._graph_input = description
-        self._graph.push(frame)
+        with suppress(av.EOFError):
+            self._graph.push(frame)
         return packets + self._pull()
 
     def flush(self) -> list[av.Packet[AudioStream]]:
@@ -214,7 +248,8 @@ class _Transcoder:
     def _drain(self) -> list[av.Packet[AudioStream]]:
         if self._graph is None:
             return []
-        self._graph.push(None)
+        with suppress(av.EOFError):  # the end of the part is reached
+            self._graph.push(None)
         return self._pull()
 
     def _pull(self) -> list[av.Packet[AudioStream]]:
@@ -242,7 +277,8 @@ class _Transcoder:
             f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
             f":channel_layouts={context.layout.name}",
         )
-        graph.link_nodes(source, resample, shape, graph.add("abuffersink")).configure()
+        trim = [] if self._part is None else [graph.add("atrim", trim_options(self._part, rate))]
+        graph.link_nodes(source, *trim, resample, shape, graph.add("abuffersink")).configure()
         return graph
 
 

@@ -1,6 +1,7 @@
 """Writes MP4, MKV and WebM: encoded picture and the sound of another file."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,27 +17,30 @@ from typing_extensions import override
 
 from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
+from fomm_rt.media.part import Part
 from fomm_rt.media.read.frame_pixels import EXACT, guess_colorspace
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.audio_track import AudioTrack
 from fomm_rt.media.write.frame_clock import FrameClock
 from fomm_rt.media.write.frame_writer import ContainerWriter
+from fomm_rt.media.write.quality import DEFAULT_QUALITY, h264_crf, vp9_crf
 
 _logger = logging.getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a container's picture is encoded; `small` and `varying` are added for small frames and varying times."""
+    """How a container's picture is encoded: `crf` by quality; `small` and `varying` for small frames, varying times."""
 
     encoder: str
+    crf: Callable[[int], str]
     options: dict[str, str]
     small: dict[str, str]
     varying: dict[str, str]
     container_options: dict[str, str]
 
 
-_H264 = {"crf": "18", "preset": "fast"}
+_H264 = {"preset": "fast"}
 # x264's threads encode several frames at once, each of which can refer only to the finished part of its predecessor.
 # With one thread, small frames take less CPU time and 2 to 5 % fewer bytes at the same PSNR (256×256).
 _ALONE = {"threads": "1"}
@@ -45,11 +49,9 @@ _SMALL_PIXELS = 256 * 256
 _IN_ORDER = {"bf": "0"}
 _RECIPES = {
     # faststart moves the index to the front, so browsers can play before the download ends.
-    ".mp4": _Recipe("libx264", _H264, _ALONE, _IN_ORDER, {"movflags": "+faststart"}),
-    ".mkv": _Recipe("libx264", _H264, _ALONE, _IN_ORDER, {}),
-    ".webm": _Recipe(
-        "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}, {}, {}, {}
-    ),
+    ".mp4": _Recipe("libx264", h264_crf, _H264, _ALONE, _IN_ORDER, {"movflags": "+faststart"}),
+    ".mkv": _Recipe("libx264", h264_crf, _H264, _ALONE, _IN_ORDER, {}),
+    ".webm": _Recipe("libvpx-vp9", vp9_crf, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}, {}, {}, {}),
 }
 
 _SCALING = EXACT | 0x0004
@@ -64,16 +66,27 @@ class EncodedVideoWriter(ContainerWriter):
     """Writes H.264 or VP9 with 4:2:0 chroma, limited range, tagged with its colours.
 
     Odd widths and heights grow by one pixel that repeats the edge: 4:2:0 has no odd sizes. Nothing is encoded before
-    the first frame. The file whose sound goes along is opened a second time.
+    the first frame. The file whose sound goes along is opened a second time; of a part, only its sound is taken.
     """
 
     _clock: FrameClock
 
-    def __init__(self, path: Path, staged: Staged, timing: Timing, audio_from: Path | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        staged: Staged,
+        timing: Timing,
+        audio_from: Path | None,
+        *,
+        quality: int = DEFAULT_QUALITY,
+        part: Part | None = None,
+    ) -> None:
         super().__init__(path, staged, FrameClock(timing))
         self._suffix = path.suffix.lower()
         self._recipe = _RECIPES[self._suffix]
+        self._quality = quality
         self._audio_from = audio_from
+        self._part = part
         self._reformatter = VideoReformatter()
         self._audio: AudioTrack | None = None
 
@@ -114,7 +127,7 @@ class EncodedVideoWriter(ContainerWriter):
         self._container = container
         stream = container.add_stream(self._recipe.encoder, rate=self._clock.typical_rate)
         assert isinstance(stream, VideoStream)
-        stream.options.update(self._recipe.options)
+        stream.options.update({"crf": self._recipe.crf(self._quality), **self._recipe.options})
         if width * height <= _SMALL_PIXELS:
             stream.options.update(self._recipe.small)
         if self._clock.is_varying:
@@ -128,8 +141,12 @@ class EncodedVideoWriter(ContainerWriter):
         context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG
         self._stream = stream
+        options = " ".join(f"{name}={value}" for name, value in stream.options.items())
+        _logger.debug("%s: %d×%d, %s, %s", self._path, stream.width, stream.height, self._recipe.encoder, options)
         if self._audio_from is not None:
-            self._audio = AudioTrack.attach(self._audio_from, container, self._suffix, may_copy=may_copy)
+            self._audio = AudioTrack.attach(
+                self._audio_from, container, self._suffix, part=self._part, may_copy=may_copy
+            )
 
     @override
     def _convert(self, pixels: Image) -> CodedFrame:

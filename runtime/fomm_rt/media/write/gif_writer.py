@@ -1,4 +1,4 @@
-"""Writes animated GIFs frame by frame, each frame with its own palette of 256 colours."""
+"""Writes animated GIFs frame by frame, each frame with its own palette of up to 256 colours."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fomm_rt.image import Image
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.frame_clock import GIF_TICK, GifClock
 from fomm_rt.media.write.frame_writer import ContainerWriter
+from fomm_rt.media.write.quality import DEFAULT_QUALITY, gif_colours
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -27,8 +28,9 @@ class GifWriter(ContainerWriter):
 
     _clock: GifClock
 
-    def __init__(self, path: Path, staged: Staged, timing: Timing) -> None:
+    def __init__(self, path: Path, staged: Staged, timing: Timing, quality: int = DEFAULT_QUALITY) -> None:
         super().__init__(path, staged, GifClock(timing))
+        self._colours = gif_colours(quality)
 
     @override
     def _finish(self) -> None:
@@ -45,7 +47,7 @@ class GifWriter(ContainerWriter):
         graph = Graph()
         source = graph.add("buffer", f"video_size={width}x{height}:pix_fmt=rgb24:time_base=1/100:pixel_aspect=1/1")
         split = graph.add("split")
-        palette = graph.add("palettegen", "stats_mode=single")
+        palette = graph.add("palettegen", f"stats_mode=single:max_colors={self._colours}")
         apply = graph.add("paletteuse", "new=1:dither=floyd_steinberg")
         sink = graph.add("buffersink")
         source.link_to(split)

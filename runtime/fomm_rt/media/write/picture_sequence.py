@@ -47,6 +47,15 @@ def may_overwrite(pattern: Path, file: Path) -> bool:
     return any(parent == folder and _number_of(pattern, name) is not None for parent, name in names)
 
 
+def pictures_of(pattern: Path) -> list[Path]:
+    """The existing pictures of a checked pattern, in the order of their numbers; none if the folder cannot be read."""
+    try:
+        numbered = [(_number_of(pattern, file.name), file) for file in pattern.parent.iterdir()]
+    except OSError:
+        return []
+    return [file for _, file in sorted((number, file) for number, file in numbered if number is not None)]
+
+
 def _number_of(pattern: Path, name: str) -> int | None:
     """Returns the number, from 1, for which the pattern gives this name; None if there is none."""
     before, after = _NUMBER.split(pattern.name)

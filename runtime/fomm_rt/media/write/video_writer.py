@@ -11,8 +11,9 @@ from pathlib import Path
 from typing_extensions import Self
 
 from fomm_rt.errors import MediaError, OutputError, StateError
-from fomm_rt.files.staging import Staged, StagedFolder, StagedOutput
+from fomm_rt.files.staging import StagedFolder, StagedOutput
 from fomm_rt.image import Image
+from fomm_rt.media.part import Part
 from fomm_rt.media.read.input_container import find_audio, open_input
 from fomm_rt.media.read.video_reader import VideoFrame
 from fomm_rt.media.timing import Timing
@@ -20,7 +21,14 @@ from fomm_rt.media.write.encoded_video import EncodedVideoWriter
 from fomm_rt.media.write.frame_writer import FrameWriter
 from fomm_rt.media.write.gif_writer import GifWriter
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
-from fomm_rt.media.write.picture_sequence import PictureSequenceWriter, check_pattern, is_pattern, may_overwrite
+from fomm_rt.media.write.picture_sequence import (
+    PictureSequenceWriter,
+    check_pattern,
+    is_pattern,
+    may_overwrite,
+    pictures_of,
+)
+from fomm_rt.media.write.quality import DEFAULT_QUALITY, check_quality
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -42,6 +50,7 @@ class VideoWriter:
         timing: Frames per second, from 0 to 1000, such as 25 or Fraction(30000, 1001), or `VideoReader.timing` to keep
             the times of the frames that are read.
         audio_from: A file whose sound goes along, in step with the frames' times; not with GIF and pictures.
+        quality: From 0 (smallest file) to 100 (best picture), see `fomm_rt.media.write.quality`; not with pictures.
 
     Raises:
         OutputError: The ending is unknown, the path is `audio_from` or cannot be written, or the rate is not valid.
@@ -53,6 +62,7 @@ class VideoWriter:
         timing: Timing | Fraction | float,
         *,
         audio_from: str | PathLike[str] | None = None,
+        quality: int | None = None,
     ) -> None:
         path = Path(path)
         if not isinstance(timing, Timing):
@@ -64,7 +74,7 @@ class VideoWriter:
         self._count = 0
         self._is_entered = False
         audio = None if audio_from is None else Path(audio_from)
-        self._writer = VideoTarget(path, [] if audio is None else [audio]).open(timing, audio)
+        self._writer = VideoTarget(path, [] if audio is None else [audio]).open(timing, audio, quality=quality)
 
     def write(self, frame: Image | VideoFrame, time: Fraction | float | None = None) -> None:
         """Writes the next frame.
@@ -132,21 +142,47 @@ class VideoTarget:
         except UnicodeEncodeError:
             raise OutputError(f"{str(path)!a} is not valid UTF-8; choose another name.") from None
         self.path = path
-        self._staged: Staged = StagedFolder(path) if numbered else StagedOutput(path, inputs)
+        self._staged: StagedFolder | StagedOutput = StagedFolder(path) if numbered else StagedOutput(path, inputs)
         for source in inputs:
             if numbered and may_overwrite(path, source):
                 raise OutputError(f"{path} may overwrite the input {source}; choose another name or folder.")
 
-    def open(self, timing: Timing, audio_from: Path | None = None) -> FrameWriter:
-        """Returns the writer for the input's timing, to be entered as a context; with the sound of a file, if any."""
+    @property
+    def needs_even_sizes(self) -> bool:
+        """True if odd widths and heights grow by one pixel."""
+        return self.path.suffix.lower() in _ENCODED
+
+    def existing(self) -> list[Path]:
+        """Existing files that the result may replace: the file, or all pictures of the pattern."""
+        return self._staged.existing() if isinstance(self._staged, StagedOutput) else pictures_of(self.path)
+
+    def open(
+        self,
+        timing: Timing,
+        audio_from: Path | None = None,
+        *,
+        quality: int | None = None,
+        part: Part | None = None,
+    ) -> FrameWriter:
+        """Returns the writer for the input's timing, to be entered as a context; with the sound of a file, if any.
+
+        The frames, and so the sound, may be a part of the input. `quality` is as in `VideoWriter`.
+
+        Raises:
+            OutputError: The quality is not on the scale.
+        """
         suffix = self.path.suffix.lower()
+        level = DEFAULT_QUALITY if quality is None else quality
+        check_quality(level)
         if suffix in _ENCODED:
-            return EncodedVideoWriter(self.path, self._staged, timing, audio_from)
+            return EncodedVideoWriter(self.path, self._staged, timing, audio_from, quality=level, part=part)
         if audio_from is not None and _has_audio(audio_from):
             form = "a GIF has" if suffix == ".gif" else "pictures have"
             _logger.warning("%s: %s no sound; the sound of %s is left out", self.path, form, audio_from)
         if suffix == ".gif":
-            return GifWriter(self.path, self._staged, timing)
+            return GifWriter(self.path, self._staged, timing, level)
+        if quality is not None:
+            _logger.warning("%s: PNG pictures lose nothing, so the quality does not matter", self.path)
         return PictureSequenceWriter(self.path, self._staged)
 
 
