@@ -93,7 +93,7 @@ class Animator:
         Args:
             model: The name of a model that `fomm-rt fetch` installed, such as "vox-adv", or a model folder made by
                 `fomm-rt export`; the bundled model for drawn faces by default.
-            backend: "auto" takes the fastest that runs here.
+            backend: "auto" takes the fastest that runs here, "cpu" the fastest on the CPU, "cuda" on an NVIDIA GPU.
             relative: Apply the movement since a reference frame to the source; otherwise take over the driver's pose.
             adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull relative to the
                 reference's.

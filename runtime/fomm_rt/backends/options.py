@@ -8,10 +8,13 @@ from typing import Literal, get_args
 
 from fomm_rt.model.precision import Precision
 
-BackendName = Literal["auto", "tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-cpu"]
-"""A backend, or "auto" for the fastest that runs on this machine."""
+BackendName = Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-rtx", "onnxruntime-cuda", "onnxruntime-cpu"]
+"""A backend; or the fastest that runs on this machine ("auto"), on its CPU or on its NVIDIA GPU."""
 
-BACKENDS: tuple[BackendName, ...] = get_args(BackendName)[1:]
+ALIASES: tuple[BackendName, ...] = get_args(BackendName)[:3]
+"""Names that stand for the fastest of several backends."""
+
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)[3:]
 """Every backend, fastest first, in the order of `registry.REGISTRY`."""
 
 

@@ -26,6 +26,19 @@ def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cpu_only")
+def test_aliases_take_the_fastest_of_a_device(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_driver, "is_installed", lambda: False)
+    with Animator.load(small_model, backend="cpu") as animator:
+        assert animator.backend.name == "onnxruntime-cpu"
+        assert animator.backend.reason == "the fastest backend available here on the CPU"
+    with pytest.raises(
+        BackendError,
+        match=r"no backend can run on the GPU: not tensorrt, tensorrt-rtx, onnxruntime-cuda: .*no NVIDIA driver",
+    ):
+        Animator.load(small_model, backend="cuda")
+
+
+@pytest.mark.usefixtures("cpu_only")
 @pytest.mark.parametrize(("driver", "words"), [(False, "no NVIDIA driver"), (True, "pip install onnxruntime-gpu")])
 def test_auto_gives_the_reason_for_its_choice(
     small_model: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, words: str
@@ -46,7 +59,7 @@ def test_names_are_those_of_the_registry() -> None:
 
 
 def test_unknown_backend(small_model: Path) -> None:
-    with pytest.raises(BackendError, match="expected a backend among auto, tensorrt, tensorrt-rtx, onnx"):
+    with pytest.raises(BackendError, match="expected a backend among auto, cpu, cuda, tensorrt, tensorrt-rtx, onnx"):
         Animator.load(small_model, backend="fast")  # type: ignore[arg-type]
 
 
