@@ -13,7 +13,7 @@ from fomm_bench.contestants.registry import choose
 from fomm_bench.model.bench_model import BenchModel
 from fomm_bench.results.run_result import Ceiling
 from fomm_bench.run.session import Session
-from fomm_bench.run.worker_process import worker_command, worker_environment
+from fomm_bench.run.worker_process import require_signals, worker_command, worker_environment
 from fomm_rt.errors import BenchmarkError
 
 _log = logging.getLogger("fomm_rt")
@@ -21,7 +21,7 @@ _log = logging.getLogger("fomm_rt")
 
 @dataclass(frozen=True)
 class Launcher:
-    """Starts the processes of contestants.
+    """Starts the processes of contestants. Raises BenchmarkError where their processes cannot take turns.
 
     Attributes:
         folder, timeout_s: See `worker_environment` and `WorkerProcess`.
@@ -31,6 +31,9 @@ class Launcher:
     folder: Path
     pythons: Mapping[str, str]
     timeout_s: float
+
+    def __post_init__(self) -> None:
+        require_signals()
 
     def start(self, entry: Entry) -> Session:
         """Starts the process of a contestant."""

@@ -164,6 +164,15 @@ class WorkerProcess:
         return "\n".join([line for line in text.splitlines() if line.strip()][-SHOWN_LINES:])
 
 
+def require_signals() -> None:
+    """Raises BenchmarkError where processes cannot be stopped and continued."""
+    if not (hasattr(signal, "SIGSTOP") and hasattr(os, "killpg")):
+        raise BenchmarkError(
+            "fomm-rt bench stops the processes of contestants between their turns, by signals that this system does "
+            "not have; run it on Linux or macOS"
+        )
+
+
 def watch(group: int) -> subprocess.Popen[bytes]:
     """Starts a process that kills a process group when the benchmark dies.
 

@@ -63,7 +63,7 @@ def check_private(info: os.stat_result, path: Path) -> None:
     Raises:
         EngineError: Others can change it.
     """
-    if os.name == "nt":
+    if not hasattr(os, "geteuid"):
         return
     if info.st_uid not in {os.geteuid(), 0}:
         raise EngineError(
