@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fomm_fetch.catalog import CATALOG
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, Quiet, Verbose
 from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.errors import FetchError, ModelError
 from fomm_rt.machine.export_extra import how_to_install, missing_for_export
@@ -67,6 +67,7 @@ def fetch(
     ] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List what can be fetched.")] = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Download published weights, verify and export them (needs torch).
@@ -88,7 +89,7 @@ def fetch(
     """
     if (name is None) != show_list:
         raise typer.BadParameter("give the NAME of a model or --list, not both")
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         if name is None:
             _list(terminal)
             return

@@ -9,7 +9,8 @@ from time import monotonic
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from fomm_fetch.progress import FetchProgress, ProgressCallback
-from fomm_rt.cli.terminal import PLAIN_LINE_EVERY_S, WIDE_COLUMNS, Terminal
+from fomm_rt.cli.progress import PLAIN_LINE_EVERY_S, WIDE_COLUMNS
+from fomm_rt.cli.terminal import Terminal
 
 
 @contextmanager

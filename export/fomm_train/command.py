@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, Quiet, Verbose
 from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.errors import FommError, TrainingError
 
@@ -31,13 +31,14 @@ def train(
         Path | None, typer.Option(help="Checkpoint to start a new folder from; one of the same recipe is continued.")
     ] = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one of the project's own checkpoints on faces that it draws and people that it renders (needs torch).
 
     Training takes hours on two CPU cores. Ctrl-C saves the state; the same command resumes it.
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         with _needing_packages():
             from fomm_export.checkpoints.configuration_file import load_configuration
             from fomm_train.drawn_faces import DRAWN_FACES
@@ -70,6 +71,7 @@ def measure(
     ] = False,
     pairs: Annotated[int, typer.Option(min=3, help="Number of held-out pairs.")] = 200,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on drawn faces and poses it was not trained on (needs torch).
@@ -77,7 +79,7 @@ def measure(
     Errors are divided by the error of showing the source. Openness of mouth and eyes is read from the rendering that is
     most similar to the prediction.
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         if people:
             _measure_people(terminal, model, folder)
             return

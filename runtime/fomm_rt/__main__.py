@@ -11,6 +11,12 @@ def main() -> None:
         build_app()(prog_name="fomm-rt")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # outside a command's own handling
+        from fomm_rt.cli.defect import describe_defect
+
+        if {"-v", "--verbose"}.intersection(sys.argv):
+            raise
+        sys.exit(f"error: {describe_defect(error)}")
 
 
 if __name__ == "__main__":

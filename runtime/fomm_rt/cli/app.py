@@ -32,7 +32,7 @@ def _print_version(wanted: bool) -> None:
 
 def _callback(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Animate a picture by a driving video with the First Order Motion Model."""
@@ -40,7 +40,12 @@ def _callback(
 
 def build_app() -> typer.Typer:
     """Assembles the command line."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    app = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback()(_callback)
     for command in (demo, animate, faces, info, doctor):
         app.command()(command)

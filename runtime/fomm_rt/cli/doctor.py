@@ -9,7 +9,7 @@ import typer
 from msgspec import to_builtins
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, BackendOption
+from fomm_rt.cli.options import AsJson, BackendOption, Verbose
 from fomm_rt.cli.terminal import running
 from fomm_rt.doctor import gpu, report
 from fomm_rt.machine.export_extra import how_to_install, missing_for_export
@@ -18,14 +18,16 @@ from fomm_rt.machine.telemetry import telemetry
 Found = TypeVar("Found")
 
 
-def doctor(model: ModelOption = None, backend: BackendOption = "auto", as_json: AsJson = False) -> None:
+def doctor(
+    model: ModelOption = None, backend: BackendOption = "auto", verbose: Verbose = False, as_json: AsJson = False
+) -> None:
     """Report what this machine can run, and time it.
 
     For example:
 
     fomm-rt doctor -m vox-adv
     """
-    with running(quiet=False, as_json=as_json) as terminal:
+    with running(quiet=False, as_json=as_json, verbose=verbose) as terminal:
         sections = _Sections()
         sections.add("versions", "versions", report.versions, _pairs)
         sections.add("OpenCV", "opencv", report.opencv, _opencv_lines)

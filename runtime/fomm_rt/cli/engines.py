@@ -13,7 +13,7 @@ from fomm_kernels.sources import source_hash
 from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.bundled import open_model
 from fomm_rt.cli.model import METAVAR, complete_model
-from fomm_rt.cli.options import AsJson, Engines, Quiet
+from fomm_rt.cli.options import AsJson, Engines, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import model_hash
@@ -34,7 +34,13 @@ OfModel = Annotated[
 
 
 @app.command("list")
-def list_engines(model: OfModel = None, engines: Engines = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+def list_engines(
+    model: OfModel = None,
+    engines: Engines = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
     """List the sets of engines in the store: what they are for, and if this machine can use them.
 
     For example:
@@ -43,7 +49,7 @@ def list_engines(model: OfModel = None, engines: Engines = None, quiet: Quiet = 
 
     fomm-rt engines list -m vox-adv
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         store = EngineStore(engines)
         sets, damaged = store.look()
         lines, found = [], []
@@ -66,6 +72,7 @@ def remove(
     model: OfModel = None,
     engines: Engines = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove sets of engines from the store. A process that runs them keeps them until it ends.
@@ -78,7 +85,7 @@ def remove(
     """
     if sum(map(bool, (keys, remove_all, damaged, model))) != 1:
         raise typer.BadParameter("expected either keys, --all, --damaged or --model")
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         store = EngineStore(engines)
         if remove_all or damaged:
             keys = [path.stem for path in (store.paths() if remove_all else _damaged(store))]

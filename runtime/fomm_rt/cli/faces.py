@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 
 
@@ -21,7 +21,9 @@ def faces(
         ),
     ] = None,
     model: ModelOption = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the faces that are found in a picture.
@@ -36,11 +38,12 @@ def faces(
 
     fomm-rt faces group.jpg -m vox-adv --json
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_rt.bundled import open_model
         from fomm_rt.faces.marks import mark_squares
         from fomm_rt.faces.search import find_faces
         from fomm_rt.faces.squares import DEFAULT_MARGIN, face_square
+        from fomm_rt.files.overwriting import check_overwrite
         from fomm_rt.files.staging import StagedOutput
         from fomm_rt.media.read.picture import read_picture
         from fomm_rt.media.write.picture import staged_picture
@@ -48,6 +51,8 @@ def faces(
         target = None if output is None else StagedOutput(output, [picture])
         margin = DEFAULT_MARGIN if model is None else open_model(model).manifest.face_margin or DEFAULT_MARGIN
         pixels = read_picture(picture)
+        if target is not None:
+            check_overwrite(target.existing(), terminal.replacing(overwrite))
         height, width = pixels.shape[:2]
         found = find_faces(pixels)
         squares = [face_square(face, height, width, margin) for face in found]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from fomm_rt.cli.model import ModelArgument
-from fomm_rt.cli.options import AsJson
+from fomm_rt.cli.options import AsJson, Verbose
 from fomm_rt.cli.terminal import running
 
 
-def info(model: ModelArgument = None, as_json: AsJson = False) -> None:
+def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson = False) -> None:
     """Describe a model folder and check its files.
 
     For example:
@@ -18,7 +18,7 @@ def info(model: ModelArgument = None, as_json: AsJson = False) -> None:
 
     fomm-rt info vox-adv
     """
-    with running(quiet=False, as_json=as_json) as terminal:
+    with running(quiet=False, as_json=as_json, verbose=verbose) as terminal:
         from fomm_rt.bundled import open_model
 
         manifest = open_model(model).manifest

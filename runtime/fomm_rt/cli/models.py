@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fomm_rt.bundled import bundled_model
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 from fomm_rt.errors import FommError, ModelError
 from fomm_rt.model.installed import InstalledModel, describe_model, installed_models, place_of, remove_model
@@ -19,7 +19,7 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context, quiet: Quiet = False, as_json: AsJson = False) -> None:
+def models(context: typer.Context, quiet: Quiet = False, verbose: Verbose = False, as_json: AsJson = False) -> None:
     """List the installed models, or remove one of them.
 
     For example:
@@ -30,7 +30,7 @@ def models(context: typer.Context, quiet: Quiet = False, as_json: AsJson = False
     """
     if context.invoked_subcommand is not None:
         return
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         found = [describe_model(BUNDLED, bundled_model()), *installed_models()]
         width = max(len(model.name) for model in found)
         lines = [line for model in found for line in _lines(model, width)]
@@ -51,6 +51,7 @@ def remove(
     name: Annotated[str, typer.Argument(help="The name of the model.", autocompletion=_complete_installed)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove an installed model, with its kept checkpoint and any unfinished download.
@@ -59,7 +60,7 @@ def remove(
 
     fomm-rt models remove vox-adv
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         if name == BUNDLED:
             raise ModelError("bundled: this model is a part of fomm-rt and cannot be removed")
         place = place_of(name)

@@ -7,21 +7,29 @@ from typing import Annotated
 
 import typer
 
-from fomm_rt.backends.options import BACKENDS, BackendName
-from fomm_rt.model.precision import PRECISIONS, Precision
+from fomm_rt.backends.options import BackendName
+from fomm_rt.model.precision import Precision
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print a log, and the traceback of an error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+OverwriteOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--overwrite/--no-overwrite",
+        "-y/-n",
+        help="Replace existing results, or refuse to.",
+        show_default="ask on a terminal, else refuse",
+    ),
+]
 BackendOption = Annotated[
     BackendName,
-    typer.Option("--backend", parser=str, metavar="NAME", help=f"auto, {', '.join(BACKENDS)}.", show_default=True),
+    typer.Option("--backend", help="What runs the model: auto is the fastest here, cpu and cuda the fastest of these."),
 ]
 PrecisionOption = Annotated[
     Precision | None,
     typer.Option(
-        parser=str,
-        metavar="NAME",
-        help=f"{', '.join(PRECISIONS)}: fp16 needs TensorRT, int8 a CPU and a model exported with --int8.",
+        help="fp16 needs TensorRT, int8 a CPU and a model exported with --int8.",
         show_default="the backend's choice",
     ),
 ]
@@ -44,16 +52,3 @@ Threads = Annotated[
         show_default="the cores that this process may use",
     ),
 ]
-
-
-def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
-    """Parses "x,y,w,h"; raises typer.BadParameter for anything else and for an empty rectangle."""
-    if text is None:
-        return None
-    try:
-        x, y, w, h = (int(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"expected four whole numbers x,y,w,h; got {text!r}") from None
-    if x < 0 or y < 0 or w < 1 or h < 1:
-        raise typer.BadParameter(f"expected x, y from 0 and w, h from 1; got {text!r}")
-    return x, y, w, h

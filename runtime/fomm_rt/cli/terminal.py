@@ -14,34 +14,20 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from time import perf_counter
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from fomm_rt.cli.defect import describe_defect
+from fomm_rt.cli.log import LOGGER, PrintedLog, ReportedWarnings
+from fomm_rt.cli.progress import BarProgress, FrameProgress, PlainProgress, bar
 from fomm_rt.errors import FommError, OutputError
 from fomm_rt.files.interruption import SIGNALS, heeded
-from fomm_rt.version import __version__
-
-PLAIN_LINE_EVERY_S = 10.0
-"""Interval between lines of progress if standard error is not a terminal."""
-
-WIDE_COLUMNS = 80
-"""Narrower terminals show the figures without a bar."""
-
-FrameProgress = Callable[[str, int, "int | None"], None]
+from fomm_rt.files.overwriting import Overwrite, name_all
 
 
 class Terminal:
@@ -50,16 +36,22 @@ class Terminal:
     Args:
         quiet: Print only warnings and errors, and with `as_json` the result.
         as_json: Print the result as one JSON document on standard output.
+        verbose: Print the log, and the traceback of an error.
     """
 
-    def __init__(self, quiet: bool, as_json: bool) -> None:
+    def __init__(self, quiet: bool, as_json: bool, verbose: bool = False) -> None:
         self.quiet = quiet
         self.as_json = as_json
+        self.verbose = verbose
         self.warnings: list[str] = []
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (sys.stdout, sys.stderr, sys.stdin):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # an ASCII terminal shows ? instead of failing
         self.out, self.err = _console(stderr=False), _console(stderr=True)
+
+    def log(self, text: str) -> None:
+        """Prints a line of the log."""
+        self.err.print(text, style="dim", markup=False)
 
     def say(self, text: str) -> None:
         """Prints a message, unless quiet."""
@@ -91,10 +83,24 @@ class Terminal:
         if self.quiet:
             yield lambda _stage, _done, _total: None
         elif self.err.is_terminal:
-            with _bar(self.err) as bar:
-                yield _BarProgress(bar, counted)
+            with bar(self.err) as shown:
+                yield BarProgress(shown, counted)
         else:
-            yield _PlainProgress(self.err, counted)
+            yield PlainProgress(self.err, counted)
+
+    def replacing(self, overwrite: bool | None) -> Overwrite:
+        """What happens to existing results: as the option says; without it, a terminal asks and others refuse."""
+        if overwrite is not None:
+            return overwrite
+        return self._ask_to_replace if sys.stdin.isatty() and sys.stderr.isatty() else False
+
+    def _ask_to_replace(self, existing: Sequence[Path]) -> bool:
+        self.err.print(f"{name_all(existing)}. Overwrite? [y/N] ", end="", markup=False)
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+        if not answer:
+            self.err.print()  # the end of the input leaves the cursor behind the question
+        return answer.strip().lower() in ("y", "yes")
 
 
 def _console(stderr: bool) -> Console:
@@ -103,86 +109,20 @@ def _console(stderr: bool) -> Console:
     return console
 
 
-class _BarProgress:
-    def __init__(self, bar: Progress, counted: str) -> None:
-        self._bar = bar
-        self._unit = _per_second(counted)
-        self._tasks: dict[str, TaskID] = {}
-        self._start: dict[str, tuple[float, int]] = {}
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        if stage not in self._tasks:
-            for earlier in self._tasks.values():
-                self._bar.update(earlier, visible=False)
-            self._tasks[stage] = self._bar.add_task(stage, total=total, speed="")
-            self._start[stage] = (perf_counter(), done)
-        start, first = self._start[stage]
-        elapsed = perf_counter() - start
-        # The first frame was finished before the clock started.
-        speed = f"{(done - first) / elapsed:.1f} {self._unit}" if done > first and elapsed > 0 else ""
-        self._bar.update(self._tasks[stage], completed=done, total=total, speed=speed)
-
-
-class _PlainProgress:
-    def __init__(self, console: Console, counted: str) -> None:
-        self._console = console
-        self._counted = counted
-        self._stage = ""
-        self._first = 0
-        self._start = self._last = perf_counter()
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        now = perf_counter()
-        if stage != self._stage:
-            self._stage, self._start, self._last, self._first = stage, now, now, done
-            self._console.print(f"{stage}{f' {total} {self._counted}' if total else ''}", markup=False)
-            return
-        if now - self._last < PLAIN_LINE_EVERY_S:
-            return
-        self._last = now
-        speed = (done - self._first) / (now - self._start)
-        remaining = f", {(total - done) / speed:.0f} s remaining" if total and total >= done and speed else ""
-        self._console.print(
-            f"{stage}: {done}/{total or '?'} {self._counted}, {speed:.1f} {_per_second(self._counted)}{remaining}",
-            markup=False,
-        )
-
-
-def _per_second(counted: str) -> str:
-    return "fps" if counted == "frames" else f"{counted}/s"
-
-
-def _bar(console: Console) -> Progress:
-    essential = [MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TextColumn("left"), TimeRemainingColumn()]
-    wide = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
-    columns = [*wide, *essential] if console.width >= WIDE_COLUMNS else essential
-    return Progress(*columns, console=console, transient=True)
-
-
-class _WarningHandler(logging.Handler):
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__(logging.WARNING)
-        self._terminal = terminal
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._terminal.warn(record.getMessage())
-
-
 @contextmanager
-def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
+def running(quiet: bool, as_json: bool, verbose: bool = False) -> Iterator[Terminal]:
     """Runs the body of a command: prints its warnings and turns errors into a sentence and an exit code."""
-    terminal = Terminal(quiet or as_json, as_json)
-    logger = logging.getLogger("fomm_rt")
-    handler = _WarningHandler(terminal)
-    logger.addHandler(handler)
-    propagate, logger.propagate = logger.propagate, False
+    if quiet and verbose:
+        raise typer.BadParameter("--quiet and --verbose exclude each other; choose one")
+    terminal = Terminal(quiet or (as_json and not verbose), as_json, verbose)
     restore = _unwind_on_signals()
     try:
-        yield terminal
-    except typer.Exit:
+        with _logging_to(terminal):
+            yield terminal
+    except (typer.Exit, typer.BadParameter):
         raise
     except FommError as error:
-        raise _failed(terminal, str(error)) from error
+        raise _failed(terminal, str(error), error) from error
     except BrokenPipeError:
         # The reader of standard output is gone; the flush at exit must not fail again.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
@@ -190,26 +130,42 @@ def running(quiet: bool, as_json: bool) -> Iterator[Terminal]:
     except OSError as error:
         name = f"{error.filename}: " if error.filename is not None else ""
         message = f"{name}{error.strerror or error}; check the path, its permissions and the disk"
-        raise _failed(terminal, message) from error
+        raise _failed(terminal, message, error) from error
     except MemoryError as error:
-        raise _failed(terminal, "there is not enough memory; use a smaller picture or video") from error
+        raise _failed(terminal, "there is not enough memory; use a smaller picture or video", error) from error
     except KeyboardInterrupt:
         terminal.err.print("interrupted", markup=False)
         raise typer.Exit(130) from None
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise _failed(
-            terminal,
-            f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error} "
-            f"({last.filename.rsplit('/', 1)[-1]}:{last.lineno}). Please report it with the command you ran",
-        ) from error
+        raise _failed(terminal, describe_defect(error), error) from error
     finally:
         restore()
+
+
+@contextmanager
+def _logging_to(terminal: Terminal) -> Iterator[None]:
+    """Reports warnings of the logger "fomm_rt", and with --verbose prints all of its records."""
+    logger = logging.getLogger(LOGGER)
+    handlers: list[logging.Handler] = [ReportedWarnings(terminal.warn)]
+    propagate, level = logger.propagate, logger.level
+    logger.propagate = False
+    if terminal.verbose:
+        handlers.append(PrintedLog(terminal.log))
+        logger.setLevel(logging.DEBUG)
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
         logger.propagate = propagate
-        logger.removeHandler(handler)
+        logger.setLevel(level)
+        for handler in handlers:
+            logger.removeHandler(handler)
 
 
-def _failed(terminal: Terminal, message: str) -> typer.Exit:
+def _failed(terminal: Terminal, message: str, error: BaseException) -> typer.Exit:
+    if terminal.verbose:
+        terminal.log("".join(traceback.format_exception(error)).rstrip())
     if terminal.as_json:
         with suppress(OSError):
             print(json.dumps({"error": message, "warnings": terminal.warnings}, indent=2), flush=True)

@@ -1,0 +1,65 @@
+"""Values of options that have a form of their own. Every function raises typer.BadParameter for anything else."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Literal
+
+import typer
+
+from fomm_rt.media.write.output_formats import LARGEST, SMALLEST, OutputSize
+
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_SIXTIES = re.compile(r"[0-5]?\d(\.\d{1,9})?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.ASCII)
+
+
+def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
+    """Parses "x,y,w,h" with a width and a height from 1."""
+    if text is None:
+        return None
+    try:
+        x, y, w, h = (int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"expected four whole numbers x,y,w,h; got {text!r}") from None
+    if x < 0 or y < 0 or w < 1 or h < 1:
+        raise typer.BadParameter(f"expected x, y from 0 and w, h from 1; got {text!r}")
+    return x, y, w, h
+
+
+def parse_seconds(name: str, text: str | None) -> Fraction | None:
+    """Parses seconds, MM:SS or HH:MM:SS, all with or without a fraction."""
+    if text is None:
+        return None
+    first, *others = text.split(":")
+    # What follows a colon is less than 60.
+    is_time = _SECONDS.fullmatch(first) and len(others) <= 2 and all(map(_SIXTIES.fullmatch, others))
+    if not is_time or any("." in part for part in [first, *others][:-1]):
+        raise typer.BadParameter(f"{name}: expected seconds such as 12.5, or [HH:]MM:SS; got {text!r}")
+    total = Fraction(0)
+    for part in (first, *others):
+        total = total * 60 + Fraction(part)
+    return total
+
+
+def parse_size(name: str, text: str | None) -> OutputSize | None:
+    """Parses "512" or "1920x1080" within the possible sizes."""
+    if text is None:
+        return None
+    match = _SIZE.fullmatch(text)
+    sides = [int(side) for side in match.groups() if side is not None] if match else []
+    if not sides or not all(SMALLEST <= side <= LARGEST for side in sides):
+        raise typer.BadParameter(f"{name}: expected N or WxH, in pixels from {SMALLEST} to {LARGEST}; got {text!r}")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def parse_best_frame(name: str, text: str | None) -> int | Literal["auto"] | None:
+    """Parses "auto" or a number of up to nine digits."""
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not (text.isdecimal() and len(text) <= 9):
+        raise typer.BadParameter(f"{name}: expected auto or a frame number from 0; got {text!r}")
+    return int(text)
