@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fomm_rt.cli.model import ModelOption, announce
-from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, parse_rectangle
+from fomm_rt.cli.options import (
+    AsJson,
+    BackendOption,
+    Engines,
+    OverwriteOption,
+    PrecisionOption,
+    Quiet,
+    Threads,
+    Verbose,
+)
+from fomm_rt.cli.parsing import parse_best_frame, parse_rectangle, parse_seconds, parse_size
 from fomm_rt.cli.terminal import running
 from fomm_rt.framing import Framing
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
@@ -55,11 +65,17 @@ def animate(
         ),
     ] = True,
     adapt_scale: Annotated[bool, _option("Motion", "Scale relative movement to the size of the source.")] = True,
+    start: Annotated[
+        str | None, _option("Driving", "Begin with the frame shown then.", metavar="SECONDS|[HH:]MM:SS")
+    ] = None,
+    duration: Annotated[
+        str | None, _option("Driving", "Use only so much from there on.", metavar="SECONDS|[HH:]MM:SS")
+    ] = None,
     best_frame: Annotated[
         str | None,
         _option(
             "Motion",
-            "The reference frame: the one posed most like the source, or number N, counted from 0.",
+            "The reference frame: the one posed most like the source, or number N, counted from 0 at --start.",
             metavar="auto|N",
             show_default="the first",
         ),
@@ -77,11 +93,26 @@ def animate(
         ),
     ] = False,
     audio: Annotated[bool, _option("Result", "Keep the sound of the driving video.")] = True,
+    output_size: Annotated[
+        str | None,
+        _option(
+            "Result",
+            "Scale frames to this height, or to width and height, with black bars if need be.",
+            metavar="N|WxH",
+            show_default="the model's",
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        _option("Result", "From 0, the smallest file, to 100, the best picture.", min=0, max=100, show_default="80"),
+    ] = None,
+    overwrite: OverwriteOption = None,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     engines: Engines = None,
     threads: Threads = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Animate a picture by a driving video.
@@ -99,13 +130,19 @@ def animate(
     fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o why.mp4 --explain
 
     fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o out.webm --best-frame auto
+
+    fomm-rt animate portrait.jpg film.mkv -o part.mp4 --start 1:30 --duration 5 --output-size 512
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain exclude each other; choose one")
     source_framing = Framing("fit" if fit or source_fit else "crop", parse_rectangle(source_crop or crop))
     driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
-    reference = _parse_best_frame(best_frame)
-    with running(quiet, as_json) as terminal:
+    reference = parse_best_frame("--best-frame", best_frame)
+    start_s, duration_s = parse_seconds("--start", start), parse_seconds("--duration", duration)
+    if duration_s == 0:
+        raise typer.BadParameter("--duration: expected more than 0 seconds")
+    size = parse_size("--output-size", output_size)
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_rt.clip.animate_file import animate_file
 
         def on_load(animator: Animator) -> None:
@@ -134,17 +171,14 @@ def animate(
                 view="explain" if explain else "panel" if panel else "result",
                 audio=audio,
                 motion_output=save_motion,
+                start_s=start_s or 0,
+                duration_s=duration_s,
+                output_size=size,
+                quality=quality,
+                overwrite=terminal.replacing(overwrite),
                 progress=progress,
                 on_load=on_load,
             )
         terminal.result(
             f"{report.output}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps", asdict(report)
         )
-
-
-def _parse_best_frame(text: str | None) -> Any:
-    if text is None or text == "auto":
-        return text
-    if not (text.isdecimal() and len(text) <= 9):
-        raise typer.BadParameter(f"--best-frame: expected auto or a frame number from 0; got {text!r}")
-    return int(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from fomm_rt.animator import Animator
-from fomm_rt.clip.driving import DrivingFrame
+from fomm_rt.clip.driving import DrivingFrame, no_such_frame
 from fomm_rt.errors import MotionError
 from fomm_rt.motion.keypoints import Keypoints, pose_distance
 
@@ -43,8 +43,5 @@ def find_reference(
             best = distance, frame.index, keypoints
         progress(count)
     if best is None:
-        raise MotionError(
-            f"there is no frame {best_frame}: the driving side has {count} frames, counted from 0; choose one of them, "
-            "or auto"
-        )
+        raise MotionError(no_such_frame(best_frame, count) if isinstance(best_frame, int) else "there is no frame")
     return best[1], best[2]

@@ -21,13 +21,15 @@ from typing_extensions import Unpack
 from fomm_rt.animator import Animator
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
-from fomm_rt.clip.animate_file import FRAMES_AHEAD, LoadOptions, Progress, using
+from fomm_rt.clip.animate_file import LoadOptions, using
 from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
+from fomm_rt.clip.rendering import FRAMES_AHEAD, Progress
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
 from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
@@ -99,6 +101,7 @@ def run_demo(
     also: tuple[Path, Path] | None = None,
     *,
     animator: Animator | None = None,
+    overwrite: Overwrite = True,
     progress: Progress = lambda _stage, _done, _total: None,
     on_load: Callable[[Animator], None] = lambda _animator: None,
     **load: Unpack[LoadOptions],
@@ -106,9 +109,10 @@ def run_demo(
     """Makes the demo; each clip's two files appear together when both are complete.
 
     Args:
-        folder: Where the results go, replacing those of an earlier demo; it need not exist yet.
+        folder: Where the results go; it need not exist yet.
         also: A source picture and what drives it, as `animate_file` takes them.
         animator: An open animator to use; its source and reference are replaced.
+        overwrite: What happens to existing results, as in `animate_file`.
         progress: Called after every frame.
         on_load: Called with the animator before the first frame.
         load: Options of `Animator.load`, instead of `animator`.
@@ -123,20 +127,31 @@ def run_demo(
             VideoTarget(folder / "outside-training.mp4", also),
             StagedOutput(folder / "outside-training.png", also),
         )
-    # All inputs are opened before the first minute of work, so a wrong one is reported at once.
-    with using(animator, load) as used, ExitStack() as inputs:
-        on_load(used)
-        avatars = [used.prepare_source(read_picture(path)) for path in bundled_avatars()]
+    # All inputs are opened before a model is loaded, so a wrong one is reported at once.
+    with ExitStack() as inputs:
+        avatars = [read_picture(path) for path in bundled_avatars()]
         performance = inputs.enter_context(open_driving(bundled_performance()))
         other, driving = None, None
         if also is not None:
-            other = used.prepare_source(read_picture(also[0]))
+            other = read_picture(also[0])
             driving = inputs.enter_context(open_driving(also[1]))
-        demo = _animate(used, avatars, performance, _demo_scene(avatars), results, progress)
+        check_overwrite([*_existing(results), *([] if outside is None else _existing(outside))], overwrite)
+        used = inputs.enter_context(using(animator, load))
+        on_load(used)
+        sources = [used.prepare_source(avatar) for avatar in avatars]
+        if driving is not None:
+            driving.check(used.manifest)
+        demo = _animate(used, sources, performance, _demo_scene(sources), results, progress)
         outside_training = None
         if other is not None and driving is not None and outside is not None:
-            outside_training = _animate(used, [other], driving, _outside_scene(other), outside, progress)
+            source = used.prepare_source(other)
+            outside_training = _animate(used, [source], driving, _outside_scene(source), outside, progress)
         return DemoReport(demo, outside_training, used.manifest.name, used.backend)
+
+
+def _existing(results: _Results) -> list[Path]:
+    video, contact_sheet = results
+    return [*video.existing(), *contact_sheet.existing()]
 
 
 def _demo_scene(avatars: list[Source]) -> _Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from fomm_rt.clip.motion_file import Motion, load_motion
+from fomm_rt.errors import MotionError
 from fomm_rt.image import Image
+from fomm_rt.media.part import Part, Seconds, find_part, seconds
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
+
+_log = logging.getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,20 @@ class Driving:
     """Driving frames; every iteration starts from the first, in constant memory.
 
     Attributes:
+        path: The file.
         timing: When the frames are shown.
         audio_from: The file whose sound belongs to them, if any.
         weights: Identity of the weights that found recorded keypoints; None for pictures.
         source: Where the frames come from.
+        part: The part of the source that they are; None for all of it.
     """
 
+    path: Path
     timing: Timing
     audio_from: Path | None
     weights: str | None
     source: VideoReader | Motion
+    part: Part | None = None
 
     @property
     def skipped_packets(self) -> int:
@@ -64,22 +74,77 @@ class Driving:
 
     def __iter__(self) -> Iterator[DrivingFrame]:
         if isinstance(self.source, VideoReader):
-            for frame in self.source:
+            for frame in self.source if self.part is None else self.source.read_part(self.part):
                 yield DrivingFrame(frame.index, frame.time, frame.pixels)
         else:
-            for index, (keypoints, time) in enumerate(zip(self.source, self.source.times, strict=True)):
+            for index, (time, keypoints) in enumerate(_inside(self.part, self.source)):
                 yield DrivingFrame(index, time, keypoints)
+
+    def check_architecture(self, model: Manifest) -> None:
+        """Makes sure that recorded keypoints are as many as the model's. Raises MotionError if they are not."""
+        if isinstance(self.source, Motion):
+            self.source.check_architecture(self.path, model)
+
+    def check(self, model: Manifest) -> None:
+        """As `check_architecture`; warns of keypoints that another model found."""
+        self.check_architecture(model)
+        if self.weights not in (None, model.weights.identity):
+            _log.warning(
+                "%s was recorded with another model; its keypoints may mean other parts of the picture", self.path
+            )
+
+    def check_frame(self, number: int) -> None:
+        """Makes sure that there is a frame of this number, counted from 0.
+
+        Raises:
+            MotionError: There is none.
+        """
+        count = self.timing.frame_count
+        if count is not None and number >= count:
+            raise MotionError(no_such_frame(number, count))
+
+
+def no_such_frame(number: int, count: int) -> str:
+    """The message for a reference frame that the driving side does not have."""
+    return (
+        f"there is no frame {number}: the driving side has {count} frame{'s' * (count != 1)}, counted from 0; choose "
+        "one of them, or auto"
+    )
 
 
 @contextmanager
-def open_driving(path: Path) -> Iterator[Driving]:
-    """Opens a motion file by its ending (.npz), anything else as a video or picture."""
+def open_driving(path: Path, start: Seconds = 0, duration: Seconds | None = None) -> Iterator[Driving]:
+    """Opens a motion file by its ending (.npz), anything else as a video or picture; all of it, or a part.
+
+    Args:
+        path: The file.
+        start: Seconds from its start; the first frame is the one shown then. Frames and times count from there.
+        duration: Seconds; to the end if None.
+
+    Raises:
+        MediaError: The file cannot be read, or has no such part.
+        MotionError: It is a motion file that cannot be read.
+    """
+    begin, length = seconds("start", start), None if duration is None else seconds("duration", duration)
+    is_whole = begin == 0 and length is None
     if path.suffix.lower() == ".npz":
         motion = load_motion(path)
-        yield Driving(_timing_of(motion), None, motion.weights, motion)
+        timing = _timing_of(motion)
+        part = None if is_whole else find_part(path, motion.times, timing, begin, length)
+        yield Driving(path, part.timing if part else timing, None, motion.weights, motion, part)
         return
     with VideoReader(path) as reader:
-        yield Driving(reader.timing, reader.path if reader.has_audio else None, None, reader)
+        part = None if is_whole else reader.find_part(begin, length)
+        timing = part.timing if part else reader.timing
+        yield Driving(path, timing, path if reader.has_audio else None, None, reader, part)
+
+
+def _inside(part: Part | None, motion: Motion) -> Iterator[tuple[Fraction, Keypoints]]:
+    for time, keypoints in zip(motion.times, motion, strict=True):
+        if part is None:
+            yield time, keypoints
+        elif not (part.is_before(time) or part.is_behind(time)):
+            yield part.time_of(time), keypoints
 
 
 def _timing_of(motion: Motion) -> Timing:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import MotionError
 from fomm_rt.files.staging import StagedOutput, reporting_failures
+from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
 
 FORMAT_VERSION = 1
@@ -64,6 +65,20 @@ class Motion:
         """The longest tick, in seconds, of which every time is a whole multiple."""
         return Fraction(1, lcm(*(time.denominator for time in self.times)))
 
+    def check_architecture(self, path: Path, model: Manifest) -> None:
+        """Makes sure that a model can be driven by this motion.
+
+        Raises:
+            MotionError: Its keypoints are those of another architecture.
+        """
+        recorded = (self.value.shape[1], self.jacobian is not None)
+        needed = (model.num_kp, model.has_jacobians)
+        if recorded != needed:
+            raise MotionError(
+                f"{path}: holds {_described(*recorded)}; {model.name} needs {_described(*needed)}. Record the motion "
+                "again with this model and --save-motion"
+            )
+
     def __len__(self) -> int:
         return len(self.times)
 
@@ -72,6 +87,10 @@ class Motion:
 
     def __iter__(self) -> Iterator[Keypoints]:
         return (self[i] for i in range(len(self)))
+
+
+def _described(num_kp: int, has_jacobians: bool) -> str:
+    return f"{num_kp} keypoints {'with' if has_jacobians else 'without'} jacobians"
 
 
 class MotionRecording:

@@ -18,12 +18,13 @@ import pytest
 from clips import packet_places, write_clip
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
-from fomm_rt.clip import animate_file as animation
-from fomm_rt.clip.animate_file import AnimationReport, View, animate_file
+from fomm_rt.clip import rendering
+from fomm_rt.clip.animate_file import AnimationReport, animate_file
 from fomm_rt.clip.best_frame import find_reference
 from fomm_rt.clip.driving import open_driving
 from fomm_rt.clip.motion_file import load_motion
-from fomm_rt.errors import BackendError, MediaError, MotionError, OutputError, StateError
+from fomm_rt.clip.rendering import View
+from fomm_rt.errors import BackendError, ImageError, MediaError, MotionError, OutputError, StateError
 from fomm_rt.files import staging
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
@@ -81,7 +82,21 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
     seen: list[tuple[str, int, int | None]] = []
     report = animate_file(source, clip, output, progress=lambda *step: seen.append(step), animator=animator)
     assert report == AnimationReport(
-        output, 7, report.seconds, report.fps, 0, 0, 0, report.stage_s, animator.manifest.name, animator.backend
+        output=output,
+        frames=7,
+        seconds=report.seconds,
+        fps=7 / report.seconds,
+        start_s=0,
+        duration_s=float(7 * Fraction(1001, 30000)),
+        width=64,
+        height=64,
+        quality=None,
+        reference_frame=0,
+        skipped_packets=0,
+        missing_frames=0,
+        stage_s=report.stage_s,
+        model=animator.manifest.name,
+        backend=animator.backend,
     )
     assert seen == [("animating", i + 1, 7) for i in range(7)]
     with VideoReader(output) as result:
@@ -182,6 +197,158 @@ def test_an_animator_and_options_to_load_one_exclude_each_other(
     assert not (tmp_path / "r.mp4").exists()
 
 
+def test_a_part_of_the_driver(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    """Frames, times, reference and motion are those of the part alone."""
+    rate = Fraction(30000, 1001)
+    report = animate_file(
+        source, clip, tmp_path / "p-%02d.png", start_s=2 / rate, duration_s=3 / rate, audio=False,
+        motion_output=tmp_path / "m.npz", animator=animator,
+    )  # fmt: skip
+    assert (report.frames, report.reference_frame) == (3, 0)
+    assert report.start_s == pytest.approx(float(2 / rate))
+    assert report.duration_s == pytest.approx(float(3 / rate))
+    animator.clear_reference()
+    animator.set_source(GOLDEN.source)
+    for index, frame in enumerate(frames_of(clip)[2:5], start=1):
+        assert np.array_equal(read_picture(tmp_path / f"p-{index:02d}.png"), animator.animate(frame))
+    motion = load_motion(tmp_path / "m.npz")
+    assert (motion.rate, motion.times) == (rate, tuple(index / rate for index in range(3)))
+
+
+def test_the_best_frame_of_a_part_counts_from_its_start(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    rate = Fraction(30000, 1001)
+    options: dict[str, Any] = {"start_s": 2 / rate, "audio": False, "animator": animator}
+    assert animate_file(source, clip, tmp_path / "a.gif", best_frame=4, **options).reference_frame == 4
+    animator.clear_reference()
+    animator.set_reference(frames_of(clip)[6])
+    expected = animator.animate(frames_of(clip)[2])
+    animate_file(source, clip, tmp_path / "p-%02d.png", best_frame=4, **options)
+    assert np.array_equal(read_picture(tmp_path / "p-01.png"), expected)
+    with pytest.raises(MotionError, match="there is no frame 5: the driving side has 5 frames"):
+        animate_file(source, clip, tmp_path / "b.gif", best_frame=5, **options)
+    assert 0 <= (animate_file(source, clip, tmp_path / "c.gif", best_frame="auto", **options).reference_frame or 0) < 5
+
+
+def test_a_part_of_a_motion_file(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    rate, motion = Fraction(30000, 1001), tmp_path / "m.npz"
+    animate_file(source, clip, tmp_path / "a.gif", audio=False, motion_output=motion, animator=animator)
+    part: dict[str, Any] = {"start_s": 3 / rate, "duration_s": 2 / rate, "animator": animator}
+    assert animate_file(source, motion, tmp_path / "m-%02d.png", **part).frames == 2
+    animate_file(source, clip, tmp_path / "v-%02d.png", audio=False, **part)
+    for name in ("01.png", "02.png"):
+        assert np.array_equal(read_picture(tmp_path / f"m-{name}"), read_picture(tmp_path / f"v-{name}"))
+    with pytest.raises(MediaError, match=r"m\.npz ends after 0\.23 s; a start at 1 s is behind its end"):
+        animate_file(source, motion, tmp_path / "r.gif", start_s=1, animator=animator)
+
+
+@pytest.mark.parametrize("ending", ["r.mp4", "r.mkv"])
+def test_the_sound_of_a_part(animator: Animator, source: Path, tmp_path: Path, ending: str) -> None:
+    clip = write_clip(tmp_path / "c.mp4", frames=50, size=(64, 64), audio="aac", pixels=lambda i: GOLDEN.driving[i % 3])
+    report = animate_file(source, clip, tmp_path / ending, start_s=1, duration_s=0.4, animator=animator)
+    with VideoReader(tmp_path / ending) as result:
+        assert (report.frames, result.timing.frame_count, result.timing.rate) == (10, 10, Fraction(25))
+        assert result.has_audio
+    with av.open(str(tmp_path / ending)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+        assert samples == pytest.approx(0.4 * 48000, abs=2048)
+
+
+def test_size_and_quality(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"audio": False, "animator": animator}
+    report = animate_file(source, clip, tmp_path / "a.mp4", output_size=(160, 90), quality=30, **options)
+    assert (report.width, report.height, report.quality) == (160, 90, 30)
+    with VideoReader(tmp_path / "a.mp4") as result:
+        assert (result.width, result.height) == (160, 90)
+    report = animate_file(source, clip, tmp_path / "b.mp4", output_size=101, view="panel", **options)
+    assert (report.width, report.height) == (304, 102)
+    report = animate_file(source, clip, tmp_path / "p-%02d.png", output_size=33, **options)
+    assert read_picture(tmp_path / "p-01.png").shape == (33, 33, 3)
+    small = animate_file(source, clip, tmp_path / "low.mp4", quality=0, **options).output.stat().st_size
+    assert small < animate_file(source, clip, tmp_path / "high.mp4", quality=100, **options).output.stat().st_size
+
+
+def test_existing_results(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def answer(existing: Sequence[Path], may: bool) -> bool:
+        asked.append([path.name for path in existing])
+        return may
+
+    old, motion = tmp_path / "r.gif", tmp_path / "m.npz"
+    for path in (old, motion):
+        path.write_text("old")
+    options: dict[str, Any] = {"audio": False, "animator": animator, "motion_output": motion}
+    with pytest.raises(OutputError, match=r"r\.gif and .*m\.npz exist already; overwrite with -y"):
+        animate_file(source, clip, old, overwrite=False, **options)
+    with pytest.raises(OutputError, match="may not be overwritten"):
+        animate_file(source, clip, old, overwrite=lambda existing: answer(existing, False), **options)
+    assert old.read_text() == motion.read_text() == "old"
+    animate_file(source, clip, old, overwrite=lambda existing: answer(existing, True), **options)
+    assert asked == [["r.gif", "m.npz"]] * 2
+    assert old.read_bytes()[:3] == b"GIF"
+    animate_file(source, clip, old, **options)  # overwrites by default
+    animate_file(source, clip, tmp_path / "new.gif", audio=False, animator=animator, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"source": "absent.png"}, MediaError, "absent.png does not exist"),
+        ({"driving": "absent.mp4"}, MediaError, "absent.mp4 does not exist"),
+        ({"start_s": 9}, MediaError, "a start at 9 s is behind its end"),
+        ({"start_s": -1}, MediaError, "start: expected seconds from 0; got -1"),
+        ({"duration_s": 0}, MediaError, "expected a duration"),
+        ({"best_frame": 7}, MotionError, "there is no frame 7: the driving side has 7 frames"),
+        ({"quality": 101}, OutputError, "expected a quality"),
+        ({"output_size": 4}, OutputError, "expected an output size"),
+        (
+            {"source_framing": Framing(rectangle=(60, 0, 20, 20))},
+            ImageError,
+            "does not lie within the picture of 64×64",
+        ),
+        (
+            {"driving_framing": Framing(rectangle=(60, 0, 30, 20))},
+            ImageError,
+            "does not lie within the picture of 80×64",
+        ),
+        ({"overwrite": False, "output": "old.mp4"}, OutputError, "old.mp4 exists already"),
+    ],
+)
+def test_all_inputs_are_checked_before_a_model_is_loaded(
+    source: Path, clip: Path, tmp_path: Path, changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    (tmp_path / "old.mp4").touch()
+    paths = {"source": source.name, "driving": clip.name, "output": "r.mp4"}
+    paths |= {name: value for name, value in changes.items() if name in paths}
+    options = {name: value for name, value in changes.items() if name not in paths}
+    with pytest.raises(error) as raised:
+        animate_file(
+            *(tmp_path / paths[name] for name in ("source", "driving", "output")),
+            model=tmp_path / "missing-model",
+            **options,
+        )
+    assert words in str(raised.value)
+
+
+def test_a_motion_file_of_another_architecture_is_refused_before_networks_are_loaded(
+    animator: Animator, small_model: Path, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(source, clip, tmp_path / "a.gif", motion_output=motion, audio=False, animator=animator)
+    with np.load(motion) as arrays:
+        content = dict(arrays)
+    monkeypatch.setattr(Animator, "load", lambda **_: pytest.fail("networks are loaded"))
+    for changed in (
+        {**content, "value": content["value"][:, :3], "jacobian": content["jacobian"][:, :3]},
+        {name: array for name, array in content.items() if name != "jacobian"},
+    ):
+        np.savez(motion, **changed)
+        with pytest.raises(MotionError, match="small_aligned needs 5 keypoints with jacobians"):
+            animate_file(source, motion, tmp_path / "r.gif", model=small_model)
+
+
 def test_paths_are_checked_before_a_model_is_loaded(source: Path, clip: Path, tmp_path: Path) -> None:
     for output, motion in ((clip, None), (tmp_path / "r.mp4", tmp_path / "m.txt"), (tmp_path / "r.avi", None)):
         with pytest.raises(OutputError):
@@ -272,7 +439,7 @@ def test_refuses_a_motion_file_of_another_shape(animator: Animator, source: Path
         content = {**arrays, "value": arrays["value"][:, :3], "jacobian": arrays["jacobian"][:, :3]}
     np.savez(motion, **content)
     for best_frame in (None, 0, "auto"):
-        with pytest.raises(MotionError, match="expected 5 keypoints"):
+        with pytest.raises(MotionError, match="holds 3 keypoints with jacobians; small_aligned needs 5 keypoints"):
             animate_file(source, motion, tmp_path / "b.gif", best_frame=best_frame, animator=animator)
     assert not (tmp_path / "b.gif").exists()
 
@@ -426,7 +593,7 @@ def test_a_failing_encoder_stops_the_run(
     animator: Animator, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     writer, threads = FakeWriter(at), threading.active_count()
-    monkeypatch.setattr(VideoTarget, "open", lambda *_: writer)
+    monkeypatch.setattr(VideoTarget, "open", lambda *_, **__: writer)
     with pytest.raises(OutputError, match="no space left"):
         animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
     assert len(writer.frames) == at
@@ -475,12 +642,12 @@ def test_a_failing_decoder_leaves_nothing(
     decode = VideoReader._decode_and_warn
 
     def fail(self: VideoReader) -> Iterator[VideoFrame]:
-        for frame in decode(self):
+        for frame in decode(self, None):
             if frame.index == at:
                 raise MediaError("clip.mp4 was taken away")
             yield frame
 
-    monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
+    monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self, _part: (frame for frame in fail(self)))
     with pytest.raises(MediaError, match="taken away"):
         animate_file(
             source,
@@ -557,7 +724,7 @@ def test_says_that_the_result_exists_if_the_motion_file_fails(
     def fail(_path: Path, _motion: object) -> None:
         raise OutputError("m.npz: no space left")
 
-    monkeypatch.setattr(animation, "save_motion", fail)
+    monkeypatch.setattr(rendering, "save_motion", fail)
     with pytest.raises(OutputError, match=r"r\.gif is written, the motion file is not: m\.npz: no space left"):
         animate_file(source, clip, tmp_path / "r.gif", audio=False, motion_output=tmp_path / "m.npz", animator=animator)
     assert (tmp_path / "r.gif").is_file()

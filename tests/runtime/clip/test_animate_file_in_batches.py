@@ -14,7 +14,8 @@ from clips import write_clip
 from fakes.animator import FakeGpu
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
-from fomm_rt.clip.animate_file import View, animate_file
+from fomm_rt.clip.animate_file import animate_file
+from fomm_rt.clip.rendering import View
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
@@ -154,13 +155,13 @@ def test_a_failing_decoder_leaves_nothing(
     decode = VideoReader._decode_and_warn
 
     def fail(self: VideoReader) -> Iterator[VideoFrame]:
-        for frame in decode(self):
+        for frame in decode(self, None):
             if frame.index == at:
                 raise MediaError("clip.mp4 was taken away")
             yield frame
 
     with monkeypatch.context() as patch:
-        patch.setattr(VideoReader, "_decode_and_warn", lambda self: (frame for frame in fail(self)))
+        patch.setattr(VideoReader, "_decode_and_warn", lambda self, _part: (frame for frame in fail(self)))
         with pytest.raises(MediaError, match="taken away"):
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before
