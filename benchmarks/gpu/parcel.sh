@@ -42,7 +42,7 @@ for version in 3.10 3.12; do
 done
 
 "$python" "$here/benchmarks/gpu/weightless.py" cut "$2" "$made/model.zip"
-"$python" -m fomm_rt export --stand-in --config "$here/tests/gpu/small.yaml" --quiet -o "$made/small"
+"$python" -m fomm_rt export --stand-in --config "$here/tests/gpu/small.yaml" --quiet -y -o "$made/small"
 XDG_CACHE_HOME=$made/cache "$python" - "${ARCHITECTURE:-sm_90}" <<'PYTHON'
 import sys
 

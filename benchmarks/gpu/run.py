@@ -167,7 +167,7 @@ def _bench(setting: Setting) -> list[Command]:
         setting.torch.run(
             *("-m", "fomm_rt", "bench", *contestants, *(("--bundled",) if model == BUNDLED else ("-m", model))),
             *("--rounds", "20", "--frames", "60", "--batches", "1,8,32", "--timeout", "150"),
-            *("-o", setting.results("bench", model)),
+            *("-y", "-o", setting.results("bench", model)),
         )
         for model in setting.models
     ]

@@ -29,6 +29,7 @@ from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT_RTX, EngineMani
 from fomm_rt.engines.store import EngineStore, default_folder
 from fomm_rt.engines.whole_folder import WholeFolder
 from fomm_rt.errors import BackendError, OutputError
+from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.machine.packages import installed_versions
@@ -91,7 +92,11 @@ class BuildResult:
 
 
 def build_engines(
-    model: ModelFolder, options: BuildOptions, place: EnginePlace, report: Report = lambda _step, _fraction: None
+    model: ModelFolder,
+    options: BuildOptions,
+    place: EnginePlace,
+    report: Report = lambda _step, _fraction: None,
+    overwrite: Overwrite = True,
 ) -> BuildResult:
     """Builds a model's engines, unless they exist.
 
@@ -100,23 +105,26 @@ def build_engines(
         options: What to build.
         place: An `EngineStore` for split engines, a `WholeFolder` for whole ones.
         report: Called with the progress.
+        overwrite: What happens to whole engines of another set, and to graphs, in the same place.
 
     Raises:
         BackendError: The flavour is not installed, does not build what was asked for, or there is no GPU to build for.
         EngineError: TensorRT cannot build an engine, an engine does not reproduce the model, or they cannot be kept.
         ModelError: The model cannot be cut; export it again.
-        OutputError: The graphs cannot be written.
+        OutputError: The graphs cannot be written, or results exist that may not be overwritten.
     """
     library = load_tensorrt(options.flavour)
     gpu = nvidia_driver.gpu()
     with_plugin = options.layout == WHOLE and _takes_plugin(library, options.precision)
     spec = _spec(model, options, library, gpu, with_plugin)
     if options.onnx_folder is not None:
-        _write(_graphs(model, cut_trunks(model), options, with_plugin), options.onnx_folder)
+        _write(_graphs(model, cut_trunks(model), options, with_plugin), options.onnx_folder, overwrite)
     with place.building(spec, on_wait=lambda text: report(text, 0.0)) as pending:
         # After waiting for another builder its result is fresh, so even rebuild is satisfied.
         if pending.existing is not None and (pending.waited or not options.rebuild):
             return BuildResult(pending.existing)
+        if pending.existing is None:
+            check_overwrite(place.occupied(), overwrite)
         start = perf_counter()
         trunks = cut_trunks(model)
         graphs = _graphs(model, trunks, options, with_plugin)
@@ -150,7 +158,11 @@ def build_engines(
 
 
 def build_whole_engines(
-    model: ModelFolder, options: BuildOptions, folder: Path, report: Report = lambda _step, _fraction: None
+    model: ModelFolder,
+    options: BuildOptions,
+    folder: Path,
+    report: Report = lambda _step, _fraction: None,
+    overwrite: Overwrite = True,
 ) -> list[BuildResult]:
     """Builds whole engines into a folder, or for several targets each into its own, such as FOLDER/sm_89.
 
@@ -158,10 +170,10 @@ def build_whole_engines(
         FommError: See `build_engines`.
     """
     if len(options.targets) < 2:
-        return [build_engines(model, options, WholeFolder(folder), report)]
+        return [build_engines(model, options, WholeFolder(folder), report, overwrite)]
     check_targets(load_tensorrt(options.flavour), options.targets)
     return [
-        build_engines(model, replace(options, targets=(target,)), WholeFolder(folder / target), report)
+        build_engines(model, replace(options, targets=(target,)), WholeFolder(folder / target), report, overwrite)
         for target in dict.fromkeys(options.targets)
     ]
 
@@ -190,12 +202,12 @@ def _spec(
     elif library.builds_without_gpu:
         raise BackendError(
             "there is no GPU here to build engines for; name one, as in: fomm-rt build "
-            f"--backend {TENSORRT_RTX} --target sm_89"
+            f"--backend {TENSORRT_RTX} --target 8.9"
         )
     else:
         raise BackendError(
             f"{library.describe()} builds engines on the GPU that runs them, and there is none here; build on that "
-            f"machine, or for a GeForce RTX or RTX PRO card with: fomm-rt build --backend {TENSORRT_RTX} --target sm_89"
+            f"machine, or for a GeForce RTX or RTX PRO card with: fomm-rt build --backend {TENSORRT_RTX} --target 8.9"
         )
     if options.layout == SPLIT:
         kernels: tuple[str, ...] = KERNELS  # they read and write the trunks' tensors
@@ -241,11 +253,13 @@ def _graphs(
     return graphs
 
 
-def _write(graphs: Mapping[str, HalfGraph], folder: Path) -> None:
+def _write(graphs: Mapping[str, HalfGraph], folder: Path, overwrite: Overwrite) -> None:
+    files = {name: folder / f"{name}.onnx" for name in graphs}
+    check_overwrite([file for file in files.values() if file.exists()], overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, graph in graphs.items():
-            onnx.save_model(graph.model, str(folder / f"{name}.onnx"))
+            onnx.save_model(graph.model, str(files[name]))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 

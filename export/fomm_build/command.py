@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fomm_build.targets import parse_targets
 from fomm_rt.backends.tensorrt.backend import NOT_RTX
 from fomm_rt.backends.tensorrt.library import why_not_importable
 from fomm_rt.cli.model import ModelArgument
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import Terminal, running
-from fomm_rt.engines.manifest import FLAVOURS, LAYOUTS, TENSORRT, TENSORRT_RTX
+from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import BackendError
 from fomm_rt.machine import nvidia_driver
-from fomm_rt.model.precision import ENGINE_PRECISIONS
 
 if TYPE_CHECKING:
     from fomm_build.build import BuildResult, Report
@@ -29,30 +29,28 @@ NOT_CHECKED = "not compared with the model, as no GPU here runs these engines; b
 def build(
     model: ModelArgument = None,
     backend: Annotated[
-        str | None,
+        Literal["tensorrt", "tensorrt-rtx"] | None,
         typer.Option(
-            metavar="NAME",
             help="tensorrt (data-centre GPUs, Jetson; built on the GPU itself) or tensorrt-rtx (GeForce RTX, RTX PRO).",
             show_default="tensorrt if it is installed and there is a GPU, else tensorrt-rtx",
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(metavar="NAME", help="fp16: convolutions in half precision, keypoints in float32; or fp32.")
+        Literal["fp16", "fp32"], typer.Option(help="fp16: convolutions in half precision, keypoints in float32.")
     ] = "fp16",
     max_batch: Annotated[int, typer.Option(min=1, help="Largest batch of frames.")] = 1,
     layout: Annotated[
-        str,
+        Literal["split", "whole"],
         typer.Option(
-            metavar="NAME",
             help="split: for fomm-rt itself. whole: self-contained engine files, for C++, trtexec or a server.",
         ),
     ] = "split",
     target: Annotated[
         str | None,
         typer.Option(
-            metavar="sm_89,sm_120",
-            help="Compute capabilities to build for on any machine, with tensorrt-rtx. Whole engines of several "
-            "targets go into a folder each, such as FOLDER/sm_89.",
+            metavar="8.9,12.0",
+            help="Compute capabilities to build for on any machine, with tensorrt-rtx; also as sm_89,sm_120. Whole "
+            "engines of several targets go into a folder each, such as FOLDER/sm_89.",
             show_default="this machine's GPU",
         ),
     ] = None,
@@ -73,7 +71,9 @@ def build(
             metavar="FOLDER", help="Also write the graphs that engines are built from, for Polygraphy or Netron."
         ),
     ] = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Build TensorRT engines of a model (needs TensorRT, not torch).
@@ -81,27 +81,22 @@ def build(
     Engines are published when all of them are complete; an interrupted build
     leaves nothing. fomm-rt finds the engines in the store that fit by itself.
     Whole engines are NAME.engine and manifest.json in the output folder; a
-    rebuild keeps these paths.
+    rebuild keeps these paths. Engines of another model or for another GPU in
+    that folder are replaced with -y, or after a question.
 
     For example:
 
     fomm-rt build vox-adv
 
-    fomm-rt build vox-adv --backend tensorrt-rtx --target sm_89,sm_120
+    fomm-rt build vox-adv --backend tensorrt-rtx --target 8.9,12.0
 
     fomm-rt build vox-adv --max-batch 8 --layout whole -o engines/vox-adv
     """
-    for name, value, choices in (
-        ("--backend", backend, FLAVOURS),
-        ("--precision", precision, ENGINE_PRECISIONS),
-        ("--layout", layout, LAYOUTS),
-    ):
-        if value is not None and value not in choices:
-            raise typer.BadParameter(f"expected one of {', '.join(choices)}; got {value!r}", param_hint=name)
-    targets = tuple(name.strip() for name in target.split(",")) if target is not None else ()
-    if target is not None and not all(targets):
-        raise typer.BadParameter(f"expected names such as sm_89,sm_120; got {target!r}", param_hint="--target")
-    with running(quiet, as_json) as terminal:
+    try:
+        targets = parse_targets(target) if target is not None else ()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--target") from None
+    with running(quiet, as_json, verbose) as terminal:
         try:
             from fomm_build.build import WHOLE, BuildOptions, build_engines, build_whole_engines
         except ImportError as error:
@@ -121,15 +116,16 @@ def build(
             rebuild,
             keep_onnx,
         )
+        may_replace = terminal.replacing(overwrite)
         folder = open_model(model)
         if model is None:
             terminal.say(f"no model given: building the bundled {folder.manifest.name}")
         with _progress(terminal) as report:
             if layout == WHOLE:
                 target_folder = output or Path("engines") / folder.manifest.name
-                results = build_whole_engines(folder, options, target_folder, report)
+                results = build_whole_engines(folder, options, target_folder, report, may_replace)
             else:
-                results = [build_engines(folder, options, EngineStore(output), report)]
+                results = [build_engines(folder, options, EngineStore(output), report, may_replace)]
         documents = [_document(result) for result in results]
         terminal.result(
             "\n".join(map(_described, results)), documents[0] if len(documents) == 1 else {"sets": documents}

@@ -8,7 +8,22 @@ from typing import Any
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.errors import BackendError
 
+_GIVEN = re.compile(r"(?:sm_?)?(\d{1,2})\.?(\d)", re.IGNORECASE)
 _NAME = re.compile(r"SM(\d+)")
+
+
+def parse_targets(text: str) -> tuple[str, ...]:
+    """Reads compute capabilities: "8.9,12.0" or "sm_89,sm_120" -> ("sm_89", "sm_120").
+
+    Other words stay as they are, for `check_targets` to refuse.
+
+    Raises:
+        ValueError: A name is empty.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ValueError(f"expected compute capabilities such as 8.9,12.0; got {text!r}")
+    return tuple(f"sm_{''.join(match.groups())}" if (match := _GIVEN.fullmatch(name)) else name for name in names)
 
 
 def known_targets(library: TensorRT) -> tuple[str, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_export.output_folder import check_output
+from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
-from fomm_rt.errors import FommError
+from fomm_rt.errors import CheckpointError, FommError
 from fomm_rt.machine.export_extra import how_to_install, missing_for_export
+from fomm_rt.media.read.input_file import require_file
 
 
 def export(
@@ -20,9 +23,7 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="Model folder to write; replaces an earlier one.", show_default="models/NAME"
-        ),
+        typer.Option("--output", "-o", help="Model folder to write.", show_default="models/NAME"),
     ] = None,
     config: Annotated[
         str | None,
@@ -61,7 +62,9 @@ def export(
             show_default="bundled picture, moved",
         ),
     ] = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a checkpoint to a model folder (needs torch).
@@ -84,7 +87,7 @@ def export(
         raise typer.BadParameter("give a CHECKPOINT or --stand-in, not both")
     if calibrate and not int8:
         raise typer.BadParameter("--calibrate needs --int8")
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         try:
             from fomm_export.export_model import ExportOptions, export_checkpoint, export_stand_in
         except ImportError as error:
@@ -92,13 +95,13 @@ def export(
             problem = how_to_install(missing) if missing else f"a package cannot be imported ({error})"
             raise FommError(f"nothing was exported: {problem}") from error
         options = ExportOptions(size, align_corners, int8, calibrate or ())
+        target = output or Path("models") / (_model_name(checkpoint) if checkpoint is not None else "stand-in")
+        _check_inputs(checkpoint, calibrate or [])
+        check_output(target, terminal.replacing(overwrite))
         if checkpoint is None:
-            folder = export_stand_in(
-                output or Path("models/stand-in"), config=config or "vox-256", options=options, progress=terminal.say
-            )
+            folder = export_stand_in(target, config=config or "vox-256", options=options, progress=terminal.say)
         else:
-            output = output or Path("models") / checkpoint.name.split(".")[0].removesuffix("-cpk")
-            folder = export_checkpoint(checkpoint, output, config=config, options=options, progress=terminal.say)
+            folder = export_checkpoint(checkpoint, target, config=config, options=options, progress=terminal.say)
         manifest, parity = folder.manifest, folder.manifest.parity
         if manifest.weights.origin == "unknown":
             terminal.warn(f"{checkpoint}: its SHA-256 is not that of a published file, so its origin is unknown")
@@ -109,3 +112,15 @@ def export(
         if int8:
             summary += f"; int8 {parity['int8_psnr_db']:.1f} dB from exact on {parity['int8_checked_on']}"
         terminal.result(summary, {"path": str(folder.path), "weights": manifest.weights.describe(), "parity": parity})
+
+
+def _check_inputs(checkpoint: Path | None, clips: Sequence[Path]) -> None:
+    """Reports a missing file before a question about the output."""
+    if checkpoint is not None and not checkpoint.exists():
+        raise CheckpointError(f"{checkpoint}: there is no such file; give the path of a checkpoint")
+    for clip in clips:
+        require_file(clip)
+
+
+def _model_name(checkpoint: Path) -> str:
+    return checkpoint.name.split(".")[0].removesuffix("-cpk")

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fomm_rt.errors import FommError, OutputError
+from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.files.staging import check_target, hidden_beside
 from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 
-def check_output(output: Path) -> None:
+def check_output(output: Path, overwrite: Overwrite = True) -> None:
     """Checks that a model can be written to a folder and replaces nothing but an earlier model.
 
     Raises:
-        OutputError: It is a file, holds other files, or cannot be created.
+        OutputError: It is a file, holds other files, cannot be created, or is a model that may not be overwritten.
     """
     if output.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise OutputError(f"{output}: expected a new folder or an earlier model; choose another with -o")
@@ -41,6 +42,7 @@ def check_output(output: Path) -> None:
             f"{output}: holds an earlier model, but also {min(others)}, which would be lost; "
             "move it away or choose another folder with -o"
         )
+    check_overwrite([output], overwrite)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def _run(*arguments: object) -> Result:
 
 
 def test_end_to_end(small_model: Path, tmp_path: Path) -> None:
-    result = _run(small_model, "--target", "sm_89,sm_120", "-o", tmp_path / "engines")
+    result = _run(small_model, "--target", "8.9,12.0", "-o", tmp_path / "engines")
     assert result.exit_code == 0
     (found,) = EngineStore(tmp_path / "engines").look()[0]
     first, *engines, parity = result.stdout.splitlines()
@@ -73,6 +73,30 @@ def test_whole_engines_go_to_engines_model_by_default(
     assert [Path(each["path"]) for each in json.loads(result.stdout)["sets"]] == folders
     for folder in folders:
         assert {f"{name}.engine" for name in NETWORKS} | {"manifest.json"} <= {path.name for path in folder.iterdir()}
+
+
+def test_whole_engines_of_another_set_are_kept(small_model: Path, tmp_path: Path) -> None:
+    """The set that is asked for is there already, or is replaced with -y; another set is refused or asked about."""
+    folder = tmp_path / "engines"
+    build = (small_model, "--layout", "whole", "--precision", "fp32", "-o", folder)
+    assert _run(*build, "--target", "8.9").exit_code == 0
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert "built before" in _run(*build, "--target", "8.9").stdout
+    refused = _run(*build, "--target", "8.6")
+    assert refused.exit_code == 1
+    assert "manifest.json and 4 other files exist already; overwrite with -y" in refused.stderr
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert _run(*build, "--target", "8.6", "-y").exit_code == 0
+    assert json.loads((folder / "manifest.json").read_text())["spec"]["capabilities"] == ["sm_86"]
+
+
+def test_graphs_never_replace_other_files(copied_model: Path, tmp_path: Path) -> None:
+    """The model's own graphs have the same names."""
+    content = (copied_model / "generator.onnx").read_bytes()
+    result = _run(copied_model, "--target", "8.9", "-o", tmp_path / "engines", "--keep-onnx", copied_model)
+    assert result.exit_code == 1
+    assert "exist already; overwrite with -y" in result.stderr
+    assert (copied_model / "generator.onnx").read_bytes() == content
 
 
 @pytest.mark.parametrize(

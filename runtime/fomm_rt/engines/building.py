@@ -92,6 +92,10 @@ class EnginePlace(ABC):
     def open(self, spec: EngineSpec) -> EngineSet:
         """Opens what is in the place of a set, or raises EngineError."""
 
+    def occupied(self) -> list[Path]:
+        """Files of another set that a new one would replace."""
+        return []
+
     @abstractmethod
     def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
         """Writes a set, checks it as a reader would, and replaces an older one; or raises EngineError."""

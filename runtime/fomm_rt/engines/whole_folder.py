@@ -21,6 +21,7 @@ from fomm_rt.engines.manifest import EngineManifest, EngineSpec, parse_manifest
 from fomm_rt.engines.private_files import check_private, read_private, remove_leftovers, staged_private
 from fomm_rt.errors import EngineError
 from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.model.manifest import NETWORKS
 
 MANIFEST_NAME = "manifest.json"
 ENGINE_SUFFIX = ".engine"
@@ -52,6 +53,11 @@ class WholeFolder(EnginePlace):
     @override
     def open(self, spec: EngineSpec) -> EngineSet:
         return open_whole_folder(self.folder)
+
+    @override
+    def occupied(self) -> list[Path]:
+        names = (MANIFEST_NAME, *(f"{network}{ENGINE_SUFFIX}" for network in NETWORKS))
+        return [self.folder / name for name in names if (self.folder / name).exists()]
 
     @override
     def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
