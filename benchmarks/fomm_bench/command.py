@@ -13,7 +13,7 @@ from fomm_bench.clip.command import clip
 from fomm_bench.options import measurement_option
 from fomm_bench.quality.command import quality
 from fomm_bench.results.command_line import command_line
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import Terminal, running
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def bench(
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Write results and charts there.", show_default=False),
     ] = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the speed of fomm-rt with PyTorch and its rivals.
@@ -76,10 +78,10 @@ def bench(
     if "batches" not in measured and options.is_given(context, "batches"):
         raise typer.BadParameter("--batches: batches are not among the --measures; add them, or leave out --batches")
     batch_sizes = options.parse_batches(batches) if "batches" in measured else ()
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_bench.contestants.registry import choose, first_references
         from fomm_bench.model.bench_model import ModelChoice, open_bench_model
-        from fomm_bench.results.results_file import document_of, write_results
+        from fomm_bench.results.results_file import FILE_NAME, document_of, write_results
         from fomm_bench.results.table import render
         from fomm_bench.run.benchmark import run_benchmark
         from fomm_bench.run.launcher import parse_pythons
@@ -89,7 +91,7 @@ def bench(
         plan = Plan(rounds, frames or CPU_FRAMES, frames or GPU_FRAMES, batch_sizes)
         chosen = choose(contestant or [])
         pythons = parse_pythons(python or [], [*(entry.name for entry in chosen), *first_references(chosen)])
-        _check_output(output)
+        _check_output(terminal, output, overwrite)
         choice = ModelChoice(model, config, bundled, checkpoint, size)
         with open_bench_model(choice, True, terminal.say) as opened, terminal.frames("rounds") as progress:
             run = run_benchmark(
@@ -105,7 +107,7 @@ def bench(
             )
         terminal.result(render(run), document_of(run))  # first, in case the folder cannot be written
         if output is not None:
-            write_results(output / "results.json", run)
+            write_results(output / FILE_NAME, run)
             _draw(terminal, output, [run])
             terminal.say(f"results and charts are in {output}")
         if any(found.state in ("failed", "disagrees") for found in run.contestants):
@@ -114,12 +116,16 @@ def bench(
 
 @app.command()
 def report(
-    files: Annotated[list[Path], typer.Argument(metavar="A.json [B.json …]", help="Results of fomm-rt bench.")],
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="Folders of results of fomm-rt bench, or their files.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Draw charts there.", show_default=False),
     ] = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Show results of several runs: a table for each model, size and machine.
@@ -129,33 +135,49 @@ def report(
 
     For example:
 
-    fomm-rt bench report results/bench/results.json results/bench-512/results.json
+    fomm-rt bench report results/bench results/bench-512
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_bench.machine.environment import describe_environment
         from fomm_bench.results.environment import Environment
         from fomm_bench.results.merged_runs import MergedRuns
 
-        merged = MergedRuns.read(files, Environment(**describe_environment()))
-        _check_output(output)
+        merged = MergedRuns.read(results, Environment(**describe_environment()))
+        _check_output(terminal, output, overwrite, with_results=False)
         if output is not None:
             _draw(terminal, output, merged.runs)
         terminal.result(merged.render(), merged.as_json())
 
 
 def _draw(terminal: Terminal, output: Path, runs: list[RunResult]) -> None:
+    from fomm_bench.charts.chart_files import remove_stale_charts
+
+    drawn: list[Path] = []
     if find_spec("matplotlib") is None:
         terminal.warn('no charts: matplotlib is not installed; install it with: pip install "fomm-rt[bench]"')
-        return
-    from fomm_bench.charts.draw_charts import draw_charts
+    else:
+        from fomm_bench.charts.draw_charts import draw_charts
 
-    for path in draw_charts(runs, output):
+        drawn = draw_charts(runs, output)
+    for path in drawn:
         terminal.say(f"drawn: {path}")
+    for path in remove_stale_charts(output, drawn):
+        terminal.say(f"removed, because it shows earlier results: {path}")
 
 
-def _check_output(output: Path | None) -> None:
-    """Reports a folder that cannot be written before minutes of work."""
+def _check_output(
+    terminal: Terminal, output: Path | None, overwrite: bool | None, *, with_results: bool = True
+) -> None:
+    """Reports a folder that cannot be written, or that holds results, before minutes of work."""
+    from fomm_bench.charts.chart_files import charts_in
+    from fomm_bench.results.results_file import FILE_NAME
+    from fomm_rt.files.overwriting import check_overwrite
     from fomm_rt.files.staging import check_target
 
-    if output is not None:
-        check_target(output / "results.json")
+    if output is None:
+        return
+    file = output / FILE_NAME
+    check_target(file)
+    check_overwrite(
+        [*([file] if with_results and file.exists() else []), *charts_in(output)], terminal.replacing(overwrite)
+    )

@@ -66,8 +66,19 @@ def test_compares_contestants(tmp_path: Path, tiny_folder: Path) -> None:
     assert results.ceiling is None
     assert results.environment.threads == results.environment.cores
     assert len(results.busy_cores) in (0, 2)
-    merged = run("report", output / "results.json")
+    assert len(results.batch_busy_cores) == len(results.busy_cores)
+    (note,) = [line for line in lines if line.startswith("cannot run here: ")]
+    assert note.startswith("cannot run here: fomm-rt:onnxruntime-cuda (")
+    for name in ("onnxruntime", OWN):
+        (found,) = [each for each in results.contestants if each.name == name]
+        assert {size: len(rounds) for size, rounds in found.batches_ms.items()} == {1: 2, 2: 2}
+    merged = run("report", output)
     assert OWN in merged.stdout
+    refused = run("report", output, "-o", output, expected=1)
+    assert "latency.png and " in refused.stderr
+    (output / "stages-2.png").touch()
+    assert "removed, because it shows earlier results: " in run("report", output, "-o", output, "-y").stderr
+    assert not (output / "stages-2.png").exists()
 
 
 def test_another_python_takes_part(other_folder: Path) -> None:

@@ -13,6 +13,7 @@ from fomm_bench.charts.style import FAINT, chart, colour_of, log_ticks, save, sh
 from fomm_bench.results.contestant_result import ContestantResult
 from fomm_bench.results.run_result import RunResult
 from fomm_bench.results.samples import Spread, spread_of
+from fomm_bench.results.table import describe_load
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,10 @@ def draw_throughput(run: RunResult, folder: Path, name: str) -> list[Path]:
     lines = [Line(c, run, c.throughput or {1: spread_of([c.latency.fps])}) for c in run.by_speed() if c.latency]
     sizes = sorted({size for line in lines for size in line.points})
     note = "median, smallest and largest of the rounds; a lone dot takes one frame at a time"
-    with chart(ROWS, "Frames per second over batch size", run, note) as (figure, axes):
+    with chart(ROWS, "Frames per second over batch size", run, note, load=describe_load(run, of_batches=True)) as (
+        figure,
+        axes,
+    ):
         _make_room(axes)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [f"batch {size}" for size in sizes])
@@ -59,7 +63,7 @@ def draw_scaling(runs: Sequence[RunResult], folder: Path, name: str) -> list[Pat
     lines = _over_runs(runs, lambda _run, c: None if c.latency is None else spread_of([c.latency.p50]))
     values = [spread.median for line in lines for spread in line.points.values()]
     title = "Latency of a frame over its size, p50 in ms (logarithmic)"
-    with chart(ROWS, title, runs[-1], SIZES_NOTE, sized=False) as (figure, axes):
+    with chart(ROWS, title, runs[-1], SIZES_NOTE, sized=False, load=_load_of_any(runs)) as (figure, axes):
         _over_sizes(axes, runs)
         axes.set_yscale("log")
         log_ticks(axes.yaxis, min(values) * 0.85, max(values) * 1.15)
@@ -74,7 +78,7 @@ def draw_scaling_ratio(runs: Sequence[RunResult], folder: Path, name: str) -> li
         return []
     note = f"{SIZES_NOTE}; median, smallest and largest over its rounds"
     title = "Times as fast as the reference over the size of a frame"
-    with chart(ROWS, title, runs[-1], note, sized=False) as (figure, axes):
+    with chart(ROWS, title, runs[-1], note, sized=False, load=_load_of_any(runs)) as (figure, axes):
         _over_sizes(axes, runs)
         axes.set_ylim(0, _highest(lines) * 1.06)
         _draw_lines(axes, lines)
@@ -104,6 +108,11 @@ def _over_runs(runs: Sequence[RunResult], figure: Callable[[RunResult, Contestan
                 line = lines.setdefault(contestant.name, Line(contestant, run, {}))
                 line.points[run.model.size] = spread
     return list(lines.values())
+
+
+def _load_of_any(runs: Sequence[RunResult]) -> str | None:
+    loads = [(run.model.size, describe_load(run)) for run in runs]
+    return "; ".join(f"at {size}×{size} {load}" for size, load in loads if load is not None) or None
 
 
 def _highest(lines: Sequence[Line]) -> float:

@@ -22,6 +22,7 @@ from fomm_bench.charts.style import (
 )
 from fomm_bench.contestants.protocol import STAGES
 from fomm_bench.results.run_result import RunResult
+from fomm_bench.results.table import describe_load
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def draw_latency(run: RunResult, folder: Path, name: str) -> list[Path]:
     title = "Latency of a frame, ms (logarithmic)" if is_wide else "Latency of a frame, ms"
     note = "dot: a frame; stroke and value: p50; line: p50 to p99"
     rng = np.random.default_rng(0)
-    with chart(1.15 * len(contestants), title, run, note) as (figure, axes):
+    with chart(1.15 * len(contestants), title, run, note, load=describe_load(run)) as (figure, axes):
         for row, contestant in enumerate(contestants):
             latency, colour = contestant.latency, colour_of(contestant, run)
             assert latency is not None
@@ -71,7 +72,7 @@ def draw_ratio(run: RunResult, folder: Path, name: str) -> list[Path]:
     references = {found.description for c in run.measured if (found := run.reference_of(c)) is not None}
     reference = references.pop() if len(references) == 1 else "the reference of the same device"
     note = "bar: median over the rounds of the ratio within a round; line: smallest to largest"
-    with chart(len(contestants), f"Times as fast as {reference}", run, note) as (figure, axes):
+    with chart(len(contestants), f"Times as fast as {reference}", run, note, load=describe_load(run)) as (figure, axes):
         furthest = 1.0
         for row, contestant in enumerate(contestants):
             spread, colour = spreads[contestant.name], colour_of(contestant, run)
@@ -94,7 +95,10 @@ def draw_stages(run: RunResult, folder: Path, name: str) -> list[Path]:
     """Draws the medians of the stages, one after another; returns the files."""
     contestants = [contestant for contestant in run.by_speed() if contestant.stages]
     note = "medians of each stage; the encoder runs only without a cached source"
-    with chart(len(contestants), "Stages of a frame, ms", run, note, KEY_INCHES) as (figure, axes):
+    with chart(len(contestants), "Stages of a frame, ms", run, note, KEY_INCHES, load=describe_load(run)) as (
+        figure,
+        axes,
+    ):
         longest = max(sum(contestant.stages.values()) for contestant in contestants) or 1.0
         for row, contestant in enumerate(contestants):
             left = 0.0

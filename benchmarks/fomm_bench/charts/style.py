@@ -20,6 +20,9 @@ WIDTH_INCHES = 8.6
 DOTS_PER_INCH = 160
 INK, MUTED, FAINT = "#1f2328", "#656d76", "#d8dee4"
 REFERENCE = "#8c959f"
+WARNING = "#b3261e"
+LINE_INCHES = 0.14
+"""Height of a line of the caption."""
 
 COLOURS = {
     "pytorch-cached": "#e0823d",
@@ -63,7 +66,14 @@ def colour_of(contestant: ContestantResult, run: RunResult) -> str:
 
 @contextmanager
 def chart(
-    rows: float, title: str, run: RunResult, note: str = "", header_inches: float = 0.0, sized: bool = True
+    rows: float,
+    title: str,
+    run: RunResult,
+    note: str = "",
+    header_inches: float = 0.0,
+    *,
+    sized: bool = True,
+    load: str | None = None,
 ) -> Iterator[tuple[Figure, Axes]]:
     """A figure with a title above and a caption below.
 
@@ -74,6 +84,7 @@ def chart(
         note: A second line of the caption.
         header_inches: Room between title and axes.
         sized: True to name the run's size and number of frames in the caption.
+        load: What other processes did during the measurement, if that was much.
     """
     # Agg draws to files and needs no display.
     from matplotlib import rc_context
@@ -93,14 +104,18 @@ def chart(
         "svg.fonttype": "none",  # keeps text searchable and accessible
         "svg.hashsalt": "fomm-rt",
     }
-    height = 1.15 + header_inches + 0.42 * rows
+    footer = 0.62 if load is None else 0.62 + LINE_INCHES
+    height = footer + 0.53 + header_inches + 0.42 * rows
     with rc_context(settings):
         figure = Figure((WIDTH_INCHES, height), facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_position((0.27, 0.62 / height, 0.69, 1 - (1.05 + header_inches) / height))
+        axes.set_position((0.27, footer / height, 0.69, 1 - (footer + 0.43 + header_inches) / height))
         figure.text(0.012, 1 - 0.14 / height, title, va="top", fontsize=12, fontweight="bold")
         figure.text(0.012, 0.1 / height, _caption(run, note, sized), va="bottom", fontsize=7.5, color=MUTED)
+        if load is not None:
+            text = f"The machine was busy: {load}."
+            figure.text(0.012, (0.1 + 2 * LINE_INCHES) / height, text, va="bottom", fontsize=7.5, color=WARNING)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.tick_params(length=0, labelsize=9)

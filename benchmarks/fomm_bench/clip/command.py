@@ -11,7 +11,7 @@ import typer
 
 from fomm_bench.results.command_line import command_line
 from fomm_rt.cli.model import HELP, METAVAR, complete_model
-from fomm_rt.cli.options import AsJson, BackendOption, PrecisionOption, Quiet
+from fomm_rt.cli.options import AsJson, BackendOption, PrecisionOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 
 
@@ -37,6 +37,7 @@ def clip(
     precision: PrecisionOption = None,
     runs: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 3,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Time `animate` on a whole clip, with decoding and encoding.
@@ -48,12 +49,16 @@ def clip(
 
     fomm-rt bench clip -m vox-adv --clip talking.mp4
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_bench.clip.benchmark import render_clip, time_clip
         from fomm_bench.machine.environment import describe_environment
         from fomm_bench.model.bench_media import BenchMedia, bench_media
         from fomm_rt.animator import Animator
+        from fomm_rt.media.read.input_file import require_file
 
+        for file in (picture, clip):
+            if file is not None:
+                require_file(file)
         with Animator.load(model, backend, precision=precision) as animator:
             media = bench_media(animator.manifest.weights.origin == "own")
             media = BenchMedia(picture or media.picture, clip or media.clip)

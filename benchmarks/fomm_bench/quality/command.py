@@ -10,7 +10,7 @@ import typer
 from fomm_bench import options
 from fomm_bench.options import measurement_option
 from fomm_bench.results.command_line import command_line
-from fomm_rt.cli.options import AsJson, Quiet
+from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 
 
@@ -31,7 +31,9 @@ def quality(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.json", help="Write the figures there.")
     ] = None,
+    overwrite: OverwriteOption = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Reconstruct a clip from its first frame, as the paper does, with every backend and precision.
@@ -45,18 +47,23 @@ def quality(
 
     fomm-rt bench quality -m vox-adv --clip talking.mp4 -o quality.json
     """
-    with running(quiet, as_json) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         from fomm_bench.model.bench_model import ModelChoice, open_bench_model
         from fomm_bench.quality.run import contestants_of, run_quality
         from fomm_bench.results.results_file import write_document
         from fomm_bench.run.launcher import parse_pythons
+        from fomm_rt.files.overwriting import check_overwrite
         from fomm_rt.files.staging import check_target
+        from fomm_rt.media.read.input_file import require_file
 
         names = contestant or []
         # Report wrong options before loading anything.
         pythons = parse_pythons(python or [], [entry.name for entry in contestants_of(names)])
+        if clip is not None:
+            require_file(clip)
         if output is not None:
             check_target(output)
+            check_overwrite([output] if output.exists() else [], terminal.replacing(overwrite))
         choice = ModelChoice(model, config, bundled, checkpoint, size)
         with open_bench_model(choice, False, terminal.say) as opened, terminal.frames() as progress:
             text, document = run_quality(

@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from fomm_bench.results.environment import Environment
-from fomm_bench.results.results_file import document_of, read_results
+from fomm_bench.results.results_file import document_of, read_results, results_in
 from fomm_bench.results.run_result import RunResult
-from fomm_bench.results.table import NONE, aligned, describe_agreement, describe_speedup, milliseconds
+from fomm_bench.results.table import (
+    NONE,
+    aligned,
+    describe_agreement,
+    describe_load,
+    describe_speedup,
+    milliseconds,
+    without_speed,
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,9 @@ class MergedRuns:
 
     @classmethod
     def read(cls, files: Sequence[Path], here: Environment) -> MergedRuns:
-        """Reads results files. Raises BenchmarkError like `read_results`."""
-        return cls(list(files), [read_results(path) for path in files], here)
+        """Reads results files, or those of folders. Raises BenchmarkError like `read_results`."""
+        found = [file for path in files for file in results_in(path)]
+        return cls(found, [read_results(path) for path in found], here)
 
     def render(self) -> str:
         """A table for each model, size and machine."""
@@ -73,5 +82,7 @@ class MergedRuns:
                     ]
                 )
             prefix = f"{file}: " * several
-            notes += [f"{prefix}{c.name} {c.state}: {c.reason}" for c in run.contestants if c.state != "measured"]
+            load = describe_load(run)
+            notes += [] if load is None else [f"{prefix}the machine was busy: {load}"]
+            notes += [f"{prefix}{line}" for line in without_speed(run)]
         return [*lines, *(aligned(rows, 1 + several) if len(rows) > 1 else []), *notes]

@@ -1,7 +1,7 @@
 """Results files: JSON with a format and a version, written whole or not at all.
 
 Version 1 has one "reference" for all devices, and the calls of a batch in one list. Version 2 has "references" by
-device, calls by round, and may have "busy_cores" and "build_s". Both are read.
+device, calls by round, and may have "busy_cores", "batch_busy_cores" and "build_s". Both are read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from fomm_rt.files.staging import replacing
 FORMAT = "fomm-rt benchmark"
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, FORMAT_VERSION)
+FILE_NAME = "results.json"
+"""The name of a results file in the folder of a run."""
 DERIVED = ("latency_ms", "speedup")
 """Fields of a contestant that are computed from its times, for readers without this code."""
 
@@ -42,6 +44,21 @@ def write_document(path: Path, document: dict[str, Any]) -> None:
     """Writes JSON values; an existing file is replaced. Raises OutputError if it cannot be written."""
     with replacing(path) as staged:
         staged.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def results_in(path: Path) -> list[Path]:
+    """The results files that a path stands for: itself; of a folder its results.json, else those of its subfolders.
+
+    Raises:
+        BenchmarkError: The folder holds no results.
+    """
+    if not path.is_dir():
+        return [path]
+    own = path / FILE_NAME
+    found = [own] if own.is_file() else sorted(path.glob(f"*/{FILE_NAME}"))
+    if not found:
+        raise BenchmarkError(f"{path}: expected a folder with {FILE_NAME}, or with folders that have one; it has none")
+    return found
 
 
 def read_results(path: Path) -> RunResult:

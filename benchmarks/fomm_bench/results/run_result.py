@@ -10,7 +10,12 @@ from msgspec import Meta, field
 from fomm_bench.results.contestant_result import ContestantResult, DeviceType
 from fomm_bench.results.environment import Environment
 from fomm_bench.results.field_types import BatchSize, Bytes, Count, Label, Rate, Record
-from fomm_bench.results.samples import Spread, speedup
+from fomm_bench.results.samples import Spread, speedup, spread_of
+
+Cores = Annotated[float, Meta(ge=0, le=1 << 16)]
+
+BUSY_SHARE = 0.1
+"""Other processes are worth a note from this share of the contestants' cores."""
 
 
 class MeasuredModel(Record):
@@ -73,7 +78,8 @@ class RunResult(Record):
         references: Device -> the contestant that others on this device are compared with.
         contestants: In the order they took part.
         ceiling: Attainable rates; None if not measured.
-        busy_cores: Cores that other processes kept busy, by round; empty if unknown.
+        busy_cores, batch_busy_cores: Cores that other processes kept busy, by round of frames and of batches; empty
+            if unknown.
     """
 
     command: list[str]
@@ -85,7 +91,8 @@ class RunResult(Record):
     references: dict[DeviceType, Label]
     contestants: Annotated[list[ContestantResult], Meta(max_length=100)]
     ceiling: Ceiling | None = None
-    busy_cores: list[Annotated[float, Meta(ge=0, le=1 << 16)]] = field(default_factory=list)
+    busy_cores: list[Cores] = field(default_factory=list)
+    batch_busy_cores: list[Cores] = field(default_factory=list)
 
     @property
     def measured(self) -> list[ContestantResult]:
@@ -124,6 +131,15 @@ class RunResult(Record):
         ceiling = self.ceiling_of(contestant.device_type)
         rate = None if ceiling is None else ceiling.gmac_per_s.get(contestant.precision)
         return macs / (latency.p50 * 1e-3) / (rate * 1e9) if latency and macs and rate else None
+
+    def others_load(self, *, of_batches: bool = False) -> Spread | None:
+        """Cores that other processes took from the contestants, over the rounds; None if few, or unknown."""
+        threads, cores = self.environment.threads, self.environment.cores_of_machine
+        busy = self.batch_busy_cores if of_batches else self.busy_cores
+        if not busy or threads is None or cores is None:
+            return None
+        spread = spread_of(busy)
+        return spread if spread.median - (cores - threads) >= BUSY_SHARE * threads else None
 
     def balance(self, device: DeviceType) -> float | None:
         """Float32 multiply-accumulates that a device does while it copies one byte; None if not measured."""

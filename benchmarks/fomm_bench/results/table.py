@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from fomm_bench.results.contestant_result import DEVICE_TYPES, ContestantResult
 from fomm_bench.results.run_result import RunResult
-from fomm_bench.results.samples import Spread, spread_of
+from fomm_bench.results.samples import Spread
 
 NONE = "–"
 ENOUGH_FRAMES = 200
 """Fewer frames say little about the 99th percentile."""
-BUSY_SHARE = 0.1
-"""Other processes are worth a note from this share of the contestants' cores."""
 
 
 def render(run: RunResult) -> str:
@@ -140,26 +138,42 @@ def _notes(run: RunResult) -> list[str]:
     if fewest < ENOUGH_FRAMES:
         lines.append(f"p99 and max are of fewer than {ENOUGH_FRAMES} frames: they say little about rare delays")
     lines += _busy(run)
-    for contestant in run.contestants:
-        if contestant.state != "measured":
-            lines.append(f"{contestant.name} {contestant.state}: {contestant.reason}")
-        elif contestant.batch_problem:
+    for contestant in run.measured:
+        if contestant.batch_problem:
             lines.append(f"{contestant.name}: {contestant.batch_problem}")
+    return [*lines, *without_speed(run)]
+
+
+def without_speed(run: RunResult) -> list[str]:
+    """One line for each contestant that failed or disagrees, and one for all that cannot run here."""
+    lines = [f"{c.name} {c.state}: {c.reason}" for c in run.contestants if c.state not in ("measured", "skipped")]
+    skipped: dict[str, list[str]] = {}
+    for contestant in run.contestants:
+        if contestant.state == "skipped":
+            skipped.setdefault(contestant.reason or "", []).append(contestant.name)
+    if skipped:
+        groups = (f"{', '.join(names)} ({reason})" for reason, names in skipped.items())
+        lines.append(f"cannot run here: {'; '.join(groups)}")
     return lines
 
 
+def describe_load(run: RunResult, *, of_batches: bool = False) -> str | None:
+    """For example "other processes kept 0.80 (0.70–0.90) of 2 cores busy"; None if the machine was idle."""
+    spread = run.others_load(of_batches=of_batches)
+    if spread is None:
+        return None
+    return f"other processes kept {describe_spread(spread)} of {run.environment.cores_of_machine} cores busy"
+
+
 def _busy(run: RunResult) -> list[str]:
-    """A note if other processes took cores from the contestants."""
-    threads, cores = run.environment.threads, run.environment.cores_of_machine
-    if not run.busy_cores or threads is None or cores is None:
-        return []
-    spread = spread_of(run.busy_cores)
-    if spread.median - (cores - threads) < BUSY_SHARE * threads:
+    """A note for rounds in which other processes took cores from the contestants."""
+    loads = [("the rounds", describe_load(run)), ("the rounds of batches", describe_load(run, of_batches=True))]
+    found = [f"{load} during {when}" for when, load in loads if load is not None]
+    if not found:
         return []
     return [
-        f"this machine was busy: other processes kept {describe_spread(spread)} of {cores} cores busy during the "
-        "rounds. This slows contestants whose threads spin while they wait, such as PyTorch, more than others. "
-        "Measure again when the machine is idle"
+        f"this machine was busy: {', '.join(found)}. This slows contestants whose threads spin while they wait, as "
+        "PyTorch does, more than others. Measure again when the machine is idle"
     ]
 
 

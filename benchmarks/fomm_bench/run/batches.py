@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fomm_bench.machine.load import OtherLoad
 from fomm_bench.results.agreement import Requirement, compare
 from fomm_bench.results.contestant_result import ContestantResult
-from fomm_bench.run.plan import Pictures, Progress, turn_order
+from fomm_bench.run.plan import Pictures, Plan, Progress, turn_order
 from fomm_bench.run.session import Session
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
 
-BATCH_ROUNDS = 5
-BATCH_CALLS, BATCH_S = 4, 1.0
-"""Calls of a turn, fewer if they take this long: 20 calls or 5 s in all rounds."""
+BATCH_CALLS, BATCH_S = 2, 0.5
+"""Calls of a turn, fewer if they take this long: 20 calls or 5 s in ten rounds."""
 
 
 @dataclass
@@ -32,16 +32,22 @@ class Participant:
 
 
 def measure_batches(
-    participants: Sequence[Participant], sizes: Sequence[int], pictures: Pictures, progress: Progress
-) -> None:
-    """Checks and times batches of every size. A participant that disagrees at one size drops out of all."""
-    for size in sizes:
+    participants: Sequence[Participant], plan: Plan, pictures: Pictures, other_load: OtherLoad, progress: Progress
+) -> list[float]:
+    """Checks and times batches of every size, in as many rounds as the frames.
+
+    A participant that disagrees at one size drops out of all. Returns the cores that other processes kept busy, by
+    round; nothing if unknown.
+    """
+    for size in plan.batches:
         progress(f"checking batches of {size}", 0, None)
         for participant in _remaining(participants).values():
             _check(participant, pictures, size)
-    for number in range(BATCH_ROUNDS):
-        progress("measuring batches", number, BATCH_ROUNDS)
-        for size in sizes:
+    busy_cores: list[float] = []
+    for number in range(plan.rounds):
+        progress("measuring batches", number, plan.rounds)
+        other_load.start()
+        for size in plan.batches:
             remaining = _remaining(participants)
             for name in turn_order(list(remaining), number):
                 try:
@@ -50,7 +56,10 @@ def measure_batches(
                     _drop(remaining[name], f"batches of {size}: {error}")
                     continue
                 remaining[name].result.batches_ms.setdefault(size, []).append(calls)
-    progress("measuring batches", BATCH_ROUNDS, BATCH_ROUNDS)
+        busy = other_load.stop()
+        busy_cores += [] if busy is None else [busy]
+    progress("measuring batches", plan.rounds, plan.rounds)
+    return busy_cores
 
 
 def _check(participant: Participant, pictures: Pictures, size: int) -> None:

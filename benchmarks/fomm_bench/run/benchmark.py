@@ -89,6 +89,7 @@ def run_benchmark(
         list(comparison.results.values()),
         measured_ceiling,
         comparison.busy_cores,
+        comparison.batch_busy_cores,
     )
 
 

@@ -37,7 +37,8 @@ class Comparison:
         why_unavailable: Returns why a contestant cannot run, before it is started; None if nothing is known.
         results: Name -> result of every contestant, the references first.
         references: Device -> name of its reference.
-        busy_cores: Cores that other processes kept busy, by round; empty if unknown.
+        busy_cores, batch_busy_cores: Cores that other processes kept busy, by round of frames and of batches; empty
+            if unknown.
     """
 
     entries: Sequence[Entry]
@@ -51,6 +52,7 @@ class Comparison:
     results: dict[str, ContestantResult] = field(default_factory=dict, init=False)
     references: dict[DeviceType, str] = field(default_factory=dict, init=False)
     busy_cores: list[float] = field(default_factory=list, init=False)
+    batch_busy_cores: list[float] = field(default_factory=list, init=False)
     _predictions: dict[str, Image] = field(default_factory=dict, init=False)
     _participants: dict[str, Participant] = field(default_factory=dict, init=False)
 
@@ -76,7 +78,9 @@ class Comparison:
                     result.host_bytes, result.device_bytes = memory.host_bytes, memory.device_bytes
             if self.plan.batches:
                 participants = [participant for participant in self._participants.values() if participant.takes_batches]
-                measure_batches(participants, self.plan.batches, self.pictures, self.progress)
+                self.batch_busy_cores = measure_batches(
+                    participants, self.plan, self.pictures, self.other_load, self.progress
+                )
 
     def _open_reference(self, device: DeviceType, candidates: Sequence[Entry], stack: ExitStack) -> None:
         """Makes the first candidate that runs the reference of a device; it must agree with an earlier reference."""

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from fakes.bench_results import fake_run
+from fomm_bench.charts.chart_files import charts_in, remove_stale_charts
 from fomm_bench.charts.draw_charts import draw_charts, scaling_runs
 from fomm_bench.charts.line_charts import spaced
 from fomm_bench.charts.style import colour_of
@@ -39,6 +40,39 @@ def test_every_chart_is_svg_and_png(tmp_path: Path, results: RunResult) -> None:
         assert "openvino" not in found  # it did not agree
     assert "2.38" in texts(tmp_path / "new" / "ratio.svg")
     assert "detector" in texts(tmp_path / "new" / "stages.svg")
+
+
+BUSY = "The machine was busy: other processes kept 1.00 (1.00–1.00) of 2 cores busy."
+
+
+def test_charts_say_that_the_machine_was_busy(tmp_path: Path, results: RunResult) -> None:
+    draw_charts([results], tmp_path)
+    assert not any("busy" in text for path in tmp_path.glob("*.svg") for text in texts(path))
+    results.busy_cores = [1.0, 1.0]
+    draw_charts([results], tmp_path)
+    for name in ("latency", "ratio", "stages"):
+        assert BUSY in texts(tmp_path / f"{name}.svg")
+    assert BUSY not in texts(tmp_path / "throughput.svg")
+    results.batch_busy_cores = [1.0]
+    draw_charts([results, fake_run(model=replace(results.model, size=128))], tmp_path)
+    assert BUSY in texts(tmp_path / "throughput-1.svg")
+    assert BUSY not in texts(tmp_path / "throughput-2.svg")
+    scaling = BUSY.replace("other", "at 64×64 other")
+    assert scaling in texts(tmp_path / "scaling.svg")
+    assert scaling in texts(tmp_path / "scaling-ratio.svg")
+
+
+def test_charts_of_earlier_results_are_removed(tmp_path: Path, results: RunResult) -> None:
+    (tmp_path / "photo.png").write_text("mine")
+    (tmp_path / "stages-old.svg").write_text("mine")
+    draw_charts([results, fake_run()], tmp_path)
+    drawn = draw_charts([results], tmp_path)
+    removed = remove_stale_charts(tmp_path, drawn)
+    assert {path.name for path in removed} >= {"latency-1.svg", "latency-2.png", "stages-1.svg"}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {path.name for path in drawn} | {"photo.png", "stages-old.svg"}
+    assert charts_in(tmp_path) == sorted(drawn)
+    assert charts_in(tmp_path / "absent") == []
 
 
 def test_the_same_results_give_the_same_svg(tmp_path: Path, results: RunResult) -> None:

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from fakes.bench_results import fake_run
+from fomm_bench.results.contestant_result import ContestantResult
 from fomm_bench.results.merged_runs import MergedRuns
 from fomm_bench.results.results_file import write_results
 from fomm_bench.results.run_result import RunResult
@@ -66,8 +67,27 @@ def test_latencies_below_ten_milliseconds_have_two_digits(results: RunResult) ->
 def test_lists_reasons_without_figures(results: RunResult) -> None:
     text = render(results)
     assert "openvino disagrees: does not agree (90 levels, 12.0 dB): no speed is reported" in text
-    assert "pytorch-cuda skipped: this machine has no NVIDIA driver" in text
+    assert "cannot run here: pytorch-cuda (this machine has no NVIDIA driver)" in text.splitlines()
     assert sum(line.startswith("openvino") for line in text.splitlines()) == 1  # no row of figures
+
+
+def test_all_that_cannot_run_are_one_line(results: RunResult) -> None:
+    for name, reason in (("a-cuda", "this machine has no NVIDIA driver"), ("b", "b is not installed")):
+        absent = ContestantResult(name, "rival", "fp32", name.endswith("cuda"))
+        absent.give_up("skipped", reason)
+        results.contestants.append(absent)
+    lines = [line for line in render(results).splitlines() if "cannot run here" in line]
+    assert lines == [
+        "cannot run here: pytorch-cuda, a-cuda (this machine has no NVIDIA driver); b (b is not installed)"
+    ]
+
+
+def test_notes_that_the_machine_was_busy_during_batches(results: RunResult) -> None:
+    results.batch_busy_cores = [1.0, 1.0]
+    assert (
+        "this machine was busy: other processes kept 1.00 (1.00–1.00) of 2 cores busy during the rounds of batches"
+        in (render(results))
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,6 +145,25 @@ def test_merged_document(tmp_path: Path) -> None:
     document = merged(tmp_path, fake_run()).as_json()
     assert document["runs"][0]["this_machine"] is True
     assert json.loads(json.dumps(document))["runs"][0]["contestants"][1]["speedup"]["high"] == 2.75
+
+
+def test_folders_stand_for_their_results(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_results(tmp_path / name / "results.json", fake_run())
+    (tmp_path / "empty").mkdir()
+    one, two = tmp_path / "a" / "results.json", tmp_path / "b" / "results.json"
+    here = fake_run().environment
+    assert MergedRuns.read([tmp_path / "a"], here).files == [one]
+    assert MergedRuns.read([tmp_path / "b", one], here).files == [two, one]
+    assert MergedRuns.read([tmp_path], here).files == [one, two]
+    with pytest.raises(BenchmarkError, match=r"empty: expected a folder with results\.json"):
+        MergedRuns.read([tmp_path / "empty"], here)
+
+
+def test_merged_runs_say_that_the_machine_was_busy(tmp_path: Path) -> None:
+    text = merged(tmp_path, fake_run(busy_cores=[1.0]), fake_run()).render()
+    (note,) = [line for line in text.splitlines() if "busy" in line]
+    assert note == f"{tmp_path / '0.json'}: the machine was busy: other processes kept 1.00 (1.00–1.00) of 2 cores busy"
 
 
 def test_one_foreign_file_rejects_all(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from fomm_bench.machine.load import OtherLoad
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, INT8
 from fomm_bench.results.contestant_result import DeviceType
-from fomm_bench.run.batches import BATCH_CALLS, BATCH_ROUNDS
+from fomm_bench.run.batches import BATCH_CALLS
 from fomm_bench.run.comparison import Comparison
 from fomm_bench.run.messages import Animated, Memory, Opened
 from fomm_bench.run.plan import Pictures, Plan, turn_order
@@ -86,16 +86,16 @@ class FakeSession(Session):
 
 
 class FakeLoad(OtherLoad):
-    """Others keep two cores busy in the first round, one in the second; then the load is unknown."""
+    """Others keep two cores busy in the first round, one in the second, half a core in the first of batches."""
 
     def __init__(self) -> None:
-        self.found = [2.0, 1.0, None]
+        self.found = [2.0, 1.0, None, 0.5]
 
     def start(self) -> None:
         pass
 
     def stop(self) -> float | None:
-        return self.found.pop(0)
+        return self.found.pop(0) if self.found else None
 
 
 class Run:
@@ -161,12 +161,13 @@ def test_contestants_take_turns(pictures: Pictures) -> None:
         result = run.comparison.results[name]
         assert (result.state, [len(frames) for frames in result.rounds_ms]) == ("measured", [2, 2, 2])
         assert len(result.stages_ms) == 6
-        calls = [[2.0] * BATCH_CALLS] * BATCH_ROUNDS
+        calls = [[2.0] * BATCH_CALLS] * 3
         assert result.batches_ms == {1: calls, 2: calls}
         assert (result.open_ms, result.first_frame_ms, result.host_bytes) == (5.0, 9.0, 100)
         assert run.fakes[name].closed
     assert run.comparison.references == {"cpu": "ref"}
     assert run.comparison.busy_cores == [2.0, 1.0]
+    assert run.comparison.batch_busy_cores == [0.5]
 
 
 def test_opens_every_contestant_before_the_rounds(pictures: Pictures) -> None:
@@ -215,9 +216,9 @@ def test_a_gpu_alone_needs_no_cpu_reference(pictures: Pictures) -> None:
 
 
 def test_slow_batches_get_fewer_calls(pictures: Pictures) -> None:
-    run = Run(pictures, {**ok("ref"), **ok("slow", call_ms=600.0), **ok("slower", call_ms=5000.0)})
+    run = Run(pictures, {**ok("ref"), **ok("slow", call_ms=510.0), **ok("slower", call_ms=5000.0)})
     calls = {name: [len(c) for c in result.batches_ms[2]] for name, result in run.comparison.results.items()}
-    assert calls == {"ref": [4] * 5, "slow": [2] * 5, "slower": [1] * 5}
+    assert calls == {"ref": [2] * 3, "slow": [1] * 3, "slower": [1] * 3}
 
 
 def test_without_agreement_there_is_no_speed(pictures: Pictures) -> None:
