@@ -17,6 +17,7 @@ BIN    := $(VENV)/bin
 LEAN   := $(VENV)/.lean
 READY  := $(VENV)/.ready
 DEMO   := results/demo
+BUNDLED := runtime/fomm_rt/bundled
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -55,7 +56,7 @@ $(READY): $(LEAN)
 	@touch $@
 
 $(RESULTS) &: $(LEAN) $(RUNTIME)
-	$(BIN)/fomm-rt demo -o $(DEMO) --also "$$($(BIN)/python -m fomm_bench.demo_media picture)" \
+	$(BIN)/fomm-rt demo -y -o $(DEMO) --also "$$($(BIN)/python -m fomm_bench.demo_media picture)" \
 	  "$$($(BIN)/python -m fomm_bench.demo_media clip)"
 
 demo: $(RESULTS)
@@ -65,7 +66,13 @@ demo: $(RESULTS)
 	@echo "  contact-sheet.png      moments of it"
 	@echo "  outside-training.mp4   a photograph moved by a filmed face. The bundled model has seen drawn faces only:"
 	@echo "  outside-training.png   this is outside its training, and it shows"
-	@echo "For photographs export published weights: see docs/checkpoints.md"
+	@echo
+	@echo "Next, one face by the same driver, and a part of that, enlarged:"
+	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/curls.png $(BUNDLED)/performance.mp4 -o $(DEMO)/curls.mp4"
+	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/dog.png $(BUNDLED)/performance.mp4 -o $(DEMO)/dog.mp4 --start 2 --duration 3 --output-size 512"
+	@echo "What this machine can run:"
+	@echo "  $(BIN)/fomm-rt doctor"
+	@echo "For photographs export published weights: docs/checkpoints.md"
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -100,13 +107,13 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/fomm-rt bench -o results/bench
+	$(BIN)/fomm-rt bench -y -o results/bench
 
 bench-smoke: $(READY)
-	$(BIN)/fomm-rt bench --bundled --rounds 2 --frames 2 --batches 1,2 -o results/bench-smoke \
+	$(BIN)/fomm-rt bench -y --bundled --rounds 2 --frames 2 --batches 1,2 -o results/bench-smoke \
 	  -c onnxruntime -c openvino -c fomm-rt:onnxruntime-cpu
-	$(BIN)/fomm-rt bench quality --bundled --frames 4 -o results/bench-smoke/quality.json
-	$(BIN)/fomm-rt bench report results/bench-smoke/results.json
+	$(BIN)/fomm-rt bench quality -y --bundled --frames 4 -o results/bench-smoke/quality.json
+	$(BIN)/fomm-rt bench report results/bench-smoke
 
 bench-memory: $(READY)
 	$(BIN)/python benchmarks/studies/memory.py
