@@ -72,7 +72,7 @@ demo: $(RESULTS)
 	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/dog.png $(BUNDLED)/performance.mp4 -o $(DEMO)/dog.mp4 --start 2 --duration 3 --output-size 512"
 	@echo "What this machine can run:"
 	@echo "  $(BIN)/fomm-rt doctor"
-	@echo "For photographs export published weights: docs/checkpoints.md"
+	@echo "For photographs fetch published weights, which needs torch: make setup, then $(BIN)/fomm-rt fetch vox-adv"
 
 test: $(READY)
 	$(BIN)/python -m pytest
