@@ -226,7 +226,8 @@ class VideoReader:
                     continue
                 yield VideoFrame(index, time, pixels)
                 index += 1
-        if (animation.is_cut_short or self.skipped_packets) and not self._has_warned:
+        is_short = animation.is_cut_short and part is None
+        if (is_short or self.skipped_packets) and not self._has_warned:
             self._has_warned = True
             self.missing_frames = self.skipped_packets
             _logger.warning("%s is damaged or cut short; some of its frames are missing", self.path)

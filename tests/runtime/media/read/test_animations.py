@@ -237,3 +237,14 @@ def test_an_avif_sequence_plays(tmp_path: Path, channels: int, caplog: pytest.Lo
     assert np.abs([frame.pixels.mean() - level for frame, level in zip(frames, levels, strict=True)]).max() < 4
     assert abs(read_picture(path).mean() - 40) < 4
     assert "its first frame is used" in caplog.text
+
+
+@pytest.mark.parametrize("delays", [(100,) * 5, (100, 200, 300, 100, 100)])
+def test_a_part_of_an_animated_webp(save: Callable[[bytes], Path], delays: tuple[int, ...]) -> None:
+    pictures = [numbered_frame(index) for index in range(5)]
+    path = save(webp(*(webp_frame(*each) for each in zip(pictures, delays, strict=True))))
+    with VideoReader(path) as reader:
+        times = [frame.time for frame in reader]
+        frames = list(reader.read_part(reader.find_part(times[2], times[4] - times[2])))
+    assert [(frame.index, frame.time) for frame in frames] == [(0, 0), (1, times[3] - times[2])]
+    assert all(np.array_equal(frame.pixels, pictures[2 + frame.index]) for frame in frames)

@@ -64,6 +64,15 @@ def test_a_picture_is_one_frame(make_clip: ClipMaker) -> None:
         reader.find_part(Fraction(1), None)
 
 
+def test_animated_pictures(make_clip: ClipMaker) -> None:
+    """Their frames are drawn over those before, so all of them are decoded."""
+    with VideoReader(make_clip("clip.gif", frames=28, codec="gif", pix_fmt="rgb8", rate=20)) as reader:
+        whole = [frame.pixels for frame in reader]
+        part = list(reader.read_part(reader.find_part(Fraction("0.5"), Fraction("0.2"))))
+    assert [frame.time for frame in part] == [Fraction(i, 20) for i in range(4)]
+    assert all(np.array_equal(frame.pixels, whole[10 + i]) for i, frame in enumerate(part))
+
+
 def test_a_closed_reader(make_clip: ClipMaker) -> None:
     with VideoReader(make_clip(frames=4)) as reader:
         part = reader.find_part(Fraction(0), None)
