@@ -13,8 +13,8 @@ from fomm_export.checkpoints.published import by_file_name
 from fomm_rt.errors import FetchError
 from fomm_rt.model.names import PUBLISHED, how_to_get
 
-USUAL_BYTES = 760_000_000
-"""A little more than the largest published file, for files of unknown size."""
+USUAL_BYTES = 751_000_000
+"""Size of most published files, for those whose exact size is not known."""
 
 
 @dataclass(frozen=True)

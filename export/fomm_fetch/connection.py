@@ -7,6 +7,7 @@ every answer that is not the file asked for becomes a `SourceError`.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -23,6 +24,8 @@ from typing_extensions import override
 
 from fomm_rt.errors import FetchError
 from fomm_rt.version import __version__
+
+_log = logging.getLogger("fomm_rt")
 
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
@@ -43,12 +46,16 @@ class SourceError(FetchError):
     Args:
         reason: Continues a sentence that begins with the source.
         again: True if another try may succeed.
+        is_unreachable: True if there was no connection at all.
         wait_s: How long the server asks to wait before that; None if it does not say.
     """
 
-    def __init__(self, reason: str, *, again: bool = False, wait_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, again: bool = False, is_unreachable: bool = False, wait_s: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.again = again
+        self.is_unreachable = is_unreachable
         self.wait_s = wait_s
 
 
@@ -61,6 +68,7 @@ class Patience:
         stall_s: Without data, or with less than `slowest_bytes_per_s`.
         slowest_bytes_per_s: Anything slower counts as stalled.
         retries: Failures in a row, without any new data, after which a source is given up.
+        retries_unreachable: The same for a source that cannot be reached and has sent nothing so far: it may be gone.
         first_wait_s: Before the first retry; doubled before each further one.
         longest_wait_s: A server that asks for more is given up.
         sleep: Waits.
@@ -70,6 +78,7 @@ class Patience:
     stall_s: float = 30.0
     slowest_bytes_per_s: float = 1000.0
     retries: int = 4
+    retries_unreachable: int = 1
     first_wait_s: float = 1.0
     longest_wait_s: float = 120.0
     sleep: Callable[[float], None] = time.sleep
@@ -107,6 +116,8 @@ class Connection:
             response = self._session.get(url, headers=dict(headers), timeout=timeout, stream=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _explain(error) from error
+        part, server = headers.get("Range", "all of it"), urlsplit(response.url).netloc
+        _log.debug("%s, %s: HTTP %s from %s", url, part, response.status_code, server)
         if response.status_code in (
             HTTPStatus.OK,
             HTTPStatus.PARTIAL_CONTENT,
@@ -184,7 +195,7 @@ def _explain(error: Exception) -> SourceError:
         reason = f"cannot be asked for the file ({_text(error)})"
     else:
         reason = f"cannot be asked: {_text(error)}; check {', '.join(CERTIFICATES)}"
-    return SourceError(reason, again=again)
+    return SourceError(reason, again=again, is_unreachable=again)
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -55,7 +55,7 @@ class Download:
             SourceError: The source does not send it. What it has sent is kept, unless it was something else.
             FetchError: The disk is full.
         """
-        failures, most_bytes = 0, self.file.size_bytes
+        failures, most_bytes, has_sent = 0, self.file.size_bytes, False
         with Connection(self.patience) as connection:
             while True:
                 try:
@@ -65,13 +65,14 @@ class Download:
                     if not error.again:
                         raise
                     if self.file.size_bytes > most_bytes:
-                        failures, most_bytes = 0, self.file.size_bytes
+                        failures, most_bytes, has_sent = 0, self.file.size_bytes, True
                     failures += 1
+                    is_gone = error.is_unreachable and not has_sent
+                    if failures > (self.patience.retries_unreachable if is_gone else self.patience.retries):
+                        raise SourceError(f"{error}; tried {failures} times") from error
                     self._wait(source, error, failures)
 
     def _wait(self, source: Source, error: SourceError, failures: int) -> None:
-        if failures > self.patience.retries:
-            raise SourceError(f"{error}; tried {failures} times") from error
         wait_s = self.patience.wait_s(failures) if error.wait_s is None else error.wait_s
         if wait_s > self.patience.longest_wait_s:
             raise SourceError(f"{error}; asks to wait {wait_s:.0f} s") from error

@@ -91,7 +91,8 @@ class Search:
         try:
             hashes, verified_by = self._verify(path, is_users)
         except RefusedFileError as error:
-            raise FetchError(f"{path} {error}{self._advice(is_users)}") from error
+            advice = ". To accept it all the same, add --trust" if is_users and error.trust_helps else ""
+            raise FetchError(f"{path} {error}{advice}") from error
         except OSError as error:
             raise FetchError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error
         source = self.recorded.source if self.recorded is not None and not is_users else str(path.absolute())
@@ -110,11 +111,7 @@ class Search:
             except (SourceError, RefusedFileError) as error:
                 failures.append(f"{source.url} {error}")
         listed = "\n".join(f"  {failure}" for failure in failures)
-        is_users = self.given is not None
-        raise FetchError(
-            f"{self.entry.name}: no source sent {self.entry.file_name}:\n{listed}\n"
-            f"Look for that file elsewhere and give it with --from FILE{self._advice(is_users)}"
-        )
+        raise FetchError(f"{self.entry.name}: no source sent {self.entry.file_name}:\n{listed}\n{self._advice()}")
 
     def _from_source(self, source: Source) -> Accepted:
         is_users, entry = self.given is not None, self.entry
@@ -148,11 +145,11 @@ class Search:
         trust = self.trust and (is_users or self.entry.verified_by is None)
         return verify(path, self.entry, self.recorded, trust=trust, catalog=self.catalog)
 
-    def _advice(self, is_users: bool) -> str:
+    def _advice(self) -> str:
+        advice = "Look for that file elsewhere, for example with a web browser, and give it with --from FILE"
         if self.entry.verified_by is not None:
-            advice = f"; its {self.entry.verified_by} is verified"
-            return advice + (". To accept another file, add --trust" if is_users and not self.trust else "")
-        return "" if self.trust else "; to accept it without a known hash, add --trust"
+            advice += f"; its {self.entry.verified_by} is verified"
+        return advice if self.given is None or self.trust else f"{advice}. To accept another file, add --trust"
 
 
 def as_url(given: str) -> str | None:

@@ -23,7 +23,16 @@ class FileHashes:
 
 
 class RefusedFileError(FetchError):
-    """A file is not the published one. The message continues a sentence that begins with its source."""
+    """A file is not accepted. The message continues a sentence that begins with its source.
+
+    Args:
+        reason: What it is instead.
+        trust_helps: True if it is accepted once the user trusts it.
+    """
+
+    def __init__(self, reason: str, *, trust_helps: bool = False) -> None:
+        super().__init__(reason)
+        self.trust_helps = trust_helps
 
 
 def hash_file(path: Path) -> FileHashes:
@@ -85,7 +94,7 @@ def verify(
         return found, "MD5"
     if trust:
         return found, "trust"
-    raise RefusedFileError(_difference(found, entry, catalog))
+    raise RefusedFileError(_difference(found, entry, catalog), trust_helps=True)
 
 
 def _difference(found: FileHashes, entry: CatalogEntry, catalog: Iterable[CatalogEntry]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -19,6 +21,7 @@ from fakes.file_server import (
     compressed,
     cut_after,
     drip,
+    file_server,
     in_chunks,
     reset_after,
     says,
@@ -268,6 +271,29 @@ def test_a_server_that_asks_to_wait_for_long_is_given_up(serve: ServerOf, fetche
     with pytest.raises(SourceError, match=r"too many requests .* asks to wait 3600 s"):
         fetched(serve(says(429, Retry_After="3600")))
     assert waits == []
+
+
+def test_a_server_that_is_gone_is_given_up_early(download: Download, waits: list[float]) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        with pytest.raises(SourceError, match=r"cannot be reached .*; tried 2 times"):
+            download.run(Source(url))
+    assert waits == [1]
+
+
+def test_a_server_that_was_there_is_waited_for(download: Download, waits: list[float]) -> None:
+    fake = FakeFileServer(CONTENT, plan=[reset_after(20_000)])
+    with ExitStack() as running:
+        server = running.enter_context(file_server(fake))
+
+        def leave(report: FetchProgress) -> None:
+            if report.step == "notice":
+                running.close()
+
+        with pytest.raises(SourceError, match=r"cannot be reached .*; tried 4 times"):
+            replace(download, progress=leave).run(Source(server.url))
+    assert waits == [1, 2, 4]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,9 @@ def test_another_file_of_the_users_needs_trust(
 ) -> None:
     (tmp_path / "mine.pth.tar").write_bytes(OTHER)
     source = str(tmp_path / "mine.pth.tar") if given == "file" else serve(content=OTHER).url
-    with pytest.raises(FetchError, match=r"another file: its SHA-256 is (?s:.*)To accept another file, add --trust"):
+    with pytest.raises(
+        FetchError, match=r"another file: its SHA-256 is (?s:.*)To accept (another file|it all the same), add --trust"
+    ):
         fetch(entry, source=source)
     result = fetch(entry, source=source, trust=True)
     assert result.record is not None
@@ -282,7 +284,10 @@ def test_says_what_happened_with_each_source(
     assert lines[1].startswith(f"  {servers[0].url} sent a notice that too many people have downloaded the file")
     assert lines[2] == f"  {servers[1].url} refuses the file (HTTP 403 Forbidden)"
     assert lines[3].startswith(f"  {servers[2].url} sent a file that is another file: its SHA-256 is ")
-    assert lines[4] == "Look for that file elsewhere and give it with --from FILE; its SHA-256 is verified"
+    assert lines[4] == (
+        "Look for that file elsewhere, for example with a web browser, and give it with --from FILE; its SHA-256 is "
+        "verified"
+    )
     assert export.exported == []
     assert names(models) in ([".small.lock"], [".small.download", ".small.lock"])
 

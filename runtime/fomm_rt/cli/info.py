@@ -7,6 +7,8 @@ from dataclasses import asdict
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Verbose
 from fomm_rt.cli.terminal import running
+from fomm_rt.errors import ModelError
+from fomm_rt.model.fetch_record import record_beside
 
 
 def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson = False) -> None:
@@ -21,7 +23,13 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
     with running(quiet=False, as_json=as_json, verbose=verbose) as terminal:
         from fomm_rt.bundled import open_model
 
-        manifest = open_model(model).manifest
+        folder = open_model(model)
+        manifest = folder.manifest
+        try:
+            record = record_beside(folder.path)
+        except ModelError as error:  # the model itself is sound
+            terminal.warn(str(error))
+            record = None
         jacobians = "with jacobians" if manifest.has_jacobians else "without jacobians"
         lines = [
             f"{manifest.name} (model format {manifest.format_version})",
@@ -30,6 +38,7 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
             f"  frames         {manifest.size}×{manifest.size}, align_corners {manifest.align_corners}",
             f"  keypoints      {manifest.num_kp}, {jacobians}",
         ]
+        lines += [] if record is None else [f"  fetched from   {record.describe()}"]
         for network in manifest.files:
             lines.append(f"  {network.file:<26} {network.size_bytes / 1e6:6.1f} MB  unaltered")
             for direction, specs in (("in", network.inputs), ("out", network.outputs)):
@@ -48,4 +57,5 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
             + ", ".join(f"{name} {value:.1e}" for name, value in differences.items())
         )
         lines.append("  made with      " + ", ".join(f"{k} {v}" for k, v in manifest.tools.items()))
-        terminal.result("\n".join(lines), asdict(manifest))
+        fetched = None if record is None else record.as_json()
+        terminal.result("\n".join(lines), {**asdict(manifest), "fetched": fetched})

@@ -14,6 +14,9 @@ from fomm_rt.errors import ModelError
 from fomm_rt.files.staging import replacing
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
 
+SUFFIX = ".fetched.json"
+"""A record is beside its model folder, under the name of the folder with this ending."""
+
 Verification = Literal["SHA-256", "MD5", "trust"]
 """How a checkpoint was accepted; "trust" means that the user accepted it without a known hash."""
 
@@ -67,6 +70,15 @@ def read_record(path: Path) -> FetchRecord | None:
             f"{path}: expected what fomm-rt fetch recorded; it cannot be read ({error}). Remove the model with "
             f"fomm-rt models remove {path.name.split('.')[0]}, then fetch it again"
         ) from error
+
+
+def record_beside(folder: Path) -> FetchRecord | None:
+    """Reads the record of an installed model; None for a folder that was not fetched.
+
+    Raises:
+        ModelError: The record cannot be read, or is no record.
+    """
+    return read_record(folder.parent / f"{folder.name}{SUFFIX}")
 
 
 def write_record(path: Path, record: FetchRecord) -> None:

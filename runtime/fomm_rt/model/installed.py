@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from fomm_rt.errors import FommError, ModelError
 from fomm_rt.files.staging import hidden_beside
-from fomm_rt.model.fetch_record import FetchRecord, read_record
+from fomm_rt.model.fetch_record import SUFFIX, FetchRecord, read_record
 from fomm_rt.model.manifest import Manifest, read_manifest
 from fomm_rt.model.names import how_to_get, installed_names, models_folder
 
@@ -39,7 +39,7 @@ class ModelPlace:
     @property
     def record(self) -> Path:
         """The record of `fomm-rt fetch`."""
-        return self.models / f"{self.name}.fetched.json"
+        return self.models / f"{self.name}{SUFFIX}"
 
     @property
     def checkpoint(self) -> Path:

@@ -93,11 +93,11 @@ def how_to_get(name: str) -> str:
     """A sentence on how to get a model of a name that is not installed."""
     if name in PUBLISHED:
         return f"Download it with: fomm-rt fetch {name}"
+    here = [BUNDLED]
     with suppress(ModelError):
-        known = [BUNDLED, *installed_names(), *PUBLISHED]
-        if close := difflib.get_close_matches(name, known, n=1):
-            advice = "" if close[0] == BUNDLED or close[0] not in PUBLISHED else f" (fomm-rt fetch {close[0]})"
-            return f"Did you mean {close[0]}{advice}?"
+        here += installed_names()
+    for close in difflib.get_close_matches(name, [*here, *PUBLISHED], n=1):
+        return f"Did you mean {close}" + ("?" if close in here else f" (fomm-rt fetch {close})?")
     return "fomm-rt fetch --list shows what can be downloaded; export other checkpoints with fomm-rt export"
 
 

@@ -86,6 +86,15 @@ def test_info_takes_names(name: str) -> None:
     assert ("64×64" if name == "mine" else "drawn-faces-256") in result.stdout
 
 
+def test_info_says_where_a_model_was_fetched_from(models: Path) -> None:
+    assert f"fetched from   {RECORD.source}, verified by MD5" in run("info", "mine").stdout
+    assert json.loads(run("info", "mine", "--json").stdout)["fetched"]["source"] == RECORD.source
+    (models / "mine.fetched.json").write_text("damaged")
+    result = run("info", "mine")
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+
+
 def test_engines_of_a_model_by_name(tmp_path: Path) -> None:
     result = run("engines", "list", "-m", "mine", "--engines", str(tmp_path / "engines"))
     assert (result.exit_code, "no engines" in result.stdout) == (0, True)

@@ -98,7 +98,8 @@ def test_a_known_name_is_offered_for_download() -> None:
     ("name", "advice"),
     [
         ("vox-avd", r"Did you mean vox-adv \(fomm-rt fetch vox-adv\)\?"),
-        ("mime", r"Did you mean mine\?"),
+        ("mime", r"Did you mean mine\?$"),
+        ("bundle", r"Did you mean bundled\?$"),
         ("something", "fomm-rt fetch --list"),
         ("", "found neither"),
         ("x" * 300, "found neither"),
