@@ -67,9 +67,9 @@ demo: $(RESULTS)
 	@echo "  outside-training.mp4   a photograph moved by a filmed face. The bundled model has seen drawn faces only:"
 	@echo "  outside-training.png   this is outside its training, and it shows"
 	@echo
-	@echo "Next, one face by the same driver, and a part of that, enlarged:"
-	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/curls.png $(BUNDLED)/performance.mp4 -o $(DEMO)/curls.mp4"
-	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/dog.png $(BUNDLED)/performance.mp4 -o $(DEMO)/dog.mp4 --start 2 --duration 3 --output-size 512"
+	@echo "Next, one face by the same driver, and another by its first two seconds, enlarged:"
+	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/dog.png $(BUNDLED)/performance.mp4 -o $(DEMO)/dog.mp4"
+	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/fox.png $(BUNDLED)/performance.mp4 -o $(DEMO)/fox.mp4 --duration 2 --output-size 512"
 	@echo "What this machine can run:"
 	@echo "  $(BIN)/fomm-rt doctor"
 	@echo "For photographs fetch published weights, which needs torch: make setup, then $(BIN)/fomm-rt fetch vox-adv"

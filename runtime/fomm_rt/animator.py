@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -30,6 +31,8 @@ from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import Precision
 from fomm_rt.motion.keypoints import Keypoints, check_keypoints
 from fomm_rt.source import Reference, Source
+
+_log = logging.getLogger(__name__)
 
 AnyFrame = Image | Frame | Keypoints | DeviceImage
 OnDevice = TypeVar("OnDevice", bound=DeviceImage)
@@ -118,6 +121,7 @@ class Animator:
             driving_framing=driving_framing,
         )
         folder = open_model(model)
+        _log.debug("%s: %s, %s", folder.path, folder.manifest.name, folder.manifest.weights.describe())
         options = Options(threads, precision, None if engines is None else Path(engines), auto_build)
         return cls(
             folder.manifest,

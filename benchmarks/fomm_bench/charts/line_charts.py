@@ -111,8 +111,11 @@ def _over_runs(runs: Sequence[RunResult], figure: Callable[[RunResult, Contestan
 
 
 def _load_of_any(runs: Sequence[RunResult]) -> str | None:
-    loads = [(run.model.size, describe_load(run)) for run in runs]
-    return "; ".join(f"at {size}×{size} {load}" for size, load in loads if load is not None) or None
+    loads = [(run, run.others_load()) for run in runs]
+    found = [
+        f"{load.median:.2f} of {run.environment.cores_of_machine} at {run.model.size}" for run, load in loads if load
+    ]
+    return f"cores that other processes kept busy: {', '.join(found)}" if found else None
 
 
 def _highest(lines: Sequence[Line]) -> float:

@@ -109,6 +109,7 @@ def _open_fastest(alias: str, model: ModelFolder, options: Options) -> Backend:
                     raise
                 problem = str(error)
                 _log.warning("backend %s is skipped: %s", entry.name, problem)
+        _log.debug("backend %s does not run here: %s", entry.name, problem)
         skipped.setdefault(problem, []).append(entry.name)
     raise BackendError(f"no backend can run{where or ' on this machine'}: " + "; ".join(_reasons(skipped)))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 OWN_FOLDER = "fomm-rt-demo"
-FACE = "curls"
+FACE = "dog"
 """The avatar of the command that the demo suggests."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from fomm_rt.media.write.output_formats import OutputSize
 from fomm_rt.media.write.quality import check_quality
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.model.precision import Precision
+
+_log = logging.getLogger(__name__)
 
 
 class LoadOptions(TypedDict, total=False):
@@ -157,7 +160,9 @@ def animate_file(
         check_quality(quality)
     result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
     picture = read_picture(source)
+    _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
     with open_driving(driving, start_s, duration_s) as frames:
+        _log.debug("%s: %s", driving, frames.describe())
         _check_framings(animator, load, picture, frames)
         if isinstance(best_frame, int):
             frames.check_frame(best_frame)

@@ -80,6 +80,16 @@ class Driving:
             for index, (time, keypoints) in enumerate(_inside(self.part, self.source)):
                 yield DrivingFrame(index, time, keypoints)
 
+    def describe(self) -> str:
+        """One phrase for a log, such as "25 frames, 25 fps, 64×64 pixels, with sound, from 1.50 s"."""
+        rate = "varying times" if self.timing.rate is None else f"{float(self.timing.rate):.3f} fps"
+        words = [f"{self.timing.frame_count or 'unknown'} frames", rate]
+        if isinstance(self.source, VideoReader):
+            words.append(f"{self.source.width}×{self.source.height} pixels")
+        words += ["with sound"] if self.audio_from is not None else []
+        words += [] if self.part is None else [f"from {float(self.part.start):.2f} s"]
+        return ", ".join(words)
+
     def check_architecture(self, model: Manifest) -> None:
         """Makes sure that recorded keypoints are as many as the model's. Raises MotionError if they are not."""
         if isinstance(self.source, Motion):

@@ -82,7 +82,7 @@ def find_part(
     is_constant = timing.rate is not None
     grid = timing.time_base if timing.rate is None else 1 / timing.rate
     tolerance = grid / 2 if is_constant else Fraction(0)
-    earliest = start + RESOLUTION if is_constant else start
+    latest_first = start + min(RESOLUTION, tolerance / 2)
     if duration is not None and is_constant:
         duration = max(1, int(duration / grid + Fraction(1, 2))) * grid
     origin = start
@@ -90,8 +90,8 @@ def find_part(
     count = 0
     for time in times:
         step = None if last is None else time - last
-        if time <= earliest:
-            first, count, origin = time, 1, time + (earliest - time) // grid * grid
+        if time <= latest_first:
+            first, count, origin = time, 1, time + max(Fraction(0), start - time) // grid * grid
         elif duration is not None and time >= origin + duration - tolerance:
             following = time
             break

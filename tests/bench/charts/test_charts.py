@@ -57,7 +57,7 @@ def test_charts_say_that_the_machine_was_busy(tmp_path: Path, results: RunResult
     draw_charts([results, fake_run(model=replace(results.model, size=128))], tmp_path)
     assert BUSY in texts(tmp_path / "throughput-1.svg")
     assert BUSY not in texts(tmp_path / "throughput-2.svg")
-    scaling = BUSY.replace("other", "at 64×64 other")
+    scaling = "The machine was busy: cores that other processes kept busy: 1.00 of 2 at 64."
     assert scaling in texts(tmp_path / "scaling.svg")
     assert scaling in texts(tmp_path / "scaling-ratio.svg")
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from clips import smooth, write_clip
 from fomm_rt.cli.app import build_app
 from fomm_rt.cli.invocation import own_command
+from fomm_rt.media.write.picture import write_picture
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
@@ -107,6 +109,25 @@ def test_the_log_and_the_traceback(tmp_path: Path) -> None:
     assert verbose.returncode == plain.returncode == 1
     document = json.loads(run(*arguments, "-v", "--json", cwd=tmp_path).stdout)
     assert document["error"].startswith("empty.png is empty")
+
+
+def test_the_log_of_a_run(tmp_path: Path, small_model: Path) -> None:
+    write_picture(tmp_path / "s.png", smooth(64, 64))
+    write_clip(tmp_path / "c.mp4", frames=3, audio="aac")
+    result = run("animate", "s.png", "c.mp4", "-m", small_model, "-o", "r.mp4", "-v", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if " debug fomm_rt" in line]
+    for words in (
+        "s.png: 64×64 pixels",
+        "c.mp4: 3 frames, 25.000 fps, 64×48 pixels, with sound",
+        f"{small_model}: small_aligned",
+        "generator.cpu.onnx runs on CPUExecutionProvider",
+        "r.mp4: 64×64, libx264, crf=18",
+        "its sound (aac) is copied",
+        "r.mp4 is complete",
+    ):
+        assert any(words in line for line in lines), f"{words}\n{result.stderr}"
+    assert json.loads(result.stdout)["frames"] == 3
 
 
 BROKEN = """

@@ -40,6 +40,7 @@ def varying(start: float, duration: float | None = None) -> Part:
         ("0.5", "0.03", "0.48", 1),
         ("0.5", "0.001", "0.48", 1),
         ("0.0395", "0.04", "0.04", 1),  # within a millisecond of a frame's time
+        ("1.999", None, "1.96", 1),
     ],
 )
 def test_constant_rate(start: str, duration: str | None, begins: str, frames: int) -> None:
@@ -61,6 +62,11 @@ def test_ntsc_times_stay_exact() -> None:
     assert part.start == 30 / NTSC  # at 1.001 s, a millisecond late
     assert part.timing.frame_count == 60
     assert part.end == part.start + 60 / NTSC
+
+
+def test_the_highest_rate() -> None:
+    part = constant(1000, 50, Fraction("0.01"), Fraction("0.002"))
+    assert (part.start, part.timing.frame_count) == (Fraction("0.01"), 2)
 
 
 def test_a_container_that_rounds_times() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from fomm_rt.errors import BackendError, ModelError, first_line
@@ -13,6 +15,8 @@ from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 
 if TYPE_CHECKING:
     from fomm_rt.machine.onnx_runtime import onnxruntime
+
+_log = logging.getLogger(__name__)
 
 ONNXRUNTIME_CUDA, ONNXRUNTIME_CPU = "onnxruntime-cuda", "onnxruntime-cpu"
 
@@ -70,6 +74,7 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
     if name == ONNXRUNTIME_CUDA:
         # TF32 rounds the inputs of convolutions to 10 bits, which exceeds the parity tolerances.
         settings = {"use_tf32": "0", **({"enable_cuda_graph": "1"} if captures else {})}
+    start = perf_counter()
     try:
         str(path).encode()  # ONNX Runtime takes UTF-8 only
         session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])
@@ -87,6 +92,8 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
             f"ONNX Runtime did not start its {provider} (the driver finds no device, or CUDA or cuDNN "
             f"libraries are missing or too old); it would run on {session.get_providers()[0]}"
         )
+    count = "default" if threads is None else threads
+    _log.debug("%s runs on %s, %s threads, loaded in %.2f s", path, provider, count, perf_counter() - start)
     return session
 
 
