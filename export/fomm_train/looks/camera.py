@@ -36,7 +36,7 @@ def expose(frames: Tensor, look: Tensor, count: int, strength: Tensor, generator
 
 
 def soften(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur or a sharpener's halos, each frame its own; (N, 3, H, W)."""
+    """Blurs some (N, 3, H, W) frames, sharpens others, leaves the rest."""
     count = len(frames)
     near = F.avg_pool2d(F.pad(frames, (1, 1, 1, 1), mode="replicate"), 3, 1)
     far = F.avg_pool2d(F.pad(near, (2, 2, 2, 2), mode="replicate"), 5, 1)

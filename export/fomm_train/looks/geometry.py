@@ -15,12 +15,12 @@ WAVES = 3
 FREQUENCY = 1.2
 _FREQUENCIES = FREQUENCY * torch.arange(1, WAVES + 1, dtype=torch.float32)
 STEPS = 12
-"""Of the fixed-point iteration that inverts the map; its slope is below 0.4, so 12 leave less than 1e-5."""
+"""Iterations that invert the map. The slope of the bends is below 0.4, so 12 leave an error below 1e-5."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a changed frame shows at z comes from T(z) = A z + b + Σ_ij w_ij sin(f_i x + φ_i) sin(f_j y + ψ_j).
+    """The picture at z of a changed frame comes from T(z) = A z + b + Σ_ij w_ij sin(f_i x + φ_i) sin(f_j y + ψ_j).
 
     Attributes:
         affine: (N, 2, 2).
@@ -36,10 +36,10 @@ class Geometry:
 
     @classmethod
     def draw(cls, centres: Tensor, strength: Tensor, generator: torch.Generator) -> Geometry:
-        """Framings from tight to loose, turned, squeezed and bent.
+        """Draws framings from tight to loose that turn, squeeze and bend.
 
         Args:
-            centres: (N, 2), about what the frame turns and scales: the middle of a head.
+            centres: (N, 2), the middle of a head, about which the frame turns and scales.
             strength: (N,), 0 leaves a frame as it is, 1 is usual.
             generator: Random numbers.
         """
@@ -61,16 +61,16 @@ class Geometry:
         return cls(affine, shift, bends, phases)
 
     def __getitem__(self, index: Tensor) -> Geometry:
-        """Some of the maps."""
+        """The maps of some frames."""
         return Geometry(self.affine[index], self.shift[index], self.bends[index], self.phases[index])
 
     def source_of(self, points: Tensor) -> Tensor:
-        """T: (N, P, 2) of changed frames -> where the frames show it."""
+        """T: points (N, P, 2) of changed frames -> points of the frames."""
         bent = self._bent(points)
         return transform_points(self.affine[:, None], points) + self.shift[:, None] + bent
 
     def place_of(self, points: Tensor) -> Tensor:
-        """T⁻¹: (N, P, 2) of frames -> where the changed frames show it."""
+        """T⁻¹: points (N, P, 2) of frames -> points of the changed frames."""
         inverse = inverse_2x2(self.affine)[:, None]
         found = transform_points(inverse, points - self.shift[:, None])
         for _ in range(STEPS):
@@ -91,7 +91,7 @@ class Geometry:
         return placed, inverse_2x2(self.slope(placed)) @ jacobian
 
     def frames(self, frames: Tensor, mode: str = "bilinear") -> Tensor:
-        """(N, C, H, W) changed; beyond its border a frame is reflected."""
+        """Changes (N, C, H, W) frames; beyond its border a frame is reflected."""
         height, width = frames.shape[2:]
         grid = coordinate_grid(height, width).to(frames).reshape(1, -1, 2).expand(len(frames), -1, -1)
         sampled = self.source_of(grid).reshape(-1, height, width, 2)

@@ -1,6 +1,6 @@
-"""Changes the look of frames: what head, torso and background are made of, the light, what is before them, the framing.
+"""Changes the look of frames: framing, skin, cloth, background, light, occluders and camera.
 
-Textures of head and torso are fixed to them, by the landmarks' jacobians: they move as the body moves.
+Textures of head and torso follow the landmarks' jacobians, so they move with the body.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ NOSE, TORSO_POINT = 4, 9
 
 
 class Frames(NamedTuple):
-    """N frames with what is known of them.
+    """N frames and the renderer's knowledge of them.
 
     Attributes:
         pictures: (N, 3, S, S) float32 in [0, 1].
@@ -49,8 +49,8 @@ class Looked(NamedTuple):
     """Changed frames.
 
     Attributes:
-        frames: As a perfect camera sees them.
-        filmed: (N, 3, S, S): their pictures as a real camera and its files give them.
+        frames: Without the faults of a camera.
+        filmed: (N, 3, S, S), their pictures with blur, noise and compression.
         geometry: The map of each frame.
     """
 
@@ -72,9 +72,9 @@ def change_looks(
 
     Args:
         frames: On the CPU.
-        look_of_frame: (N,) int64 from 0: frames of one number share their look, as both of a pair must.
-        scene_of_frame: (N,) int64 from 0: frames of one number share their framing, as all must whose motion is
-            transferred. All frames of a look are of one scene.
+        look_of_frame: (N,) int64 from 0: frames of one number share their look.
+        scene_of_frame: (N,) int64 from 0: frames of one number share their framing, because motion is transferred
+            between them. All frames of a look belong to one scene.
         looks: How often what is changed.
         seed: Equal seeds give equal looks.
         shrink: Shrinks pictures; called once they are framed, so that everything else takes less time.
@@ -117,7 +117,7 @@ def _framed(frames: Frames, geometry: Geometry, shrink: Callable[[Tensor], Tenso
 
 
 def _moved_boxes(boxes: Tensor, geometry: Geometry) -> Tensor:
-    """Boxes (N, R, 4) about where their corners and the middles of their sides go."""
+    """Boxes (N, R, 4) around the moved corners and middles of the sides."""
     x0, y0, x1, y1 = (2 * boxes - 1).unbind(-1)
     x, y = 0.5 * (x0 + x1), 0.5 * (y0 + y1)
     rim = ((x0, y0), (x, y0), (x1, y0), (x1, y), (x1, y1), (x, y1), (x0, y1), (x0, y))
@@ -127,7 +127,7 @@ def _moved_boxes(boxes: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _paint(frames: Frames, look: Tensor, looks: Looks, changed: Tensor, generator: torch.Generator) -> Tensor:
-    """Head, torso and background, each of its own."""
+    """Paints head, torso and background."""
     pictures, count, size = frames.pictures, len(changed), frames.pictures.shape[-1]
 
     def uniform(low: float, high: float) -> Tensor:
@@ -175,14 +175,14 @@ def _cover(bodies: Tensor, body: int, size: int) -> Tensor:
 
 
 def _body_places(frames: Frames, grid: Tensor, point: int) -> Tensor:
-    """(N, S, S, 2): where on a body's plane the pixels lie, by the jacobian of one of its landmarks."""
+    """(N, S, S, 2): positions of the pixels on the plane of one of a body's landmarks."""
     inverse = inverse_2x2(frames.jacobians[:, point])
     offset = grid - frames.landmarks[:, point][:, None, None]
     return transform_points(inverse[:, None, None], offset)
 
 
 def _recoloured(pictures: Tensor, look: Tensor, count: int, amount: float, generator: torch.Generator) -> Tensor:
-    """Colours turned about the mean by a random matrix, one for each look."""
+    """Mixes the colours of each look by a random matrix about the mean."""
     mixing = torch.eye(3) + 0.5 * amount * torch.randn(count, 3, 3, generator=generator)
     lift = torch.exp(0.8 * amount * torch.randn(count, 3, 1, 1, generator=generator))
     means = torch.stack([pictures[look == n].mean((0, 2, 3)) for n in range(count)])[look][:, :, None, None]
@@ -201,7 +201,7 @@ def _light(grid: Tensor, look: Tensor, strength: Tensor, generator: torch.Genera
 
 
 def _occlude(frames: Frames, look: Tensor, share: Tensor, generator: torch.Generator) -> Frames:
-    """Something out of focus before the person, at the same place in all frames of a look; it counts as background."""
+    """Lays a blurred object before some people, at one place in all frames of a look. It counts as background."""
     count, size = len(share), frames.pictures.shape[-1]
     there = (torch.rand(count, generator=generator) < share)[look]
     centre = torch.rand(count, 2, generator=generator) * 2.2 - 1.1
@@ -211,7 +211,7 @@ def _occlude(frames: Frames, look: Tensor, share: Tensor, generator: torch.Gener
     base = torch.rand(count, 3, 1, 1, generator=generator)[look]
 
     def radius(places: Tensor) -> Tensor:
-        """Of (N, h, w, 2) places; 1 at the rim."""
+        """Distance of (N, h, w, 2) places from the object's centre; 1 at its rim."""
         offset = places - centre[look][:, None, None]
         cos, sin = turn[look].cos()[:, None, None], turn[look].sin()[:, None, None]
         x, y = offset[..., 0] * cos + offset[..., 1] * sin, offset[..., 1] * cos - offset[..., 0] * sin

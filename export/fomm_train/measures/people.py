@@ -31,10 +31,10 @@ from fomm_train.measures.subjects import Subject
 Floats = npt.NDArray[np.float64]
 
 FACE_POINTS = 8
-"""Keypoints that have a meaning on every face."""
+"""Keypoints that lie on the face."""
 NOISE = 0.02 * 255
 NOISY = 8
-"""Noisy copies of a picture that jitter is measured on."""
+"""Noisy copies of a picture for the measure of jitter."""
 MOUTH_PAIRS = 60
 TARGETS: dict[str, tuple[str, float]] = {
     "landmark": ("≤", 0.10),
@@ -55,7 +55,7 @@ DRAWN_TARGETS: dict[str, tuple[str, float]] = {"equivariance_pixels": ("≤", 1.
 
 @dataclass
 class PeopleMeasures:
-    """Means over the subjects of a kind; NaN where nothing could be measured.
+    """Means over the subjects of a kind; NaN where a measure does not apply.
 
     Attributes:
         kind: rendered, astronaut, drawn or the folder's name.
@@ -86,7 +86,7 @@ class PeopleMeasures:
     by_subject: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """The figures for JSON, without those that were not measured."""
+        """The figures for JSON, without NaN."""
         return {
             name: value for name, value in asdict(self).items() if not (isinstance(value, float) and math.isnan(value))
         }
@@ -227,7 +227,7 @@ def jitter(animator: Animator, picture: Image) -> float:
 def openness_correlations(
     animator: Animator, pairs: int, progress: Callable[[int], None] = lambda _: None
 ) -> dict[str, float]:
-    """How well mouths and eyes follow rendered people: correlations of openness, by field of `PeopleMeasures`."""
+    """Correlations of the openness of mouths and eyes with the rendered driver's, by field of `PeopleMeasures`."""
     from fomm_train.measures.people_pairs import drawn_by_rendered, rendered_by_rendered
 
     results: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Pairs in which a rendered person drives somebody else, and how far mouth and eyes open there."""
+"""Pairs in which a rendered person drives another face, and the openness of mouth and eyes in them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ def rendered_by_rendered(animator: Animator, pairs: int) -> Iterator[tuple[Openn
 
 
 def person_openness(camera: Studio, picture: Image, person: Person, pose: Pose) -> Openness:
-    """Reads openness off a picture of a person at about a pose, as `find_openness` does for drawn faces."""
+    """Reads openness from a picture of a person in about this pose, as `find_openness` does for drawn faces."""
 
     def rendering(step: float) -> Image:
         return camera.picture(person, Moment(replace(pose, mouth_open=step, blink_left=1 - step, blink_right=1 - step)))

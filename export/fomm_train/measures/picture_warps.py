@@ -23,7 +23,7 @@ HEAD_SHIFTS = ((10, 0), (-10, 0), (0, 8), (0, -8))
 HEAD_WIDTH, HEAD_HEIGHT, HEAD_DROP = 1.15, 1.55, 0.45
 """Half axes of the ellipse about a head, and how far its centre lies below the upper lids; eye distances."""
 RING = 1.8
-"""Where, in half axes, a shifted head's surroundings stay."""
+"""Distance from a shifted head, in half axes, beyond which the picture stays."""
 
 
 def to_pixels(values: Floats, size: int) -> Floats:
@@ -62,17 +62,17 @@ class HeadEllipse(NamedTuple):
 
     @classmethod
     def of(cls, marks: Floats) -> HeadEllipse:
-        """Of (8, 2) marks; the first two are the upper lids."""
+        """The ellipse of a head with (8, 2) marks; the first two are the upper lids."""
         eyes = float(np.linalg.norm(marks[1] - marks[0]))
         x, y = marks[:2].mean(axis=0)
         return cls(float(x), float(y) + HEAD_DROP * eyes, HEAD_WIDTH * eyes, HEAD_HEIGHT * eyes)
 
     def radius(self, x: Floats, y: Floats) -> Floats:
-        """1 on the ellipse."""
+        """Distance from the centre; 1 on the ellipse."""
         return np.hypot((x - self.x) / self.half_width, (y - self.y) / self.half_height)
 
     def inside(self, size: int) -> npt.NDArray[np.bool_]:
-        """(size, size): the pixels in it."""
+        """(size, size): True in the ellipse."""
         y, x = np.mgrid[:size, :size].astype(np.float64)
         return self.radius(x, y) <= 1
 

@@ -22,13 +22,13 @@ from fomm_train.faces.landmarks import Landmarks
 MARKS_FILE = "marks.json"
 CLIP_FRAMES = 15
 CLIP_STEP = 7
-"""Frames of a clip from one that is measured to the next."""
+"""Of a clip, every so many frames one is measured."""
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FEW = 12
 """Rendered people that are measured."""
 CLIPS = 4
-"""Those of them who also perform."""
+"""Those of them that also perform in a clip."""
 FIRST_PERSON_SEED = FIRST_MEASURED_SEED
 """Training draws people from seeds below 2**31 only."""
 
@@ -38,9 +38,9 @@ class Subject:
     """One person.
 
     Attributes:
-        name: For messages.
+        name: For the results.
         picture: (S, S, 3) uint8 RGB.
-        marks: (8, 2), where the first eight keypoints belong, pixels; None if nobody knows.
+        marks: (8, 2), the true places of the first eight keypoints in pixels; None if unknown.
         clip: Later frames of the same size, empty for a picture alone.
     """
 
@@ -51,13 +51,13 @@ class Subject:
 
 
 class Mark(msgspec.Struct, forbid_unknown_fields=True):
-    """What `marks.json` says of a file.
+    """An entry of `marks.json`.
 
     Attributes:
         box: x, y and side of the square to cut out, pixels of the file; without it, the largest square in the middle.
         marks: Positions of the upper lids, brows, tip of the nose, corners of the mouth and lower lip's lower edge, the
             picture's left before its right; pixels of the square resized to a side of 256.
-        step: Frames of a clip from one that is measured to the next.
+        step: Of a clip, every so many frames one is measured.
     """
 
     box: tuple[int, int, int] | None = None
@@ -70,7 +70,7 @@ ASTRONAUT = Mark(
     (83, 0, 290),
     [(105.5, 86), (145.5, 88), (104, 80), (146.5, 82), (124.5, 111), (108, 125.5), (144, 125.5), (124.5, 136)],
 )
-"""NASA's portrait of Eileen Collins in scikit-image, in the public domain; marked by eye."""
+"""NASA's portrait of Eileen Collins in scikit-image, in the public domain; marked by hand."""
 
 
 def astronaut(size: int) -> Subject | None:
@@ -113,7 +113,7 @@ def of_folder(folder: Path, size: int) -> Iterator[Subject]:
 
 
 def rendered(size: int, count: int = FEW, clips: int = CLIPS) -> Iterator[Subject]:
-    """People of seeds that no training draws.
+    """Rendered people of seeds that no training draws.
 
     Raises:
         TrainingError: The packages of `fomm-rt[people]` or OpenGL are missing.

@@ -1,4 +1,4 @@
-"""The part of the base mesh that a portrait shows, with everything known of its vertices before anybody's shape."""
+"""The part of the base mesh that a portrait shows, before a person's shape."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -26,7 +26,7 @@ PARTS = {
     "helper-r-eyelashes-2": LASH,
 }
 LOWEST, WIDEST = 3.2, 3.4
-"""How much of the body is kept, dm; a head at half the usual size shows no more."""
+"""Bounds of the part that is kept, dm; a head at half the usual size shows no more."""
 
 CHIN, CROWN, NOSE_TIP, LOWER_LIP, NECK_BASE = 991, 879, 297, 492, 1522
 LEFT_EYE, RIGHT_EYE = slice(14598, 14670), slice(14670, 14742)
@@ -37,12 +37,12 @@ class Bust(NamedTuple):
     """N vertices, T triangles.
 
     Attributes:
-        ids: (N,), which vertex of the base mesh.
-        rest: (N, 3), where on the base mesh, dm.
+        ids: (N,), vertices of the base mesh.
+        rest: (N, 3), positions on the base mesh, dm.
         texture: (N, 2), the mesh's texture coordinates.
         part: (N,), of PARTS.
         regions: (N, 4) in [0, 1]: lips, inside of the mouth, ears, lids.
-        weight: (N,), how far a vertex follows the head; the rest of the way it follows the torso.
+        weight: (N,), 1 follows the head, 0 the torso; between them both.
         triangles: (T, 3).
     """
 

@@ -1,4 +1,4 @@
-"""From a person's coordinates to the picture: the head turns on the neck, and a camera near enough to matter sees it.
+"""From a person's coordinates to the picture: the head turns on the neck, and a camera projects it in perspective.
 
 Head coordinates are those of `fomm_train.faces.camera`: x right, y down, z to the viewer, half the head's height 1.
 """
@@ -14,13 +14,13 @@ from fomm_train.people.shape import Shape
 
 
 class Stage(NamedTuple):
-    """Where head and torso stand before the camera.
+    """Positions of head and torso before the camera.
 
     Attributes:
         head, torso: (3, 4), head coordinates to the camera's: head units, x right, y down, z to the camera.
         x, y: Picture position of the camera's origin, half picture sides.
         unit: Half picture sides for one head unit at depth 0.
-        distance: Of the camera, head units.
+        distance: Distance of the camera, head units.
     """
 
     head: Matrix
@@ -39,7 +39,7 @@ class Stage(NamedTuple):
         return placed
 
     def turned(self, directions: Floats, weight: Floats) -> Floats:
-        """(N, 3) directions likewise, not normalised."""
+        """(N, 3) directions, turned in the same way; their lengths may change."""
         head = directions @ self.head[:, :3].T.astype(np.float32)
         torso = directions @ self.torso[:, :3].T.astype(np.float32)
         turned: Floats = torso + weight[:, None] * (head - torso)
@@ -66,7 +66,7 @@ class Stage(NamedTuple):
 
 
 def stage_of(pose: Pose, distance: float) -> Stage:
-    """Head and torso at a pose: the torso shifts with the head and hardly turns, as those of drawn heads."""
+    """The stage at a pose. As with drawn heads, the torso shifts with the head and hardly turns."""
     unit = HEAD_UNIT * pose.scale
     turn = rotation_matrix(pose.yaw, pose.pitch, pose.roll)
     still = rotation_matrix(0.08 * pose.yaw, 0.0, 0.12 * pose.roll)

@@ -8,7 +8,7 @@ from fomm_train.people.assets import Floats
 
 WIDTH, HEIGHT = 768, 384
 FINENESS = WIDTH / 1024
-"""Pixels of the chart to a 160th of a decimetre in front."""
+"""Pixels of the chart for a 160th of a decimetre in front."""
 BOTTOM, TOP = 5.3, 8.6
 AXIS_DEPTH = 0.45
 

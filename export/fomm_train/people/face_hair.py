@@ -63,7 +63,7 @@ def grow_beard(person: Person) -> Strands | None:
 
 
 def _off_brow(points: Floats, person: Person) -> Floats:
-    """How far above the middle of the brow, in halves of its thickness."""
+    """Heights above the middle of the brow, in halves of its thickness."""
     x = np.abs(points[:, 0])
     off: Floats = (points[:, 1] - np.interp(x, *BROW_LINE)) / (np.interp(x, *BROW_HALF) * person.brow_thickness)
     return off

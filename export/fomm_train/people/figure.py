@@ -1,4 +1,4 @@
-"""A person before the camera: everything that is worked out once, and where it all stands at a moment."""
+"""A person before the camera: the parts that stay, and their positions at a moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ribbons(NamedTuple):
 
     Attributes:
         points: (S, K, 3), head coordinates at rest.
-        outward: (S, K, 3), which way the hair faces.
+        outward: (S, K, 3), directions that the hair faces.
         half_width: (S,), head units.
         shade, layer: (S,).
         weight: (S, K), how far each point follows the head.
@@ -43,7 +43,7 @@ class Ribbons(NamedTuple):
     shares: Floats
 
     def kept(self, which: slice) -> Ribbons:
-        """Some of the strands."""
+        """The ribbons of some strands."""
         return Ribbons(
             self.points[which],
             self.outward[which],
@@ -57,10 +57,10 @@ class Ribbons(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A person, worked out.
+    """The parts of a person.
 
     Attributes:
-        hair: On the head; rigid but for long hair, which lies on the shoulders.
+        hair: Hair of the head. It is rigid; long hair lies on the shoulders and blends both motions.
         face_hair: Brows and beard, which follow expression.
         beard_from: Index of the first strand of the beard in `face_hair`.
     """
@@ -79,11 +79,11 @@ class Posed(NamedTuple):
     """A figure at a moment.
 
     Attributes:
-        stage: Where head and torso stand.
+        stage: Positions of head and torso.
         place, normal: (N, 3) of the bust's vertices, before the camera.
         face_hair: (S, K, 3), points of brows and beard, head coordinates.
         eyes: (2, 3), centres of the eyeballs, the picture's left first, before the camera.
-        gaze: (2, 3), where they look.
+        gaze: (2, 3), directions of the gaze.
     """
 
     stage: Stage
@@ -95,7 +95,7 @@ class Posed(NamedTuple):
 
 
 def figure_of(person: Person, backdrop_size: int) -> Figure:
-    """Works a person out."""
+    """Makes the parts of a person."""
     shape = shape_of(person)
     fitted = _fit(shape)
     brows, beard = grow_brows(person), grow_beard(person)
@@ -114,7 +114,7 @@ def figure_of(person: Person, backdrop_size: int) -> Figure:
 
 
 def pose(figure: Figure, moment: Moment) -> Posed:
-    """Where everything stands at a moment."""
+    """The positions of a figure at a moment."""
     whole, shape = bust(), figure.shape
     stage = stage_of(moment.pose, figure.person.distance)
     vertices = expressed(shape.vertices, moment, figure.person.lids)
@@ -184,7 +184,7 @@ def _ribbons(strands: Strands, shape: Shape, fitted: Floats) -> Ribbons:
 
 
 def _joined(parts: list[Ribbons]) -> Ribbons:
-    """Ribbons with as many points as those with most: shorter ones repeat their tip."""
+    """Joins ribbons; shorter ones repeat their tip until all have equally many points."""
     steps = max(part.points.shape[1] for part in parts)
 
     def padded(values: Floats) -> Floats:

@@ -30,7 +30,7 @@ PROGRAMS = {
 
 
 class Graphics:
-    """A context with the programs compiled. What Python forgets is released.
+    """A context with the compiled programs. Device objects are released with their Python objects.
 
     Raises:
         TrainingError: moderngl is missing, or there is no OpenGL 3.3 without a display.
@@ -41,7 +41,7 @@ class Graphics:
         self.programs = {kind: self._compiled(*sources) for kind, sources in PROGRAMS.items()}
 
     def set(self, kind: str | None = None, **values: Any) -> None:
-        """Sets uniforms in all programs, or one; those a program does not have are passed over."""
+        """Sets uniforms in one program or in all that have them."""
         for program in [self.programs[kind]] if kind else self.programs.values():
             for name, value in values.items():
                 if name in program:
@@ -52,19 +52,19 @@ class Graphics:
                         member.write(np.ascontiguousarray(value, np.float32).tobytes())
 
     def texture(self, pixels: Bytes) -> Any:
-        """Of (H, W, C)."""
+        """A texture of (H, W, C) pixels."""
         return self.context.texture(pixels.shape[1::-1], pixels.shape[2], pixels.tobytes(), alignment=1)
 
     def buffer(self, values: npt.NDArray[Any]) -> Any:
-        """Of float32 that stay."""
+        """A buffer of float32 that do not change."""
         return self.context.buffer(values.astype("f4").tobytes())
 
     def moving_buffer(self, vertices: int) -> Any:
-        """Room for six float32 a vertex."""
+        """A buffer for six changing float32 a vertex."""
         return self.context.buffer(reserve=vertices * 24, dynamic=True)
 
     def arrays(self, programs: tuple[str, ...], layout: Layout, triangles: Integers) -> list[Any]:
-        """The same vertices and triangles for each of some programs."""
+        """Vertex arrays of the same triangles, one for each program."""
         index = self.context.buffer(triangles.astype("i4").tobytes())
         return [
             self.context.vertex_array(self.programs[program], layout, index, skip_errors=True) for program in programs
@@ -84,7 +84,7 @@ class Graphics:
 
 @lru_cache(maxsize=1)
 def graphics() -> Graphics:
-    """The process's. To be used by one thread."""
+    """The graphics of this process. To be used by one thread."""
     return Graphics()
 
 

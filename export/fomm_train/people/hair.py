@@ -14,7 +14,7 @@ CROWN_WHORL = np.array([0.05, 8.42, 0.05], np.float32)
 
 
 def grow_hair(person: Person) -> Strands | None:
-    """The hair of a person's head; None for a bald woman's."""
+    """The hair of a person's head; None for a bald woman."""
     rng, style = person.rng(4), STYLES[person.hair]
     roots = _scalp_roots(person, rng, style)
     if not len(roots.point):

@@ -11,16 +11,16 @@ class Style:
     """How a kind of hair grows; lengths in dm.
 
     Attributes:
-        count: Strands.
-        length: Of most strands.
-        thickness: Of the layer of hair.
+        count: Number of strands.
+        length: Mean length of a strand.
+        thickness: Thickness of the layer of hair.
         lift: How steeply strands leave the skin, 0 along it, 1 straight up.
-        gravity: How fast they turn down.
-        comb: Which way: whorl, side, back, front, down, none.
+        gravity: How fast strands turn down.
+        comb: Direction: whorl, side, back, front, down, none.
         curl: Radius of curls.
         turns: Curls along a strand.
         clump: How much strands keep together at their tips.
-        width: Of a strand.
+        width: Width of a strand.
         steps: Points of a strand.
     """
 

@@ -1,4 +1,4 @@
-"""The light on a person and what is behind them, drawn together so that they belong to one place."""
+"""The light on a person and the background, drawn together so that they fit each other."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ class Light(NamedTuple):
 
     Attributes:
         key_direction, key_colour: The light that casts shadows.
-        softness: Of its shadows, 0.01 hard to 0.12 soft.
-        rim_direction, rim_colour: From behind or from the side.
+        softness: Softness of its shadows, 0.01 hard to 0.12 soft.
+        rim_direction, rim_colour: A light from behind or from the side.
         sky, ground: Ambient light from above and below.
         lobe_directions, lobe_colours: (3, 3) each, broad lights: windows, walls.
         exposure: Factor before the film.
@@ -39,14 +39,14 @@ class Light(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Light, and the backdrop (size, size, 3) uint8 as the camera sees it, out of focus."""
+    """Light, and the backdrop (size, size, 3) uint8 out of focus."""
 
     light: Light
     backdrop: Bytes
 
 
 def place_of(person: Person, size: int) -> Place:
-    """Where a person is."""
+    """The place of a person."""
     rng = person.rng(9)
     kind = str(rng.choice(PLACES, p=np.array(_WEIGHTS) / sum(_WEIGHTS)))
     backdrop = _backdrop(rng, kind, size)
@@ -122,7 +122,7 @@ def _fractal(rng: np.random.Generator, size: int, steepness: float) -> Floats:
 
 
 def _backdrop(rng: np.random.Generator, kind: str, size: int) -> Floats:
-    """(size, size, 3) linear: what the camera sees behind the person, out of focus."""
+    """(size, size, 3) linear: the background, out of focus."""
     work = 128
     y, x = np.mgrid[0:work, 0:work].astype(np.float32) / (work - 1)
     value = float(rng.choice([rng.uniform(0.02, 0.10), rng.uniform(0.10, 0.35), rng.uniform(0.4, 0.85)]))

@@ -1,4 +1,4 @@
-"""The exact motion of a rendered person between moments: where one picture shows what another shows."""
+"""The exact motion of a rendered person between two pictures."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ Bodies = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
 SAME_DEPTH = 0.12
-"""How far apart in depth two seen points may be to be one place, head units."""
+"""Largest difference of depth at which two points count as one, head units."""
 FINE = 4
 """Pixels of the source's depth to a pixel of the flow, along a side."""
 
@@ -43,12 +43,12 @@ class _Standing(NamedTuple):
 
 
 class View(NamedTuple):
-    """A person at a moment, as motion needs it.
+    """A person at a moment, with the data that motion is computed from.
 
     Attributes:
-        sight: What is seen on the s×s grid.
+        sight: The triangles that are seen on the s×s grid.
         fine_depth: The same depth on a grid FINE times as fine.
-        standing: Where the vertices of each batch stand.
+        standing: Positions of the vertices of each batch.
         batches: The batches.
         body: (s, s), BACKGROUND, HEAD or TORSO.
     """

@@ -1,4 +1,4 @@
-"""Who a rendered person is: numbers and names drawn from a seed; everything else follows from them."""
+"""The properties of a rendered person, drawn from a seed; everything else follows from them."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,7 +41,7 @@ FRAMES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Person:
-    """Everything about a person that motion leaves alone.
+    """The properties that do not change with motion.
 
     Attributes:
         seed: Equal seeds give equal persons.
@@ -50,24 +50,24 @@ class Person:
         origin: Shares of ORIGINS, summing to 1.
         melanin: 0 the palest skin, 1 the darkest.
         redness: Blood under the skin, about 1.
-        skin_hue: Of an undertone, -1 rosy to 1 olive.
+        skin_hue: Hue of the undertone, -1 rosy to 1 olive.
         freckles, wrinkles, pores, oil, make_up, stubble: Strengths, 0 to 1.
-        iris: Colour.
+        iris: Colour of the irises.
         lids: How far the eyes are shut at rest.
         hair: One of HAIR_STYLES.
-        hair_colour: Colour.
+        hair_colour: Colour of the hair.
         brow_colour: Colour of brows and beard.
         hair_length, hair_volume, hair_curl: Relative to the style's own.
         parting: Where the hair parts, -1 the picture's left to 1.
-        hairline: How far it has moved up, dm.
+        hairline: Distance that it has moved up, dm.
         brow_thickness, brow_density: About 1.
         beard: One of BEARDS.
         glasses: One of GLASSES.
         frame: Colour of the glasses.
         clothes: One of CLOTHES.
-        cloth, second_cloth: Colours.
+        cloth, second_cloth: Colours of the clothes.
         cloth_pattern: One of CLOTH_PATTERNS.
-        distance: Of the camera, head units.
+        distance: Distance of the camera, head units.
     """
 
     seed: int

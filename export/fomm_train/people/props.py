@@ -1,4 +1,4 @@
-"""Things people wear that are no part of the mesh: glasses, and the collars of shirts, jackets and hoods."""
+"""Glasses, and the collars of shirts, jackets and hoods, which are not part of the mesh."""
 
 from typing import NamedTuple
 
@@ -20,8 +20,8 @@ class Prop(NamedTuple):
     Attributes:
         points: (N, 3), head coordinates of the person at rest.
         rest: (N, 3), base-mesh coordinates, for patterns.
-        part: Which of FRAME, COLLAR and LENS.
-        weight: (N,), how far a vertex follows the head.
+        part: FRAME, COLLAR or LENS.
+        weight: (N,), 1 follows the head, 0 the torso.
         triangles: (T, 3).
     """
 
@@ -33,7 +33,7 @@ class Prop(NamedTuple):
 
 
 def props_of(person: Person, shape: Shape) -> list[Prop]:
-    """Everything a person wears; lenses last, as one looks through them."""
+    """The props of a person; lenses come last, because they are transparent."""
     worn: list[Prop] = []
     if person.clothes in {"shirt", "jacket", "hoodie"}:
         worn.append(_collar(person, shape))
@@ -126,7 +126,7 @@ def _glasses(person: Person, shape: Shape) -> list[Prop]:
 
 
 def _ear_top(shape: Shape, side: int) -> Floats:
-    """Where a temple lies on the ear: above the front of its root."""
+    """The point of the ear that carries a temple: above the front of its root."""
     whole = bust()
     ears = whole.ids[(whole.regions[:, 2] > 0.5) & (np.sign(whole.rest[:, 0]) == side)]
     points = shape.vertices[ears]
@@ -168,7 +168,7 @@ def _collar(person: Person, shape: Shape) -> Prop:
         if person.clothes == "hoodie":
             points[row] += 0.10 * np.sin(np.pi * t) * outward + 0.15 * (1 - np.cos(angle))[:, None] * t * [0, 0, -1]
     flat = points.reshape(-1, 3)
-    # The collar moves with the skin it lies on when somebody's neck is thinner or longer.
+    # The collar moves with the skin it lies on when a person's neck is thinner or longer.
     whole = bust()
     skin = np.flatnonzero((whole.part == SKIN) & (whole.rest[:, 1] > 4.8) & (whole.rest[:, 1] < 6.6))
     nearest = skin[surface.nearest(flat, whole.rest[skin])]

@@ -1,4 +1,4 @@
-"""A figure on the graphics device: vertices, triangles and textures, and what moves with the moment."""
+"""A figure on the graphics device: vertices, triangles, textures, and their motion."""
 
 from typing import Any, NamedTuple
 
@@ -22,11 +22,11 @@ class Batch(NamedTuple):
 
     Attributes:
         name: bust, hair, brows, beard or the number of a prop.
-        kind: Which program draws it.
+        kind: The program that draws it.
         triangles: (T, 3), of the vertices that move together.
-        moving: Buffer of what changes with the moment.
-        array: For a picture.
-        named: For depth and numbers of triangles.
+        moving: Buffer of the values that change with the moment.
+        array: Vertex array for pictures.
+        named: Vertex array for depths and numbers of triangles.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Scene(NamedTuple):
 
 
 def build_scene(graphics: Graphics, figure: Figure, open_air: Floats) -> Scene:
-    """Brings a figure to the device; lenses are drawn last, as one looks through them."""
+    """Copies a figure to the device; lenses are drawn last, because they are transparent."""
     face, split = figure.face_hair, figure.beard_from
     batches = bust_batches(graphics, open_air)
     batches += [_prop_batch(graphics, prop) for prop in figure.props if prop.part != LENS]
@@ -65,7 +65,7 @@ def build_scene(graphics: Graphics, figure: Figure, open_air: Floats) -> Scene:
 
 
 def move_scene(scene: Scene, posed: Posed) -> None:
-    """Moves everything to where it stands at a moment; hair on the head moves on the device."""
+    """Moves everything to its position at a moment; the device moves the hair of the head."""
     figure = scene.figure
     props = {str(prop.part): prop for prop in figure.props}
     scene.batches[0].moving.write(np.column_stack([posed.place, posed.normal]).astype("f4").tobytes())
@@ -151,7 +151,7 @@ def _prop_vertices(prop: Prop, posed: Posed) -> Floats:
 
 
 def stage_uniforms(posed: Posed) -> dict[str, Any]:
-    """Where head, torso and eyes are at a moment."""
+    """Positions of head, torso and eyes at a moment."""
     stage = posed.stage
     head, torso = (np.vstack([affine, [0, 0, 0, 1]]).T for affine in (stage.head, stage.torso))
     return {
@@ -167,7 +167,7 @@ def stage_uniforms(posed: Posed) -> dict[str, Any]:
 
 
 def light_uniforms(light: Light) -> dict[str, Any]:
-    """Fields of a light by the names that shaders have for them."""
+    """Fields of a light by their names in the shaders."""
     renamed = {"lobe_directions": "lobe_direction", "lobe_colours": "lobe_colour"}
     return {renamed.get(name, name): value for name, value in light._asdict().items()}
 

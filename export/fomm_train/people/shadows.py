@@ -1,4 +1,4 @@
-"""The shadow map of the key light, and how open the surface is to light from everywhere."""
+"""The shadow map of the key light, and the openness of the surface to light from all sides."""
 
 from functools import lru_cache
 
@@ -12,12 +12,12 @@ from fomm_train.people.scene import Batch, bust_batches
 
 SIZE = 512
 REACH, DEPTH = 2.6, 3.2
-"""Half the side of what the map covers, and half its depth; head units."""
+"""Half the side and half the depth of the space that the map covers; head units."""
 MIDDLE = np.array([0, 0.5, 0])
 SHARE, WIDEN = 0.25, 3.0
-"""Share of the strands that throw shadows, and how much wider these are than the strands themselves."""
+"""Share of the strands that throw shadows, and the factor by which these are widened instead."""
 DIRECTIONS = 48
-"""From which the openness of a place to its surroundings is looked at."""
+"""Number of directions from which openness is measured."""
 UPSIDE_DOWN = np.array([1, -1, 1], np.float32)
 
 
@@ -46,11 +46,11 @@ class ShadowMap:
         return view
 
     def use(self) -> None:
-        """Lets programs read it."""
+        """Binds the map for the programs."""
         self.texture.use(UNITS["shadow_map"])
 
     def depths(self) -> Floats:
-        """(SIZE, SIZE)."""
+        """(SIZE, SIZE): the depths of the map."""
         return np.frombuffer(self.texture.read(), np.float32).reshape(SIZE, SIZE)
 
 

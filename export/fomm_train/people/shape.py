@@ -10,7 +10,7 @@ from fomm_train.people.assets import Floats
 from fomm_train.people.bust import CHIN, CROWN
 from fomm_train.people.person import ORIGINS, Person
 
-# Opposite ends of one property, and how strongly it varies.
+# Both ends of each property, and the deviation between faces.
 OPPOSITES: dict[str, float] = {
     "head/head-age-decr|incr": 0.2,
     "head/head-angle-in|out": 0.3,
@@ -108,12 +108,12 @@ OF_WOMEN: dict[str, float] = {
     "forehead/forehead-nubian-decr|incr": -0.2,
     "neck/neck-scale-horiz-decr|incr": -0.4,
 }
-"""How far women's features lie from the middle, and men's the other way, half as far."""
+"""Mean of women's features; that of men's lies on the other side, half as far."""
 HEAD_SHAPES = ("diamond", "invertedtriangular", "oval", "rectangular", "round", "square", "triangular")
 UNEVEN = 0.12
-"""How much the halves of a face differ, against how much faces do."""
+"""Difference between the halves of a face, as a share of that between faces."""
 YOUNG, OLD, CHILD = 25.0, 75.0, 9.0
-"""Years that MakeHuman's ages stand for, as they look."""
+"""Apparent age in years of MakeHuman's ages."""
 
 
 class Shape(NamedTuple):

@@ -20,7 +20,7 @@ BLOOD = np.array([0.10, -0.34, -0.30], np.float32)
 """Change of the logarithm of the reflectance where blood shows."""
 MELANIN = np.array([-0.30, -0.42, -0.50], np.float32)
 RELIEF = 0.5
-"""Slope that a value of 1 in the relief texture stands for."""
+"""Slope at a value of 1 in the relief texture."""
 
 
 class Skin(NamedTuple):
@@ -40,7 +40,7 @@ class Skin(NamedTuple):
 
 
 class _Canvas:
-    """Amounts of blood, melanin and so on over the chart."""
+    """Amounts of blood and melanin, heights and gloss over the chart."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -149,7 +149,7 @@ def _wrinkles(canvas: _Canvas) -> None:
 
 
 def _spots(canvas: _Canvas, colour: Floats) -> None:
-    """Freckles, moles and the spots of age."""
+    """Paints freckles, moles and age spots."""
     rng, person = canvas.rng, canvas.person
     layer = np.zeros(canvas.blood.shape, np.uint8)
     count = int(700 * person.freckles)
@@ -197,7 +197,7 @@ def _make_up(canvas: _Canvas, colour: Floats) -> None:
 
 
 def _beard_shadow(canvas: _Canvas, colour: Floats) -> None:
-    """What shaving leaves, and the skin under a beard: darker and colder."""
+    """Darkens the skin of shaven cheeks and under a beard."""
     person = canvas.person
     inside = chart.beard_area(canvas.degrees[None], canvas.heights)
     edge = np.clip((inside + 0.04 * chart.own_noise(canvas.rng, 1.2)) / 0.16, 0, 1)
@@ -208,7 +208,7 @@ def _beard_shadow(canvas: _Canvas, colour: Floats) -> None:
 
 
 def _brow_shadow(canvas: _Canvas, colour: Floats) -> None:
-    """The finest hairs of the brows, which no strand stands for."""
+    """Paints the finest hairs of the brows, which are not strands."""
     person = canvas.person
     along = np.abs(np.radians(canvas.degrees))[None] * 1.02  # dm from the middle, near enough in front
     line = np.interp(along, *BROW_LINE)
@@ -219,7 +219,7 @@ def _brow_shadow(canvas: _Canvas, colour: Floats) -> None:
 
 
 def _scalp(canvas: _Canvas, colour: Floats) -> None:
-    """Skin under hair takes the hair's colour, so that nothing shines between strands."""
+    """Gives the skin under hair the hair's colour, so that it does not shine through."""
     person = canvas.person
     if person.hair == "bald" and person.sex < 0.5:
         return

@@ -1,4 +1,4 @@
-"""Strands of hair, and what all kinds of them are made with."""
+"""Strands of hair, and functions that all kinds of hair use."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Strands(NamedTuple):
     """S strands of K points in base-mesh coordinates, dm.
 
     Attributes:
-        roots: S of them.
+        roots: Roots of the S strands.
         points: (S, K, 3), the first at the root.
         width: (S,), dm at the root; strands taper.
         shade: (S,), brightness about 1.

@@ -1,4 +1,4 @@
-"""Takes pictures of people."""
+"""Renders pictures of people."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,20 +25,20 @@ from fomm_train.people.shadows import ShadowMap, open_air
 
 SUPERSAMPLE = 2
 LENS_BLUR = 0.4
-"""Deviation of the softness of a lens, pixels."""
+"""Standard deviation of a lens's blur, pixels."""
 SCENES = 8
 """People kept on the graphics device."""
 BACKDROP_SIZE = 256
 PLAN_PIXELS = 160
-"""Side of a picture below which strands are widened, so that few of them stand for all."""
+"""Side of a picture below which strands are widened, so that the pixels still meet them."""
 
 
 class Sight(NamedTuple):
-    """What is seen at every pixel.
+    """The triangle that is seen at every pixel.
 
     Attributes:
         batch: (s, s), index into the scene's batches, −1 for the background.
-        triangle: (s, s), of that batch.
+        triangle: (s, s), index into that batch's triangles.
         depth: (s, s), z before the camera, head units; −10 in the background.
     """
 
@@ -94,7 +94,7 @@ class Studio:
         return picture.astype(np.uint8, copy=False)
 
     def sight(self, person: Person, moment: Moment, size: int) -> Sight:
-        """Which triangle is seen at the centre of every pixel of a (size, size) picture; one looks through lenses."""
+        """The triangle that is seen at the centre of every pixel of a (size, size) picture; lenses are left out."""
         scene = self.scene(person)
         self._prepare(scene, pose(scene.figure, moment), size)
         if size not in self._plans:
@@ -117,7 +117,7 @@ class Studio:
         return Sight(index, number - np.array(first)[index], (1 - 2 * depth) * np.float32(10))
 
     def scene(self, person: Person) -> Scene:
-        """A person, worked out; kept while few others are asked for."""
+        """The scene of a person; the last few are kept."""
         if person not in self._scenes:
             while len(self._scenes) >= SCENES:
                 self._scenes.pop(next(iter(self._scenes)))
@@ -125,7 +125,7 @@ class Studio:
         return self._scenes[person]
 
     def _prepare(self, scene: Scene, posed: Posed, size: int) -> None:
-        """Moves what moves, and tells the programs of person, pose and light."""
+        """Moves the scene, and sets the uniforms of person, pose and light."""
         move_scene(scene, posed)
         figure = scene.figure
         uniforms = stage_uniforms(posed) | light_uniforms(figure.place.light) | look_uniforms(figure)
@@ -145,7 +145,7 @@ class Studio:
 
 @lru_cache(maxsize=8)
 def shared_studio(size: int = 256) -> Studio:
-    """The process's studio for pictures of a size."""
+    """The studio of this process for pictures of a size."""
     return Studio(size)
 
 
@@ -153,7 +153,7 @@ def shared_studio(size: int = 256) -> Studio:
 def _noise_tiles() -> Bytes:
     """(512, 512, 4): 1/f^1.5, 1/f, 1/f^0.5 and white noise that tile; 128 is the mean, 50 the deviation."""
     tiles = [chart.noise(steepness, 7)[:, :512] for steepness in (1.5, 1.0, 0.5, 0.0)]
-    # Half of a tile twice as wide does not tile by itself: mirrored, it does.
+    # Half of a wider tile does not tile; with its mirror image it does.
     square = [np.hstack([tile[:, :256], tile[:, 255::-1]]) for tile in tiles]
     tiled: Bytes = np.clip(128 + 50 * np.stack(square, axis=-1), 0, 255).astype(np.uint8)
     return tiled

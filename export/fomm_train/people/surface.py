@@ -1,4 +1,4 @@
-"""The skin of the base mesh as hair needs it: places to root in, and how far any point in space lies from it."""
+"""The skin of the base mesh: places for roots, and the distance of any point from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Roots(NamedTuple):
     normal: Floats
 
     def kept(self, which: Integers) -> Roots:
-        """Some of them."""
+        """Some of the places."""
         return Roots(self.corners[which], self.shares[which], self.point[which], self.normal[which])
 
 
@@ -46,7 +46,7 @@ def _skin() -> _Skin:
 
 
 def scatter(rng: np.random.Generator, count: int) -> Roots:
-    """Places spread evenly over the head's skin; not in ears or mouth."""
+    """Places spread evenly over the head's skin, ears and mouth left out."""
     skin, whole = _skin(), bust()
     chosen = np.searchsorted(skin.area_up_to, rng.random(count) * skin.area_up_to[-1])
     u, v = rng.random((2, count))
@@ -73,7 +73,7 @@ def _distances() -> tuple[Floats, Floats]:
     """On a grid of CELL: signed distance from the skin, and its gradient."""
     skin, whole = _skin(), bust()
     used = np.unique(skin.triangles)
-    # Ears and the inside of the mouth would hold strands away from the sides and the front of the head.
+    # Ears and the inside of the mouth would keep strands away from the head.
     used = used[(whole.regions[used, 1] < 0.3) & (whole.regions[used, 2] < 0.5)]
     surface, normals = whole.rest[used], skin.normals[used]
     counts = np.ceil((HIGH - LOW) / CELL).astype(int)
