@@ -4,7 +4,7 @@ import os
 import signal
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -100,13 +100,19 @@ class GroupFolder:
                 progress(f"drawing {self.source.name}", done, self.groups)
 
     @contextmanager
-    def drawing_missing(self, workers: int) -> Iterator[None]:
-        """Draws all groups that have no file yet in processes of low priority, until the context ends."""
+    def drawing_missing(self, workers: int) -> Iterator[Callable[[], None]]:
+        """Draws all groups that have no file yet in processes of low priority, until the context ends.
+
+        Yields a function that raises what stopped the drawing of a group.
+        """
         with self._drawing(self._missing(), workers, patience=19) as futures:
-            yield
-            for future in futures:
-                if future.done() and not future.cancelled():
-                    future.result()
+
+            def check() -> None:
+                for future in futures:
+                    if future.done() and not future.cancelled():
+                        future.result()
+
+            yield check
 
     def _missing(self) -> list[int]:
         """The groups without a file, with room for them on the disk."""

@@ -77,6 +77,10 @@ class TrainingRun:
             self.folders = _group_folders(folder, recipe)
             self.trainer = Trainer(configuration, recipe, self.device)
             self._begun, self._unfilled = self.state_path.exists(), list[str]()
+            if self._begun and weights is not None:
+                raise TrainingError(
+                    f"{folder}: holds a run already; choose another folder with -o to start from {weights}"
+                )
             if self._begun:
                 self._restore()
             elif weights is not None or recipe.start:
@@ -93,16 +97,15 @@ class TrainingRun:
             say(f"{self.folder}: {len(self._unfilled)} tensors start anew, among them {self._unfilled[0]}")
         if self.trainer.step:
             say(f"{self.folder}: resuming at step {self.trainer.step} of {self.recipe.steps}")
-        try:
-            if self.trainer.step < self.recipe.steps:
-                with ExitStack() as drawing:
-                    for folder in self.folders:
-                        drawing.enter_context(folder.drawing_missing(1))
-                    self._train(progress)
-        except (KeyboardInterrupt, SystemExit):
-            self._save()
-            raise
-        self._save()
+        if self.trainer.step < self.recipe.steps:
+            with ExitStack() as drawing:
+                checks = [drawing.enter_context(folder.drawing_missing(1)) for folder in self.folders]
+                try:
+                    self._train(progress, checks)
+                except (KeyboardInterrupt, SystemExit):
+                    self._save()  # before the other processes finish their groups
+                    raise
+                self._save()
         write_preview(self.folder / "preview.png", self.trainer)
         return self.checkpoint_path
 
@@ -116,7 +119,8 @@ class TrainingRun:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _train(self, progress: Progress) -> None:
+    def _train(self, progress: Progress, checks: list[Callable[[], None]]) -> None:
+        """Trains to the end; `checks` raise errors of the processes that draw groups."""
         groups = self._groups(progress)
         if not self._begun:
             stage = replace(self.recipe.stages[0], pairs_per_group=1, other_identity=0.5, still=0.0)
@@ -134,6 +138,8 @@ class TrainingRun:
                     log.write(step)
                 if step % SAVE_STEPS == 0:
                     self._save()
+                    for check in checks:
+                        check()
                     if isinstance(groups, GroupMix):
                         groups.take_up()
                 if step % PREVIEW_STEPS == 0:

@@ -126,8 +126,25 @@ def test_weights_continue_a_run_in_another_folder(folder: Path, new_folder: NewF
         torch.testing.assert_close(continued.trainer.mean[name], run.trainer.mean[name].half().float())
         FakeReporter().follow(continued)
         assert continued.trainer.step == 4
-    with _run(other) as again:  # the folder's own state counts from now on
+    with pytest.raises(TrainingError, match="holds a run already"):
+        TrainingRun(other, CONFIGURATION, tiny_recipe(), weights=run.checkpoint_path)
+    with _run(other) as again:
         assert again.trainer.step == 4
+
+
+def test_a_group_that_cannot_be_drawn_meanwhile_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_run, "SAVE_STEPS", 2)
+    lower_requirements(monkeypatch)
+
+    def check() -> None:
+        raise TrainingError("no OpenGL")
+
+    monkeypatch.setattr(GroupFolder, "drawing_missing", lambda *_: nullcontext(check))
+    with _run(tmp_path / "run") as run:
+        with pytest.raises(TrainingError, match="no OpenGL"):
+            FakeReporter().follow(run)
+        assert run.trainer.step == 2
+        assert run.state_path.exists()
 
 
 def test_weights_of_another_checkpoint_start_at_the_first_step(folder: Path, tmp_path: Path) -> None:
@@ -158,7 +175,7 @@ def test_training_starts_with_enough_groups_and_takes_up_the_others(
                     run.folders[0].draw(index)
 
         monkeypatch.setattr(GroupMix, "take_up", counted)
-        monkeypatch.setattr(GroupFolder, "drawing_missing", lambda *_: nullcontext())
+        monkeypatch.setattr(GroupFolder, "drawing_missing", lambda *_: nullcontext(lambda: None))
         FakeReporter().follow(run)
     assert seen[:2] == [1, 3]
 
