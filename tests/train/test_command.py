@@ -10,11 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fomm_rt.cli.app import build_app
+from fomm_rt.errors import TrainingError
 from fomm_train import drawn_faces
 from fomm_train.drawn_faces import DRAWN_FACES
 from fomm_train.loop.run_folder import Plan
 from fomm_train.measures.held_out_pairs import Measures
 from fomm_train.publishing.model_card import model_card
+from fomm_train.recipe import Recipe
 from tiny_training import CONFIGURATION, lower_requirements, tiny_recipe
 
 RUNNER = CliRunner()
@@ -50,6 +52,30 @@ def test_train_runs_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.exit_code == 0, result.output
     assert "drawn-faces-256.safetensors: 1 steps" in result.output
     assert (tmp_path / "run" / "preview.png").is_file()
+
+
+def test_train_chooses_the_recipe_for_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class FakeRun:
+        def __init__(self, folder: Path, _configuration: object, recipe: Recipe, *_: object) -> None:
+            seen.append((folder, recipe.name))
+            raise TrainingError("far enough")
+
+    monkeypatch.setattr("fomm_train.loop.run.TrainingRun", FakeRun)
+    for options, name in (([], "drawn-faces-256"), (["--recipe", "people"], "faces-256")):
+        result = RUNNER.invoke(build_app(), ["train", *options, "-o", str(tmp_path), "--device", "cpu"])
+        assert "far enough" in result.output
+        assert seen.pop() == (tmp_path, name)
+
+
+def test_train_names_weights_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lower_requirements(monkeypatch)
+    result = RUNNER.invoke(
+        build_app(), ["train", "-o", str(tmp_path), "--device", "cpu", "--weights", "no.safetensors"]
+    )
+    assert result.exit_code == 1
+    assert "no.safetensors" in result.output
 
 
 def test_the_card_reports_the_recipe_and_the_measures(small_model: Path, tmp_path: Path) -> None:
