@@ -36,7 +36,7 @@ class ModelChoice:
         size: Side of a frame; for stand-in weights only.
     """
 
-    folder: str | None = None
+    folder: str | Path | None = None
     config: str | None = None
     bundled: bool = False
     checkpoint: Path | None = None

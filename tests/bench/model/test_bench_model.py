@@ -29,6 +29,13 @@ def test_reads_the_seed_of_stand_in_weights(tiny_folder: Path) -> None:
         assert model.spec.has_networks
 
 
+def test_takes_installed_models_by_name(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").symlink_to(tiny_folder)
+    monkeypatch.setenv("FOMM_MODELS", str(tmp_path))
+    with open_bench_model(ModelChoice("mine"), True, print) as model:
+        assert Path(model.spec.folder) == tiny_folder.resolve()
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
