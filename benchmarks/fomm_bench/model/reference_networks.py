@@ -51,7 +51,7 @@ def with_drawn_weights(spec: ModelSpec, folder: Path) -> ModelSpec:
     try:
         from safetensors.torch import save_file
 
-        from fomm_export.checkpoints.checkpoint import PARTS
+        from fomm_export.checkpoints.parts import PARTS
         from fomm_export.checkpoints.stand_in import stand_in_weights
     except ImportError:
         return spec
