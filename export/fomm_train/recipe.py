@@ -36,7 +36,7 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Looks:
-    """How often `fomm_train.looks` changes what.
+    """How often and how strongly `fomm_train.looks` changes frames.
 
     Attributes:
         plain: Share of looks that leave frames as they are.
@@ -64,7 +64,7 @@ class Stage:
     With `true_keypoints`, motion is computed from the renderer's keypoints instead of detected ones; both motion
     networks learn at once instead of one after the other. `batch_statistics` normalises detector and dense motion by
     each batch's statistics, which speeds up early learning, instead of the running ones used at inference. Stages that
-    train no pictures may have the motion size, at which nothing is computed that motion does not need.
+    train no pictures may have the motion size, which makes their steps cheaper.
     """
 
     name: str = field(compare=False)  # a label; renaming a stage does not make another recipe
@@ -81,7 +81,7 @@ class Stage:
     still: float = 0.0  # share of pairs in which nothing moves, which teach the generator to copy
     # "detector" alone, "motion": detector and dense motion, "pictures": encoder and decoder, motion networks frozen
     trains: Trains = "everything"
-    looks: Looks | None = None  # what is changed of the frames; None leaves them as they are
+    looks: Looks | None = None  # changes of the frames; None leaves them as they are
     weights: LossWeights = field(default_factory=LossWeights)  # a network that is not trained has no losses
 
     def __post_init__(self) -> None:

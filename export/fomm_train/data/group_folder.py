@@ -93,9 +93,10 @@ class GroupFolder:
     def draw_missing(self, workers: int, progress: Progress, enough: int | None = None) -> None:
         """Draws groups that have no file yet until `enough` or all have one, on the CPU, in several processes."""
         missing = self._missing()
-        needed = max(0, len(missing) - self.groups + (self.groups if enough is None else min(enough, self.groups)))
-        with self._drawing(missing[:needed], workers) as futures:
-            for done, future in enumerate(as_completed(futures), self.groups - len(missing) + 1):
+        present = self.groups - len(missing)
+        needed = self.groups if enough is None else min(enough, self.groups)
+        with self._drawing(missing[: max(0, needed - present)], workers) as futures:
+            for done, future in enumerate(as_completed(futures), present + 1):
                 future.result()
                 progress(f"drawing {self.source.name}", done, self.groups)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -41,3 +42,16 @@ def test_an_interrupt_stops_the_drawing_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         folder.draw_missing(1, interrupt)
     assert len(list(folder.path.glob("*.npz"))) < 10
+
+
+def test_draws_enough_groups_and_the_others_meanwhile(tmp_path: Path) -> None:
+    folder = GroupFolder(tmp_path / "frames", DRAWN_GROUPS, 77, 3, FRAME_SIZE)
+    folder.draw_missing(1, lambda *_: None, enough=1)
+    assert folder.present() == [0]
+    folder.draw_missing(1, lambda *_: None, enough=1)
+    assert folder.present() == [0]
+    with folder.drawing_missing(1) as check:
+        while len(folder.present()) < 2:
+            sleep(0.05)
+        check()
+    assert 1 in folder.present()
