@@ -16,6 +16,8 @@ from fomm_export.onnx.quantization import CalibrationFrames, quantize_generator
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference
 from fomm_rt.machine.packages import installed_versions
+from fomm_rt.model.conventions import METADATA_PREFIX
+from fomm_rt.model.conventions import conventions as describe_conventions
 from fomm_rt.model.folder import sha256_of
 from fomm_rt.model.manifest import BLURRED, CPU, CPU_INT8, MANIFEST_NAME, Manifest, NetworkFile, TensorSpec, Weights
 
@@ -38,17 +40,24 @@ def write_model(
     Raises:
         ParityError: The files do not reproduce the networks.
     """
+    c = networks.configuration
+    conventions = describe_conventions(networks.size, c.estimate_jacobian, c.estimate_occlusion_map)
 
-    def trace(graphs: Iterable[Graph], suffix: str, purpose: str) -> dict[str, NetworkFile]:
+    def metadata(network: str, variant: str) -> dict[str, str]:
+        facts = {"model": name, "network": network, "variant": variant, **conventions}
+        return {METADATA_PREFIX + key: text for key, text in facts.items()}
+
+    def trace(graphs: Iterable[Graph], suffix: str, purpose: str, variant: str) -> dict[str, NetworkFile]:
         files = {}
         for graph in graphs:
             progress(f"tracing {graph.name}{purpose}")
             path = folder / f"{graph.name}{suffix}"
-            files[graph.name] = _network_file(export_onnx(graph, path), path, graph.cuts)
+            model = export_onnx(graph, path, metadata(graph.name, variant))
+            files[graph.name] = _network_file(model, path, graph.cuts)
         return files
 
-    files = trace(model_graphs(rewrite_for_inference(networks)), ".onnx", "")
-    variants = {CPU: trace(cpu_graphs(fold_all_norms(networks)), f".{CPU}.onnx", " for CPUs")}
+    files = trace(model_graphs(rewrite_for_inference(networks)), ".onnx", "", "portable")
+    variants = {CPU: trace(cpu_graphs(fold_all_norms(networks)), f".{CPU}.onnx", " for CPUs", CPU)}
     progress("checking parity with PyTorch")
     paths = {network: folder / file.file for network, file in files.items()}
     cpu_paths = {network: folder / file.file for network, file in variants[CPU].items()}
@@ -58,7 +67,7 @@ def write_model(
         progress(f"calibrating int8 on {count} frames, checking it on others: {calibration.held_out_from}")
         parity["int8_checked_on"] = calibration.held_out_from
         path = folder / f"generator.{CPU_INT8}.onnx"
-        model, parity["int8_psnr_db"] = quantize_generator(networks, calibration, path)
+        model, parity["int8_psnr_db"] = quantize_generator(networks, calibration, path, metadata("generator", CPU_INT8))
         variants[CPU_INT8] = {"generator": _network_file(model, path, ())}
     manifest = Manifest(
         name=name,
@@ -71,6 +80,7 @@ def write_model(
         parity=parity,
         variants=variants,
         blurs=dict(zip(BLURRED, networks.blurs, strict=True)),
+        conventions=conventions,
     )
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
 

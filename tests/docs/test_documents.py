@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from fomm_rt.bundled import bundled_avatars, bundled_performance
+from fomm_rt.bundled import bundled_avatars, bundled_model, bundled_performance
 from fomm_rt.cli.app import build_app
 
 ROOT = Path(__file__).parents[2]
@@ -105,5 +105,6 @@ def test_python_in_documents_runs(document: Path, tmp_path: Path, monkeypatch: p
     for name, avatar in zip(("portrait.png", "other.png"), bundled_avatars(), strict=False):
         shutil.copy(avatar, name)
     shutil.copy(bundled_performance(), "talking.mp4")
+    shutil.copytree(bundled_model(), "model")
     for code in blocks(document, "python"):
         exec(compile(code, str(document), "exec"), {"__name__": "__main__"})

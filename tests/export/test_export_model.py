@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 import yaml
@@ -17,6 +18,7 @@ from fomm_export.networks.model import Networks
 from fomm_export.onnx.parity import TOLERANCES
 from fomm_export.rewrites.portable import rewrite_for_inference
 from fomm_rt.errors import CheckpointError, ParityError
+from fomm_rt.model.conventions import conventions, conventions_of
 from fomm_rt.model.folder import open_model_folder, sha256_of
 from fomm_rt.model.manifest import NETWORKS, Weights
 from golden_files import Golden
@@ -59,6 +61,32 @@ def test_exports_a_checkpoint_to_a_folder(tmp_path: Path, checkpoint: Path, conf
     files = [*(f"{n}.onnx" for n in NETWORKS), *arranged, "model.json"]
     assert sorted(p.name for p in folder.path.iterdir()) == sorted(files)
     assert [p.name for p in folder.path.parent.iterdir()] == ["own"]
+
+
+def test_files_describe_themselves_to_other_programs(small_model: Path) -> None:
+    """Also to old ones: IR version 10, which torch writes, is refused by ONNX Runtime 1.17."""
+    manifest = open_model_folder(small_model).manifest
+    described = conventions(64, True, True)
+    assert manifest.conventions == described == conventions_of(manifest)
+    variants = [("portable", manifest.networks), *manifest.variants.items()]
+    for variant, networks in variants:
+        for network, file in networks.items():
+            model = onnx.load(small_model / file.file)
+            assert model.ir_version == 8
+            assert [opset.version for opset in model.opset_import] == [18]
+            properties = {entry.key: entry.value for entry in model.metadata_props}
+            facts = {"model": manifest.name, "network": network, "variant": variant}
+            assert properties == {f"fomm_rt.{key}": text for key, text in (facts | described).items()}
+            assert all(text.isascii() for text in properties.values())
+            assert not any(node.metadata_props for node in model.graph.node)
+            assert str(Path.cwd()) not in str(model.graph.node)
+
+
+def test_conventions_leave_out_what_a_model_lacks() -> None:
+    text = str(conventions(256, False, False))
+    assert "jacobian" not in text
+    assert "occlusion" not in text
+    assert "batch x 3 x 256 x 256" in text
 
 
 def test_reading_the_manifest_loses_nothing(small_model: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from fomm_export.networks.model import Networks
 from fomm_export.onnx.graphs import cpu_generator_graph
 from fomm_export.onnx.parity import torch_frame
 from fomm_export.onnx.torch_chain import torch_chain
-from fomm_export.onnx.tracing import errors_only, export_onnx
+from fomm_export.onnx.tracing import errors_only, export_onnx, save_onnx
 from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.portable import fold_norms
 from fomm_rt.errors import OutputError, ParityError
@@ -62,13 +62,16 @@ class CalibrationFrames:
     held_out_from: str
 
 
-def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path) -> tuple[onnx.ModelProto, float]:
+def quantize_generator(
+    networks: Networks, frames: CalibrationFrames, path: Path, metadata: Mapping[str, str] | None = None
+) -> tuple[onnx.ModelProto, float]:
     """Writes the generator in int8; its `source_features` are those of the variant "cpu".
 
     Args:
         networks: As built from the checkpoint, not rewritten.
         frames: Frames that set the scales, and frames that check the result.
         path: The ONNX file to write.
+        metadata: Its `metadata_props`.
 
     Returns:
         The model as written, and the smallest PSNR in dB of its predictions on held-out frames.
@@ -95,7 +98,7 @@ def quantize_generator(networks: Networks, frames: CalibrationFrames, path: Path
             weight_type=quantization.QuantType.QInt8,
         )
         model = onnx.load(quantized)
-    onnx.save_model(model, path)
+    save_onnx(model, path, metadata)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     psnr = min(_psnr_db(session, generator, inputs) for inputs in _inputs(networks, generator, frames.held_out))
     if not psnr >= SMALLEST_PSNR:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import onnx
@@ -17,12 +17,20 @@ from fomm_export.onnx.graphs import Graph
 OPSET = 18
 """Opset 20 renames GridSample's mode to `linear`, which TensorRT 10.13 to 11.1 read as nearest."""
 
+IR_VERSION = 8
+"""The oldest that goes with OPSET. ONNX Runtime 1.17 and Triton refuse 10, which torch writes."""
+
 BATCH = "batch"
 """Name of the free dimension."""
 
 
-def export_onnx(graph: Graph, path: Path) -> onnx.ModelProto:
+def export_onnx(graph: Graph, path: Path, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
     """Traces a graph, names its outputs and cut tensors, and writes the file.
+
+    Args:
+        graph: What to trace.
+        path: The file.
+        metadata: Its `metadata_props`.
 
     Returns:
         The model as written.
@@ -46,9 +54,20 @@ def export_onnx(graph: Graph, path: Path) -> onnx.ModelProto:
     _demote_cuts(model, graph)
     model.producer_name = "fomm_export"
     model.graph.name = graph.name
+    save_onnx(model, path, metadata)
+    return model
+
+
+def save_onnx(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Checks a model and writes it with IR_VERSION, so that older programs read it."""
+    model.ir_version = IR_VERSION
+    # Metadata of graphs and values exists since IR version 10. The exporter's has source paths of this machine.
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     onnx.save_model(model, str(path))
-    return model
 
 
 def _demote_cuts(model: onnx.ModelProto, graph: Graph) -> None:
@@ -61,10 +80,8 @@ def _demote_cuts(model: onnx.ModelProto, graph: Graph) -> None:
     model.graph.output.extend(by_name[name] for name in graph.outputs)
     known = {value.name for value in model.graph.value_info}
     model.graph.value_info.extend(by_name[name] for name in graph.cuts if name not in known)
-    # The exporter leaves metadata, including source paths of the exporting machine.
     for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
+        node.doc_string = ""  # the exporter leaves source paths of this machine
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from textwrap import fill
 
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, Verbose
@@ -22,6 +23,7 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
     """
     with running(quiet=False, as_json=as_json, verbose=verbose) as terminal:
         from fomm_rt.bundled import open_model
+        from fomm_rt.model.conventions import conventions_of
 
         folder = open_model(model)
         manifest = folder.manifest
@@ -45,6 +47,9 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
                 for spec in specs:
                     shape = "×".join(map(str, spec.shape))
                     lines.append(f"    {direction:<4} {spec.name:<22} {spec.dtype} {shape}")
+        lines.append("  for other programs (also in metadata_props of every ONNX file)")
+        for topic, text in (manifest.conventions or conventions_of(manifest)).items():
+            lines += fill(f"{topic:<16} {text}", 110, initial_indent=" " * 4, subsequent_indent=" " * 21).split("\n")
         precisions = ", ".join(manifest.precisions)
         if "int8_psnr_db" in manifest.parity:
             checked_on = manifest.parity.get("int8_checked_on")

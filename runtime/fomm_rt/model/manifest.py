@@ -94,6 +94,7 @@ class Manifest:
             names; `source_features`, which only the generator reads, may have another shape.
         blurs: Name from BLURRED -> the blur in front of it; None if it is not a Gaussian. Models exported before the
             manifest said it have published ones.
+        conventions: How other programs run the graphs, see `fomm_rt.model.conventions`; empty in older models.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Manifest:
     parity: dict[str, Any]
     variants: dict[str, dict[str, NetworkFile]] = field(default_factory=dict)
     blurs: dict[str, Blur | None] = field(default_factory=dict)
+    conventions: dict[str, str] = field(default_factory=dict)
     format_version: int = field(default=FORMAT_VERSION)
 
     @property

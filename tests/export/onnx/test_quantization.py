@@ -48,7 +48,10 @@ def test_writes_int8_convolutions_except_the_last_layer(model: ModelFolder) -> N
     assert list(manifest.variants[CPU_INT8]) == ["generator"]
     assert manifest.parity["int8_psnr_db"] >= SMALLEST_PSNR
     assert manifest.parity["int8_checked_on"] == "frames of a golden"
-    graph = onnx.load(model.network_path("generator", (CPU_INT8,))).graph
+    quantized_model = onnx.load(model.network_path("generator", (CPU_INT8,)))
+    assert quantized_model.ir_version == 8
+    assert {entry.key: entry.value for entry in quantized_model.metadata_props}["fomm_rt.variant"] == CPU_INT8
+    graph = quantized_model.graph
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     weights = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]

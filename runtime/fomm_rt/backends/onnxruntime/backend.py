@@ -28,6 +28,7 @@ from fomm_rt.backends.protocol import (
     StageTimes,
 )
 from fomm_rt.backends.stage_clock import StageClock
+from fomm_rt.errors import ModelError
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
 from fomm_rt.machine import nvidia_driver
@@ -95,6 +96,8 @@ class _Source(PreparedSource):
 class OnnxRuntimeBackend(Backend):
     """Runs the four graphs of a model folder as ONNX Runtime sessions; errors are those of `open_networks`.
 
+    Every call raises ModelError if networks give numbers that are not finite.
+
     Args:
         name, reason: A key of PROVIDERS, and why this backend was chosen.
         options: Threads apply to the CPU provider; the precision is float32 by default.
@@ -121,7 +124,9 @@ class OnnxRuntimeBackend(Backend):
         open_networks = networks or (DeviceNetworks if name == ONNXRUNTIME_CUDA else HostNetworks)
         self._networks = open_networks(name, model, precision, options.threads or _default_threads())
         self._chain = GraphChain[Any](self._networks.run)
+        self._model = model.path
         self._size = model.manifest.size
+        self._is_checked = False
         self._frame = np.empty((1, 3, self._size, self._size), np.float32)
         from fomm_rt.machine.onnx_runtime import onnxruntime
 
@@ -200,7 +205,11 @@ class OnnxRuntimeBackend(Backend):
         with clock("generator"):
             prediction = self._chain.generate(moved)["prediction"]
         with clock("download"):
-            _write_picture(self._networks.download(prediction), out)
+            picture = self._networks.download(prediction)
+            if not self._is_checked:  # once is enough to find damaged weights
+                self._check_finite("predictions", picture)
+                self._is_checked = True
+            _write_picture(picture, out)
         return moved
 
     def _load(self, image: Image, region: Region) -> Any:
@@ -213,7 +222,16 @@ class OnnxRuntimeBackend(Backend):
         return keypoints_from_tensors(self._downloaded(self._chain.detect(frame)))
 
     def _downloaded(self, tensors: Mapping[str, Any]) -> HostTensors:
-        return {name: self._networks.download(tensor) for name, tensor in tensors.items()}
+        found = {name: self._networks.download(tensor) for name, tensor in tensors.items()}
+        for name, array in found.items():
+            self._check_finite(name, array)
+        return found
+
+    def _check_finite(self, name: str, array: NDArray[np.float32]) -> None:
+        if not np.isfinite(array).all():
+            raise ModelError(
+                f"{self._model}: its {name} are not finite numbers, so its weights are damaged; export the model again"
+            )
 
 
 def _write_picture(prediction: NDArray[np.float32], out: Image) -> None:
