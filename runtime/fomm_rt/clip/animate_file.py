@@ -16,8 +16,8 @@ from fomm_rt.animator import CENTRED_SQUARE, Animator
 from fomm_rt.backends.options import BackendName
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import open_model
-from fomm_rt.clip.best_frame import BestFrame
 from fomm_rt.clip.driving import Driving, open_driving
+from fomm_rt.clip.reference import BestFrame
 from fomm_rt.clip.rendering import Progress, Rendered, Result, View, render
 from fomm_rt.clip.result_size import Scaling
 from fomm_rt.errors import OutputError
@@ -69,6 +69,7 @@ class AnimationReport:
         skipped_packets: Broken packets of the driving video.
         missing_frames: Approximate number of frames that a damaged driving video announces but does not hold; 0 where
             unknown.
+        left_out: Parts of the driving file that the result does not have, such as "subtitles"; warnings say why.
         stage_s: Seconds that each stage was busy. "decode" and "encode" overlap the others; "networks", "drawing" (of
             a view) and "waiting" (for decoder or encoder) make up most of `seconds`.
         model: Name of the model.
@@ -87,6 +88,7 @@ class AnimationReport:
     reference_frame: int | None
     skipped_packets: int
     missing_frames: int
+    left_out: tuple[str, ...]
     stage_s: dict[str, float]
     model: str
     backend: BackendDescription
@@ -128,7 +130,8 @@ def animate_file(
         output: The result; ends in .mp4, .mkv, .webm or .gif, or is a pattern such as frames-%05d.png.
         animator: An open animator to use; its source and reference are replaced, and it stays open.
         best_frame: The driving frame that relative motion counts from: its number, from 0 at the start of the part
-            that is used, or "auto" for the one posed most like the source; the first by default.
+            that is used, or "auto" for the one posed most like the source; by default the first one with contrast, so
+            neither black nor white nor deep in a fade.
         view: What a frame of the result shows: "result", the prediction; "panel", source, driving frame and prediction
             side by side; "explain", keypoints, deformation, masks and occlusion map.
         audio: True to keep the sound of the driving video.
@@ -193,6 +196,7 @@ def _report(animator: Animator, driving: Driving, result: Result, done: Rendered
         reference_frame=done.reference_frame,
         skipped_packets=driving.skipped_packets,
         missing_frames=driving.missing_frames,
+        left_out=done.left_out,
         stage_s=done.stage_s,
         model=animator.manifest.name,
         backend=animator.backend,

@@ -25,6 +25,7 @@ from fomm_rt.clip.animate_file import LoadOptions, using
 from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
+from fomm_rt.clip.reference import is_usable, set_reference
 from fomm_rt.clip.rendering import FRAMES_AHEAD, Progress
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
@@ -187,6 +188,8 @@ def _animate(
     with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
             for frame in ahead:
+                if frame.index == 0 and not is_usable(animator, frame):
+                    set_reference(animator, driving, None, driving.path)
                 keypoints = frame.find_keypoints(animator.keypoints)
                 scene.driver[...] = EMPTY if frame.pixels is None else animator.frame_driving(frame.pixels)
                 for source, tile in zip(sources, scene.results, strict=True):

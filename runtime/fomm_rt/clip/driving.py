@@ -72,6 +72,13 @@ class Driving:
         """Approximate number of frames missing in the latest iteration, see `VideoReader.missing_frames`."""
         return self.source.missing_frames if isinstance(self.source, VideoReader) else 0
 
+    def left_out(self, *, audio: bool) -> tuple[str, ...]:
+        """What the driving file holds and no result shows, see `LeftOut`; without its sound if `audio` is False."""
+        if not isinstance(self.source, VideoReader):
+            return ()
+        left = self.source.left_out
+        return (*(left.sound if audio else ()), *left.others)
+
     def __iter__(self) -> Iterator[DrivingFrame]:
         if isinstance(self.source, VideoReader):
             for frame in self.source if self.part is None else self.source.read_part(self.part):

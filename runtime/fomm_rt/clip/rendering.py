@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from time import perf_counter
 from typing import Literal
 
 from fomm_rt.animator import Animator
 from fomm_rt.backends.stage_clock import StageClock
-from fomm_rt.clip.best_frame import BestFrame, find_reference
 from fomm_rt.clip.driving import Driving, DrivingFrame
 from fomm_rt.clip.motion_file import MotionRecording, save_motion
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
+from fomm_rt.clip.reference import BestFrame, is_usable, set_reference
 from fomm_rt.clip.result_size import Scaling
 from fomm_rt.clip.views import explanation_view, panel
 from fomm_rt.errors import OutputError
@@ -71,6 +72,7 @@ class Rendered:
     duration: Fraction | None
     seconds: float
     reference_frame: int | None
+    left_out: tuple[str, ...]
     stage_s: dict[str, float]
 
 
@@ -84,7 +86,10 @@ def render(
     """
     start = perf_counter()
     clock = StageClock("decode", "networks", "drawing", "encode", "waiting")
-    reference = _set_reference(animator, driving, best_frame, clock, progress)
+    left_out = driving.left_out(audio=result.audio)
+    if left_out:
+        _log.warning("%s: the result leaves out %s", driving.path, joined(left_out))
+    reference = _prepare_reference(animator, driving, best_frame, clock, progress)
     target, view, recording = result.target, result.view, None
     if result.motion_target is not None:
         recording = MotionRecording(animator.manifest.weights.identity, driving.timing.time_base)
@@ -99,10 +104,17 @@ def render(
 
         ahead, write = ReadAhead(driving, depth), WriteBehind(write_scaled, depth)
         with ahead, write:
+            frames: Iterator[DrivingFrame] = ahead
+            if animator.relative and best_frame is None and (first := next(ahead, None)) is not None:
+                # By default the first frame becomes the reference when it is animated, which saves a pass.
+                if not is_usable(animator, first):
+                    reference = _look_for_reference(animator, driving, None, clock, progress)
+                frames = chain([first], ahead)
+                del first
             rendered = (
-                _render_batches(animator, ahead, clock)
+                _render_batches(animator, frames, ahead, clock)
                 if in_batches
-                else ((_render(animator, frame, view, recording, clock), frame.time) for frame in ahead)
+                else ((_render(animator, frame, view, recording, clock), frame.time) for frame in frames)
             )
             with closing(rendered):  # if the run fails, this waits for batches under way
                 for picture, time in rendered:
@@ -122,30 +134,44 @@ def render(
             raise OutputError(f"{target.path} is written, the motion file is not: {error}") from error
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in clock.seconds.items())
     _log.debug("%s: %d frames; %s", target.path, count, stages)
-    return Rendered(count, driving.timing.duration, perf_counter() - start, reference, clock.seconds)
+    left_out = (*left_out, *writer.left_out)
+    return Rendered(count, driving.timing.duration, perf_counter() - start, reference, left_out, clock.seconds)
 
 
-def _set_reference(
+def joined(nouns: Sequence[str]) -> str:
+    """Joins nouns to "a, b and c"."""
+    return " and ".join([", ".join(nouns[:-1]), nouns[-1]] if len(nouns) > 1 else nouns)
+
+
+def _prepare_reference(
     animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
 ) -> int | None:
-    """Returns the number of the reference frame, None in absolute mode."""
+    """Returns the number of the reference frame, 0 if none is asked for, None in absolute mode."""
     animator.clear_reference()
-    if not animator.relative:
-        if best_frame is not None:
-            _log.warning("absolute motion has no reference; the best frame is not looked for")
-        return None
-    if best_frame is None:
-        return 0
+    if animator.relative:
+        return 0 if best_frame is None else _look_for_reference(animator, driving, best_frame, clock, progress)
+    if best_frame is not None:
+        _log.warning("absolute motion has no reference; the best frame is not looked for")
+    return None
+
+
+def _look_for_reference(
+    animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
+) -> int:
+    """Sets the reference, see `set_reference`; decodes ahead meanwhile."""
     total = driving.timing.frame_count
     start = perf_counter()
     with ReadAhead(driving, FRAMES_AHEAD) as ahead:
-        index, keypoints = find_reference(
-            animator, ahead, best_frame, lambda done: progress("looking for the best frame", done, total)
+        index = set_reference(
+            animator,
+            ahead,
+            best_frame,
+            driving.path,
+            lambda done: progress("looking for the reference frame", done, total),
         )
     clock.add("networks", perf_counter() - start - ahead.waiting_s)
     clock.add("decode", ahead.busy_s)
     clock.add("waiting", ahead.waiting_s)
-    animator.set_reference(keypoints)
     return index
 
 
@@ -178,13 +204,16 @@ def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
 
 
 def _render_batches(
-    animator: Animator, ahead: ReadAhead[DrivingFrame], clock: StageClock
+    animator: Animator, frames: Iterable[DrivingFrame], ahead: ReadAhead[DrivingFrame], clock: StageClock
 ) -> Generator[tuple[Image, Fraction], None, None]:
-    """Yields predictions with the times of their frames; `animate_all` takes several frames before it yields one."""
+    """Yields predictions with the times of their frames; `animate_all` takes several frames before it yields one.
+
+    `ahead` is what reads the frames.
+    """
     times: deque[Fraction] = deque()
 
     def pictures() -> Iterator[Image]:
-        for frame in ahead:
+        for frame in frames:
             assert frame.pixels is not None
             times.append(frame.time)
             yield frame.pixels

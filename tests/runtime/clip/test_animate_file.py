@@ -20,9 +20,9 @@ from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.clip import rendering
 from fomm_rt.clip.animate_file import AnimationReport, animate_file
-from fomm_rt.clip.best_frame import find_reference
 from fomm_rt.clip.driving import open_driving
 from fomm_rt.clip.motion_file import load_motion
+from fomm_rt.clip.reference import find_reference
 from fomm_rt.clip.rendering import View
 from fomm_rt.errors import BackendError, ImageError, MediaError, MotionError, OutputError, StateError
 from fomm_rt.files import staging
@@ -94,6 +94,7 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
         reference_frame=0,
         skipped_packets=0,
         missing_frames=0,
+        left_out=(),
         stage_s=report.stage_s,
         model=animator.manifest.name,
         backend=animator.backend,
@@ -447,11 +448,12 @@ def test_refuses_a_motion_file_of_another_shape(animator: Animator, source: Path
 def test_finds_the_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animator.set_source(GOLDEN.driving[2])
     with open_driving(clip) as driving:
-        index, keypoints = find_reference(animator, driving, "auto", lambda _: None)
+        reference = find_reference(animator, driving, "auto", lambda _: None)
         distances = [pose_distance(animator.kp_source, f.find_keypoints(animator.keypoints)) for f in driving]
+    index = reference.index
     assert index == int(np.argmin(distances))
     assert index % 3 == 2  # the frames made from the very picture
-    assert pose_distance(animator.kp_source, keypoints) == pytest.approx(distances[index])
+    assert pose_distance(animator.kp_source, reference.keypoints) == pytest.approx(distances[index])
 
     write_picture(source, GOLDEN.driving[2])
     report = animate_file(source, clip, tmp_path / "auto-%02d.png", best_frame="auto", animator=animator)

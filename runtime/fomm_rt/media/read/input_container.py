@@ -61,12 +61,14 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
 
 
 def find_video(container: InputContainer) -> VideoStream | None:
-    """Returns the default video stream, else the first; None if there is only sound.
+    """Returns the default video stream, else the first; None if there is only sound."""
+    return _default(moving_streams(container))
 
-    Cover art does not count, nor does a single picture beside a moving one, as in AVIF sequences.
-    """
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """Returns the video streams without cover art, and without single pictures beside others, as in AVIF sequences."""
     streams = [stream for stream in container.streams.video if not stream.disposition & _NOT_A_TRACK]
-    return _default([stream for stream in streams if stream.frames != 1] or streams)
+    return [stream for stream in streams if stream.frames != 1] or streams
 
 
 def find_audio(container: InputContainer) -> AudioStream | None:

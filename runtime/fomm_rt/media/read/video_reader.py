@@ -28,6 +28,7 @@ from fomm_rt.media.read.frame_pixels import FramePixels
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, find_video, open_input
 from fomm_rt.media.read.input_file import open_file
 from fomm_rt.media.read.late_start import from_key_frame
+from fomm_rt.media.read.left_out import LeftOut, find_left_out
 from fomm_rt.media.read.picture_format import PictureKind, find_picture, find_storage
 from fomm_rt.media.read.still_picture import decode_still
 from fomm_rt.media.read.timing_scan import frame_times, scan_timing
@@ -71,7 +72,8 @@ class VideoReader:
         path: The file.
         timing: When its frames are shown.
         width, height: Size of the first frame in pixels, after rotation.
-        has_audio: True if the file has a sound track.
+        has_audio: True if the file has a sound track that can be read.
+        left_out: What the file holds beside the picture and that sound track.
         skipped_packets: Packets, and places between them, that the latest iteration could not read or decode.
         missing_frames: Frames that a damaged file announces and that the latest full iteration did not find, estimated
             by the frame rate; 0 if unknown. Skipped packets count only at the end.
@@ -84,6 +86,7 @@ class VideoReader:
         path = Path(path)
         self.path = path
         self.has_audio = False
+        self.left_out = LeftOut()
         self.skipped_packets = 0
         self.missing_frames = 0
         self._has_warned = False
@@ -104,7 +107,7 @@ class VideoReader:
             elif kind is not None and not animated:
                 self._open_still(file, kind)
             else:
-                self._open_video(file)
+                self._open_video(file, kind)
 
     def _open_still(self, file: BinaryIO, kind: PictureKind) -> None:
         self._still = decode_still(self.path, file, kind)
@@ -119,13 +122,14 @@ class VideoReader:
         self.timing = self._webp.timing
         self.height, self.width = self._webp.height, self._webp.width
 
-    def _open_video(self, file: BinaryIO) -> None:
+    def _open_video(self, file: BinaryIO, kind: PictureKind | None) -> None:
         """Reads all packets once and decodes the first frame."""
         first: list[CodedFrame] = []
         file.seek(0)
         with open_input(self.path, file) as container:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
+            self.left_out = find_left_out(container, is_avif=kind is PictureKind.AVIF)
             decoder = FrameDecoder(container, stream, lambda: None)
 
             def decode_first(packet: av.Packet[VideoStream]) -> None:

@@ -41,7 +41,7 @@ class AudioTrack:
 
     Packets are copied where the format allows, which loses nothing; otherwise they are decoded and encoded as AAC (MP4,
     MKV) or Opus (WebM), mono as mono and everything else as stereo. Timestamps keep their offset to the picture.
-    Broken packets are skipped.
+    Broken packets are skipped and counted; at the end a warning says so.
     """
 
     @classmethod
@@ -95,12 +95,13 @@ class AudioTrack:
             _logger.debug(
                 "%s: its sound (%s) is %s", source, stream.codec_context.name, "copied" if copies else "encoded again"
             )
-            track = cls(stream, packets, start, output, suffix, copies, part)
+            track = cls(source, stream, packets, start, output, suffix, copies, part)
             track._resources = stack.pop_all()
             return track
 
     def __init__(
         self,
+        source: Path,
         stream: AudioStream,
         packets: Iterator[av.Packet[AudioStream]],
         start: Fraction,
@@ -110,6 +111,9 @@ class AudioTrack:
         part: Part | None,
     ) -> None:
         self.copies = copies
+        self._source = source
+        self._skipped = 0
+        self._has_decoded = False
         self._resources = ExitStack()
         self._stream = stream
         self._packets = packets
@@ -137,6 +141,9 @@ class AudioTrack:
         if not self.copies:
             self._transcode(None)
             self._output.mux(self._transcoder.flush())
+        if self._skipped:
+            packets = "packet was" if self._skipped == 1 else "packets were"
+            _logger.warning("%s: %d broken %s left out of its sound", self._source, self._skipped, packets)
 
     def close(self) -> None:
         """Closes the source."""
@@ -145,6 +152,7 @@ class AudioTrack:
     def _forward(self, packet: av.Packet[AudioStream]) -> None:
         """Copies or transcodes a packet."""
         if packet.is_corrupt:
+            self._skipped += 1
             return
         self._joint.carry_on(packet)
         if packet.pts is not None:
@@ -157,11 +165,15 @@ class AudioTrack:
     def _transcode(self, packet: av.Packet[AudioStream] | None) -> None:
         """Decodes a packet, or drains the decoder, and writes the result."""
         coded: list[av.Packet[AudioStream]] = []
-        with suppress(av.FFmpegError):
+        try:
             for frame in self._stream.decode(packet):
                 # Frames drained at the end carry no time base of their own.
                 frame.time_base = self._stream.time_base
                 coded += self._transcoder.encode(frame, self._start)
+                self._has_decoded = True
+        except av.FFmpegError:
+            # Before its first frame a decoder may need packets that a recording does not have.
+            self._skipped += self._has_decoded
         self._output.mux(coded)
 
     def _copy(self, packet: av.Packet[AudioStream]) -> None:
@@ -173,6 +185,7 @@ class AudioTrack:
         packet.dts = dts - shift
         # A muxer fails on a timestamp that goes back; drop the damaged packet instead.
         if self._last_dts is not None and packet.dts <= self._last_dts:
+            self._skipped += 1
             return
         self._last_dts = packet.dts
         # MP4 cuts off again what an edit list cut off; in other formats it would be heard.
@@ -181,8 +194,10 @@ class AudioTrack:
             return
         packet.stream = self._out_stream
         # A packet that the muxer rejects is lost; a full disk raises another error.
-        with suppress(av.InvalidDataError, av.ArgumentError):
+        try:
             self._output.mux(packet)
+        except (av.InvalidDataError, av.ArgumentError):
+            self._skipped += 1
 
 
 def _continuous(packets: Iterator[av.Packet[AudioStream]]) -> Iterator[av.Packet[AudioStream]]:

@@ -106,12 +106,13 @@ class EncodedVideoWriter(ContainerWriter):
     def _open(self, height: int, width: int) -> None:
         """Writes the header: with the sound copied, or else transcoded, or else left out."""
         may_copy = True
+        had_sound = self._audio_from is not None
         while True:
             self._add_streams(height, width, may_copy=may_copy)
             assert self._container is not None
             try:
                 self._container.start_encoding()
-                return
+                break
             except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError):
                 if self._audio is None:
                     raise
@@ -121,6 +122,8 @@ class EncodedVideoWriter(ContainerWriter):
                 may_copy = False
                 with suppress(Exception):
                     self._close()
+        if had_sound and self._audio is None:
+            self.left_out.append("sound")
 
     def _add_streams(self, height: int, width: int, *, may_copy: bool) -> None:
         container = av.open(str(self._staged.path), mode="w", container_options=dict(self._recipe.container_options))

@@ -25,6 +25,9 @@ class FrameWriter(ABC):
     """Takes frames and keeps them only if committed; leaving the context without `commit` discards them.
 
     `path` is the result, for messages; `staged`, where it is written until then, is entered and left with this writer.
+
+    Attributes:
+        left_out: Parts of the input that the result does not have, with a warning: "sound".
     """
 
     has_one_size: ClassVar[bool] = True
@@ -35,6 +38,7 @@ class FrameWriter(ABC):
         self._staged = staged
         self._count = 0
         self._size = (0, 0)
+        self.left_out: list[str] = []
 
     def __enter__(self) -> Self:
         self._staged.__enter__()

@@ -176,14 +176,18 @@ class VideoTarget:
         check_quality(level)
         if suffix in _ENCODED:
             return EncodedVideoWriter(self.path, self._staged, timing, audio_from, quality=level, part=part)
+        writer: FrameWriter
+        if suffix == ".gif":
+            writer = GifWriter(self.path, self._staged, timing, level)
+        else:
+            if quality is not None:
+                _logger.warning("%s: PNG pictures lose nothing, so the quality does not matter", self.path)
+            writer = PictureSequenceWriter(self.path, self._staged)
         if audio_from is not None and _has_audio(audio_from):
             form = "a GIF has" if suffix == ".gif" else "pictures have"
             _logger.warning("%s: %s no sound; the sound of %s is left out", self.path, form, audio_from)
-        if suffix == ".gif":
-            return GifWriter(self.path, self._staged, timing, level)
-        if quality is not None:
-            _logger.warning("%s: PNG pictures lose nothing, so the quality does not matter", self.path)
-        return PictureSequenceWriter(self.path, self._staged)
+            writer.left_out.append("sound")
+        return writer
 
 
 def _has_audio(path: Path) -> bool:
