@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm_rt.errors import MotionError
+from fomm_rt.files.address import explain_input
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
@@ -170,6 +171,8 @@ def load_motion(path: str | PathLike[str]) -> Motion:
     path = Path(path)
     try:
         if not path.exists():
+            if instead := explain_input(path):
+                raise MotionError(instead)
             raise MotionError(f"{path}: there is no such motion file; make one with --save-motion")
         if not path.is_file():
             raise MotionError(f"{path}: expected a motion file; it is a folder or device")

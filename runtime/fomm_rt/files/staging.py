@@ -18,6 +18,7 @@ from pathlib import Path
 from typing_extensions import Self, override
 
 from fomm_rt.errors import OutputError
+from fomm_rt.files.address import explain_output
 from fomm_rt.files.interruption import uninterrupted
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
     """
     if "\0" in str(target):
         raise OutputError(f"{str(target)!r} is not a file name.")
+    if (instead := explain_output(target)) and not target.parent.exists():
+        raise OutputError(instead)
     try:
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file in it.")

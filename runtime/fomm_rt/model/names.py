@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from fomm_rt.errors import ModelError
+from fomm_rt.files.address import find_address
 from fomm_rt.model.manifest import MANIFEST_NAME
 
 FOLDER_VARIABLE = "FOMM_MODELS"
@@ -76,6 +77,8 @@ def find_model(model: str | PathLike[str] | None) -> Path | None:
     text = os.fspath(model)
     path = Path(text)
     if any(separator in text for separator in _SEPARATORS) or _is_model(path):
+        if find_address(text) and not path.exists():
+            raise ModelError(_not_an_address(text))
         return path
     if text == BUNDLED:
         return None
@@ -99,6 +102,13 @@ def how_to_get(name: str) -> str:
     for close in difflib.get_close_matches(name, [*here, *PUBLISHED], n=1):
         return f"Did you mean {close}" + ("?" if close in here else f" (fomm-rt fetch {close})?")
     return "fomm-rt fetch --list shows what can be downloaded; export other checkpoints with fomm-rt export"
+
+
+def _not_an_address(text: str) -> str:
+    return (
+        f"{find_address(text)} is an address; a model is a folder on this machine or the name of an installed one. "
+        "fomm-rt fetch --list shows what can be downloaded by name"
+    )
 
 
 def _is_model(path: Path) -> bool:

@@ -7,6 +7,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from fomm_rt.errors import MediaError
+from fomm_rt.files.address import explain_input
 
 HEAD_BYTES = 4096
 """How much of a file `name_content` looks at."""
@@ -29,6 +30,8 @@ def require_file(path: Path) -> None:
     """Checks that a path, which is never taken as a URL, names a regular file with something in it."""
     if "\0" in str(path):
         raise MediaError(f"{str(path)!r} is not a file name.")
+    if (instead := explain_input(path)) and not path.exists():
+        raise MediaError(instead)
     with _reporting_failures(path):
         status = path.stat()
     if S_ISDIR(status.st_mode):

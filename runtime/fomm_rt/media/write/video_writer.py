@@ -11,6 +11,7 @@ from pathlib import Path
 from typing_extensions import Self
 
 from fomm_rt.errors import MediaError, OutputError, StateError
+from fomm_rt.files.address import explain_output
 from fomm_rt.files.staging import StagedFolder, StagedOutput
 from fomm_rt.image import Image
 from fomm_rt.media.part import Part
@@ -132,6 +133,8 @@ class VideoTarget:
     """
 
     def __init__(self, path: Path, inputs: Sequence[Path] = ()) -> None:
+        if (instead := explain_output(path)) and not path.parent.exists():
+            raise OutputError(instead)
         numbered = is_pattern(path)
         if numbered:
             check_pattern(path)

@@ -103,7 +103,6 @@ def test_refuses_an_mp4_without_its_index(make_clip: Callable[..., Path]) -> Non
 @pytest.mark.parametrize(
     "name",
     [
-        "http://127.0.0.1:9/a.mp4",
         "concat:a.mp4|b.mp4",
         "pipe:0",
         "data:video/mp4;base64,AAAA",
