@@ -17,11 +17,13 @@ class FakeWriter:
 
     Attributes:
         frames: Copies of the frames written.
+        left_out: As in `FrameWriter`.
         threads_at_the_end: Threads alive when the context was left.
     """
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.frames: list[Image] = []
+        self.left_out: list[str] = []
         self.threads_at_the_end = 0
         self._fails_at = fails_at
 
