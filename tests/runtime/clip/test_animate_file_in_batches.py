@@ -211,7 +211,7 @@ def test_a_failing_encoder_stops_the_run(
 ) -> None:
     writer, threads = FakeWriter(at), threading.active_count()
     with monkeypatch.context() as patch:
-        patch.setattr(VideoTarget, "open", lambda *_: writer)
+        patch.setattr(VideoTarget, "open", lambda *_, **_options: writer)
         with pytest.raises(OutputError, match="no space left"):
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert len(writer.frames) == at
