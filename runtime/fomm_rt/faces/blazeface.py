@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fomm_rt.errors import ModelError
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
 FOLDER = Path(__file__).parent / "models"
 MERGED_OVERLAP = 0.3
@@ -72,7 +72,7 @@ class BlazeFace:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
+        from fomm_rt.machine.onnx_runtime import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
