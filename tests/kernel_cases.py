@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm_kernels import Executor, frame_input, grid_sample, keypoint_head, motion, prediction_output, warp
+from fomm_kernels import (
+    Executor,
+    blended_output,
+    frame_input,
+    grid_sample,
+    keypoint_head,
+    motion,
+    prediction_output,
+    warp,
+)
 from fomm_kernels.launching import Launch
 
 Case = Callable[[Executor], "list[NDArray[Any]]"]
@@ -105,6 +114,13 @@ def prediction_output_case(executor: Executor, last: bool) -> list[NDArray[Any]]
     return [pictures]
 
 
+def blended_output_case(executor: Executor, last: bool) -> list[NDArray[Any]]:
+    pictures, mask = np.zeros((N, 19, 17, 3), np.uint8), random(N, 1, 19, 17)
+    inputs = tensor(last, N, 4, 19, 17), tensor(last, 1, 3, 19, 17), random(N, 5, 4, 2)
+    blended_output(executor, *inputs, pictures, blend_mask=mask)
+    return [pictures, mask]
+
+
 LAST = (False, True)
 CASES: dict[str, list[Case]] = {
     # growing and shrinking; a quarter, and the frame itself
@@ -123,6 +139,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "grid_sample": [partial(grid_sample_case, last=last, c=c) for last, c in product(LAST, (8, 5))],
     "prediction_output": [partial(prediction_output_case, last=last) for last in LAST],
+    "blended_output": [partial(blended_output_case, last=last) for last in LAST],
 }
 """Kernel -> its cases."""
 

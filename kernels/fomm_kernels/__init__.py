@@ -9,6 +9,7 @@ its arrays and launches it:
     warp                masks, occlusion and source features -> warped features
     grid_sample         picture and grid -> picture
     prediction_output   network output -> uint8 picture
+    blended_output      network output, source and deformation -> uint8 picture
 
 The first argument is an executor: `HostKernels` runs kernels on a CPU, `DeviceKernels` on an NVIDIA GPU. Importing this
 package needs neither. `fomm_kernels.plugin` puts grid_sample into TensorRT engines.
@@ -17,6 +18,7 @@ package needs neither. `fomm_kernels.plugin` puts grid_sample into TensorRT engi
 from __future__ import annotations
 
 from fomm_kernels.arrays import Array
+from fomm_kernels.blended_output import blended_output
 from fomm_kernels.device import DeviceKernels, driver_problem
 from fomm_kernels.errors import ArrayError, CompileError, DeviceError, KernelError, PluginError
 from fomm_kernels.frame_input import frame_input
@@ -39,6 +41,7 @@ __all__ = [
     "HostKernels",
     "KernelError",
     "PluginError",
+    "blended_output",
     "driver_problem",
     "frame_input",
     "grid_sample",

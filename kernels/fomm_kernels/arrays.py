@@ -211,6 +211,20 @@ class Arguments:
             raise ArrayError(f"{self.kernel}: {name} has to be in C order; its strides are {seen.strides}")
         return seen.address
 
+    def pictures(self, array: Any, shape: Sequence[int | str], *, written: bool = False) -> Array:
+        """Checks uint8 pictures (N, H, W, 3) whose rows may be padded; returns their view.
+
+        Raises:
+            ArrayError: As `array`; or the bytes of a row are apart.
+        """
+        seen = self.array(array, "pictures", shape, np.uint8, written=written)
+        if seen.strides[2:] != (3, 1):
+            raise ArrayError(
+                f"{self.kernel}: expected pictures with the bytes of a row together (strides ..., 3, 1); got "
+                f"{seen.strides}"
+            )
+        return seen
+
     def _batch_or_one(self, array: Any, name: str, shape: Sequence[int | str], shared: int) -> Sequence[int | str]:
         if not shared:
             return shape

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any
-
-import numpy as np
 
 from fomm_kernels.arrays import LARGEST_INT, Arguments, Tensor
 from fomm_kernels.errors import ArrayError
@@ -61,12 +60,8 @@ def frame_input(
         ArrayError: An array, a rectangle or the blur does not fit.
     """
     given = Arguments("frame_input", executor.on_device)
-    source = given.array(pictures, "pictures", ("N", "H", "W", 3), np.uint8)
+    source = given.pictures(pictures, ("N", "H", "W", 3))
     n, rows, columns, _ = source.shape
-    if source.strides[2:] != (3, 1):
-        raise ArrayError(
-            f"frame_input: expected pictures with the bytes of a row together (strides ..., 3, 1); got {source.strides}"
-        )
     quarter_tensor = given.tensor(quarter, "quarter", (n, 3, "s", "s"), written=True)
     side = quarter_tensor.width
     if quarter_tensor.height != side or size < side or size % side:
@@ -81,7 +76,7 @@ def frame_input(
             "frame_input: expected a part whose width and height times those it is resized to are at most "
             f"{LARGEST_INT}; got {part[2]}×{part[3]}, resized to {placed[2]}×{placed[3]}. Look at a smaller part"
         )
-    if radius < 0 or (radius and not 0 < sigma < np.inf):
+    if radius < 0 or (radius and not 0 < sigma < math.inf):
         raise ArrayError(f"frame_input: expected a radius from 0 and a positive sigma; got {radius} and {sigma}")
     factor = size // side
     tile, strip = _tiling(size, factor, radius)

@@ -16,7 +16,7 @@ LARGEST_BATCH = 65535
 """Most blocks of a grid in y."""
 MOST_BLOCKS = 2**31 - 1
 """Most blocks of a grid in x."""
-KERNELS = ("frame_input", "keypoint_head", "motion", "warp", "grid_sample", "prediction_output")
+KERNELS = ("frame_input", "keypoint_head", "motion", "warp", "grid_sample", "prediction_output", "blended_output")
 """Names of the kernels; the code of each is in NAME.cu beside this file."""
 PLUGIN_KERNELS = ("grid_sample_plugin",)
 """Names of the kernels that TensorRT launches, see `fomm_kernels.plugin`."""

@@ -6,6 +6,7 @@
 // Threads     a thread a byte, so that neighbours write neighbours, batch in y
 // Compile     nvcc -std=c++17 -arch=sm_90 -I include -D FOMM_HALF=1 -D FOMM_BLOCK_SIZE=256 -cubin prediction_output.cu
 // Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
+#include "levels.h"
 #include "tensor.h"
 
 struct PredictionOutput {
@@ -20,9 +21,7 @@ FOMM_FUNCTION void prediction_output_block(const PredictionOutput& a, int block,
     FOMM_THREADS(i, smaller(FOMM_BLOCK_SIZE, bytes - first)) {
         const int y = (first + i) / row_bytes, column = (first + i) % row_bytes;
         const float value = load(a.prediction, n, column % 3, y, column / 3);
-        // fmaxf returns the number where the other is NaN.
-        const float level = rintf(fminf(fmaxf(255 * value, 0.0f), 255.0f));
-        a.pictures[n * a.batch_stride + y * a.row_stride + column] = static_cast<unsigned char>(level);
+        a.pictures[n * a.batch_stride + y * a.row_stride + column] = level_of(value);
     }
 }
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import numpy as np
-
 from fomm_kernels.arrays import Arguments, Tensor
-from fomm_kernels.errors import ArrayError
 from fomm_kernels.launching import BLOCK_SIZE, Executor, Launch, blocks_for
 
 
@@ -36,12 +33,7 @@ def prediction_output(executor: Executor, prediction: Any, pictures: Any, *, str
     given = Arguments("prediction_output", executor.on_device)
     tensor = given.tensor(prediction, "prediction", ("N", 3, "H", "W"))
     shape = (tensor.batch, tensor.height, tensor.width, 3)
-    target = given.array(pictures, "pictures", shape, np.uint8, written=True)
-    if target.strides[2:] != (3, 1):
-        raise ArrayError(
-            "prediction_output: expected pictures with the bytes of a row together (strides ..., 3, 1); got "
-            f"{target.strides}"
-        )
+    target = given.pictures(pictures, shape, written=True)
     arguments = _PredictionOutput(tensor, target.address, *target.strides[:2])
     blocks = blocks_for(3 * tensor.height * tensor.width, BLOCK_SIZE)
     executor.launch(Launch("prediction_output", bool(given.half), arguments, (blocks, tensor.batch)), stream)

@@ -27,6 +27,7 @@
 // Macros      FOMM_THREADS(i, n) shares a loop out among the block's threads; FOMM_BARRIER() waits for all of them
 #include "affine.h"
 #include "bilinear.h"
+#include "neighbours.h"
 
 struct Warp {
     Tensor mask_logits, occlusion_logits, features, warped;
@@ -69,18 +70,6 @@ FOMM_FUNCTION Moved moved_from(const Warp& a, int n, int x, int y, bool keep) {
             a.mask[(n * fields + k) * plane + pixel] = expf(load(a.mask_logits, n, k, y, x) - highest) / sum;
     if (a.occlusion_map) a.occlusion_map[n * plane + pixel] = occlusion;
     return result;
-}
-
-// The two motion pixels on either side of pixel i of the features along one axis, and how far it is towards the second.
-struct Neighbours {
-    int first, second;
-    float share;
-};
-FOMM_FUNCTION Neighbours neighbours(int i, int motion, int features, bool align_corners) {
-    const float place = align_corners ? i * (static_cast<float>(motion - 1) / larger(features - 1, 1))
-                                      : fmaxf((i + 0.5f) * (static_cast<float>(motion) / features) - 0.5f, 0.0f);
-    const int first = smaller(static_cast<int>(place), motion - 1);
-    return {first, smaller(first + 1, motion - 1), fminf(place - first, 1.0f)};
 }
 
 // Deformation and occlusion at pixel (x, y) of the features.

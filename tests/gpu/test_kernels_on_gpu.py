@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fomm_kernels import Array, DeviceKernels, frame_input, grid_sample, keypoint_head, motion, prediction_output, warp
+from fomm_kernels import (
+    Array,
+    DeviceKernels,
+    blended_output,
+    frame_input,
+    grid_sample,
+    keypoint_head,
+    motion,
+    prediction_output,
+    warp,
+)
 from fomm_rt.model.blur import published_blur
 from gpu_memory import Gpu, assert_twins
 from kernel_memory import LAYOUTS, STORAGES, Memory, padded_strides, random, stored, unwritten
@@ -244,6 +254,32 @@ def test_prediction_output(gpu: Gpu, shape: tuple[int, ...], storage: type, layo
     prediction.array[0, 0, 0, 0], prediction.array[0, 1, 0, 0], prediction.array[0, 2, 0, 0] = np.nan, np.inf, -np.inf
     shape = (shape[0], *shape[2:], 3)
     gpu.compare(prediction_output, prediction, Memory(shape, np.uint8, padded_strides(shape, 1, 5)), error=0)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize(
+    ("n", "sources", "size", "motion_size"),
+    [(1, 1, (256, 256), (64, 64)), (2, 1, (9, 13), (5, 3)), (2, 2, (171, 1), (4, 1))],
+)
+def test_blended_output(
+    gpu: Gpu,
+    n: int,
+    sources: int,
+    size: tuple[int, int],
+    motion_size: tuple[int, int],
+    storage: type,
+    layout: str,
+) -> None:
+    """Sums may be contracted, so a value near half a level may round the other way."""
+    decoded = stored(0.5 + 0.5 * random(n, 4, *size), storage, layout)
+    source = stored(0.5 + 0.5 * random(sources, 3, *size, seed=1), storage, layout)
+    deformation = stored(1.3 * random(n, *motion_size, 2, seed=2))
+    deformation.array[0, 0, 0] = np.nan
+    shape = (n, *size, 3)
+    pictures, mask = Memory(shape, np.uint8, padded_strides(shape, 1, 5)), unwritten((n, 1, *size))
+    rare = ((1e-2, 1.001), (0, 0))
+    gpu.compare(blended_output, decoded, source, deformation, pictures, error=0, rare=rare, blend_mask=mask)
 
 
 def test_ptx(gpu: Gpu) -> None:

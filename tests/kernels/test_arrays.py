@@ -72,6 +72,13 @@ def arguments(kernel: str) -> dict[str, Any]:
             "align_corners": True,
         },
         "prediction_output": {"prediction": zeros(N, 3, H, W), "pictures": zeros(N, H, W, 3, dtype=np.uint8)},
+        "blended_output": {
+            "decoded": zeros(N, 4, H, W),
+            "source": zeros(N, 3, H, W),
+            "deformation": zeros(N, 2, 3, 2),
+            "pictures": zeros(N, H, W, 3, dtype=np.uint8),
+            "blend_mask": zeros(N, 1, H, W),
+        },
     }
     return every[kernel]
 
@@ -83,8 +90,14 @@ WRITTEN = {
     "warp": ("warped", "deformation", "mask", "occlusion_map"),
     "grid_sample": ("out",),
     "prediction_output": ("pictures",),
+    "blended_output": ("pictures", "blend_mask"),
 }
-OPTIONAL = ("frame", "jacobian_maps", "occlusion_logits", "deformation", "mask", "occlusion_map")
+OPTIONAL = {
+    ("frame_input", "frame"),
+    ("keypoint_head", "jacobian_maps"),
+    *(("warp", name) for name in ("occlusion_logits", "deformation", "mask", "occlusion_map")),
+    ("blended_output", "blend_mask"),
+}
 ARRAYS = [
     (kernel, name) for kernel in KERNELS for name, value in arguments(kernel).items() if isinstance(value, np.ndarray)
 ]
@@ -126,7 +139,7 @@ def test_every_kernel_takes_half(kernel: str) -> None:
         if isinstance(value, np.ndarray)
         and value.dtype == np.float32
         and value.ndim == 4
-        and name not in ("grid", "deformation", "mask", "occlusion_map")
+        and name not in ("grid", "deformation", "mask", "occlusion_map", "blend_mask")
     }
     assert launch(kernel, tensors).launches[0].half
 
@@ -153,7 +166,7 @@ def test_arrays_that_do_not_fit(kernel: str, name: str, unfit: str) -> None:
 @pytest.mark.parametrize(("kernel", "name"), ARRAYS)
 @pytest.mark.parametrize("value", [None, [[0.0]], 7])
 def test_what_is_no_array(kernel: str, name: str, value: Any) -> None:
-    if value is None and name in OPTIONAL:
+    if value is None and (kernel, name) in OPTIONAL:
         assert launch(kernel, {name: None}).launches
         return
     message = refusal(kernel, {name: value})
@@ -241,6 +254,11 @@ SIZES = [
     ("grid_sample", {"grid": zeros(1, 4, 9, 2)}, "grid as (2, 4, 9, 2)"),
     ("prediction_output", {"prediction": zeros(N, 4, H, W)}, "prediction as (N, 3, H, W)"),
     ("prediction_output", {"pictures": zeros(N, 3, H, W, dtype=np.uint8)}, "pictures as (2, 6, 7, 3) uint8"),
+    ("blended_output", {"decoded": zeros(N, 3, H, W)}, "decoded as (N, 4, H, W)"),
+    ("blended_output", {"source": zeros(N, 3, H, W + 1)}, "source as (2, 3, 6, 7)"),
+    ("blended_output", {"deformation": zeros(1, 2, 3, 2)}, "deformation as (2, h, w, 2)"),
+    ("blended_output", {"pictures": zeros(N, H, W, 4, dtype=np.uint8)}, "pictures as (2, 6, 7, 3) uint8"),
+    ("blended_output", {"blend_mask": zeros(N, H, W, 1)}, "blend_mask as (2, 1, 6, 7)"),
 ]
 
 
@@ -334,7 +352,11 @@ ROWS = [
     *(("motion", name) for name in ("driving", "source", "transfer", "sparse_motion")),
     ("warp", "sparse_motion"),
 ]
-DENSE = [("warp", "deformation"), ("warp", "mask"), ("warp", "occlusion_map"), ("grid_sample", "grid")]
+DENSE = [
+    *(("warp", name) for name in ("deformation", "mask", "occlusion_map")),
+    ("grid_sample", "grid"),
+    *(("blended_output", name) for name in ("deformation", "blend_mask")),
+]
 
 
 @pytest.mark.parametrize(("kernel", "name"), ROWS)
@@ -356,7 +378,7 @@ def test_c_order(kernel: str, name: str) -> None:
         assert message.startswith(f"{kernel}: {name} has to be in C order; its strides are (")
 
 
-@pytest.mark.parametrize("kernel", ["frame_input", "prediction_output"])
+@pytest.mark.parametrize("kernel", ["frame_input", "prediction_output", "blended_output"])
 def test_bytes_of_a_row_are_together(kernel: str) -> None:
     pictures = arguments(kernel)["pictures"]
     for apart in (pictures[..., ::-1], np.asfortranarray(pictures), np.repeat(pictures, 2, axis=2)[:, :, ::2]):
