@@ -15,7 +15,7 @@ import torch
 from fomm_export.export_model import export_networks
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import Weights
-from golden_files import Golden
+from golden_files import Golden, blending_networks
 
 torch.set_num_threads(2)
 # Processes that a shell starts in the background ignore Ctrl-C, and processes that tests start would inherit that.
@@ -49,6 +49,13 @@ def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
 def small_model(golden_model: ModelOf) -> Path:
     """A 64×64 model folder with jacobians and occlusion map."""
     return golden_model("small_aligned").path
+
+
+@pytest.fixture(scope="session")
+def blending_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """The small model with a blend mask."""
+    weights = Weights("stand-in", "blending", None, None)
+    return export_networks(blending_networks(), weights, tmp_path_factory.mktemp("models") / "blending")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,14 @@ class Golden:
                 _, mode, index = name.split(".")
                 found.append((mode, int(index), array))
         return found
+
+
+def blending_networks(name: str = "small_aligned") -> Networks:
+    """The networks of a golden with a blend mask; all other weights are the golden's."""
+    golden = Golden(name)
+    configuration = replace(golden.configuration, estimate_blend_mask=True)
+    weights = stand_in_weights(configuration, golden.meta["seed"])
+    return build_networks(configuration, *weights, align_corners=golden.meta["align_corners"])
 
 
 def as_tensor(picture: NDArray[np.uint8]) -> torch.Tensor:

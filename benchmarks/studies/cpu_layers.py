@@ -26,12 +26,14 @@ from torch import Tensor, nn
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
 from fomm_bench.run.plan import turn_order
+from fomm_export.networks.generator import resize_deformation
 from fomm_export.networks.geometry import coordinate_grid, warp
 from fomm_export.networks.layers import ResidualBlock, UpBlock
 from fomm_export.onnx.graphs import Graph
 from fomm_export.onnx.tracing import export_onnx
 from fomm_export.rewrites.affine_motion import heatmaps
 from fomm_export.rewrites.heads import MergedHeads, SplitHeads
+from fomm_export.rewrites.phase_blend import PhaseBlend, as_neighbours
 from fomm_export.rewrites.phases import PhaseFinal, PhaseUpBlock
 from fomm_export.rewrites.portable import TransposedUpBlock, fold_norms
 from fomm_export.rewrites.row_warp import RowWarp, as_rows
@@ -89,6 +91,8 @@ def cases() -> Iterator[Case]:
     yield heads("keypoints and jacobians", 19, (10, 40), 0)
     for width, side in ((256, 64), (48, 64), (32, 128)):
         yield warped(width, side)
+    for width, side, motion in ((64, 256, 64), (16, 256, 64)):
+        yield blended(width, side, motion)
     yield denormals(44, 128)
 
 
@@ -195,6 +199,37 @@ def warped(width: int, side: int) -> Case:
         {
             "GridSample": Form(Layer(lambda x, y: warp(x, y, True)), lambda n: {"x": features[:n], "y": grid[:n]}),
             "rows": Form(Layer(by_rows, rows), lambda n: {"x": as_rows(features[:n]), "y": grid[:n]}),
+        },
+    )
+
+
+def blended(width: int, side: int, motion: int) -> Case:
+    """The last convolution with blend mask, and the source sampled at full size: GridSample, one gather on phases."""
+    source = torch.rand(1, 3, side, side)
+    final = nn.Conv2d(width, 4, 7, padding=3)
+    phase_final, phase_blend = PhaseFinal(final), PhaseBlend(final, side, motion)
+    phases = torch.randn(2, 4 * width, side // 2, side // 2)
+    field = coordinate_grid(motion, motion) + 0.02 * torch.randn(2, motion, motion, 2)
+    neighbours = as_neighbours(source)
+
+    def by_grid(x: Tensor, y: Tensor) -> Tensor:
+        colours, mask = torch.split(phase_final(list(x.chunk(4, dim=1))), [3, 1], dim=1)
+        position = resize_deformation(y, (side, side), align_corners=True).clamp(-1, 1)
+        shown = warp(source.expand(x.shape[0], -1, -1, -1), position, align_corners=True)
+        return colours + mask * (shown - colours)
+
+    def by_phases(x: Tensor, y: Tensor) -> Tensor:
+        shown = neighbours.expand(x.shape[0], -1, -1)
+        return phase_blend(list(x.chunk(4, dim=1)), shown, y)[0]  # type: ignore[no-any-return]
+
+    def inputs(n: int) -> dict[str, Tensor]:
+        return {"x": phases[:n], "y": field[:n]}
+
+    return Case(
+        f"last convolution and blend, {width} channels, {side}×{side}",
+        {
+            "GridSample": Form(Layer(by_grid, phase_final), inputs),
+            "phases": Form(Layer(by_phases, phase_blend), inputs),
         },
     )
 

@@ -51,7 +51,7 @@ def parse_request(description: str) -> Request:
 
 
 def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = None) -> list[Frame]:
-    """Animates the first picture by all pictures.
+    """Animates the first picture by all pictures; a prediction of a model with blend mask is what its decoder gives.
 
     Args:
         frame: Computes the frames.
@@ -60,6 +60,7 @@ def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = N
             prepared, and with "keypoints" after every detection.
     """
     square = Region.square(frame.shape.size)
+    _, (prediction,) = frame.shape.trunk_tensors("generator")
     source = frame.prepare_source(pictures[0][None], square)
     if touch:
         touch({"keypoints": source.keypoints, "source_image": source.quarter})
@@ -69,7 +70,7 @@ def animate(frame: FramePipeline, pictures: list[Image], touch: Touch | None = N
         if touch:
             touch({"keypoints": frame.keypoints})
         frame.animate(source, transfer_rows(ABSOLUTE, frame.shape.num_kp))
-        results.append(Frame(frame.keypoints[0].copy(), frame.tensors["prediction"][0].astype(np.float32)))
+        results.append(Frame(frame.keypoints[0].copy(), frame.tensors[prediction][0].astype(np.float32)))
     return results
 
 

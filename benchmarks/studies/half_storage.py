@@ -26,7 +26,7 @@ HEAD = ("kp_logits", "jacobian_maps")
 MOTION_INPUT = ("motion_hourglass_input",)
 MASKS = ("mask_logits", "occlusion_logits")
 FEATURES = ("source_features", "masked_features", "warped_features")
-PREDICTION = ("prediction",)
+PREDICTION = ("prediction", "decoded")
 TENSORS = (*SOURCE, *MOTION_INPUT, *MASKS, *FEATURES, *PREDICTION)
 ROUNDED: Mapping[str, Collection[str]] = {
     "detector's input": DETECTOR_INPUT,

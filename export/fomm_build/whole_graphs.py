@@ -1,9 +1,9 @@
 """Complete graphs, for engines that run in C++, trtexec or a server without this project's kernels.
 
 keypoint_detector   frame -> keypoints, jacobians
-source_encoder      source_image -> source_features, source_quarter        once for every source
+source_encoder      source_image -> source_features, source_quarter, source_pixels        once for every source
 dense_motion        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
-generator           source_features, deformation, occlusion_map -> prediction
+generator           source_features, deformation, occlusion_map, source_pixels -> prediction, blend_mask
 
 These are the portable graphs of the model folder, with the same inputs and outputs. At fp16 the convolutions that are
 half in trunks (`precision`) are half here too; geometry, keypoints and pictures are float32.

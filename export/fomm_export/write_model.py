@@ -41,7 +41,9 @@ def write_model(
         ParityError: The files do not reproduce the networks.
     """
     c = networks.configuration
-    conventions = describe_conventions(networks.size, c.estimate_jacobian, c.estimate_occlusion_map)
+    conventions = describe_conventions(
+        networks.size, c.estimate_jacobian, c.estimate_occlusion_map, c.estimate_blend_mask
+    )
 
     def metadata(network: str, variant: str) -> dict[str, str]:
         facts = {"model": name, "network": network, "variant": variant, **conventions}

@@ -39,6 +39,20 @@ def test_trunks_have_the_tensors_of_the_frame_shape(golden_model: ModelOf, name:
             assert [array.shape for array in found] == [shapes[name] for name in outputs]
 
 
+def test_a_generator_with_blend_mask_ends_at_what_it_decodes(blending_model: ModelFolder) -> None:
+    shape = FrameShape.of(blending_model.manifest)
+    generator = cut_trunks(blending_model)["generator"]
+    session = onnxruntime.InferenceSession(generator.SerializeToString())
+    features = np.random.default_rng(0).random(shape.tensor_shapes(2)["masked_features"], np.float32)
+    (decoded,) = session.run(["decoded"], {"masked_features": features})
+    assert decoded.shape == shape.tensor_shapes(2)["decoded"] == (2, 4, 64, 64)
+    assert generator.graph.node[-1].op_type == "Sigmoid"
+    final = [node for node in generator.graph.node if node.op_type == "Conv"][-1]
+    weights = {tensor.name: tuple(tensor.dims) for tensor in generator.graph.initializer}
+    assert weights[final.input[1]][0] == 4, "one convolution gives colours and mask"
+    assert not {node.op_type for node in generator.graph.node} & GEOMETRY
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_trunks_contain_convolutions_and_no_geometry(golden_model: ModelOf, name: str) -> None:
     for trunk in cut_trunks(golden_model(name)).values():

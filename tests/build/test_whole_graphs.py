@@ -87,6 +87,43 @@ def test_graphs_with_the_plugin(golden_model: ModelOf, name: str) -> None:
     assert not [node for node in graphs["dense_motion"].model.graph.node if node.op_type == plugin.NAME]
 
 
+@pytest.mark.parametrize("precision", [FP16, FP32])
+def test_a_model_with_blend_mask_builds(
+    rtx: TensorRT, blending_model: ModelFolder, tmp_path: Path, precision: str
+) -> None:
+    """The source is sampled, and blended, in float32."""
+    graphs = whole_graphs(blending_model, cut_trunks(blending_model), precision, with_plugin=False)
+    for name in ("source_encoder", "generator"):
+        engine = build_engine(rtx, name, graphs[name].model, 1, BuildTarget(("sm_89",), None, tmp_path), lambda _: None)
+        network = blending_model.manifest.networks[name]
+        assert [tensor.name for tensor in engine.inputs] == [spec.name for spec in network.inputs]
+        assert [tensor.name for tensor in engine.outputs] == [spec.name for spec in network.outputs]
+        assert {(tensor.dtype, tensor.format) for tensor in (*engine.inputs, *engine.outputs)} == {
+            ("float32", "linear")
+        }
+        assert not stray_casts(engine.network)
+
+
+@pytest.mark.parametrize("precision", [FP16, FP32])
+def test_a_model_with_blend_mask_is_reproduced(blending_model: ModelFolder, precision: str) -> None:
+    exact = portable_graphs(blending_model)
+    graphs = whole_graphs(blending_model, cut_trunks(blending_model), precision, with_plugin=False)
+    engines = FakeHalfEngines(graphs)
+    measured = check_engines(blending_model, exact, engines, animate_by_graphs(engines, exact), precision)
+    assert measured["prediction_psnr_db"] >= (50 if precision == FP16 else 100)
+    assert "blend_mask" in measured["engines"]["generator"]
+
+
+def test_the_plugin_samples_features_only(blending_model: ModelFolder) -> None:
+    graphs = whole_graphs(blending_model, cut_trunks(blending_model), FP16, with_plugin=True)
+    generator = graphs["generator"].model
+    kinds = float_types(generator)
+    (sample,) = [node for node in generator.graph.node if node.op_type == "GridSample"]
+    assert sample.input[0] == "source_pixels"
+    assert [kinds[tensor] for tensor in (*sample.input, *sample.output)] == [FLOAT] * 3
+    assert [node.output[0] for node in generator.graph.node if node.op_type == plugin.NAME] == ["warped_features"]
+
+
 def test_a_generator_without_warp() -> None:
     with pytest.raises(ModelError, match="no GridSample gives warped_features; export the model again"):
         replace_grid_sample(onnx.ModelProto())

@@ -86,6 +86,24 @@ class TestAgainstOnnxRuntime:
                 assert decibels(animator.animate(frame), exact.animate(frame)) >= DECIBELS[precision]
                 assert decibels(animator.animate(found), exact.animate(wanted)) >= DECIBELS[precision]
 
+    @pytest.mark.parametrize("precision", ["fp16", "fp32"])
+    def test_a_model_with_blend_mask(
+        self, rig: Rig, request: pytest.FixtureRequest, needs: Callable[[str], Any], precision: str
+    ) -> None:
+        """Its small model is exported, which needs torch."""
+        needs("onnxruntime")
+        needs("torch")
+        model: ModelFolder = request.getfixturevalue("blending_model")
+        with rig.animator(model, precision) as animator, Animator.load(model.path, "onnxruntime-cpu") as exact:
+            for one in (animator, exact):
+                ready(one, model)
+            for frame in frames_of(model):
+                assert decibels(animator.animate(frame), exact.animate(frame)) >= DECIBELS[precision]
+            masks = [one.explain(frames_of(model)[2]).blend_mask for one in (animator, exact)]
+        assert masks[0] is not None
+        assert masks[1] is not None
+        assert np.abs(masks[0] - masks[1]).max() <= (0.05 if precision == "fp16" else 1e-3)
+
     def test_explain(self, rig: Rig, small: ModelFolder, needs: Callable[[str], Any]) -> None:
         needs("onnxruntime")
         frame = frames_of(small)[2]

@@ -17,6 +17,9 @@ Tensors = dict[str, NDArray[Any]]
 RunGraph = Callable[[str, Mapping[str, NDArray[Any]]], Tensors]
 """Runs one of `fomm_rt.model.manifest.NETWORKS`: inputs by name -> outputs by name."""
 
+FOR_GENERATOR = ("source_features", "source_pixels")
+"""Outputs of the encoder that the generator takes; source_pixels only in models with blend mask."""
+
 JACOBIANS = {"keypoints": "jacobians", "kp_source": "kp_source_jacobian", "kp_driving": "kp_driving_jacobian"}
 
 
@@ -62,13 +65,13 @@ class GraphContestant(Contestant):
         self._clock.mark("detector")
         n = len(frames)
         source = {name: np.repeat(tensor, n, axis=0) if n > 1 else tensor for name, tensor in self._source.items()}
-        features = source.pop("source_features")
+        of_generator = {name: source.pop(name) for name in FOR_GENERATOR if name in source}
         animated = renamed(self._transfer(driving), "kp_driving")
         self._clock.mark("geometry")
         motion = self._run_graph("dense_motion", {**source, **animated})
         self._clock.mark("dense_motion")
         motion.pop("mask", None)
-        prediction = self._run_graph("generator", {"source_features": features, **motion})["prediction"]
+        prediction = self._run_graph("generator", {**of_generator, **motion})["prediction"]
         self._clock.mark("generator")
         result = to_image(prediction)
         self._clock.mark("download")

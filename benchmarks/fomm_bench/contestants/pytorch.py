@@ -132,7 +132,9 @@ class Published(Contestant):
     def _warp_and_decode(self, features: Tensor, motion: DenseMotion) -> Tensor:
         features = self._warp(features, motion)
         self._clock.mark("warp")
-        prediction = self._generator.decode(features)
+        decoded = self._generator.decode(features)
+        source = self._source.expand(len(features), -1, -1, -1)
+        prediction = self._generator.blend(decoded, source, motion.deformation)
         self._clock.mark("decoder")
         return prediction
 
@@ -144,8 +146,9 @@ class Published(Contestant):
 
 
 class PreparedSource(NamedTuple):
-    """What depends on the source only: the quarter-size image (1, 3, h, w), features (1, C, H, W) and keypoints."""
+    """What depends on the source only: image (1, 3, S, S), quarter (1, 3, h, w), features (1, C, H, W), keypoints."""
 
+    image: Tensor
     quarter: Tensor
     features: Tensor
     keypoints: Keypoints
@@ -161,7 +164,8 @@ class Cached(Published):
         super().set_source(image)
         with torch.inference_mode():
             quarter = self._generator.dense_motion_network.down(self._source)
-            self._prepared = PreparedSource(quarter, self._generator.encode(self._source), self._kp_source)
+            features = self._generator.encode(self._source)
+            self._prepared = PreparedSource(self._source, quarter, features, self._kp_source)
 
     @override
     def _predict(self, kp_animated: Keypoints) -> Tensor:
@@ -229,8 +233,10 @@ class Compiled(Cached):
         kp = self._detector(to_network(pictures))
         if self._relative:
             kp = Keypoints(kp.value + offset, None if kp.jacobian is None or matrix is None else kp.jacobian @ matrix)
-        features = prepared.features.expand(len(kp.value), -1, -1, -1)
-        return to_image(self._generator.decode(self._warp(features, self._motion(prepared, kp))))
+        image, features = (x.expand(len(kp.value), -1, -1, -1) for x in (prepared.image, prepared.features))
+        motion = self._motion(prepared, kp)
+        decoded = self._generator.decode(self._warp(features, motion))
+        return to_image(self._generator.blend(decoded, image, motion.deformation))
 
 
 def to_network(images: Tensor) -> Tensor:

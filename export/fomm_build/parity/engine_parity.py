@@ -65,6 +65,14 @@ BOUNDS: dict[str, Bounds] = {FP16: Bounds(0.05, 40.0, 2e-2), FP32: Bounds(0.013,
 may round either way."""
 
 
+PICTURES = {
+    "prediction": "the prediction",
+    "decoded": "the decoded picture with its blend mask",
+    "blend_mask": "the blend mask",
+}
+"""Tensors in [0, 1] at full size, and their names in messages; all have the bound of the prediction."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """The error of one tensor and its bound, in the same unit and in words."""
@@ -214,9 +222,9 @@ def _loss(name: str, found: NDArray[Any], expected: NDArray[Any], shape: FrameSh
         pixels = _pixels(found, expected, shape)
         text = f"keypoints are {pixels:.3f} pixel off (allowed {bounds.keypoints_pixels})"
         return Loss(pixels, bounds.keypoints_pixels, text)
-    if name == "prediction":
+    if name in PICTURES:
         error = _rms(found.astype(np.float64) - expected)
-        text = f"the prediction has {psnr_db(error**2, peak=1):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
+        text = f"{PICTURES[name]} has {psnr_db(error**2, peak=1):.1f} dB (at least {bounds.prediction_psnr_db:.0f})"
         return Loss(error, 10 ** (-bounds.prediction_psnr_db / 20), text)
     share = _relative(found, expected)
     return Loss(share, bounds.relative, f"{name} is {share:.1e} of its size off (allowed {bounds.relative:.0e})")

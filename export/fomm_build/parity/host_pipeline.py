@@ -58,7 +58,7 @@ def host_pipeline(
         executor = HostKernels()
 
     def allocate(name: str, size: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        if not channels_last or len(size) != 4 or name == "pictures":
+        if not channels_last or len(size) != 4 or name in ("pictures", "deformation"):
             return np.zeros(size, dtype)
         n, c, h, w = size
         return np.zeros((n, h, w, c), dtype).transpose(0, 3, 1, 2)

@@ -45,6 +45,8 @@ class Configuration:
         scale_factor: Working size of detector and dense motion divided by `frame_size`.
         block_expansion, max_features, num_down_blocks, num_bottleneck_blocks: Of the generator.
         estimate_occlusion_map: True if an occlusion map multiplies the warped features.
+        estimate_blend_mask: True if a learned mask blends the source, warped at full size, with the decoded picture.
+            Published models have no such mask.
         frame_size: Side in pixels of the training frames.
         resize_align_corners: True if the deformation is resized corner to corner to the size of the features, which
             keeps the identity an identity. Published models align pixel borders instead, which magnifies by about one
@@ -66,6 +68,7 @@ class Configuration:
     num_down_blocks: Annotated[int, Meta(ge=1, le=6)]
     num_bottleneck_blocks: Annotated[int, Meta(ge=1, le=64)]
     estimate_occlusion_map: bool = False
+    estimate_blend_mask: bool = False
     frame_size: int
     resize_align_corners: bool = False
 
@@ -119,7 +122,7 @@ class Configuration:
                 "scale_factor": scale_factor,
                 **_chosen(detector, "temperature", "single_jacobian_map", "pad"),
                 **_chosen(generator, "block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
-                **_chosen(generator, "estimate_occlusion_map", "resize_align_corners"),
+                **_chosen(generator, "estimate_occlusion_map", "estimate_blend_mask", "resize_align_corners"),
                 **_chosen(motion, "kp_variance"),
                 "detector": detector,
                 "dense_motion": motion,

@@ -1,4 +1,4 @@
-"""The keys of a published configuration. The published code knows no others, so others are refused."""
+"""The keys of a published configuration, and two of this project's own. Other keys are refused."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ SECTIONS = {
     ),
     "model_params.generator_params": (
         *("block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
-        *("estimate_occlusion_map", "dense_motion_params", "resize_align_corners"),
+        *("estimate_occlusion_map", "dense_motion_params"),
+        *("estimate_blend_mask", "resize_align_corners"),
     ),
     "model_params.generator_params.dense_motion_params": (
         *("block_expansion", "max_features", "num_blocks", "scale_factor", "kp_variance"),
     ),
 }
-"""Section -> the keys that shape a model. Section "" is the document. `resize_align_corners` is this project's own."""
+"""Section -> the keys that shape a model. Section "" is the document. `estimate_blend_mask` and
+`resize_align_corners` are this project's own."""
 
 TRAINING_ONLY = {
     "": ("train_params", "reconstruction_params", "animate_params", "visualizer_params", "augmentation_params"),

@@ -21,7 +21,15 @@ from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.model import tensor_shapes
 
-CONVOLUTION_GAINS = {"kp": 2.0, "jacobian": 0.3, "mask": 2.0, "occlusion": 2.0, "final": 4.0, "conv2": 0.5}
+CONVOLUTION_GAINS = {
+    "kp": 2.0,
+    "jacobian": 0.3,
+    "mask": 2.0,
+    "occlusion": 2.0,
+    "final": 4.0,
+    "blend_mask": 4.0,
+    "conv2": 0.5,
+}
 """Standard deviation times √fan-in of convolutions without a ReLU after them; 1.4142135 for all others."""
 
 

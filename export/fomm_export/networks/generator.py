@@ -1,6 +1,13 @@
 """The generator: warps and masks the source features and decodes them to a prediction.
 
 Source: Siarohin et al. 2019, section 3.2, eq. 8.
+
+A model with `estimate_blend_mask` goes further than the paper. A decoder this narrow loses detail that the source has,
+so its last convolution gets a fourth channel, the blend mask m, and the prediction is
+
+    m · warp(source_image) + (1 − m) · decoded colours
+
+with the source sampled at full size.
 """
 
 from __future__ import annotations
@@ -9,6 +16,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -43,6 +51,10 @@ class Generator(nn.Module):
         widths.reverse()
         self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in itertools.pairwise(widths))
         self.final = nn.Conv2d(c.block_expansion, c.num_channels, kernel_size=7, padding=3)
+        self.blends = c.estimate_blend_mask
+        self.blend_mask: nn.Conv2d | None = None
+        if self.blends:
+            self.blend_mask = nn.Conv2d(c.block_expansion, 1, kernel_size=7, padding=3)
 
     def forward(self, source_image: Tensor, kp_source: Keypoints, kp_driving: Keypoints) -> Tensor:
         """The published forward pass: source (N, 3, S, S) and both sides' keypoints -> prediction (N, 3, S, S)."""
@@ -50,7 +62,8 @@ class Generator(nn.Module):
 
     def predict(self, source_image: Tensor, motion: DenseMotion) -> Tensor:
         """Source (N, 3, S, S) in [0, 1] and dense motion -> prediction (N, 3, S, S) in [0, 1]."""
-        return self.decode(self.move(self.encode(source_image), motion))
+        decoded = self.decode(self.move(self.encode(source_image), motion))
+        return self.blend(decoded, source_image, motion.deformation)
 
     def encode(self, source_image: Tensor) -> Tensor:
         """(N, 3, S, S) in [0, 1] -> features (N, C, S / 2^down, S / 2^down)."""
@@ -74,11 +87,57 @@ class Generator(nn.Module):
         return features * resize(occlusion_map, features.shape[2:], self.resize_align_corners)
 
     def decode(self, features: Tensor) -> Tensor:
-        """Warped and masked features (N, C, H, W) -> prediction (N, 3, S, S) in [0, 1]."""
+        """Warped and masked features (N, C, H, W) -> colours in [0, 1], (N, 3, S, S).
+
+        With a blend mask, that is a fourth channel: (N, 4, S, S).
+        """
         out: Tensor = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)
-        return F.sigmoid(self.final(out))
+        return F.sigmoid(self._last_convolution(out))
+
+    def _last_convolution(self, features: Tensor) -> Tensor:
+        if self.blend_mask is None:
+            colours: Tensor = self.final(features)
+            return colours
+        weight = torch.cat([self.final.weight, self.blend_mask.weight])
+        bias = torch.cat([_bias(self.final), _bias(self.blend_mask)])
+        return F.conv2d(features, weight, bias, padding=3)
+
+    def merged_last_convolution(self) -> nn.Conv2d:
+        """Returns a convolution that gives the colours and, if there is one, the blend mask."""
+        if self.blend_mask is None:
+            return self.final
+        final, mask = self.final, self.blend_mask
+        merged = nn.Conv2d(final.in_channels, final.out_channels + 1, kernel_size=7, padding=3)
+        merged.weight = nn.Parameter(torch.cat([final.weight, mask.weight]).detach(), requires_grad=False)
+        merged.bias = nn.Parameter(torch.cat([_bias(final), _bias(mask)]).detach(), requires_grad=False)
+        return merged
+
+    def blend(self, decoded: Tensor, source_image: Tensor, deformation: Tensor) -> Tensor:
+        """Blends the source, warped at full size, with what was decoded.
+
+        The deformation is enlarged corner to corner, whatever the conventions of the model: only this keeps a still
+        picture still. Positions outside the source show its edge.
+
+        Args:
+            decoded: From `decode`; returned as it is by a model without blend mask.
+            source_image: (N, 3, S, S) in [0, 1].
+            deformation: (N, h, w, 2).
+
+        Returns:
+            Prediction (N, 3, S, S) in [0, 1].
+        """
+        if not self.blends:
+            return decoded
+        colours, mask = decoded[:, :-1], decoded[:, -1:]
+        position = resize_deformation(deformation, source_image.shape[2:], align_corners=True).clamp(-1, 1)
+        return colours + mask * (warp(source_image, position, align_corners=True) - colours)
+
+
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
 
 
 def resize(picture: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:

@@ -2,22 +2,27 @@
 
 `cuts` names the inner tensors between geometry and convolutions. They keep these names in the ONNX files, so engines of
 the convolutions alone can be cut out between them. The decoder's trunk begins at `masked_features`, or at
-`warped_features` in a model without occlusion map.
+`warped_features` in a model without occlusion map. It ends at `prediction`, or at `decoded` in a model with blend mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_export.networks.model import Networks
 from fomm_export.rewrites import affine_motion
 from fomm_export.rewrites.cpu_generator import CpuGenerator
 from fomm_export.rewrites.heads import MergedHeads, SplitHeads
+
+EncodeSource = Callable[[Tensor], dict[str, Tensor]]
+"""Source (N, 3, S, S) in [0, 1] -> the inputs of a generator graph that depend on it alone, by name."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def model_graphs(networks: Networks) -> list[Graph]:
     """The graphs of a model, in the order of `fomm_rt.model.manifest.NETWORKS`."""
     frame, c = _example_frames(networks), networks.configuration
     n, side = len(frame), c.motion_size
-    jacobians, occlusion = c.estimate_jacobian, c.estimate_occlusion_map
+    jacobians, occlusion, blends = c.estimate_jacobian, c.estimate_occlusion_map, c.estimate_blend_mask
     # Separate tensors: the tracer would merge inputs that share one.
     kp_source, kp_driving = torch.rand(2, n, c.num_kp, 2).unbind()
     kp_source_jacobian, kp_driving_jacobian = torch.rand(2, n, c.num_kp, 2, 2).unbind()
@@ -56,9 +61,9 @@ def model_graphs(networks: Networks) -> list[Graph]:
         ),
         Graph(
             "source_encoder",
-            _SourceEncoderGraph(networks, networks.generator.encode, networks.generator),
+            _SourceEncoderGraph(networks, partial(_encode_source, networks.generator), networks.generator),
             {"source_image": frame},
-            ("source_features", "source_quarter"),
+            ("source_features", "source_quarter", *_if(blends, "source_pixels")),
         ),
         Graph(
             "dense_motion",
@@ -81,9 +86,9 @@ def model_graphs(networks: Networks) -> list[Graph]:
         Graph(
             "generator",
             _GeneratorGraph(networks),
-            {"source_features": networks.generator.encode(frame), **_example_motion(networks)},
-            ("prediction",),
-            ("warped_features", *_if(occlusion, "masked_features")),
+            _generator_inputs(networks, _encode_source(networks.generator, frame)),
+            _generator_outputs(networks),
+            ("warped_features", *_if(occlusion, "masked_features"), *_if(blends, "decoded")),
         ),
     ]
 
@@ -91,25 +96,27 @@ def model_graphs(networks: Networks) -> list[Graph]:
 def cpu_graphs(networks: Networks) -> list[Graph]:
     """Source encoder and generator for CPUs, in place of the graphs of the same names.
 
-    Between them, `source_features` is (N, R, C), see `row_warp.as_rows`.
+    Between them, `source_features` is (N, R, C), see `row_warp.as_rows`, and `source_pixels` of a model with blend mask
+    is (N, S·S, 12), see `phase_blend.as_neighbours`.
 
     Args:
         networks: With folded norms and up blocks as published.
     """
     generator = CpuGenerator(networks.generator, networks.size)
+    blends = networks.configuration.estimate_blend_mask
     encoder = Graph(
         "source_encoder",
-        _SourceEncoderGraph(networks, generator.encode_rows, generator),
+        _SourceEncoderGraph(networks, generator.encode_source, generator),
         {"source_image": _example_frames(networks)},
-        ("source_features", "source_quarter"),
+        ("source_features", "source_quarter", *_if(blends, "source_pixels")),
     )
     return [encoder, cpu_generator_graph(networks, generator)]
 
 
 def cpu_generator_graph(networks: Networks, generator: CpuGenerator) -> Graph:
     """The graph of a generator for CPUs."""
-    inputs = {"source_features": generator.encode_rows(_example_frames(networks)), **_example_motion(networks)}
-    return Graph("generator", generator, inputs, ("prediction",))
+    inputs = _generator_inputs(networks, generator.encode_source(_example_frames(networks)))
+    return Graph("generator", generator, inputs, _generator_outputs(networks))
 
 
 def _if(present: bool, name: str) -> tuple[str, ...]:
@@ -125,12 +132,26 @@ def _example_frames(networks: Networks) -> Tensor:
     return torch.rand(2, networks.configuration.num_channels, networks.size, networks.size)
 
 
-def _example_motion(networks: Networks) -> dict[str, Tensor]:
-    side = networks.configuration.motion_size
-    motion = {"deformation": torch.rand(2, side, side, 2)}
-    if networks.configuration.estimate_occlusion_map:
-        motion["occlusion_map"] = torch.rand(2, 1, side, side)
-    return motion
+def _generator_inputs(networks: Networks, encoded: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Example inputs, in the order of the parameters of the generators' `forward`."""
+    c = networks.configuration
+    n, side = len(encoded["source_features"]), c.motion_size
+    inputs = {"source_features": encoded["source_features"], "deformation": torch.rand(n, side, side, 2)}
+    if c.estimate_occlusion_map:
+        inputs["occlusion_map"] = torch.rand(n, 1, side, side)
+    if c.estimate_blend_mask:
+        inputs["source_pixels"] = encoded["source_pixels"]
+    return inputs
+
+
+def _generator_outputs(networks: Networks) -> tuple[str, ...]:
+    return ("prediction", *_if(networks.configuration.estimate_blend_mask, "blend_mask"))
+
+
+def _encode_source(generator: Generator, source_image: Tensor) -> dict[str, Tensor]:
+    """What the portable generator graph takes of a source."""
+    encoded = {"source_features": generator.encode(source_image)}
+    return encoded | ({"source_pixels": source_image} if generator.blends else {})
 
 
 class _KeypointDetectorGraph(nn.Module):
@@ -150,13 +171,15 @@ class _KeypointDetectorGraph(nn.Module):
 
 
 class _SourceEncoderGraph(nn.Module):
-    def __init__(self, networks: Networks, encode: Callable[[Tensor], Tensor], encoder: nn.Module) -> None:
+    def __init__(self, networks: Networks, encode: EncodeSource, encoder: nn.Module) -> None:
         super().__init__()
         self.encode, self.encoder = encode, encoder
         self.down = networks.generator.dense_motion_network.down
 
     def forward(self, source_image: Tensor) -> tuple[Tensor, ...]:
-        return self.encode(source_image), self.down(source_image)
+        encoded = self.encode(source_image)
+        features, quarter = encoded["source_features"], self.down(source_image)
+        return _present(features, quarter, encoded.get("source_pixels"))
 
 
 class _DenseMotionGraph(nn.Module):
@@ -200,10 +223,17 @@ class _GeneratorGraph(nn.Module):
         self.generator = networks.generator
 
     def forward(
-        self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None
+        self,
+        source_features: Tensor,
+        deformation: Tensor,
+        occlusion_map: Tensor | None = None,
+        source_pixels: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        warped = self.generator.warp_features(source_features, deformation)
-        if occlusion_map is None:
-            return self.generator.decode(warped), warped
-        masked = self.generator.mask_features(warped, occlusion_map)
-        return self.generator.decode(masked), warped, masked
+        generator = self.generator
+        warped = generator.warp_features(source_features, deformation)
+        masked = None if occlusion_map is None else generator.mask_features(warped, occlusion_map)
+        decoded = generator.decode(warped if masked is None else masked)
+        if source_pixels is None:
+            return _present(decoded, warped, masked)
+        prediction = generator.blend(decoded, source_pixels, deformation)
+        return _present(prediction, decoded[:, -1:], warped, masked, decoded)

@@ -65,7 +65,7 @@ class CalibrationFrames:
 def quantize_generator(
     networks: Networks, frames: CalibrationFrames, path: Path, metadata: Mapping[str, str] | None = None
 ) -> tuple[onnx.ModelProto, float]:
-    """Writes the generator in int8; its `source_features` are those of the variant "cpu".
+    """Writes the generator in int8; what it takes of a source is what the encoder of the variant "cpu" gives.
 
     Args:
         networks: As built from the checkpoint, not rewritten.
@@ -127,20 +127,21 @@ def _temporary_folder() -> Iterator[Path]:
 
 def _inputs(networks: Networks, generator: CpuGenerator, pairs: Sequence[FramePair]) -> Iterator[Tensors]:
     """Yields the generator's inputs by name for each pair, in absolute motion."""
-    chain = torch_chain(networks, generator.encode_rows)
+    chain = torch_chain(networks, generator.encode_source)
     with torch.inference_mode():
         for pair in pairs:
             source, driving = chain.prepare(torch_frame(pair.source)), chain.detect(torch_frame(pair.driving))
             moved = chain.move(source, driving)
-            names = ("source_features", "deformation", "occlusion_map")
+            names = ("source_features", "deformation", "occlusion_map", "source_pixels")
             yield {name: moved[name].numpy() for name in names if name in moved}
 
 
 def _psnr_db(session: onnxruntime.InferenceSession, generator: CpuGenerator, inputs: Tensors) -> float:
     (prediction,) = session.run(["prediction"], inputs)
     with torch.inference_mode():
-        exact = generator(**{name: torch.from_numpy(array) for name, array in inputs.items()}).numpy()
-    return psnr_db(float(np.square(prediction - exact, dtype=np.float64).mean()), peak=1)
+        outputs = generator(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+    exact = outputs[0] if generator.blends else outputs
+    return psnr_db(float(np.square(prediction - exact.numpy(), dtype=np.float64).mean()), peak=1)
 
 
 class _Frames(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
+from fomm_export.networks.dense_motion import DenseMotion
+from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import Keypoints
 from fomm_export.networks.model import Networks
+from fomm_export.onnx.graphs import EncodeSource
 from fomm_rt.model.graph_chain import GraphChain
 
 
-def torch_chain(networks: Networks, encode: Callable[[Tensor], Tensor] | None = None) -> GraphChain[Tensor]:
+def torch_chain(networks: Networks, encode: EncodeSource = lambda _: {}) -> GraphChain[Tensor]:
     """Chains PyTorch networks as exported graphs are chained.
 
     The generator runs as published, from the source image to the prediction in one call, so exports are compared with
@@ -19,7 +22,7 @@ def torch_chain(networks: Networks, encode: Callable[[Tensor], Tensor] | None = 
 
     Args:
         networks: As built from the checkpoint, not rewritten.
-        encode: (N, 3, S, S) -> `source_features`, for callers that read them; by default sources come without.
+        encode: Adds what a generator graph takes of a source, for callers that read it; nothing by default.
     """
     generator = networks.generator
 
@@ -29,16 +32,23 @@ def torch_chain(networks: Networks, encode: Callable[[Tensor], Tensor] | None = 
             return _present(keypoints=found.value, jacobians=found.jacobian)
         source = values["source_image"]
         if network == "source_encoder":
-            return _present(source_image=source, source_features=None if encode is None else encode(source))
+            return {"source_image": source, **encode(source)}
         kp_source, kp_driving = (
             Keypoints(values[side], values.get(f"{side}_jacobian")) for side in ("kp_source", "kp_driving")
         )
-        if network == "generator":
-            return {"prediction": generator(source, kp_source, kp_driving)}
         motion = generator.dense_motion_network(source, kp_source, kp_driving)
+        if network == "generator":
+            return generated(generator, source, motion)
         return _present(deformation=motion.deformation, mask=motion.mask, occlusion_map=motion.occlusion_map)
 
     return GraphChain(run)
+
+
+def generated(generator: Generator, source_image: Tensor, motion: DenseMotion) -> dict[str, Tensor]:
+    """The outputs of the generator's graph: `prediction` and, in a model with it, `blend_mask`."""
+    decoded = generator.decode(generator.move(generator.encode(source_image), motion))
+    prediction = generator.blend(decoded, source_image, motion.deformation)
+    return {"prediction": prediction, **({"blend_mask": decoded[:, -1:]} if generator.blends else {})}
 
 
 def _present(**tensors: Tensor | None) -> dict[str, Tensor]:

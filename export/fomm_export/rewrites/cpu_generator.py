@@ -1,7 +1,7 @@
 """The generator for CPUs: the same numbers from the operations that are fastest there.
 
 Source features are stored one pixel per row, so the warp fetches whole rows. Wide residual blocks use Winograd's
-convolution. Up blocks and the last convolution work on phases.
+convolution. Up blocks, the last convolution and the blend with the source work on phases.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fomm_export.networks.generator import Generator, resize, resize_deformation
 from fomm_export.networks.layers import ResidualBlock, UpBlock
+from fomm_export.rewrites.phase_blend import PhaseBlend, as_neighbours
 from fomm_export.rewrites.phases import PhaseFinal, PhaseUpBlock
 from fomm_export.rewrites.row_warp import RowWarp, as_rows
 from fomm_export.rewrites.winograd import TILE, TileOrder, WinogradBottleneck
@@ -53,25 +54,48 @@ class CpuGenerator(nn.Module):
             ups.append(PhaseUpBlock(block.conv))
         self.up_blocks = nn.ModuleList(ups[:-1])
         self.last_up_block = ups[-1]
-        self.final = PhaseFinal(generator.final)
+        self.blends = generator.blends
+        last = generator.merged_last_convolution()
+        motion_size = generator.dense_motion_network.grid.shape[0]
+        self.final: nn.Module = PhaseBlend(last, size, motion_size) if self.blends else PhaseFinal(last)
 
     def encode_rows(self, source_image: Tensor) -> Tensor:
         """Source (N, 3, S, S) in [0, 1] -> features (N, R, C), one pixel per row (`row_warp.as_rows`)."""
         return as_rows(self.encode(source_image))
 
-    def forward(self, source_features: Tensor, deformation: Tensor, occlusion_map: Tensor | None = None) -> Tensor:
-        """Warps, masks and decodes.
+    def encode_source(self, source_image: Tensor) -> dict[str, Tensor]:
+        """Source (N, 3, S, S) in [0, 1] -> the inputs of `forward` that depend on it alone."""
+        encoded = {"source_features": self.encode_rows(source_image)}
+        return encoded | ({"source_pixels": as_neighbours(source_image)} if self.blends else {})
+
+    def forward(
+        self,
+        source_features: Tensor,
+        deformation: Tensor,
+        occlusion_map: Tensor | None = None,
+        source_pixels: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Warps, masks, decodes and, in a model with blend mask, blends.
 
         Args:
             source_features: (N, R, C) from `encode_rows`.
             deformation: (N, h, w, 2), resized to H×W when sizes differ.
             occlusion_map: (N, 1, h, w), resized to H×W when sizes differ; None in a model without it.
+            source_pixels: (N, S·S, 12) from `phase_blend.as_neighbours`; None in a model without blend mask.
 
         Returns:
-            Prediction (N, 3, S, S) in [0, 1].
+            Prediction (N, 3, S, S) in [0, 1]; in a model with blend mask also that, (N, 1, S, S).
         """
-        rows, n = source_features, source_features.shape[0]
-        size = (self.side, self.side)
+        phases = self.last_up_block.phases(self._features(source_features, deformation, occlusion_map))
+        if source_pixels is None:
+            picture: Tensor = self.final(phases)
+            return picture
+        prediction, blend_mask = self.final(phases, source_pixels, deformation)
+        return prediction, blend_mask
+
+    def _features(self, rows: Tensor, deformation: Tensor, occlusion_map: Tensor | None) -> Tensor:
+        """Everything before the last up block."""
+        n, size = rows.shape[0], (self.side, self.side)
         deformation = resize_deformation(deformation, size, self.resize_align_corners)
         if occlusion_map is not None:
             occlusion_map = resize(occlusion_map, size, self.resize_align_corners)
@@ -84,8 +108,8 @@ class CpuGenerator(nn.Module):
             out = self._bottleneck_in_tiles(self.tile_order, rows, points, factor)
         for block in self.up_blocks:
             out = block(out)
-        picture: Tensor = self.final(self.last_up_block.phases(out))
-        return picture
+        features: Tensor = out
+        return features
 
     def _bottleneck_in_tiles(self, order: TileOrder, rows: Tensor, points: Tensor, factor: Tensor | None) -> Tensor:
         n = rows.shape[0]

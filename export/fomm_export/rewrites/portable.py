@@ -2,6 +2,7 @@
 
 - A batch norm folds into the convolution before it. In a residual block norm2 folds into conv1; norm1 cannot fold.
 - Nearest ×2 and a 3×3 convolution become one transposed convolution with 4/9 of the multiplications.
+- The blend mask becomes a fourth channel of the last convolution.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def rewrite_for_inference(networks: Networks) -> Networks:
     folded = fold_all_norms(networks)
     for network in (folded.kp_detector, folded.generator):
         _transpose_up_blocks(network)
+    generator = folded.generator
+    generator.final, generator.blend_mask = generator.merged_last_convolution(), None
     return folded
 
 

@@ -84,8 +84,8 @@ class PreparedReference:
     def explanation(
         self, prediction: Image, keypoints: Keypoints, maps: Mapping[str, NDArray[np.float32]]
     ) -> Explanation:
-        """Collects an explanation; `maps` holds deformation, mask, and any occlusion_map (1, h, w)."""
-        occlusion_map = maps["occlusion_map"][0] if "occlusion_map" in maps else None
+        """Collects an explanation; `maps` holds deformation, mask, and any occlusion_map and blend_mask, (1, h, w)."""
+        occlusion_map, blend_mask = maps.get("occlusion_map"), maps.get("blend_mask")
         return Explanation(
             prediction,
             self.source.keypoints,
@@ -93,7 +93,8 @@ class PreparedReference:
             self.transfer(keypoints),
             maps["deformation"],
             maps["mask"],
-            occlusion_map,
+            None if occlusion_map is None else occlusion_map[0],
+            None if blend_mask is None else blend_mask[0],
         )
 
 
@@ -108,6 +109,8 @@ class Explanation:
         deformation: (h, w, 2) float32: for each pixel of the prediction, the (x, y) to sample in the source.
         mask: (K+1, h, w) float32: the weight of each keypoint's motion, the background's first.
         occlusion_map: (h, w) float32: 0 where the generator must inpaint; None in a model without it.
+        blend_mask: (size, size) float32: 1 where the prediction is the warped source, 0 where it is what the generator
+            decoded; None in a model without it.
     """
 
     prediction: Image
@@ -117,6 +120,7 @@ class Explanation:
     deformation: NDArray[np.float32]
     mask: NDArray[np.float32]
     occlusion_map: NDArray[np.float32] | None
+    blend_mask: NDArray[np.float32] | None
 
 
 class Backend(Protocol):

@@ -23,22 +23,34 @@ def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
 
 
 def explanation_view(source: Image, driving: Image | None, explanation: Explanation, align_corners: bool) -> Image:
-    """Shows six captioned pictures: keypoints of both sides, prediction, deformation, masks, occlusion map.
+    """Shows captioned pictures in two rows: keypoints of both sides, prediction, deformation, masks, occlusion map.
 
-    Source and driving frame are (S, S, 3) uint8, the latter None for a motion file; the view is (2·(S + 24), 3·S, 3).
-    `align_corners` is the convention of the model's warps.
+    A model with blend mask has a fourth column: that mask, and what it takes from the source.
+
+    Args:
+        source: (S, S, 3) uint8.
+        driving: (S, S, 3) uint8; None for a motion file.
+        explanation: Of the frame.
+        align_corners: Convention of the model's warps.
+
+    Returns:
+        (2·(S + 24), 3·S or 4·S, 3) uint8.
     """
     e = explanation
-    tiles = [
+    above = [
         ("source, keypoints", draw_keypoints(source, e.kp_source)),
         ("driving, keypoints", draw_keypoints(_or_empty(driving, source), e.kp_driving)),
         ("result, keypoints transferred", draw_keypoints(e.prediction, e.kp_animated)),
+    ]
+    below = [
         ("source along the deformation", draw_deformation(source, e.deformation, align_corners)),
         ("share of each keypoint", draw_parts(e.mask, source.shape[0])),
-        ("occlusion map: white is kept", draw_occlusion(e.occlusion_map, source.shape[0])),
+        ("occlusion map: white is kept", draw_map(e.occlusion_map, source.shape[0])),
     ]
-    captioned = [np.vstack([_caption(text, picture.shape[1]), picture]) for text, picture in tiles]
-    return np.vstack([np.hstack(captioned[:3]), np.hstack(captioned[3:])])
+    if e.blend_mask is not None:
+        above.append(("blend mask: white is the source", draw_map(e.blend_mask, source.shape[0])))
+        below.append(("taken from the source", draw_taken(source, e.deformation, e.blend_mask)))
+    return np.vstack([np.hstack([_captioned(*tile) for tile in row]) for row in (above, below)])
 
 
 def draw_keypoints(image: Image, keypoints: Keypoints) -> Image:
@@ -65,10 +77,17 @@ def draw_deformation(source: Image, deformation: NDArray[np.float32], align_corn
         gridded[:, position] = gridded[:, position] // 2 + 127
     field = cv2.resize(deformation, (size, size), interpolation=cv2.INTER_LINEAR)
     pixels = (field + 1) / 2 * (size - 1) if align_corners else ((field + 1) * size - 1) / 2
-    # OpenCV clips coordinates to 16 bits and does not accept NaN.
-    pixels = np.nan_to_num(pixels, nan=-1).clip(-1, size).astype(np.float32)
-    sampled = cv2.remap(gridded, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[call-overload]
-    return np.asarray(sampled, np.uint8)
+    return _sampled(gridded, pixels)
+
+
+def draw_taken(source: Image, deformation: NDArray[np.float32], blend_mask: NDArray[np.float32]) -> Image:
+    """What a prediction takes from the source: warped along (h, w, 2), black by 1 − (S, S) -> (S, S, 3) uint8."""
+    size = source.shape[0]
+    centres = (np.arange(size, dtype=np.float32) * ((len(deformation) - 1) / max(size - 1, 1))).astype(np.float32)
+    across, along = np.meshgrid(centres, centres)
+    field = np.asarray(cv2.remap(deformation, across, along, cv2.INTER_LINEAR), np.float32)  # corner to corner
+    warped = _sampled(source, (field.clip(-1, 1) + 1) / 2 * (size - 1))
+    return np.asarray(np.nan_to_num(warped * blend_mask[:, :, None]).clip(0, 255).round(), np.uint8)
 
 
 def draw_parts(mask: NDArray[np.float32], size: int) -> Image:
@@ -78,11 +97,11 @@ def draw_parts(mask: NDArray[np.float32], size: int) -> Image:
     return np.asarray(cv2.resize(blended, (size, size)).clip(0, 255).round(), np.uint8)
 
 
-def draw_occlusion(occlusion_map: NDArray[np.float32] | None, size: int) -> Image:
+def draw_map(values: NDArray[np.float32] | None, size: int) -> Image:
     """Draws (h, w) in [0, 1] as (size, size, 3) uint8 grey; flat grey without a map."""
-    if occlusion_map is None:
+    if values is None:
         return np.full((size, size, 3), EMPTY, np.uint8)
-    grey = np.nan_to_num(cv2.resize(occlusion_map, (size, size)) * 255).clip(0, 255).round().astype(np.uint8)
+    grey = np.nan_to_num(cv2.resize(values, (size, size)) * 255).clip(0, 255).round().astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
@@ -90,6 +109,14 @@ def keypoint_colours(count: int) -> list[tuple[int, int, int]]:
     """Returns evenly spaced hues as RGB."""
     hsv = np.array([[(int(180 * i / count), 220, 255) for i in range(count)]], np.uint8)
     return [tuple(int(c) for c in rgb) for rgb in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]  # type: ignore[misc]
+
+
+def _sampled(picture: Image, pixels: NDArray[np.float32]) -> Image:
+    """Samples (S, S, 3) uint8 at (S, S, 2) of (x, y) in pixels, black outside."""
+    # OpenCV clips coordinates to 16 bits and does not accept NaN.
+    pixels = np.nan_to_num(pixels, nan=-1).clip(-1, len(picture)).astype(np.float32)
+    sampled = cv2.remap(picture, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[call-overload]
+    return np.asarray(sampled, np.uint8)
 
 
 def _pixel(point: NDArray[np.float32]) -> tuple[int, int]:
@@ -101,7 +128,7 @@ def _or_empty(picture: Image | None, like: Image) -> Image:
     return np.full_like(like, EMPTY) if picture is None else picture
 
 
-def _caption(text: str, width: int) -> Image:
-    bar = np.full((CAPTION_HEIGHT, width, 3), EMPTY, np.uint8)
+def _captioned(text: str, picture: Image) -> Image:
+    bar = np.full((CAPTION_HEIGHT, picture.shape[1], 3), EMPTY, np.uint8)
     write_at_the_left(bar, text)
-    return bar
+    return np.vstack([bar, picture])

@@ -2,10 +2,11 @@
 
 model.json               the manifest (`fomm_rt.model.manifest`)
 keypoint_detector.onnx   frame -> keypoints, jacobians
-source_encoder.onnx      source_image -> source_features, source_quarter
+source_encoder.onnx      source_image -> source_features, source_quarter, source_pixels
 dense_motion.onnx        source_quarter and both sides' keypoints -> deformation, mask, occlusion_map
-generator.onnx           source_features, deformation, occlusion_map -> prediction
+generator.onnx           source_features, deformation, occlusion_map, source_pixels -> prediction, blend_mask
 
+Some models have no jacobians, no occlusion map, or, like all published ones, no source pixels and blend mask.
 These portable graphs run everywhere; engines are built from them. A folder may also hold variants of some networks:
 
 cpu        the same numbers, arranged to run fastest on a CPU

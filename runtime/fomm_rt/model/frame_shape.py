@@ -26,6 +26,7 @@ class FrameShape:
         num_kp: Number of keypoints, K.
         jacobian_maps: Channels of the detector's jacobian maps: 4K or 4; 0 in a model without jacobians.
         occludes: True if the model has an occlusion map.
+        blends: True if the model has a blend mask.
         feature_channels, feature_size: Channels and side of the source's features.
         detector_blur, source_blur: Blurs of the frame and of the source before they are reduced to `motion_size`.
         kp_variance: Variance of the Gaussian around each keypoint, in grid units.
@@ -40,6 +41,7 @@ class FrameShape:
     num_kp: int
     jacobian_maps: int
     occludes: bool
+    blends: bool
     feature_channels: int
     feature_size: int
     detector_blur: Blur
@@ -74,6 +76,7 @@ class FrameShape:
             num_kp=manifest.num_kp,
             jacobian_maps=maps,
             occludes="occlusion_map" in outputs,
+            blends=manifest.has_blend_mask,
             feature_channels=int(outputs["source_features"][1]),
             feature_size=int(outputs["source_features"][2]),
             detector_blur=detector_blur,
@@ -96,7 +99,10 @@ class FrameShape:
                 ("motion_hourglass_input",),
                 ("mask_logits", *(["occlusion_logits"] if self.occludes else [])),
             ),
-            "generator": (("masked_features" if self.occludes else "warped_features",), ("prediction",)),
+            "generator": (
+                ("masked_features" if self.occludes else "warped_features",),
+                ("decoded" if self.blends else "prediction",),
+            ),
         }[trunk]
 
     def tensor_shapes(self, batch: int) -> dict[str, tuple[int, int, int, int]]:
@@ -115,4 +121,5 @@ class FrameShape:
             "warped_features": features,
             "masked_features": features,
             "prediction": (batch, 3, self.size, self.size),
+            "decoded": (batch, 4, self.size, self.size),
         }

@@ -1,13 +1,14 @@
 """The four networks of a model, chained by the names of their tensors.
 
     frame                                       ─▶ keypoint_detector ─▶ keypoints, jacobians
-    source_image                                ─▶ source_encoder    ─▶ source_features, source_quarter
+    source_image                                ─▶ source_encoder    ─▶ source_features, source_quarter, source_pixels
     source_quarter, kp_source, kp_driving       ─▶ dense_motion      ─▶ deformation, mask, occlusion_map
-    source_features, deformation, occlusion_map ─▶ generator         ─▶ prediction
+    source_features, deformation, occlusion_map,
+    source_pixels                               ─▶ generator         ─▶ prediction, blend_mask
 
-Jacobians (`kp_source_jacobian` and `kp_driving_jacobian` beside the keypoints) and the occlusion map are missing in
-models without them. The ONNX Runtime backends, the parity checks of exports and engines, and int8 calibration share
-this chain; they differ in what runs a network.
+Jacobians (`kp_source_jacobian` and `kp_driving_jacobian` beside the keypoints), the occlusion map, and source pixels
+with the blend mask are missing in models without them. The ONNX Runtime backends, the parity checks of exports and
+engines, and int8 calibration share this chain; they differ in what runs a network.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class GraphChain(Generic[Tensor]):
         return {**values, **self._run("dense_motion", values)}
 
     def generate(self, moved: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Adds the prediction (1, 3, S, S) in [0, 1] to the result of `move`."""
+        """Adds the prediction (1, 3, S, S) in [0, 1], and any blend mask, to the result of `move`."""
         return {**moved, **self._run("generator", moved)}
 
     def prepare(self, frame: Tensor) -> dict[str, Tensor]:

@@ -91,7 +91,7 @@ class Manifest:
     Attributes:
         networks: One entry for each of NETWORKS.
         variants: Name from VARIANTS -> the networks that differ in this variant. A variant's tensors have the same
-            names; `source_features`, which only the generator reads, may have another shape.
+            names; `source_features` and `source_pixels`, which only the generator reads, may have another shape.
         blurs: Name from BLURRED -> the blur in front of it; None if it is not a Gaussian. Models exported before the
             manifest said it have published ones.
         conventions: How other programs run the graphs, see `fomm_rt.model.conventions`; empty in older models.
@@ -132,6 +132,11 @@ class Manifest:
         return VOX_FACE_MARGIN if "vox" in f"{self.weights.recognised_as} {self.weights.file}" else None
 
     @property
+    def has_blend_mask(self) -> bool:
+        """True if the generator blends the source, warped at full size, with what it decodes."""
+        return bool(self.configuration.get("estimate_blend_mask", False))
+
+    @property
     def precisions(self) -> tuple[Precision, ...]:
         """The GRAPH_PRECISIONS that this model has graphs for."""
         return GRAPH_PRECISIONS if CPU_INT8 in self.variants else GRAPH_PRECISIONS[:1]
@@ -155,6 +160,7 @@ class _Configuration(TypedDict):
     num_kp: Annotated[int, Meta(ge=1)]
     estimate_jacobian: bool
     face_margin: NotRequired[Annotated[float, Meta(gt=0)] | None]
+    estimate_blend_mask: NotRequired[bool]
 
 
 class _Parity(TypedDict):
@@ -243,6 +249,8 @@ def _check_consistent(manifest: Manifest) -> None:
     size = (manifest.size, manifest.size)
     if shapes.get("frame", ())[2:] != size or shapes.get("keypoints", ())[1:2] != (manifest.num_kp,):
         raise ValueError("size and num_kp are not those of the networks")
+    if manifest.has_blend_mask != ("blend_mask" in shapes):
+        raise ValueError("estimate_blend_mask does not say whether the generator gives a blend_mask")
 
 
 def _tensor_names(network: NetworkFile) -> tuple[set[str], set[str]]:

@@ -215,15 +215,40 @@ def test_explains_like_the_animator(golden_model: ModelOf, name: str, channels_l
     assert max_abs(chain.pictures[0], expected.prediction) <= 1
 
 
-def test_prepared_sources_do_not_change(golden_model: ModelOf) -> None:
+@LAYOUTS
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("storage", [np.float32, np.float16])
+def test_blends_like_the_animator(blending_model: ModelFolder, storage: type, batch: int, channels_last: bool) -> None:
+    golden = Golden("small_aligned")
+    with Animator.load(blending_model.path, "onnxruntime-cpu", relative=False) as animator:
+        animator.set_source(golden.source)
+        expected = [animator.explain(frame) for frame in golden.driving[:batch]]
+    chain = host_pipeline(blending_model, storage, batch, channels_last)
+    assert chain.shape.blends
+    blend_mask = np.empty((batch, 1, 64, 64), np.float32)
+    source = chain.prepare_source(golden.source[None], _square(golden))
+    chain.detect(golden.driving[:batch], _square(golden))
+    chain.animate(source, transfer_rows(ABSOLUTE, chain.shape.num_kp), blend_mask=blend_mask)
+    for picture, mask, wanted in zip(chain.pictures, blend_mask[:, 0], expected, strict=True):
+        assert wanted.blend_mask is not None
+        if storage == np.float32:
+            assert max_abs(picture, wanted.prediction) <= 1
+            assert max_abs(mask, wanted.blend_mask) <= EXPLAINED
+        else:
+            error = np.square((picture.astype(np.float64) - wanted.prediction) / 255).mean()
+            assert 10 * np.log10(1 / error) >= HALF_PSNR_DB
+
+
+@pytest.mark.parametrize("blends", [False, True])
+def test_prepared_sources_do_not_change(golden_model: ModelOf, blending_model: ModelFolder, blends: bool) -> None:
     """Preparing a source does not change earlier ones, and a source copied into the slot gives the same result."""
     golden = Golden("small")
-    chain = host_pipeline(golden_model(golden.name))
+    chain = host_pipeline(blending_model if blends else golden_model(golden.name))
     source = _animate(chain, golden, "absolute", [2])
     expected = chain.pictures.copy()
     chain.prepare_source(golden.driving[:1], _square(golden))
-    for name in ("quarter", "features", "keypoints"):
-        getattr(chain.source_slot, name)[...] = getattr(source, name)
+    for place, array in zip(chain.source_slot.arrays, source.arrays, strict=True):
+        place[...] = array
     chain.pictures[...] = 0
     chain.animate(chain.source_slot, transfer_rows(ABSOLUTE, chain.shape.num_kp))
     assert np.array_equal(chain.pictures, expected)

@@ -22,8 +22,8 @@ from fomm_rt.image import Image
 from fomm_rt.machine import processor
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import CPU_INT8, Weights
-from fomm_rt.model.precision import Precision
-from golden_files import Golden
+from fomm_rt.model.precision import GRAPH_PRECISIONS, Precision
+from golden_files import Golden, blending_networks
 
 GOLDEN = Golden("small_aligned")
 WEIGHTS = Weights("stand-in", "test", None, None)
@@ -73,6 +73,21 @@ def test_int8_animation_is_close_to_exact(model: ModelFolder) -> None:
     assert np.array_equal(kp_exact, kp_quick)
     assert not all(np.array_equal(a, b) for a, b in zip(exact, quick, strict=True))
     assert min(psnr(a, b) for a, b in zip(exact, quick, strict=True)) >= SMALLEST_PSNR
+
+
+def test_a_model_with_blend_mask(tmp_path: Path) -> None:
+    """The merged last convolution, which gives the mask too, stays float32; the blend is not quantized."""
+    model = export_networks(blending_networks(), WEIGHTS, tmp_path / "m", calibration=FRAMES)
+    graph = onnx.load(model.network_path("generator", (CPU_INT8,))).graph
+    weights = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert [node.input[1] in weights for node in convolutions] == [True] * (len(convolutions) - 2) + [False] * 2
+    results: dict[str, list[Image]] = {}
+    for precision in GRAPH_PRECISIONS:
+        with Animator.load(model.path, "onnxruntime-cpu", precision=precision) as animator:
+            animator.set_source(GOLDEN.source)
+            results[precision] = [animator.animate(frame) for frame in GOLDEN.driving]
+    assert min(map(psnr, results["fp32"], results["int8"])) >= SMALLEST_PSNR
 
 
 @pytest.mark.parametrize(

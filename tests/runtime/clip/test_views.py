@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from fomm_rt.clip.views import draw_deformation, draw_keypoints, draw_occlusion, draw_parts, keypoint_colours, panel
+from fomm_rt.backends.protocol import Explanation
+from fomm_rt.clip.views import (
+    CAPTION_HEIGHT,
+    draw_deformation,
+    draw_keypoints,
+    draw_map,
+    draw_parts,
+    draw_taken,
+    explanation_view,
+    keypoint_colours,
+    panel,
+)
 from fomm_rt.motion.keypoints import Keypoints
 
 SIZE = 64
@@ -59,9 +70,31 @@ def test_draws_masks_and_occlusion_map() -> None:
     drawn = draw_parts(mask, SIZE)
     assert not drawn[:, :28].any()
     assert tuple(drawn[30, 50]) == keypoint_colours(2)[1]
-    occlusion = draw_occlusion(np.full((16, 16), 0.5, np.float32), SIZE)
+    occlusion = draw_map(np.full((16, 16), 0.5, np.float32), SIZE)
     assert set(np.unique(occlusion)) == {128}
-    assert len(np.unique(draw_occlusion(None, SIZE))) == 1
+    assert len(np.unique(draw_map(None, SIZE))) == 1
+
+
+def test_draws_what_is_taken_from_the_source() -> None:
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[:, 32:] = 1
+    drawn = draw_taken(PICTURE, identity(True), mask)
+    assert not drawn[:, :32].any()
+    assert np.abs(drawn[:, 32:].astype(int) - PICTURE[:, 32:]).max() <= 8
+    assert draw_taken(PICTURE, np.full((16, 16, 2), np.nan, np.float32), mask).shape == PICTURE.shape
+
+
+@pytest.mark.parametrize("blends", [False, True])
+def test_a_view_has_a_fourth_column_for_the_blend(blends: bool) -> None:
+    keypoints = Keypoints(np.zeros((2, 2), np.float32))
+    blend_mask = np.full((SIZE, SIZE), 0.5, np.float32) if blends else None
+    small = np.full((3, 16, 16), 1 / 3, np.float32)
+    maps = identity(True)[::4, ::4].copy(), small, None, blend_mask
+    explanation = Explanation(PICTURE, keypoints, keypoints, keypoints, *maps)
+    drawn = explanation_view(PICTURE, PICTURE, explanation, align_corners=True)
+    assert drawn.shape == (2 * (SIZE + CAPTION_HEIGHT), (4 if blends else 3) * SIZE, 3)
+    if blends:
+        assert set(np.unique(drawn[CAPTION_HEIGHT : SIZE + CAPTION_HEIGHT, 3 * SIZE :])) == {128}
 
 
 def test_panel_without_a_driving_picture() -> None:

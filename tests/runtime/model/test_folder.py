@@ -10,7 +10,7 @@ import pytest
 
 from fomm_rt import Animator
 from fomm_rt.errors import BackendError, ModelError
-from fomm_rt.model.folder import open_model_folder, sha256_of
+from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
 from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 from golden_files import Golden
 from model_copies import add_int8, edit_manifest
@@ -192,3 +192,33 @@ def test_rejects_a_variant_with_other_tensors(copied_model: Path) -> None:
     )
     with pytest.raises(ModelError, match=r"generator\.cpu\.onnx takes or gives other tensors than generator\.onnx"):
         Animator.load(copied_model)
+
+
+def test_a_folder_says_if_its_model_blends(blending_model: ModelFolder, small_model: Path) -> None:
+    blending, plain = (open_model_folder(path).manifest for path in (blending_model.path, small_model))
+    assert (blending.has_blend_mask, plain.has_blend_mask) == (True, False)
+    inputs = [spec.name for spec in blending.networks["generator"].inputs]
+    assert inputs == ["source_features", "deformation", "occlusion_map", "source_pixels"]
+    assert [spec.name for spec in blending.networks["generator"].outputs] == ["prediction", "blend_mask"]
+
+
+def test_folders_without_the_switch_still_load(copied_model: Path) -> None:
+    """As exported before models could have a blend mask."""
+    edit_manifest(copied_model, lambda document: document["configuration"].pop("estimate_blend_mask"))
+    assert not open_model_folder(copied_model).manifest.has_blend_mask
+    with Animator.load(copied_model, "onnxruntime-cpu") as animator:
+        assert animator.size == 64
+
+
+@pytest.mark.parametrize("value", [True, "yes"])
+def test_rejects_a_switch_that_the_networks_contradict(copied_model: Path, value: Any) -> None:
+    edit_manifest(copied_model, lambda document: document["configuration"].update(estimate_blend_mask=value))
+    with pytest.raises(ModelError, match="estimate_blend_mask"):
+        open_model_folder(copied_model)
+
+
+def test_a_folder_says_how_the_source_reaches_the_blend(blending_model: ModelFolder) -> None:
+    told = blending_model.manifest.conventions
+    assert "gives source_features, source_quarter, source_pixels" in told["once_per_source"]
+    assert told["once_per_frame"].endswith("occlusion_map, source_pixels) gives prediction, blend_mask")
+    assert told["variants"].startswith("source_features and source_pixels of one variant")

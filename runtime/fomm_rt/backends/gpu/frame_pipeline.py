@@ -3,6 +3,9 @@
     picture ── frame_input ──▶ [keypoint_detector] ── keypoint_head ──▶ keypoints
     keypoints, source ── motion ──▶ [dense_motion] ── warp ──▶ [generator] ── prediction_output ──▶ picture
 
+In a model with blend mask, `blended_output` takes the place of `prediction_output`; it also reads the source at full
+size and the deformation that `warp` leaves.
+
 Trunks are in brackets. On a GPU they are engines, and everything stays in its memory. On a CPU, where the tests prove
 this path, trunks run on ONNX Runtime and kernels in their host build. This module is the same for both.
 """
@@ -35,9 +38,9 @@ Buffers = Mapping[str, Any]
 AllocateTensor = Callable[[str, tuple[int, ...], DTypeLike], Any]
 """Name, shape and dtype -> a new array for the executor.
 
-Names are those of `FrameShape.tensor_shapes` and "source_quarter", whose arrays may have any layout, channels last and
-padding included, and "keypoints", "sparse_motion" and "pictures", whose arrays are in C order. Kernels neither read nor
-write padding; engines may read it, so it must be zero from the start.
+Names are those of `FrameShape.tensor_shapes`, "source_quarter" and "source_pixels", whose arrays may have any layout,
+channels last and padding included, and "keypoints", "sparse_motion", "deformation" and "pictures", whose arrays are in
+C order. Kernels neither read nor write padding; engines may read it, so it must be zero from the start.
 """
 
 
@@ -67,11 +70,19 @@ class SourceTensors:
         quarter: (1, 3, motion_size, motion_size), in the storage type.
         features: (1, C, feature_size, feature_size), in the storage type.
         keypoints: (1, K, 6) float32, see `fomm_kernels.keypoint_head`.
+        pixels: (1, 3, size, size), in the storage type: the source itself; None in a model without blend mask.
     """
 
     quarter: Any
     features: Any
     keypoints: Any
+    pixels: Any = None
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All arrays of the source, in an order that is the same for every source of a model."""
+        arrays = self.quarter, self.features, self.keypoints, self.pixels
+        return tuple(array for array in arrays if array is not None)
 
 
 @contextmanager
@@ -127,6 +138,8 @@ class FramePipeline:
         self.keypoints = allocate("keypoints", (batch, shape.num_kp, 6), np.float32)
         self.sparse_motion = allocate("sparse_motion", (batch, shape.num_kp, 8), np.float32)
         self.pictures = allocate("pictures", (batch, shape.size, shape.size, 3), np.uint8)
+        motion = (batch, shape.motion_size, shape.motion_size, 2)
+        self._deformation = allocate("deformation", motion, np.float32) if shape.blends else None
 
     @cached_property
     def _source_tensors(self) -> dict[str, Any]:
@@ -137,8 +150,8 @@ class FramePipeline:
     def source_slot(self) -> SourceTensors:
         """A source whose arrays never change, allocated on first use.
 
-        Graphs are captured with it as the source of `animate`. Before a replay, the backend copies the three arrays of
-        a prepared source into it, on the stream of the replay.
+        Graphs are captured with it as the source of `animate`. Before a replay, the backend copies the arrays of a
+        prepared source into it, on the stream of the replay.
         """
         return self._new_source()
 
@@ -146,8 +159,8 @@ class FramePipeline:
     def prepare_source(self, picture: Any, region: Region, stream: Any = None) -> SourceTensors:
         """Runs everything that depends on the source alone.
 
-        Allocates the three arrays of the source; the first call also allocates buffers. The arrays must live until the
-        work queued with them is done. `picture` is (1, H, W, 3) uint8.
+        Allocates the arrays of the source; the first call also allocates buffers. The arrays must live until the work
+        queued with them is done. `picture` is (1, H, W, 3) uint8.
         """
         source = self._new_source()
         tensors = {**self._source_tensors, "source_features": source.features}
@@ -156,6 +169,9 @@ class FramePipeline:
         # A second time, for the quarter in the storage type and the frame for the encoder.
         self._frame_input(picture, region, source.quarter, self.shape.source_blur, tensors["source_image"], stream)
         self._run("source_encoder", tensors, stream)
+        if source.pixels is not None:
+            # Not the encoder's own input: engines keep an execution context for each input buffer.
+            self._frame_input(picture, region, source.quarter, self.shape.source_blur, source.pixels, stream)
         return source
 
     def detect(self, pictures: Any, region: Region, stream: Any = None) -> None:
@@ -184,6 +200,7 @@ class FramePipeline:
         deformation: Any = None,
         mask: Any = None,
         occlusion_map: Any = None,
+        blend_mask: Any = None,
         stream: Any = None,
     ) -> None:
         """Animates a source by `keypoints` and writes the predictions to `pictures`.
@@ -194,8 +211,10 @@ class FramePipeline:
         Args:
             transfer: (1 or N, K, 7) float32 for the executor, see `transfer_rows`.
             deformation, mask, occlusion_map: Arrays to receive these, see `fomm_kernels.warp`.
+            blend_mask: Array to receive it, see `fomm_kernels.blended_output`.
         """
         tensors, align_corners = self.tensors, self.shape.align_corners
+        deformation = self._deformation if deformation is None else deformation
         kernels.motion(
             self._executor,
             self.keypoints,
@@ -229,7 +248,18 @@ class FramePipeline:
         self._ended("warp", stream)
         self._run("generator", tensors, stream)
         self._ended("generator", stream)
-        kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
+        if self.shape.blends:
+            kernels.blended_output(
+                self._executor,
+                tensors["decoded"],
+                source.pixels,
+                deformation,
+                self.pictures,
+                blend_mask=blend_mask,
+                stream=stream,
+            )
+        else:
+            kernels.prediction_output(self._executor, tensors["prediction"], self.pictures, stream=stream)
 
     def _tensors(self, batch: int, trunks: Sequence[str], without: Sequence[str] = ()) -> dict[str, Any]:
         """Allocates the inputs and outputs of some trunks."""
@@ -243,11 +273,12 @@ class FramePipeline:
         }
 
     def _new_source(self) -> SourceTensors:
-        side = self.shape.motion_size
+        side, size = self.shape.motion_size, self.shape.size
         return SourceTensors(
             self._allocate("source_quarter", (1, 3, side, side), self._storage),
             self._allocate("source_features", self.shape.tensor_shapes(1)["source_features"], self._storage),
             self._allocate("keypoints", (1, self.shape.num_kp, 6), np.float32),
+            self._allocate("source_pixels", (1, 3, size, size), self._storage) if self.shape.blends else None,
         )
 
     def _frame_input(self, pictures: Any, region: Region, quarter: Any, blur: Blur, frame: Any, stream: Any) -> None:

@@ -128,9 +128,8 @@ class FrameStream:
         if source is not self._source:
             self._settle()  # the previous source may be freed once it is released here
             self._source = None
-            self._copy(source.quarter, self._slot.quarter)
-            self._copy(source.features, self._slot.features)
-            self._copy(source.keypoints, self._slot.keypoints)
+            for array, place in zip(source.arrays, self._slot.arrays, strict=True):
+                self._copy(array, place)
             self._source = source
 
     def start(self, images: Sequence[Image], region: Region, timed: bool = False) -> None:
@@ -211,12 +210,13 @@ class FrameStream:
         return self._found()
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
-        """Animates by keypoints (K, 6); returns the prediction, and by name deformation, mask and any occlusion map."""
+        """Animates by keypoints (K, 6); returns the prediction, and by name all maps of an explanation."""
         shape, n, side = self.pipeline.shape, self.pipeline.batch, self.pipeline.shape.motion_size
         sizes: dict[str, tuple[int, ...]] = {
             "deformation": (n, side, side, 2),
             "mask": (n, shape.num_kp + 1, side, side),
             **({"occlusion_map": (n, 1, side, side)} if shape.occludes else {}),
+            **({"blend_mask": (n, 1, shape.size, shape.size)} if shape.blends else {}),
         }
         arrays = {name: self._device.allocate(size, np.float32) for name, size in sizes.items()}
         hosts = {name: self._device.pinned(size, np.float32) for name, size in sizes.items()}

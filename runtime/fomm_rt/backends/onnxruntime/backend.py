@@ -47,8 +47,8 @@ PROBE = "probe.onnx"
 
 PROBE_RUNS = 20
 
-MAPS = ("deformation", "mask", "occlusion_map")
-"""Outputs of dense motion that an explanation holds."""
+MAPS = ("deformation", "mask", "occlusion_map", "blend_mask")
+"""Outputs of dense motion and generator that an explanation holds."""
 
 
 def why_onnxruntime_unavailable(name: str) -> str | None:
@@ -184,8 +184,8 @@ class OnnxRuntimeBackend(Backend):
     @override
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         prediction = np.empty((self._size, self._size, 3), np.uint8)
-        moved = self._animate(reference, keypoints, prediction, StageClock())
-        maps = {name: self._networks.download(moved[name])[0] for name in MAPS if name in moved}
+        tensors = self._animate(reference, keypoints, prediction, StageClock())
+        maps = {name: self._networks.download(tensors[name])[0] for name in MAPS if name in tensors}
         return reference.explanation(prediction, keypoints, maps)
 
     @override
@@ -195,7 +195,7 @@ class OnnxRuntimeBackend(Backend):
     def _animate(
         self, reference: PreparedReference, keypoints: Keypoints, out: Image, clock: StageClock
     ) -> Mapping[str, Any]:
-        """Writes the prediction into `out`; returns the tensors of `GraphChain.move`."""
+        """Writes the prediction into `out`; returns the tensors of `GraphChain.generate`."""
         source = reference.source
         assert isinstance(source, _Source)
         with clock("geometry"):
@@ -203,14 +203,14 @@ class OnnxRuntimeBackend(Backend):
         with clock("dense_motion"):
             moved = self._chain.move(source.encoded, keypoint_tensors(animated))
         with clock("generator"):
-            prediction = self._chain.generate(moved)["prediction"]
+            generated = self._chain.generate(moved)
         with clock("download"):
-            picture = self._networks.download(prediction)
+            picture = self._networks.download(generated["prediction"])
             if not self._is_checked:  # once is enough to find damaged weights
                 self._check_finite("predictions", picture)
                 self._is_checked = True
             _write_picture(picture, out)
-        return moved
+        return generated
 
     def _load(self, image: Image, region: Region) -> Any:
         """Resamples part of a picture to the networks' input, in buffers that the next call reuses."""

@@ -114,12 +114,13 @@ def session_errors(doing: str) -> Iterator[None]:
 
 
 def _check_features(model: ModelFolder, variants: tuple[str, ...]) -> None:
-    """Checks that encoder and generator agree on the shape of features, which differs between variants."""
+    """Checks that encoder and generator agree on the shapes of features and pixels, which differ between variants."""
     encoder, generator = (model.manifest.network(name, variants) for name in ("source_encoder", "generator"))
-    given = next(spec.shape for spec in encoder.outputs if spec.name == "source_features")
-    taken = next(spec.shape for spec in generator.inputs if spec.name == "source_features")
-    if given != taken:
-        raise ModelError(
-            f"{model.path}: {encoder.file} gives source_features of shape {given}, {generator.file} takes {taken}; "
-            "export the model again"
-        )
+    shapes = {spec.name: spec.shape for spec in encoder.outputs}
+    for name, taken in ((spec.name, spec.shape) for spec in generator.inputs if spec.name.startswith("source_")):
+        given = shapes.get(name)
+        if given != taken:
+            raise ModelError(
+                f"{model.path}: {encoder.file} gives {name} of shape {given}, {generator.file} takes {taken}; "
+                "export the model again"
+            )

@@ -80,6 +80,30 @@ def test_equals_onnx_runtime(model: ModelFolder, reference: Animator, relative: 
     assert fake.device.is_closed
 
 
+@pytest.mark.parametrize("formats", [None, CHANNELS_LAST | {"decoded": HWC8}], ids=["linear", "channels last"])
+def test_a_model_with_blend_mask(blending_model: ModelFolder, formats: Any) -> None:
+    """Eager and replayed frames, batches, explanations, and sources that are switched."""
+    fake = FakeGpu(blending_model, formats=formats)
+    with Animator.load(blending_model.path, "onnxruntime-cpu") as reference:
+        for picture in (GOLDEN.source, GOLDEN.driving[2], GOLDEN.source):
+            for animator in (fake.animator, reference):
+                animator.set_source(picture)
+                animator.set_reference(GOLDEN.driving[0])
+            expected = [reference.animate(frame) for frame in frames(5)]
+            for frame, wanted in zip(frames(5), expected, strict=True):
+                assert close_to(fake.animator.animate(frame), wanted)
+            found = list(fake.animator.animate_all(frames(5)))
+            assert all(close_to(one, wanted) for one, wanted in zip(found, expected, strict=True))
+        explained, wanted_too = (animator.explain(GOLDEN.driving[2]) for animator in (fake.animator, reference))
+    assert fake.device.replays
+    assert explained.blend_mask is not None
+    assert wanted_too.blend_mask is not None
+    assert explained.blend_mask.shape == (64, 64)
+    assert np.abs(explained.blend_mask - wanted_too.blend_mask).max() <= 2e-4
+    assert np.abs(explained.deformation - wanted_too.deformation).max() <= 2e-4
+    fake.close()
+
+
 def test_explain(fake: FakeGpu, reference: Animator) -> None:
     for animator in (fake.animator, reference):
         animator.set_source(GOLDEN.source)

@@ -22,7 +22,7 @@ from fomm_rt.backends.gpu.frame_pipeline import (
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region
-from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import ABSOLUTE, relative_transfer
@@ -136,6 +136,23 @@ def test_what_is_allocated(small_model: Path) -> None:
         if name in tensors:
             assert shape[1:] == tensors[name][1:]
             assert shape[0] in (1, 2)
+
+
+def test_what_a_blend_allocates(blending_model: ModelFolder) -> None:
+    """Motion once; and with every source its pixels, which the encoder's fixed input does not give."""
+    stage = Stage(blending_model.path)
+    assert [name for name, *_ in stage.allocated].count("deformation") == 1
+    stage.prepare()
+    started, queued = len(stage.allocated), stage.queued
+    stage.queued = []
+    second = stage.prepare()
+    added = [name for name, *_ in stage.allocated[started:]]
+    assert added == ["source_quarter", "source_features", "keypoints", "source_pixels"]
+    assert [a is b for a, b in zip(queued, stage.queued, strict=True)].count(False) == 1, "the features"
+    assert second.arrays == (second.quarter, second.features, second.keypoints, second.pixels)
+    before = len(stage.allocated)
+    stage.animate(second)
+    assert len(stage.allocated) == before
 
 
 def test_sources_share_no_arrays(small_model: Path) -> None:

@@ -74,6 +74,20 @@ def test_other_models(golden_model: ModelOf, name: str) -> None:
         assert (bound.explain(golden.driving[0]).occlusion_map is None) == (name == "small_no_occlusion")
 
 
+def test_a_model_with_blend_mask(blending_model: ModelFolder) -> None:
+    model = blending_model
+    with animator_on(model, networks=DeviceNetworks) as bound, animator_on(model) as plain:
+        for picture in (GOLDEN.source, GOLDEN.driving[1]):
+            for animator in (bound, plain):
+                animator.set_source(picture)
+            for frame in GOLDEN.driving:
+                assert np.array_equal(bound.animate(frame), plain.animate(frame))
+        found, wanted = (animator.explain(GOLDEN.driving[2]).blend_mask for animator in (bound, plain))
+        assert found is not None
+        assert wanted is not None
+        assert np.array_equal(found, wanted)
+
+
 def test_sources_are_switched(bound: Animator, plain: Animator) -> None:
     pictures = [GOLDEN.source, GOLDEN.driving[2], GOLDEN.driving[1]]
     prepared = {animator: [animator.prepare_source(picture) for picture in pictures] for animator in (bound, plain)}
