@@ -4,7 +4,10 @@ from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Literal, get_args
 
 Trains = Literal["everything", "detector", "motion", "pictures"]
-PICTURE_WEIGHTS = ("value", "gradient", "ssim", "adversarial", "feature_matching", "region", "mouth")
+PICTURE_WEIGHTS = (
+    *("value", "gradient", "ssim", "texture", "blend_prior", "decoded"),
+    *("adversarial", "feature_matching", "region", "mouth"),
+)
 MOTION_WEIGHTS = ("warp", "flow", "occlusion")
 """Fields of `LossWeights` that count where pictures or dense motion are trained; the others are the detector's."""
 
@@ -16,6 +19,9 @@ class LossWeights:
     value: float = 20.0  # absolute difference between prediction and truth
     gradient: float = 10.0  # absolute difference of their gradients
     ssim: float = 1.0  # 1 - their structural similarity
+    texture: float = 0.0  # absolute difference of the mean size of their gradients in small windows
+    blend_prior: float = 0.0  # 1 - the mean blend mask: rather take the source than paint
+    decoded: float = 0.0  # weighted sum of value, gradient and ssim of what is painted, before it is blended
     warp: float = 5.0  # absolute difference between the warped source and the truth, both at the motion size
     flow: float = 0.0  # difference from the true deformation, where the source shows the surface
     occlusion: float = 0.0  # cross-entropy of the occlusion map, which is 1 where the source shows the surface

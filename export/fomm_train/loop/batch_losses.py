@@ -10,7 +10,7 @@ from fomm_export.networks.keypoint_detector import KeypointDetector, Keypoints
 from fomm_train.data.batches import Batch
 from fomm_train.losses.keypoints import RandomTransform, equivariance_loss, landmark_loss
 from fomm_train.losses.motion import TrueMotion, flow_loss, motion_weight, occlusion_loss
-from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim
+from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim, texture_loss
 from fomm_train.recipe import Stage
 
 PYRAMID_SCALES = 3
@@ -41,12 +41,19 @@ class BatchLosses:
         if not stage.trains_pictures:
             return losses, None
         features = self.generator.encode(batch.frames[batch.sources])[batch.source_of_pair]
-        prediction = self.generator.decode(self.generator.move(features, motion))
+        decoded = self.generator.decode(self.generator.move(features, motion))
+        prediction = self.generator.blend(decoded, batch.frames[batch.pairs[:, 0]], motion.deformation)
         truth_index = batch.pairs[:, 3]
         truth = batch.frames[truth_index]
         weight = region_weight(batch.boxes[truth_index], stage.size, stage.weights.region, stage.weights.mouth)
-        losses["value"], losses["gradient"] = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
-        losses["ssim"] = 1 - ssim(prediction, truth)
+        losses |= _picture_losses(prediction, truth, weight)
+        if stage.weights.texture:
+            losses["texture"] = texture_loss(prediction, truth)
+        if self.generator.blends:
+            losses["blend_prior"] = 1 - decoded[:, 3:].mean()
+            if stage.weights.decoded:
+                painted = _picture_losses(decoded[:, :3], truth, weight)
+                losses["decoded"] = torch.stack([getattr(stage.weights, n) * loss for n, loss in painted.items()]).sum()
         return losses, (prediction, truth)
 
     def _dense_motion(self, batch: Batch, stage: Stage, keypoints: Keypoints) -> DenseMotion:
@@ -84,6 +91,11 @@ class BatchLosses:
         transform = RandomTransform.draw(len(chosen), random, frames.device)
         moved = self.detector(transform.frames(frames[chosen], batch.end))
         return equivariance_loss(_take(keypoints, chosen), moved, transform)
+
+
+def _picture_losses(prediction: Tensor, truth: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    value, gradient = reconstruction_loss(prediction, truth, weight, PYRAMID_SCALES)
+    return {"value": value, "gradient": gradient, "ssim": 1 - ssim(prediction, truth)}
 
 
 def relative_motion(source: Keypoints, reference: Keypoints, driving: Keypoints) -> Keypoints:

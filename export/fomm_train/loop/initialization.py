@@ -16,6 +16,8 @@ from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_export.networks.layers import ResidualBlock, SameBlock
 
 COLOURS = 3
+BLEND_BIAS, BLEND_WEIGHTS = -1.0, 0.01
+"""Bias and standard deviation of the weights of a new blend mask: it shows about a third of the source everywhere."""
 COLOUR_SHIFT = 2.0
 """Offset of normalised colours, in standard deviations; it takes most of them through the ReLU."""
 
@@ -41,6 +43,13 @@ def pass_colours(generator: Generator) -> None:
         assert isinstance(residual, ResidualBlock)
         nn.init.zeros_(residual.conv2.weight)
         _bias(residual.conv2).zero_()
+
+
+def start_blending(generator: Generator) -> None:
+    """Makes the blend mask, if there is one, nearly the same everywhere."""
+    if generator.blend_mask is not None:
+        nn.init.normal_(generator.blend_mask.weight, std=BLEND_WEIGHTS)
+        nn.init.constant_(_bias(generator.blend_mask), BLEND_BIAS)
 
 
 def _pass_three_channels(convolution: nn.Conv2d, shift: float) -> None:

@@ -15,7 +15,7 @@ from fomm_rt.errors import TrainingError
 from fomm_train.data.batches import Batch
 from fomm_train.loop.batch_losses import BatchLosses, Pictures
 from fomm_train.loop.fast_layers import compute_fast
-from fomm_train.loop.initialization import measure_statistics, pass_colours, start_at_identity
+from fomm_train.loop.initialization import measure_statistics, pass_colours, start_at_identity, start_blending
 from fomm_train.loop.muon import Muon
 from fomm_train.losses.discriminator import (
     MultiScaleDiscriminator,
@@ -52,6 +52,7 @@ class Trainer:
         compute_fast(self.detector, self.generator)
         start_at_identity(self.detector)
         pass_colours(self.generator)
+        start_blending(self.generator)
         self.losses = BatchLosses(self.detector, self.generator, recipe.seed)
         self.discriminator = MultiScaleDiscriminator().to(device)
         hidden, others = self._parameters()
@@ -143,9 +144,9 @@ class Trainer:
         self.size = size
 
     def _parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Weights of convolutions, for Muon; and biases, norms and the heads of the motion networks, for Adam."""
+        """Weights of convolutions, for Muon; and for Adam biases, norms, heads of the motion networks, blend mask."""
         motion = self.generator.dense_motion_network
-        heads = {self.detector.kp, self.detector.jacobian, motion.mask, motion.occlusion}
+        heads = {self.detector.kp, self.detector.jacobian, motion.mask, motion.occlusion, self.generator.blend_mask}
         apart = {id(head.weight) for head in heads if head is not None}
         parameters = list(self.networks.parameters())
         hidden = [parameter for parameter in parameters if parameter.ndim == 4 and id(parameter) not in apart]

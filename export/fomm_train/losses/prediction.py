@@ -13,6 +13,8 @@ from fomm_train.regions import inside_boxes
 SSIM_WINDOW = 7
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
+TEXTURE_WINDOW = 8
+"""Pixels. In windows this large, blurred pictures lose to sharp ones that are slightly displaced."""
 
 
 def reconstruction_loss(prediction: Tensor, truth: Tensor, weight: Tensor, scales: int) -> tuple[Tensor, Tensor]:
@@ -49,6 +51,18 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     numerator = (2 * mean_a * mean_b + SSIM_C1) * (2 * covariance + SSIM_C2)
     denominator = (mean_a.square() + mean_b.square() + SSIM_C1) * (variance_a + variance_b + SSIM_C2)
     return (numerator / denominator).mean()
+
+
+def texture_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Absolute difference of the detail in (N, 3, S, S) pictures, wherever in a window it lies exactly."""
+    return (_texture(prediction) - _texture(truth)).abs().mean()
+
+
+def _texture(picture: Tensor) -> Tensor:
+    """Mean absolute gradient in windows of TEXTURE_WINDOW pixels that overlap by half."""
+    right = (picture[..., :-1, 1:] - picture[..., :-1, :-1]).abs()
+    down = (picture[..., 1:, :-1] - picture[..., :-1, :-1]).abs()
+    return F.avg_pool2d(right + down, TEXTURE_WINDOW, stride=TEXTURE_WINDOW // 2)
 
 
 def region_weight(boxes: Tensor, size: int, factor: float, mouth: float = 1.0) -> Tensor:

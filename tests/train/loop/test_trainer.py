@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from fomm_export.checkpoints.checkpoint import load_checkpoint
+from fomm_export.checkpoints.own import save_own_checkpoint
+from fomm_export.networks.model import build_networks
 from fomm_rt.errors import TrainingError
 from fomm_train.data.batches import draw_batch
 from fomm_train.data.group_folder import GroupFolder
 from fomm_train.loop.trainer import Trainer
-from fomm_train.recipe import Looks
-from tiny_training import CONFIGURATION, tiny_recipe
+from fomm_train.recipe import Looks, LossWeights
+from tiny_training import CONFIGURATION, FRAME_SIZE, tiny_recipe
 
 CPU = torch.device("cpu")
 MOTION_PARTS = ("kp_detector.", "generator.dense_motion_network.")
@@ -98,3 +102,42 @@ def test_a_stage_of_pictures_keeps_the_motion_networks(groups: GroupFolder) -> N
     assert set(losses[0]) == {"value", "gradient", "ssim"}
     assert "generator.final.weight" in changed
     assert not any(name.startswith(MOTION_PARTS) for name in changed)
+
+
+BLENDING = replace(CONFIGURATION, estimate_blend_mask=True)
+
+
+def blending_trainer(weights: LossWeights) -> Trainer:
+    stage = replace(tiny_recipe().stages[2], steps=20, learning_rate=3e-3, weights=weights)
+    return Trainer(BLENDING, replace(tiny_recipe(), stages=(stage,)), CPU)
+
+
+def test_a_blend_mask_starts_nearly_even() -> None:
+    trainer = blending_trainer(LossWeights())
+    frames = torch.rand(1, 3, FRAME_SIZE, FRAME_SIZE)
+    with torch.no_grad():
+        mask = trainer.generator.decode(trainer.generator.encode(frames))[:, 3:]
+    assert 0.15 < mask.mean() < 0.45
+    assert mask.std() < 0.05
+
+
+def test_trains_a_blend_mask(groups: GroupFolder, tmp_path: Path) -> None:
+    """By Adam; its losses count only by their weights, and the checkpoint has it."""
+    trainer = blending_trainer(LossWeights(blend_prior=5.0, texture=1.0, decoded=0.5))
+    assert trainer.generator.blend_mask is not None
+    others = {id(p) for group in trainer._optimizers["optimizer"].param_groups for p in group["params"]}
+    assert {id(parameter) for parameter in trainer.generator.blend_mask.parameters()} <= others
+    batch = draw_batch(groups, 1, 0, trainer.recipe.stages[0], BLENDING.motion_size)
+    losses = [trainer.train_step(batch) for _ in range(20)]
+    assert set(losses[0]) == {"value", "gradient", "ssim", "texture", "blend_prior", "decoded"}
+    assert losses[-1]["blend_prior"] < losses[0]["blend_prior"]
+    plain = blending_trainer(LossWeights()).train_step(batch)
+    assert set(plain) == {"value", "gradient", "ssim", "blend_prior"}
+    path = tmp_path / "tiny.safetensors"
+    save_own_checkpoint(path, *trainer.mean_weights(), name="tiny")
+    checkpoint = load_checkpoint(path)
+    networks = build_networks(BLENDING, checkpoint.kp_detector, checkpoint.generator)
+    assert networks.generator.blend_mask is not None
+    torch.testing.assert_close(
+        networks.generator.blend_mask.bias, trainer.mean["generator.blend_mask.bias"], atol=0, rtol=0
+    )

@@ -11,7 +11,7 @@ from fomm_train.losses.discriminator import (
     discriminator_loss,
     feature_matching_loss,
 )
-from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim
+from fomm_train.losses.prediction import reconstruction_loss, region_weight, ssim, texture_loss
 
 BOXES = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]])
 
@@ -35,6 +35,16 @@ def test_a_constant_difference_counts_as_itself_and_has_no_gradient() -> None:
 def test_ssim_falls_with_noise() -> None:
     assert ssim(_picture(1), _picture(1) * 0.8 + _picture(2) * 0.2).item() < 0.99
     assert ssim(_picture(1), _picture(2)).item() < 0.2
+
+
+def test_texture_counts_detail_wherever_it_lies_in_a_window() -> None:
+    """A displaced picture loses less than a blurred one, unlike by differences of values."""
+    sharp = _picture(1)
+    blurred, moved = torch.nn.functional.avg_pool2d(sharp, 3, 1, 1), sharp.roll(2, dims=3)
+    ones = torch.ones(1, 1, 64, 64)
+    assert texture_loss(sharp, sharp).item() == 0
+    assert texture_loss(moved, sharp) < 0.3 * texture_loss(blurred, sharp)
+    assert reconstruction_loss(moved, sharp, ones, 1)[0] > reconstruction_loss(blurred, sharp, ones, 1)[0]
 
 
 def test_region_weights_have_mean_one() -> None:
