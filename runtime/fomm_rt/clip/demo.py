@@ -8,9 +8,11 @@ outside-training.png   moments of the same
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
@@ -25,7 +27,7 @@ from fomm_rt.clip.animate_file import LoadOptions, using
 from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
-from fomm_rt.clip.reference import is_usable, set_reference
+from fomm_rt.clip.reference import PoseHold, is_usable, set_reference
 from fomm_rt.clip.rendering import FRAMES_AHEAD, Progress
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
@@ -38,6 +40,8 @@ from fomm_rt.media.write.picture import staged_picture
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.source import Source
+
+_log = logging.getLogger("fomm_rt")
 
 MOMENTS = 6
 """Columns of a contact sheet, besides the source's."""
@@ -187,11 +191,13 @@ def _animate(
     count = 0
     with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
-            for frame in ahead:
-                if frame.index == 0 and not is_usable(animator, frame):
-                    set_reference(animator, driving, None, driving.path)
+            first = next(ahead)
+            usable = is_usable(animator, first)
+            hold = PoseHold(animator, first if usable else set_reference(animator, driving, None, driving.path))
+            for frame in map(hold, chain([first], ahead)):
                 keypoints = frame.find_keypoints(animator.keypoints)
-                scene.driver[...] = EMPTY if frame.pixels is None else animator.frame_driving(frame.pixels)
+                shown = frame.pixels if frame.shown is None else frame.shown
+                scene.driver[...] = EMPTY if shown is None else animator.frame_driving(shown)
                 for source, tile in zip(sources, scene.results, strict=True):
                     animator.set_source(source)
                     animator.animate(keypoints, out=tile)
@@ -206,6 +212,8 @@ def _animate(
                 write(scene.canvas.copy(), frame.time)
                 count += 1
                 progress(f"animating {name}", count, total)
+        if (note := hold.note()) is not None:
+            _log.warning("%s: %s", driving.path, note)
         with staged_picture(contact_sheet, sheet.canvas) as staged, uninterrupted():
             writer.commit()
             staged.commit()

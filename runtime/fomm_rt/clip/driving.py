@@ -25,12 +25,14 @@ _log = logging.getLogger("fomm_rt")
 class DrivingFrame:
     """One driving frame: a picture to find keypoints in, (H, W, 3) uint8 RGB, or recorded keypoints.
 
-    The index counts from 0; the time is in seconds from the start of the clip.
+    The index counts from 0; the time is in seconds from the start of the clip. `shown` is the picture that views show,
+    if it is another than the one that drives.
     """
 
     index: int
     time: Fraction
     driving: Image | Keypoints
+    shown: Image | None = None
 
     @property
     def pixels(self) -> Image | None:

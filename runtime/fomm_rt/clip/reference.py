@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,7 @@ import numpy as np
 from fomm_rt.animator import Animator
 from fomm_rt.clip.driving import DrivingFrame, no_such_frame
 from fomm_rt.errors import MotionError
+from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints, pose_distance
 
@@ -31,7 +32,10 @@ BestFrame = int | Literal["auto"]
 LEAST_CONTRAST = 32.0
 """Grey levels of 255. Of pictures that are faded below it, the keypoints of faces move far: see its test."""
 
-_THUMBNAIL_SIDE = 32
+BLANK_CONTRAST = LEAST_CONTRAST / 2
+"""Below it, keypoints say nothing about the picture any more."""
+
+_SAMPLED_SIDE, _THUMBNAIL_SIDE = 128, 32
 _DARK_AND_BRIGHT = (5, 95)
 
 
@@ -40,19 +44,28 @@ class Reference:
     """The chosen frame.
 
     Attributes:
-        index: Its number from 0.
+        frame: The driving frame.
         keypoints: Its keypoints.
         note: What the user should know about the choice; None if it is what was asked for.
     """
 
-    index: int
+    frame: DrivingFrame
     keypoints: Keypoints
     note: str | None = None
 
+    @property
+    def index(self) -> int:
+        """Its number from 0."""
+        return self.frame.index
+
 
 def contrast(picture: Image) -> float:
-    """Grey levels between the dark and the bright parts of a picture, (H, W, 3) uint8: 0 if uniform, up to 255."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    """Grey levels between the dark and the bright parts of a picture, (H, W, 3) uint8: 0 if uniform, up to 255.
+
+    Looks at some of the pixels, in well under a millisecond; noise is averaged out.
+    """
+    step = max(1, min(picture.shape[:2]) // _SAMPLED_SIDE)
+    grey = cv2.cvtColor(np.ascontiguousarray(picture[::step, ::step]), cv2.COLOR_RGB2GRAY)
     thumbnail = cv2.resize(grey, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     dark, bright = np.percentile(thumbnail, _DARK_AND_BRIGHT)
     return float(bright - dark)
@@ -64,16 +77,16 @@ def set_reference(
     best_frame: BestFrame | None,
     path: Path,
     progress: Callable[[int], None] = lambda _count: None,
-) -> int:
+) -> DrivingFrame:
     """Gives the animator the frame that `find_reference` chooses, with a warning if the user should know about it.
 
-    Returns the number of the frame. `path` is the driving file, for the warning.
+    Returns the frame. `path` is the driving file, for the warning.
     """
     reference = find_reference(animator, driving, best_frame, progress)
     if reference.note is not None:
         _log.warning("%s: %s", path, reference.note)
     animator.set_reference(reference.keypoints)
-    return reference.index
+    return reference.frame
 
 
 def find_reference(
@@ -91,7 +104,7 @@ def find_reference(
     Raises:
         MotionError: There is no frame with this number, or no frame at all.
     """
-    nearest: tuple[float, int, Keypoints] | None = None
+    nearest: tuple[float, DrivingFrame, Keypoints] | None = None
     fallback: tuple[float, DrivingFrame] | None = None
     count = 0
     for count, frame in enumerate(driving, start=1):
@@ -111,7 +124,7 @@ def find_reference(
             animator.check_keypoints(keypoints)  # recorded ones may come from another model
             distance = pose_distance(animator.kp_source, keypoints)
             if nearest is None or distance < nearest[0]:
-                nearest = distance, frame.index, keypoints
+                nearest = distance, frame, keypoints
         progress(count)
     if nearest is not None:
         return Reference(nearest[1], nearest[2])
@@ -125,9 +138,57 @@ def is_usable(animator: Animator, frame: DrivingFrame) -> bool:
     return _contrast_of(animator, frame) >= LEAST_CONTRAST
 
 
+class PoseHold:
+    """Lets frames that show nothing keep the pose of the last frame that showed something, at first the reference's.
+
+    Otherwise black at the start or the end of a clip would tear the source to pieces. Nothing is held if the reference
+    itself shows nothing, or in absolute mode, whose `reference` is None.
+
+    Attributes:
+        reference: Number of the reference frame; None in absolute mode.
+        count: Frames that were held so far.
+    """
+
+    def __init__(self, animator: Animator, reference: DrivingFrame | None) -> None:
+        self.reference = None if reference is None else reference.index
+        self.count = 0
+        self._animator = animator
+        self._last = reference if reference is not None and is_usable(animator, reference) else None
+
+    def __call__(self, frame: DrivingFrame) -> DrivingFrame:
+        """Returns the frame, or one that drives as the last frame did."""
+        if self._last is None:
+            return frame
+        if _contrast_of(self._animator, frame) >= BLANK_CONTRAST:
+            self._last = frame
+            return frame
+        self.count += 1
+        return self._held(frame)
+
+    def note(self) -> str | None:
+        """What the user should know about held frames; None if there are none."""
+        if self.count == 0:
+            return None
+        if self.count == 1:
+            return "1 frame has hardly any contrast and keeps the pose of a frame beside"
+        return f"{self.count} frames have hardly any contrast and keep the pose of a frame beside"
+
+    def _held(self, frame: DrivingFrame) -> DrivingFrame:
+        assert self._last is not None
+        return replace(frame, driving=self._last.driving, shown=frame.pixels)
+
+
 def _contrast_of(animator: Animator, frame: DrivingFrame) -> float:
-    """The contrast of the square that the networks see; infinite for recorded keypoints, of which nothing is known."""
-    return float("inf") if frame.pixels is None else contrast(animator.frame_driving(frame.pixels))
+    """The contrast of the part that the networks see; infinite for recorded keypoints, of which nothing is known.
+
+    Of a picture whose face is still to be found, all of it counts.
+    """
+    if frame.pixels is None:
+        return float("inf")
+    if not isinstance(animator.driving_framing, Framing):
+        return contrast(frame.pixels)
+    region = animator.driving_framing.region(*frame.pixels.shape[:2])
+    return contrast(frame.pixels[region.y : region.y + region.height, region.x : region.x + region.width])
 
 
 def _as_asked(animator: Animator, frame: DrivingFrame) -> Reference:
@@ -137,16 +198,16 @@ def _as_asked(animator: Animator, frame: DrivingFrame) -> Reference:
             f"frame {frame.index} was asked for as the reference but has hardly any contrast; expect a distorted "
             "result, or choose another frame or auto"
         )
-    return Reference(frame.index, frame.find_keypoints(animator.keypoints), note)
+    return Reference(frame, frame.find_keypoints(animator.keypoints), note)
 
 
 def _first_usable(animator: Animator, frame: DrivingFrame) -> Reference:
     note = None
     if frame.index > 0:
         note = f"the first frames have hardly any contrast; frame {frame.index}, the first that has, is the reference"
-    return Reference(frame.index, frame.find_keypoints(animator.keypoints), note)
+    return Reference(frame, frame.find_keypoints(animator.keypoints), note)
 
 
 def _most_contrast(animator: Animator, frame: DrivingFrame) -> Reference:
     note = f"no frame has enough contrast for a reference; expect a distorted result. Frame {frame.index} has the most"
-    return Reference(frame.index, frame.find_keypoints(animator.keypoints), note)
+    return Reference(frame, frame.find_keypoints(animator.keypoints), note)

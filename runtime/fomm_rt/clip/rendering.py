@@ -21,7 +21,7 @@ from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.clip.driving import Driving, DrivingFrame
 from fomm_rt.clip.motion_file import MotionRecording, save_motion
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
-from fomm_rt.clip.reference import BestFrame, is_usable, set_reference
+from fomm_rt.clip.reference import BestFrame, PoseHold, is_usable, set_reference
 from fomm_rt.clip.result_size import Scaling
 from fomm_rt.clip.views import explanation_view, panel
 from fomm_rt.errors import OutputError
@@ -107,10 +107,13 @@ def render(
             frames: Iterator[DrivingFrame] = ahead
             if animator.relative and best_frame is None and (first := next(ahead, None)) is not None:
                 # By default the first frame becomes the reference when it is animated, which saves a pass.
-                if not is_usable(animator, first):
-                    reference = _look_for_reference(animator, driving, None, clock, progress)
+                usable = is_usable(animator, first)
+                reference = first if usable else _look_for_reference(animator, driving, None, clock, progress)
                 frames = chain([first], ahead)
                 del first
+            hold = PoseHold(animator, reference)
+            del reference  # a frame may be large
+            frames = map(hold, frames)
             rendered = (
                 _render_batches(animator, frames, ahead, clock)
                 if in_batches
@@ -132,10 +135,12 @@ def render(
             save_motion(result.motion_target, motion)
         except OutputError as error:
             raise OutputError(f"{target.path} is written, the motion file is not: {error}") from error
+    if (note := hold.note()) is not None:
+        _log.warning("%s: %s", driving.path, note)
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in clock.seconds.items())
     _log.debug("%s: %d frames; %s", target.path, count, stages)
     left_out = (*left_out, *writer.left_out)
-    return Rendered(count, driving.timing.duration, perf_counter() - start, reference, left_out, clock.seconds)
+    return Rendered(count, driving.timing.duration, perf_counter() - start, hold.reference, left_out, clock.seconds)
 
 
 def joined(nouns: Sequence[str]) -> str:
@@ -145,11 +150,11 @@ def joined(nouns: Sequence[str]) -> str:
 
 def _prepare_reference(
     animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
-) -> int | None:
-    """Returns the number of the reference frame, 0 if none is asked for, None in absolute mode."""
+) -> DrivingFrame | None:
+    """Returns the reference frame if one is asked for, otherwise and in absolute mode None."""
     animator.clear_reference()
     if animator.relative:
-        return 0 if best_frame is None else _look_for_reference(animator, driving, best_frame, clock, progress)
+        return None if best_frame is None else _look_for_reference(animator, driving, best_frame, clock, progress)
     if best_frame is not None:
         _log.warning("absolute motion has no reference; the best frame is not looked for")
     return None
@@ -157,12 +162,12 @@ def _prepare_reference(
 
 def _look_for_reference(
     animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
-) -> int:
+) -> DrivingFrame:
     """Sets the reference, see `set_reference`; decodes ahead meanwhile."""
     total = driving.timing.frame_count
     start = perf_counter()
     with ReadAhead(driving, FRAMES_AHEAD) as ahead:
-        index = set_reference(
+        frame = set_reference(
             animator,
             ahead,
             best_frame,
@@ -172,7 +177,7 @@ def _look_for_reference(
     clock.add("networks", perf_counter() - start - ahead.waiting_s)
     clock.add("decode", ahead.busy_s)
     clock.add("waiting", ahead.waiting_s)
-    return index
+    return frame
 
 
 def _render(
@@ -199,8 +204,9 @@ def _render(
 
 
 def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
-    """The square of a driving frame that the networks see; None for a motion file."""
-    return None if frame.pixels is None else animator.frame_driving(frame.pixels)
+    """The square of a driving frame to show; None for a motion file."""
+    picture = frame.pixels if frame.shown is None else frame.shown
+    return None if picture is None else animator.frame_driving(picture)
 
 
 def _render_batches(
