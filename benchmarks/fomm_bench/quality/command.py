@@ -38,8 +38,9 @@ def quality(
 ) -> None:
     """Reconstruct a clip from its first frame, as the paper does, with every backend and precision.
 
-    Without -c, all of fomm-rt take part. The last column compares with the
-    first contestant, which is exact.
+    Without -c, all of fomm-rt take part. Landmarks are of faces, by a detector
+    that is no part of the model. The last column compares with the first
+    contestant, which is exact.
 
     For example:
 

@@ -1,7 +1,8 @@
 """Reconstruction of a clip from its first frame, by every backend and precision.
 
 Frame 0 is the source, every frame drives, and motion is absolute, as in the paper. The paper's average keypoint
-distance uses detectors of faces and bodies; here the model's own detector finds the keypoints, in float32.
+distance uses detectors of faces and bodies. Here the model's own detector finds the keypoints, in float32, and an
+independent one finds landmarks of faces.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.model.bench_media import squares
 from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.quality.landmarks import TrueFace, TrueFaces
 from fomm_bench.quality.measures import FrameQuality, frame_quality, mean_squared_error
 from fomm_bench.results.agreement import psnr
 from fomm_bench.results.table import NONE, aligned
@@ -30,6 +32,19 @@ from fomm_rt.image import Image
 
 CHUNK = 8
 """Frames sent to a contestant at once."""
+
+HEADINGS = [
+    "",
+    "precision",
+    "L1",
+    "PSNR dB",
+    "SSIM",
+    "keypoints px",
+    "landmarks px",
+    "eye distances",
+    "faces",
+    "dB to exact",
+]
 
 
 @dataclass
@@ -55,7 +70,11 @@ class ContestantQuality:
         return psnr(float(np.mean(self.exact_mse)))
 
     def means(self) -> dict[str, float | None]:
-        """Measure -> mean over the frames. Frames identical to the truth do not count for PSNR."""
+        """Measure -> mean over the frames that have it; None if none has.
+
+        Frames identical to the truth have no PSNR; pairs without two faces have no landmark distance. The mean of
+        `face_missing` is the share of true faces that were not found in the predictions.
+        """
         if not self.frames:
             return {}
         means: dict[str, float | None] = {}
@@ -64,9 +83,20 @@ class ContestantQuality:
             means[measure.name] = float(np.mean(found)) if found else None
         return means
 
+    def faces(self) -> tuple[int, int]:
+        """Number of frames with a true face, and of those whose prediction shows it too."""
+        missing = [frame.face_missing for frame in self.frames if frame.face_missing is not None]
+        return len(missing), missing.count(False)
+
     def as_json(self) -> dict[str, Any]:
         """Fields and derived figures, as JSON values."""
-        return {**asdict(self), "means": self.means(), "exact_psnr_db": self.exact_psnr_db if self.frames else None}
+        true, found = self.faces()
+        return {
+            **asdict(self),
+            "means": self.means(),
+            "faces": {"true": true, "found": found},
+            "exact_psnr_db": self.exact_psnr_db if self.frames else None,
+        }
 
 
 def reconstruct(
@@ -103,15 +133,21 @@ def reconstruct(
                     raise BenchmarkError(f"there are no exact pictures to compare with: {quality.problem}") from error
                 continue
             participants.append((quality, session))
+        true_faces = TrueFaces()
         done = 0
         for truth in _chunks(squares(clip, animator.size), most_frames):
-            _reconstruct_chunk(truth, participants, animator)
+            _reconstruct_chunk(truth, [true_faces(frame) for frame in truth], participants, animator)
             done += len(truth)
             progress("reconstructing", done, None)
     return found
 
 
-def _reconstruct_chunk(truth: Image, participants: list[tuple[ContestantQuality, Session]], animator: Animator) -> None:
+def _reconstruct_chunk(
+    truth: Image,
+    true_faces: list[TrueFace | None],
+    participants: list[tuple[ContestantQuality, Session]],
+    animator: Animator,
+) -> None:
     """Measures all participants on (N, S, S, 3) uint8 frames; removes those that fail."""
     true_keypoints = [animator.keypoints(frame) for frame in truth]
     exact: Image | None = None
@@ -126,14 +162,15 @@ def _reconstruct_chunk(truth: Image, participants: list[tuple[ContestantQuality,
             continue
         assert predictions is not None
         exact = predictions if exact is None else exact
-        for prediction, frame, true, expected in zip(predictions, truth, true_keypoints, exact, strict=True):
-            quality.frames.append(frame_quality(prediction, frame, animator.keypoints(prediction), true))
+        frames = zip(predictions, truth, true_keypoints, true_faces, exact, strict=True)
+        for prediction, frame, true, face, expected in frames:
+            quality.frames.append(frame_quality(prediction, frame, animator.keypoints(prediction), true, face))
             quality.exact_mse.append(mean_squared_error(prediction, expected))
 
 
 def render_quality(found: Sequence[ContestantQuality]) -> list[str]:
     """A table, as lines."""
-    rows = [["", "precision", "L1", "PSNR dB", "SSIM", "keypoints px", "dB to exact"]]
+    rows = [HEADINGS]
     notes = []
     for quality in found:
         means = quality.means()
@@ -141,18 +178,26 @@ def render_quality(found: Sequence[ContestantQuality]) -> list[str]:
             notes.append(f"{quality.name} {quality.problem}")
             continue
         exact = quality.exact_psnr_db
+        true, with_face = quality.faces()
         rows.append(
             [
                 quality.name,
                 quality.precision,
                 f"{means['l1']:.4f}",
-                NONE if means["psnr_db"] is None else f"{means['psnr_db']:.2f}",
+                _number(means["psnr_db"], 2),
                 f"{means['ssim']:.4f}",
                 f"{means['keypoint_px']:.3f}",
+                _number(means["landmark_px"], 3),
+                _number(means["landmark_eye_distances"], 4),
+                f"{with_face}/{true}" if true else NONE,
                 "identical" if exact is None else f"{exact:.1f}",
             ]
         )
     return [*aligned(rows), *notes]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
 
 
 def _chunks(frames: Iterator[Image], most: int) -> Iterator[Image]:

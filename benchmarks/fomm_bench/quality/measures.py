@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fomm_bench.quality.landmarks import TrueFace, compare_landmarks
 from fomm_bench.results.agreement import psnr
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
@@ -24,21 +25,40 @@ class FrameQuality:
         psnr_db: Peak signal-to-noise ratio; None if they are identical.
         ssim: Structural similarity; 1 if they are identical.
         keypoint_px: Mean distance between the keypoints of both, in pixels.
+        face_missing, landmark_px, landmark_eye_distances: See `LandmarkQuality`.
     """
 
     l1: float
     psnr_db: float | None
     ssim: float
     keypoint_px: float
+    face_missing: bool | None = None
+    landmark_px: float | None = None
+    landmark_eye_distances: float | None = None
 
 
-def frame_quality(prediction: Image, truth: Image, found: Keypoints, true: Keypoints) -> FrameQuality:
-    """Measures (S, S, 3) uint8 frames whose keypoints one detector found. Raises BenchmarkError like `ssim`."""
+def frame_quality(
+    prediction: Image, truth: Image, found: Keypoints, true: Keypoints, true_face: TrueFace | None
+) -> FrameQuality:
+    """Measures (S, S, 3) uint8 frames.
+
+    Args:
+        prediction, truth: The frames.
+        found, true: Their keypoints, by one detector.
+        true_face: The face of the true frame, if it has one.
+
+    Raises:
+        BenchmarkError: scikit-image is not installed.
+    """
+    landmarks = compare_landmarks(true_face, prediction)
     return FrameQuality(
         l1(prediction, truth),
         psnr(mean_squared_error(prediction, truth)),
         ssim(prediction, truth),
         keypoint_distance(found, true, len(truth)),
+        landmarks.face_missing,
+        landmarks.landmark_px,
+        landmarks.landmark_eye_distances,
     )
 
 

@@ -21,7 +21,17 @@ EXACT = "fomm-rt:onnxruntime-cpu"
 """The contestant that others are compared with: its parity with PyTorch is tested, and it needs no torch."""
 
 FORMAT = "fomm-rt quality"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 2 adds faces and their landmarks to the fields of version 1."""
+
+LEGEND = (
+    "L1: with pixels in [0, 1]",
+    "keypoints: mean distance between those that the model's own detector finds in both frames",
+    "landmarks: mean distance of eyes, nose, mouth and ears, by a face detector, over frames that show a face in both",
+    "eye distances: the same, divided by the distance between the true eyes",
+    "faces: found in the predictions / in the true frames",
+    f"dB to exact: PSNR against the predictions of {EXACT}",
+)
 
 
 def contestants_of(names: Sequence[str]) -> list[Entry]:
@@ -69,10 +79,6 @@ def run_quality(
     frames, size = len(found[0].frames), model.manifest.size
     title = f"{model.label}, {size}×{size}: {frames} frames of {clip.name} from the first, on "
     title += Environment(**environment).describe()
-    legend = (
-        "L1 with pixels in [0, 1]; keypoints: mean distance between those that the model's own detector finds in both "
-        f"frames; dB to exact: PSNR against the predictions of {EXACT}"
-    )
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -83,4 +89,4 @@ def run_quality(
         "exact": EXACT,
         "contestants": [quality.as_json() for quality in found],
     }
-    return "\n".join([title, "", *render_quality(found), "", legend]), document
+    return "\n".join([title, "", *render_quality(found), "", *LEGEND]), document

@@ -12,10 +12,13 @@ from clips import write_clip
 from fomm_bench.contestants.protocol import Entry
 from fomm_bench.contestants.registry import choose
 from fomm_bench.model.model_spec import ModelSpec
-from fomm_bench.quality.comparison import reconstruct, render_quality
+from fomm_bench.quality.comparison import ContestantQuality, reconstruct, render_quality
+from fomm_bench.quality.measures import FrameQuality
+from fomm_bench.results.table import NONE
 from fomm_bench.run.messages import Animated, Memory, Opened
 from fomm_bench.run.plan import Pictures
 from fomm_bench.run.session import Session
+from fomm_bench.scenes import PlacedFace, scene
 from fomm_rt.animator import Animator
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.image import Image
@@ -99,6 +102,49 @@ def test_measures_every_contestant(tiny_spec: ModelSpec, clip: Path) -> None:
     text = "\n".join(render_quality(list(found.values())))
     assert "identical" in text
     assert "openvino failed: out of memory" in text
+
+
+def test_reports_faces_and_those_that_are_missing() -> None:
+    def frame(missing: bool | None, px: float | None) -> FrameQuality:
+        return FrameQuality(0.1, 20.0, 0.9, 2.0, missing, px, None if px is None else px / 50)
+
+    frames = [frame(False, 1.0), frame(True, None), frame(False, 4.0), frame(None, None), frame(False, 1.0)]
+    quality = ContestantQuality("onnxruntime", "fp32", frames=frames, exact_mse=[0.0] * 5)
+    assert quality.faces() == (4, 3)
+    found = quality.as_json()
+    assert found["faces"] == {"true": 4, "found": 3}
+    assert found["means"]["face_missing"] == 0.25
+    assert found["means"]["landmark_px"] == 2
+    assert found["means"]["landmark_eye_distances"] == pytest.approx(0.04)
+    assert render_quality([quality])[-1].split()[-5:] == ["2.000", "2.000", "0.0400", "3/4", "identical"]
+
+
+def test_a_clip_without_faces_has_no_landmarks() -> None:
+    quality = ContestantQuality("onnxruntime", "fp32", frames=[FrameQuality(0.1, 20.0, 0.9, 2.0)], exact_mse=[0.0])
+    assert quality.as_json()["faces"] == {"true": 0, "found": 0}
+    assert quality.means()["landmark_px"] is None
+    assert quality.means()["face_missing"] is None
+    assert render_quality([quality])[-1].split()[-5:] == ["2.000", NONE, NONE, NONE, "identical"]
+
+
+def test_finds_the_faces_of_a_clip(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    """Stand-in weights draw no faces, so those of the clip are missing in the predictions."""
+    clip = write_clip(
+        tmp_path / "faces.mp4",
+        frames=3,
+        size=(64, 64),
+        pixels=lambda i: scene(64, 64, PlacedFace(1, (30 + i, 34), 36)),
+    )
+    (quality,) = reconstruct(
+        choose(["fomm-rt:onnxruntime-cpu"]),
+        absolute(tiny_spec),
+        clip,
+        3,
+        open_session=lambda _entry: FakeSession(0),
+        progress=lambda *_: None,
+    )
+    assert quality.as_json()["faces"] == {"true": 3, "found": 0}
+    assert quality.means()["face_missing"] == 1
 
 
 def test_fails_without_the_exact_contestant(tiny_spec: ModelSpec, clip: Path) -> None:

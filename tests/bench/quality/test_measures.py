@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from fomm_bench.quality.landmarks import TrueFaces
 from fomm_bench.quality.measures import frame_quality, keypoint_distance, l1, mean_squared_error, ssim
 from fomm_bench.results.agreement import psnr
+from fomm_bench.scenes import PlacedFace, scene
 from fomm_rt.errors import BenchmarkError
 from fomm_rt.motion.keypoints import Keypoints
 
@@ -54,8 +56,20 @@ def test_keypoint_distance() -> None:
 
 def test_measures_of_identical_frames() -> None:
     keypoints = Keypoints(np.zeros((2, 2), np.float32))
-    quality = frame_quality(NOISE, NOISE, keypoints, keypoints)
+    quality = frame_quality(NOISE, NOISE, keypoints, keypoints, None)
     assert (quality.l1, quality.psnr_db, quality.keypoint_px) == (0, None, 0)
+    assert (quality.face_missing, quality.landmark_px, quality.landmark_eye_distances) == (None, None, None)
+
+
+def test_measures_the_landmarks_of_a_face() -> None:
+    """A scene against itself and against one without a face."""
+    keypoints = Keypoints(np.zeros((2, 2), np.float32))
+    frame = scene(128, 128, PlacedFace(1, (64, 64), 60))
+    true_face = TrueFaces()(frame)
+    same = frame_quality(frame, frame, keypoints, keypoints, true_face)
+    assert (same.face_missing, same.landmark_px, same.landmark_eye_distances) == (False, 0, 0)
+    empty = frame_quality(np.zeros_like(frame), frame, keypoints, keypoints, true_face)
+    assert (empty.face_missing, empty.landmark_px, empty.landmark_eye_distances) == (True, None, None)
 
 
 def test_names_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
