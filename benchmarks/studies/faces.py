@@ -5,13 +5,15 @@
 Found and false rates: scenes with the bundled avatars and a photograph at known places, by size, by roll and in groups,
 and pictures without a face. A face is found if a box is centred within 0.25 of its height. Speed: the median time of
 each step over that of one frame of the bundled model, measured in turns in one run. Flicker: how much a still picture
-with a sensor's noise moves after pasting back, in levels.
+with a sensor's noise moves after pasting back, in levels. Landmarks: by how much `fomm-rt bench quality` misjudges the
+distance between a face and the same face moved by a known distance, in pixels.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +22,7 @@ import cv2
 import numpy as np
 
 from fomm_bench.machine.environment import describe_environment
+from fomm_bench.quality.landmarks import TrueFaces, compare_landmarks
 from fomm_bench.results.command_line import script_command
 from fomm_bench.results.results_file import write_document
 from fomm_bench.scenes import PlacedFace, background, scene, subjects
@@ -39,6 +42,8 @@ SHARES = (0.05, 0.07, 0.10, 0.20, 0.40)
 ROLLS_DEG = (0, 45, -45, 90, -90, 180)
 NOISE_LEVELS = 2.0
 """Standard deviation of a sensor's noise."""
+MOVES_PX, MOVED_SIZE = (1.0, 3.0, 10.0), 256
+"""Known distances of a face, in frames of this size."""
 ROUNDS, FLICKER_FRAMES = 30, 20
 
 Scenes = Iterator[tuple[Image, list[PlacedFace]]]
@@ -158,6 +163,27 @@ def flicker(animator: Animator) -> float:
     return float(np.mean(changes))
 
 
+def landmark_error(count: int) -> dict[str, float]:
+    """Mean error of the measured distance of landmarks, in pixels, for faces moved by each known distance."""
+    rng, errors = np.random.default_rng(3), {}
+    for move in MOVES_PX:
+        found = []
+        for number in range(count):
+            height, angle = rng.uniform(80, 140), rng.uniform(0, 2 * np.pi)
+            still = PlacedFace(number % len(subjects()), (MOVED_SIZE / 2, MOVED_SIZE / 2), height)
+            x, y = np.add(still.centre, (move * np.cos(angle), move * np.sin(angle)))
+            moved = replace(still, centre=(float(x), float(y)))
+            truth, prediction = (scene(MOVED_SIZE, MOVED_SIZE, face, seed=number) for face in (still, moved))
+            measured_px = compare_landmarks(TrueFaces()(truth), prediction).landmark_px
+            if measured_px is not None:
+                found.append(abs(measured_px - move))
+        errors[f"{move:g}"] = float(np.mean(found))
+        print(
+            f"landmarks          {errors[f'{move:g}']:.2f} px of error for {move:g} px, {len(found)} of {count} faces"
+        )
+    return errors
+
+
 def _pasted(animator: Animator, picture: Image, face: Face) -> tuple[PasteBack, list[Image]]:
     """Frames the animator on a face that drives itself; returns how to paste, and predictions that move."""
     height, width = picture.shape[:2]
@@ -185,12 +211,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     rows = detection(options.scenes)
+    landmarks = landmark_error(options.scenes)
     with Animator.load() as animator:
         ratios, levels = speed(animator), flicker(animator)
     if options.json:
-        results = {"detection": rows, "ratio_to_frame": ratios, "flicker_levels": levels}
-        document = {"benchmark": "faces", "command": script_command(), "environment": describe_environment(), **results}
-        write_document(options.json, document)
+        document = {"benchmark": "faces", "command": script_command(), "environment": describe_environment()}
+        results = {
+            "detection": rows,
+            "landmark_error_px": landmarks,
+            "ratio_to_frame": ratios,
+            "flicker_levels": levels,
+        }
+        write_document(options.json, {**document, **results})
 
 
 if __name__ == "__main__":
