@@ -160,6 +160,10 @@ def test_quality(tmp_path: Path, other_folder: Path, clip: Path) -> None:
     exact, rival = document["contestants"]
     assert (exact["name"], rival["name"]) == (OWN, "onnxruntime")
     assert rival["exact_psnr_db"] is None or rival["exact_psnr_db"] > 50
+    assert exact["faces"] == {"true": 0, "found": 0}
+    assert all(frame["landmark_px"] is frame["face_missing"] is None for frame in exact["frames"])
+    assert exact["means"]["landmark_px"] is None
+    assert "landmarks px" in result.stdout
 
 
 def test_clip(other_folder: Path, clip: Path) -> None:
