@@ -191,10 +191,12 @@ def _animate(
     count = 0
     with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
-            first = next(ahead)
-            usable = is_usable(animator, first)
-            hold = PoseHold(animator, first if usable else set_reference(animator, driving, None, driving.path))
-            for frame in map(hold, chain([first], ahead)):
+            first = next(ahead, None)
+            reference = first
+            if first is not None and not is_usable(animator, first):
+                reference = set_reference(animator, driving, None, driving.path)
+            hold = PoseHold(animator, reference)
+            for frame in map(hold, chain([] if first is None else [first], ahead)):
                 keypoints = frame.find_keypoints(animator.keypoints)
                 shown = frame.pixels if frame.shown is None else frame.shown
                 scene.driver[...] = EMPTY if shown is None else animator.frame_driving(shown)

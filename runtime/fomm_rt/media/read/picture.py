@@ -78,7 +78,9 @@ def _read_moving(path: Path, file: BinaryIO) -> NDArray[np.uint8]:
 
 def _read_first_frame(path: Path) -> NDArray[np.uint8]:
     with VideoReader(path) as reader:
-        return next(iter(reader)).pixels
+        for frame in reader:
+            return frame.pixels
+    raise MediaError(f"{path} is damaged: no frame of it can be decoded; copy or download it again.")
 
 
 def _warn_of_first_frame(path: Path) -> None:

@@ -67,9 +67,9 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArra
         raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")
     storage = find_storage(io.BytesIO(content), kind) if kind else Storage()
     samples = _decode_with_opencv(path, content, kind) if _is_known_to_opencv(kind, storage) else None
-    if samples is not None:
+    if samples is not None and not _is_misread(samples, storage):
         return _to_rgb(path, samples, _after_opencv(storage, samples))
-    if kind is None:
+    if kind is None or _has_long_numbers(storage):
         return None
     decoded = netpbm.decode(content) if kind is PictureKind.NETPBM else decode_with_ffmpeg(content, kind)
     return None if decoded is None else _to_rgb(path, _Samples.of(decoded), replace(storage, bits=16, tiff=None))
@@ -81,6 +81,16 @@ def _is_known_to_opencv(kind: PictureKind | None, storage: Storage) -> bool:
         return False
     layout = storage.tiff
     return layout is None or not (layout.samples == 2 or (layout.is_planar and layout.bits > 8))
+
+
+def _is_misread(samples: _Samples, storage: Storage) -> bool:
+    """Returns True if whole numbers were taken for floats, as older versions of OpenCV do with 32 bits."""
+    return _has_long_numbers(storage) and samples.colour.dtype.kind == "f"
+
+
+def _has_long_numbers(storage: Storage) -> bool:
+    """Returns True for TIFF of whole numbers of more than 16 bits, which FFmpeg takes for floats."""
+    return storage.tiff is not None and storage.tiff.bits > 16 and not storage.tiff.is_float
 
 
 def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind | None) -> _Samples | None:

@@ -171,6 +171,11 @@ def test_a_webp_frame_outside_its_canvas_is_refused(save: Callable[[bytes], Path
         VideoReader(save(webp(webp_frame(corners(), at=(2, 0)))))
 
 
+def test_a_webp_with_an_absurd_canvas_is_refused(save: Callable[[bytes], Path]) -> None:
+    with pytest.raises(MediaError, match="without a complete frame"):
+        VideoReader(save(webp(webp_frame(corners()), webp_frame(corners()), size=(1 << 24, 1 << 24))))
+
+
 def test_a_webp_plays_in_constant_memory(save: Callable[[bytes], Path]) -> None:
     frame = webp_frame(np.zeros((512, 512, 3), np.uint8))
     peaks = []

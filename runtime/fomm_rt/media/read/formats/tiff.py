@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 _BYTE_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
 _SIZES = {1: "B", 3: "H", 4: "I"}
-_BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA = 258, 262, 274, 277, 284, 338
+_BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 258, 262, 274, 277, 284, 338, 339
 _MIN_IS_WHITE = 0
 _SEPARATE_PLANES = 2
+_FLOATS = 3
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 # More values of one tag are not needed, whatever a damaged file says.
 _MOST_VALUES = 16
@@ -25,6 +26,7 @@ class TiffLayout:
     Attributes:
         bits: Bits of a sample.
         samples: Samples of a pixel: colours, then transparency.
+        is_float: True if samples are floats, False for whole numbers.
         is_inverted: True if 0 is white.
         is_planar: True if each colour is stored apart from the others.
         transparency: "associated" if colours are already multiplied by it, "unassociated" if not, None if not stated.
@@ -32,6 +34,7 @@ class TiffLayout:
 
     bits: int
     samples: int
+    is_float: bool
     is_inverted: bool
     is_planar: bool
     transparency: str | None
@@ -50,6 +53,7 @@ def read_layout(content: bytes) -> TiffLayout:
     return TiffLayout(
         bits=max(tags.get(_BITS, ()), default=1),
         samples=_first(tags, _SAMPLES, 1),
+        is_float=_first(tags, _FORMAT, 1) == _FLOATS,
         is_inverted=_first(tags, _PHOTOMETRIC, 1) == _MIN_IS_WHITE,
         is_planar=_first(tags, _PLANAR, 1) == _SEPARATE_PLANES,
         transparency=transparency.get(_first(tags, _EXTRA, 0)),

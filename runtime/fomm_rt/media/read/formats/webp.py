@@ -16,6 +16,7 @@ from typing import BinaryIO
 _FIRST_CHUNK = 12
 _ALPHA, _ANIMATION = 0x10, 0x02
 _FRAME_HEAD = 16
+_LARGEST_SIDE = 16383
 _TICK = Fraction(1, 1000)
 
 
@@ -74,7 +75,10 @@ def find_exif(file: BinaryIO) -> bytes:
 
 
 def read_animation(file: BinaryIO) -> Animation | None:
-    """Lists the frames of an animation without decoding them; None if the file is damaged before its first frame."""
+    """Lists the frames of an animation without decoding them; None if the file is damaged before its first frame.
+
+    A canvas may be larger than the largest picture; such a file counts as damaged.
+    """
     width = height = 0
     frames = []
     file_bytes = file.seek(0, os.SEEK_END)
@@ -91,7 +95,9 @@ def read_animation(file: BinaryIO) -> Animation | None:
             if frame is None or frame.x + frame.width > width or frame.y + frame.height > height:
                 break
             frames.append(frame)
-    return Animation(width, height, tuple(frames), end > file_bytes) if frames else None
+    if not frames or max(width, height) > _LARGEST_SIDE:
+        return None
+    return Animation(width, height, tuple(frames), end > file_bytes)
 
 
 def still_of(file: BinaryIO, frame: Frame) -> bytes:
