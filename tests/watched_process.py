@@ -62,18 +62,18 @@ def watch(command: Sequence[str], environment: Mapping[str, str], folder: Path) 
         [*watched, *command], cwd=folder, env=dict(environment), capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    return parse(log.read_text(encoding="utf-8", errors="replace"))
+    return parse(log.read_text(encoding="utf-8", errors="replace"), folder)
 
 
-def parse(log: str) -> Watched:
-    """Reads the output of `strace -f -y`; calls that failed created nothing."""
+def parse(log: str, folder: Path) -> Watched:
+    """Reads the output of `strace -f -y`; calls that failed created nothing. `folder` is where the command ran."""
     found = Watched()
     for line in log.splitlines():
         call = _CALL.match(line)
         if call is None:
             continue
         name, rest = call.groups()
-        paths = [str(Path(folder or "/", text)) for folder, text in _PATH.findall(rest)]
+        paths = [str(Path(at or folder, text)) for at, text in _PATH.findall(rest)]
         if name.startswith("open") and paths and paths[0].startswith(_LOOKUP_FILES):
             found.lookups.append(paths[0])
         if name in _CALLING:

@@ -153,6 +153,7 @@ for address in ("192.0.2.1", "127.0.0.1"):
 
 def test_the_log_of_calls_that_others_interrupt_is_understood() -> None:
     log = """\
+7 mkdir("made", 0777) = 0
 7 openat(AT_FDCWD</work>, "a.db", O_RDWR|O_CREAT, 0600 <unfinished ...>
 8 openat(6</home/me/.cache>, "id", O_WRONLY|O_CREAT|O_EXCL, 0600) = 7</home/me/.cache/id>
 8 openat(AT_FDCWD</work>, "no", O_WRONLY|O_CREAT, 0600) = -1 EACCES (Permission denied)
@@ -160,6 +161,6 @@ def test_the_log_of_calls_that_others_interrupt_is_understood() -> None:
 8 connect(3<socket:[1]>, {sa_family=AF_INET6, sin6_port=htons(443), inet_pton(AF_INET6, "2001:db8::1", &sin6_addr)}, 28) = -1 EINPROGRESS (Operation now in progress)
 8 connect(3<socket:[1]>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = 0
 """  # noqa: E501
-    seen = parse(log)
-    assert seen.created == [Path("/work/a.db"), Path("/home/me/.cache/id")]
+    seen = parse(log, Path("/work"))
+    assert seen.created == [Path("/work/made"), Path("/work/a.db"), Path("/home/me/.cache/id")]
     assert seen.addresses == ["2001:db8::1"]
