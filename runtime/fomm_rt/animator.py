@@ -239,8 +239,24 @@ class Animator:
             raise StateError("another animator prepared this source; prepare it with the one that animates it")
         self._source = source
 
-    def set_reference(self, frame: Image | Frame | Keypoints) -> None:
-        """Sets the driving frame, or its keypoints, that relative motion is measured from.
+    @property
+    def reference(self) -> Reference | None:
+        """What relative motion is measured from; None before a reference is set, and in absolute mode."""
+        return None if self._reference.keypoints is None or not self.relative else self._reference
+
+    def prepare_reference(self, frame: Image | Frame | Keypoints) -> Reference:
+        """Computes what depends on a reference frame alone; `set_reference` then takes the result at no cost.
+
+        For several drivers, prepare the reference of each, and set it before animating by that driver's frames.
+
+        Raises:
+            ImageError: Not an (H, W, 3) uint8 picture.
+            MotionError: Keypoints of another model.
+        """
+        return Reference(self.relative, self.adapt_scale, self._as_keypoints(frame).copy())
+
+    def set_reference(self, frame: Image | Frame | Keypoints | Reference) -> None:
+        """Sets the driving frame, its keypoints, or a prepared reference, that relative motion is measured from.
 
         Without it, the first animated frame is the reference. Absolute motion ignores it.
 
@@ -248,7 +264,12 @@ class Animator:
             ImageError: Not an (H, W, 3) uint8 picture.
             MotionError: Keypoints of another model.
         """
-        self._reference = replace(self._reference, keypoints=self._as_keypoints(frame).copy())
+        if not isinstance(frame, Reference):
+            frame = self.prepare_reference(frame)
+        self._check_idle()
+        if (frame.relative, frame.adapt_scale) != (self.relative, self.adapt_scale):
+            frame = replace(frame, relative=self.relative, adapt_scale=self.adapt_scale)
+        self._reference = frame
 
     def clear_reference(self) -> None:
         """Forgets the reference: the next animated frame becomes it."""
@@ -261,14 +282,20 @@ class Animator:
         self._check_open()
         return resample(*framed(frame, self._driving_framing(frame)), self.size)
 
-    def keypoints(self, frame: Image | Frame | DeviceImage) -> Keypoints:
-        """Finds the keypoints of a driving frame, (H, W, 3) uint8 RGB of any size; GPU backends take it on the GPU.
+    def keypoints(self, frame: Image | Frame | DeviceImage, framing: Framing | None = None) -> Keypoints:
+        """Finds the keypoints of a driving frame.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB of any size; GPU backends take it on the GPU.
+            framing: The square to use; `driving_framing` by default.
 
         Raises:
-            ImageError: Not such a picture.
+            ImageError: Not such a picture, or the framing lies outside it.
         """
         self._check_idle()
-        return self._backend.detect(*self._framed(frame))
+        if framing is None:
+            framing = self._driving_framing(frame)
+        return self._backend.detect(*framed(frame, framing, self._backend))
 
     def check_keypoints(self, keypoints: Keypoints) -> None:
         """Checks that keypoints have the shapes and types that this model finds.

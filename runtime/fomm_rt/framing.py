@@ -2,7 +2,7 @@
 
 crop (default)   the largest centred square
 fit              the whole picture, its edges extended to a square
-rectangle        either of them within x, y, width, height
+rectangle        either of them within x, y, width, height, in pixels or percent
 """
 
 from __future__ import annotations
@@ -53,17 +53,23 @@ class Framing:
 
     Attributes:
         mode: "crop" takes the largest centred square, "fit" the whole picture with its edges extended to a square.
-        rectangle: Use only this part of the picture: (x, y, width, height) in pixels.
+        rectangle: Use only this part of the picture: (x, y, width, height).
+        unit: "px" for whole pixels of the upright picture, "%" for shares of its width and height.
     """
 
     mode: Literal["crop", "fit"] = "crop"
-    rectangle: tuple[int, int, int, int] | None = None
+    rectangle: tuple[float, float, float, float] | None = None
+    unit: Literal["px", "%"] = "px"
 
     def __post_init__(self) -> None:
         if self.mode not in ("crop", "fit"):
             raise ImageError(f"expected the framing mode crop or fit; got {self.mode!r}")
         if self.rectangle is not None and len(self.rectangle) != 4:
             raise ImageError(f"expected a rectangle (x, y, width, height); got {self.rectangle!r}")
+        if self.unit not in ("px", "%"):
+            raise ImageError(f"expected px or % as the unit of a rectangle; got {self.unit!r}")
+        if self.unit == "px" and any(value != int(value) for value in self.rectangle or ()):
+            raise ImageError(f"expected a rectangle of whole pixels, or the unit %; got {self.rectangle!r}")
 
     def region(self, height: int, width: int) -> Region:
         """Computes the region for a picture of this size.
@@ -71,7 +77,7 @@ class Framing:
         Raises:
             ImageError: The rectangle does not lie within the picture.
         """
-        x, y, w, h = self.rectangle or (0, 0, width, height)
+        x, y, w, h = self._part(height, width)
         if w < 1 or h < 1 or x < 0 or y < 0 or x + w > width or y + h > height:
             raise ImageError(
                 f"the crop {x},{y},{w},{h} (x,y,width,height) does not lie within the picture of "
@@ -82,6 +88,17 @@ class Framing:
             return Region(x + (w - side) // 2, y + (h - side) // 2, side, side, 0, 0, side)
         side = max(w, h)
         return Region(x, y, w, h, (side - w) // 2, (side - h) // 2, side)
+
+    def _part(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """x, y, width and height in pixels of the part to use."""
+        if self.rectangle is None:
+            return 0, 0, width, height
+        x, y, w, h = self.rectangle
+        if self.unit == "px":
+            return int(x), int(y), int(w), int(h)
+        left, top = round(x / 100 * width), round(y / 100 * height)
+        # Rounding the far edges, not the sizes, keeps 50 % and 50 % within the picture.
+        return left, top, round((x + w) / 100 * width) - left, round((y + h) / 100 * height) - top
 
 
 def placement(region: Region, size: int) -> tuple[int, int, int, int]:

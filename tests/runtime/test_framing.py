@@ -77,3 +77,27 @@ def test_fit_shows_nothing_outside_its_rectangle() -> None:
     picture[40:60, 100:200] = 7
     result = resample(picture, Framing("fit", (100, 40, 100, 20)).region(100, 300), 50)
     assert (result == 7).all()
+
+
+@pytest.mark.parametrize("width", [7, 100, 101, 333])
+def test_percent_are_shares_of_the_picture(width: int) -> None:
+    half = width // 2
+    left, right = (Framing("fit", (x, 0, 50, 100), "%").region(10, width) for x in (0, 50))
+    assert left.x == 0
+    assert right.x + right.width == width
+    assert left.width + right.width == width
+    assert left.width in (half, half + 1)
+    whole = Framing("fit", (0, 0, 100, 100), "%").region(10, width)
+    assert (whole.width, whole.height) == (width, 10)
+
+
+def test_percent_reach_as_far_as_pixels() -> None:
+    assert Framing(rectangle=(25, 10, 50, 80), unit="%").region(200, 400) == Framing(
+        rectangle=(100, 20, 200, 160)
+    ).region(200, 400)
+    with pytest.raises(ImageError, match="within the picture"):
+        Framing(rectangle=(60, 0, 50, 100), unit="%").region(100, 100)
+    with pytest.raises(ImageError, match="whole pixels"):
+        Framing(rectangle=(0.5, 0, 10, 10))
+    with pytest.raises(ImageError, match="px or %"):
+        Framing(rectangle=(0, 0, 10, 10), unit="em")  # type: ignore[arg-type]

@@ -19,9 +19,8 @@ from fomm_rt.cli.options import (
     Threads,
     Verbose,
 )
-from fomm_rt.cli.parsing import parse_best_frame, parse_rectangle, parse_seconds, parse_size
+from fomm_rt.cli.parsing import parse_best_frame, parse_faces, parse_framing, parse_seconds, parse_size
 from fomm_rt.cli.terminal import running
-from fomm_rt.framing import Framing
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ def _option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
 
 
-def _rectangle(panel: str, help_text: str) -> Any:
-    return _option(panel, help_text, metavar="X,Y,W,H")
+def _crop(panel: str, help_text: str) -> Any:
+    return _option(panel, help_text, metavar="auto|center|X,Y,W,H", show_default="auto")
 
 
 BOTH = "Source and driving"
@@ -46,15 +45,28 @@ def animate(
         Path, typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}.")
     ],
     model: ModelOption = None,
-    source_crop: Annotated[str | None, _rectangle("Source", "Use this rectangle of the source.")] = None,
+    source_crop: Annotated[
+        str | None,
+        _crop("Source", "Use the square around the face, the centred square, or a rectangle in pixels or %."),
+    ] = None,
     source_fit: Annotated[
         bool, _option("Source", "Use the whole source, its edges extended to a square.", "--source-fit")
     ] = False,
-    driving_crop: Annotated[str | None, _rectangle("Driving", "Use this rectangle of every driving frame.")] = None,
+    face: Annotated[
+        str | None,
+        _option(
+            "Source", "Animate this face: see fomm-rt faces. all needs --paste-back.", metavar="N|all", show_default="1"
+        ),
+    ] = None,
+    driving_crop: Annotated[str | None, _crop("Driving", "The same of every driving frame.")] = None,
     driving_fit: Annotated[
         bool, _option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
     ] = False,
-    crop: Annotated[str | None, _rectangle(BOTH, "Use this rectangle of source and driving frames.")] = None,
+    further: Annotated[
+        list[Path] | None,
+        _option("Driving", "A driver of its own for the next face; may be repeated.", "--driving", metavar="FILE"),
+    ] = None,
+    crop: Annotated[str | None, _crop(BOTH, "Both at once.")] = None,
     fit: Annotated[bool, _option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
     relative: Annotated[
         bool,
@@ -80,9 +92,22 @@ def animate(
             show_default="the first",
         ),
     ] = None,
+    smooth: Annotated[
+        float | None,
+        _option(
+            "Motion",
+            "Smooth the driver's movement, from 0 to 1 (most, with a little delay).",
+            min=0,
+            max=1,
+            show_default="0",
+        ),
+    ] = None,
     save_motion: Annotated[
         Path | None, _option("Motion", "Save the motion, to drive other pictures by it.", metavar="FILE.npz")
     ] = None,
+    paste_back: Annotated[
+        bool, _option("Result", "Paste the animated face back into the whole picture.", "--paste-back")
+    ] = False,
     panel: Annotated[bool, _option("Result", "Show source, driving frame and result side by side.", "--panel")] = False,
     explain: Annotated[
         bool,
@@ -117,15 +142,17 @@ def animate(
 ) -> None:
     """Animate a picture by a driving video.
 
-    By default, the centred square of the source and of every driving frame
-    is used. Aspect ratios are kept. The result has one frame for every
-    driving frame, the exact frame rate and the sound.
+    Faces are found on both sides, and the squares around them are used.
+    The result has one frame for every driving frame, the exact frame rate
+    and the sound.
 
     For example:
 
     fomm-rt animate drawing.png talking.mp4 -o result.mp4
 
     fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o result.mp4
+
+    fomm-rt animate group.jpg talking.mp4 -m vox-adv -o result.mp4 --face all --paste-back
 
     fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o why.mp4 --explain
 
@@ -135,8 +162,14 @@ def animate(
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain exclude each other; choose one")
-    source_framing = Framing("fit" if fit or source_fit else "crop", parse_rectangle(source_crop or crop))
-    driving_framing = Framing("fit" if fit or driving_fit else "crop", parse_rectangle(driving_crop or crop))
+    number = parse_faces("--face", face)
+    if paste_back and (panel or explain):
+        raise typer.BadParameter("--paste-back shows the whole picture; leave out --panel and --explain")
+    if (number == "all" or further) and not paste_back:
+        raise typer.BadParameter("several faces need --paste-back, because the result shows the whole picture")
+    one = 1 if number == "all" else number
+    source_framing = parse_framing("--source-crop", source_crop or crop, one, fit or source_fit)
+    driving_framing = parse_framing("--driving-crop", driving_crop or crop, 1, fit or driving_fit)
     reference = parse_best_frame("--best-frame", best_frame)
     start_s, duration_s = parse_seconds("--start", start), parse_seconds("--duration", duration)
     if duration_s == 0:
@@ -167,6 +200,10 @@ def animate(
                 threads=threads,
                 precision=precision,
                 engines=engines,
+                paste_back=paste_back,
+                all_faces=number == "all",
+                further_driving=further or (),
+                smooth=smooth or 0.0,
                 best_frame=reference,
                 view="explain" if explain else "panel" if panel else "result",
                 audio=audio,
@@ -178,6 +215,7 @@ def animate(
                 overwrite=terminal.replacing(overwrite),
                 progress=progress,
                 on_load=on_load,
+                say=terminal.say,
             )
         terminal.result(
             f"{report.output}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps", asdict(report)

@@ -8,6 +8,8 @@ from typing import Literal
 
 import typer
 
+from fomm_rt.faces.framing import AnyFraming, FaceFraming
+from fomm_rt.framing import Framing
 from fomm_rt.media.write.output_formats import LARGEST, SMALLEST, OutputSize
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -15,17 +17,33 @@ _SIXTIES = re.compile(r"[0-5]?\d(\.\d{1,9})?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.ASCII)
 
 
-def parse_rectangle(text: str | None) -> tuple[int, int, int, int] | None:
-    """Parses "x,y,w,h" with a width and a height from 1."""
-    if text is None:
-        return None
+def parse_framing(name: str, text: str | None, face: int, fit: bool) -> AnyFraming:
+    """Parses "auto" (or None), "center", "x,y,w,h" in pixels or "x%,y%,w%,h%"; `fit` extends edges to a square."""
+    if text is None or text == "auto":
+        return Framing("fit") if fit else FaceFraming(face=face)
+    mode: Literal["crop", "fit"] = "fit" if fit else "crop"
+    if text in ("center", "centre"):
+        return Framing(mode)
+    parts = [part.strip() for part in text.split(",")]
+    is_percent = all(part.endswith("%") for part in parts)
     try:
-        x, y, w, h = (int(part) for part in text.split(","))
+        x, y, w, h = (float(part.removesuffix("%")) if is_percent else int(part) for part in parts)
     except ValueError:
-        raise typer.BadParameter(f"expected four whole numbers x,y,w,h; got {text!r}") from None
-    if x < 0 or y < 0 or w < 1 or h < 1:
-        raise typer.BadParameter(f"expected x, y from 0 and w, h from 1; got {text!r}")
-    return x, y, w, h
+        raise typer.BadParameter(
+            f"{name}: expected auto, center, or x,y,w,h in whole pixels or all in %; got {text!r}"
+        ) from None
+    if not (x >= 0 and y >= 0 and w > 0 and h > 0):
+        raise typer.BadParameter(f"{name}: expected x and y from 0, w and h above 0; got {text!r}")
+    return Framing(mode, (x, y, w, h), "%" if is_percent else "px")
+
+
+def parse_faces(name: str, text: str | None) -> int | Literal["all"]:
+    """Parses "all" or a number from 1; 1 by default."""
+    if text is None or text == "all":
+        return "all" if text else 1
+    if not (text.isdecimal() and len(text) <= 4 and int(text) >= 1):
+        raise typer.BadParameter(f"{name}: expected all or a face number from 1; got {text!r}")
+    return int(text)
 
 
 def parse_seconds(name: str, text: str | None) -> Fraction | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,10 +17,14 @@ from fomm_rt.backends.options import BackendName
 from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import open_model
 from fomm_rt.clip.driving import Driving, open_driving
+from fomm_rt.clip.driving_square import DrivingSquare, choose_driving_framing, driving_framed
+from fomm_rt.clip.frame_renderer import View
 from fomm_rt.clip.reference import BestFrame
-from fomm_rt.clip.rendering import Progress, Rendered, Result, View, render
+from fomm_rt.clip.rendering import Cast, Progress, Rendered, Result, render
 from fomm_rt.clip.result_size import Scaling
-from fomm_rt.errors import OutputError
+from fomm_rt.clip.source_framings import Faces, find_source_framings
+from fomm_rt.errors import ImageError, OutputError
+from fomm_rt.faces.framing import AnyFraming, FaceFraming
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
@@ -32,6 +36,7 @@ from fomm_rt.media.write.output_formats import OutputSize
 from fomm_rt.media.write.quality import check_quality
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.model.precision import Precision
+from fomm_rt.motion.smoothing import KeypointFilter
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +48,16 @@ class LoadOptions(TypedDict, total=False):
     backend: BackendName
     relative: bool
     adapt_scale: bool
-    source_framing: Framing
-    driving_framing: Framing
+    source_framing: AnyFraming
+    driving_framing: AnyFraming
     threads: int | None
     precision: Precision | None
     engines: str | PathLike[str] | None
     auto_build: bool
+
+
+Square = tuple[int, int, int, int]
+"""x, y, width and height in pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,9 @@ class AnimationReport:
         duration_s: Seconds that the result plays; None if the driving file does not say.
         width, height: Size of its frames in pixels.
         quality: The quality that was asked for; None for the default.
+        source_squares: (x, y, side, side) of every square of the source that is animated, in pixels.
+        driving_square: The same of the driving frames; None if they are fitted, or a motion file.
+        driving_faces: Driving frames in which the face was looked for and found; None if it was not looked for.
         reference_frame: Number of the driving frame that relative motion counts from, from 0 at the start of the part;
             None in absolute mode.
         skipped_packets: Broken packets of the driving video.
@@ -85,6 +97,9 @@ class AnimationReport:
     width: int
     height: int
     quality: int | None
+    source_squares: tuple[Square, ...]
+    driving_square: Square | None
+    driving_faces: tuple[int, int] | None
     reference_frame: int | None
     skipped_packets: int
     missing_frames: int
@@ -100,6 +115,10 @@ def animate_file(
     output: str | PathLike[str],
     *,
     animator: Animator | None = None,
+    paste_back: bool = False,
+    all_faces: bool = False,
+    further_driving: Sequence[str | PathLike[str]] = (),
+    smooth: float = 0.0,
     best_frame: BestFrame | None = None,
     view: View = "result",
     audio: bool = True,
@@ -111,6 +130,7 @@ def animate_file(
     overwrite: Overwrite = True,
     progress: Progress = lambda _stage, _done, _total: None,
     on_load: Callable[[Animator], None] = lambda _animator: None,
+    say: Callable[[str], None] = lambda _text: None,
     **load: Unpack[LoadOptions],
 ) -> AnimationReport:
     """Animates a picture by a video and writes the result, completely or not at all.
@@ -124,14 +144,22 @@ def animate_file(
             for picture in pictures:
                 animate_file(picture, "talking.mp4", f"{picture.stem}.mp4", animator=animator)
 
+    Faces are found on both sides and framed as the model's training clips were; pass framings to choose squares
+    yourself. With an `animator`, its own framings count.
+
     Args:
         source: The picture to animate; of a video, the first frame.
         driving: A video, a picture, or a motion file (.npz).
         output: The result; ends in .mp4, .mkv, .webm or .gif, or is a pattern such as frames-%05d.png.
         animator: An open animator to use; its source and reference are replaced, and it stays open.
+        paste_back: True to paste the animated face back into the source picture, at the picture's size.
+        all_faces: True to animate all faces of the source, not only the most prominent one. Needs `paste_back`.
+        further_driving: Videos that drive the second most prominent face of the source, the third, and so on. Their
+            last frame is held. Needs `paste_back`.
+        smooth: Strength of the smoothing of the driver's keypoints over time, from 0 (none) to 1.
         best_frame: The driving frame that relative motion counts from: its number, from 0 at the start of the part
-            that is used, or "auto" for the one posed most like the source; by default the first one with contrast, so
-            neither black nor white nor deep in a fade.
+            that is used, or "auto" for the one posed most like the source; by default the first one with contrast
+            and, if faces are looked for, with a face.
         view: What a frame of the result shows: "result", the prediction; "panel", source, driving frame and prediction
             side by side; "explain", keypoints, deformation, masks and occlusion map.
         audio: True to keep the sound of the driving video.
@@ -145,6 +173,7 @@ def animate_file(
         overwrite: False to refuse if a result exists, or a function that decides about those that exist.
         progress: Called after every frame with the name of the step, the frames done and, where known, all frames.
         on_load: Called with the animator before the first frame.
+        say: Called with sentences about what was chosen, such as squares.
         load: Options of `Animator.load`, instead of `animator`: model, backend, relative, adapt_scale,
             source_framing, driving_framing, threads, precision, engines, auto_build.
 
@@ -162,9 +191,16 @@ def animate_file(
     if quality is not None:
         check_quality(quality)
     result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
+    if (all_faces or further_driving) and not paste_back:
+        raise ImageError("several faces need paste_back, because the result shows the whole picture")
+    if paste_back and view != "result":
+        raise ImageError(f"paste_back shows the whole picture; expected the view result, got {view}")
+    KeypointFilter(smooth)  # checks the strength
     picture = read_picture(source)
     _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
-    with open_driving(driving, start_s, duration_s) as frames:
+    with ExitStack() as opened:
+        frames = opened.enter_context(open_driving(driving, start_s, duration_s))
+        further = [opened.enter_context(open_driving(Path(path))) for path in further_driving]
         _log.debug("%s: %s", driving, frames.describe())
         _check_framings(animator, load, picture, frames)
         if isinstance(best_frame, int):
@@ -173,15 +209,58 @@ def animate_file(
             frames.check_architecture(open_model(load.get("model")).manifest)
         existing = [*target.existing(), *([] if motion_target is None else motion_target.existing())]
         check_overwrite(existing, overwrite)
-        with using(animator, load) as used:
-            on_load(used)
-            frames.check(used.manifest)
-            used.set_source(picture)
-            done = render(used, frames, result, best_frame, progress)
-            return _report(used, frames, result, done)
+        used = opened.enter_context(using(animator, load if animator is not None else _with_faces(load)))
+        on_load(used)
+        for one in (frames, *further):
+            one.check(used.manifest)
+        margin = used.manifest.face_margin
+        count: Faces = 1 + len(further) if further else "all" if all_faces else 1
+        framings = find_source_framings(picture, used.source_framing, margin, count)
+        squares = tuple(_square(framing, picture.shape[0], picture.shape[1]) for framing in framings)
+        say(f"{source}: {_in_words(squares)}")
+        used.set_source(used.prepare_source(picture, framings[0]))
+
+        def choose(driver: Driving) -> tuple[Framing, DrivingSquare | None]:
+            total = driver.timing.frame_count
+            return choose_driving_framing(
+                used.driving_framing, margin, driver, lambda done: progress("looking for the face", done, total)
+            )
+
+        others = [(other, *choose(other)) for other in further]
+        framing, found = choose(frames)
+        opened.enter_context(driving_framed(used, framing))
+        if (driving_square := _driving_square(used, frames)) is not None:
+            faces = "" if found is None else f", the face in {found.with_face} of {found.looked_at} frames looked at"
+            say(f"{driving}: {_in_words([driving_square])}{faces}")
+        cast = Cast(picture if paste_back else None, framings, found, others, smooth)
+        done = render(used, frames, result, best_frame, progress, cast)
+        return _report(used, frames, result, done, squares, found)
 
 
-def _report(animator: Animator, driving: Driving, result: Result, done: Rendered) -> AnimationReport:
+def _square(framing: Framing, height: int, width: int) -> Square:
+    region = framing.region(height, width)
+    return region.x, region.y, region.width, region.height
+
+
+def _driving_square(animator: Animator, driving: Driving) -> Square | None:
+    framing = animator.driving_framing
+    if not isinstance(driving.source, VideoReader) or not isinstance(framing, Framing):
+        return None
+    return _square(framing, driving.source.height, driving.source.width)
+
+
+def _in_words(squares: Sequence[Square]) -> str:
+    return f"square{'s' * (len(squares) > 1)} {' and '.join(','.join(map(str, square)) for square in squares)}"
+
+
+def _report(
+    animator: Animator,
+    driving: Driving,
+    result: Result,
+    done: Rendered,
+    squares: tuple[Square, ...],
+    found: DrivingSquare | None,
+) -> AnimationReport:
     width, height = result.scaling.frame_size
     return AnimationReport(
         output=result.target.path,
@@ -193,6 +272,9 @@ def _report(animator: Animator, driving: Driving, result: Result, done: Rendered
         width=width,
         height=height,
         quality=result.quality,
+        source_squares=squares,
+        driving_square=_driving_square(animator, driving),
+        driving_faces=None if found is None else (found.with_face, found.looked_at),
         reference_frame=done.reference_frame,
         skipped_packets=driving.skipped_packets,
         missing_frames=driving.missing_frames,
@@ -207,6 +289,11 @@ def _motion_target(path: Path, inputs: Sequence[Path]) -> StagedOutput:
     if path.suffix.lower() != ".npz":
         raise OutputError(f"{path}: expected a motion file to end in .npz; choose such a name")
     return StagedOutput(path, inputs)
+
+
+def _with_faces(load: LoadOptions) -> LoadOptions:
+    """Options that find faces on both sides, unless they say otherwise."""
+    return {"source_framing": FaceFraming(), "driving_framing": FaceFraming(), **load}
 
 
 def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image, driving: Driving) -> None:

@@ -25,12 +25,14 @@ from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import LoadOptions, using
 from fomm_rt.clip.driving import Driving, open_driving
+from fomm_rt.clip.driving_square import choose_driving_framing, driving_framed
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
-from fomm_rt.clip.reference import PoseHold, is_usable, set_reference
+from fomm_rt.clip.reference import PoseHold, ReferenceSearch
 from fomm_rt.clip.rendering import FRAMES_AHEAD, Progress
 from fomm_rt.clip.tiles import TileGrid, draw_label, grid_shape, write_centred
 from fomm_rt.clip.views import EMPTY
+from fomm_rt.faces.framing import FaceFraming
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.files.staging import StagedOutput
@@ -149,8 +151,10 @@ def run_demo(
         demo = _animate(used, sources, performance, _demo_scene(sources), results, progress)
         outside_training = None
         if other is not None and driving is not None and outside is not None:
-            source = used.prepare_source(other)
-            outside_training = _animate(used, [source], driving, _outside_scene(source), outside, progress)
+            source = used.prepare_source(other, FaceFraming())
+            framing, _ = choose_driving_framing(FaceFraming(), used.manifest.face_margin, driving, lambda _done: None)
+            with driving_framed(used, framing):
+                outside_training = _animate(used, [source], driving, _outside_scene(source), outside, progress)
         return DemoReport(demo, outside_training, used.manifest.name, used.backend)
 
 
@@ -192,9 +196,9 @@ def _animate(
     with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
             first = next(ahead, None)
-            reference = first
-            if first is not None and not is_usable(animator, first):
-                reference = set_reference(animator, driving, None, driving.path)
+            reference, search = first, ReferenceSearch(animator, None)
+            if first is not None and not search.may_be_first(first):
+                reference = search.set_reference(driving, driving.path)
             hold = PoseHold(animator, reference)
             for frame in map(hold, chain([] if first is None else [first], ahead)):
                 keypoints = frame.find_keypoints(animator.keypoints)

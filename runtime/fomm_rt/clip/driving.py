@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 from fomm_rt.clip.motion_file import Motion, load_motion
@@ -98,6 +99,14 @@ class Driving:
         words += ["with sound"] if self.audio_from is not None else []
         words += [] if self.part is None else [f"from {float(self.part.start):.2f} s"]
         return ", ".join(words)
+
+    def sample(self, interval: int) -> Iterator[DrivingFrame]:
+        """Yields every `interval`-th frame; skipping costs little."""
+        if isinstance(self.source, VideoReader):
+            for frame in self.source.sample(interval, self.part):
+                yield DrivingFrame(frame.index, frame.time, frame.pixels)
+        else:
+            yield from islice(self, 0, None, interval)
 
     def check_architecture(self, model: Manifest) -> None:
         """Makes sure that recorded keypoints are as many as the model's. Raises MotionError if they are not."""

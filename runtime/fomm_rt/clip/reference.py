@@ -20,7 +20,10 @@ import numpy as np
 
 from fomm_rt.animator import Animator
 from fomm_rt.clip.driving import DrivingFrame, no_such_frame
+from fomm_rt.clip.driving_square import DrivingSquare
 from fomm_rt.errors import MotionError
+from fomm_rt.faces.face import Face
+from fomm_rt.faces.follow import FaceFollower
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints, pose_distance
@@ -40,8 +43,8 @@ _DARK_AND_BRIGHT = (5, 95)
 
 
 @dataclass(frozen=True)
-class Reference:
-    """The chosen frame.
+class ChosenFrame:
+    """The chosen reference frame.
 
     Attributes:
         frame: The driving frame.
@@ -71,66 +74,84 @@ def contrast(picture: Image) -> float:
     return float(bright - dark)
 
 
-def set_reference(
-    animator: Animator,
-    driving: Iterable[DrivingFrame],
-    best_frame: BestFrame | None,
-    path: Path,
-    progress: Callable[[int], None] = lambda _count: None,
-) -> DrivingFrame:
-    """Gives the animator the frame that `find_reference` chooses, with a warning if the user should know about it.
+@dataclass(frozen=True)
+class ReferenceSearch:
+    """Chooses the reference among the frames of a clip.
 
-    Returns the frame. `path` is the driving file, for the warning.
-    """
-    reference = find_reference(animator, driving, best_frame, progress)
-    if reference.note is not None:
-        _log.warning("%s: %s", path, reference.note)
-    animator.set_reference(reference.keypoints)
-    return reference.frame
-
-
-def find_reference(
-    animator: Animator, driving: Iterable[DrivingFrame], best_frame: BestFrame | None, progress: Callable[[int], None]
-) -> Reference:
-    """Chooses the reference frame, reading the driving frames as far as needed.
-
-    Args:
+    Attributes:
         animator: Finds keypoints; "auto" compares them with those of its source.
-        driving: All driving frames, from the first.
-        best_frame: A number from 0; "auto" for the frame whose pose is nearest to that of the source; None for the
-            first. Frames without contrast are passed over by the last two.
-        progress: Called with the number of frames examined so far.
-
-    Raises:
-        MotionError: There is no frame with this number, or no frame at all.
+        best_frame: A number from 0; "auto" for the frame whose pose is nearest to that of the source, among frames that
+            show the face from the front if possible; None for the first. The last two pass over frames without
+            contrast, and without a face if the clip shows one.
+        faces: Where the driver's face is, if it was looked for.
     """
-    nearest: tuple[float, DrivingFrame, Keypoints] | None = None
-    fallback: tuple[float, DrivingFrame] | None = None
-    count = 0
-    for count, frame in enumerate(driving, start=1):
-        if isinstance(best_frame, int):
-            if frame.index == best_frame:
-                return _as_asked(animator, frame)
+
+    animator: Animator
+    best_frame: BestFrame | None
+    faces: DrivingSquare | None = None
+
+    def may_be_first(self, first: DrivingFrame) -> bool:
+        """True if the first frame may be the reference without being asked for."""
+        shows_face = self.faces is None or self.faces.square is None or self.faces.shows_face_at_once
+        return shows_face and is_usable(self.animator, first)
+
+    def set_reference(
+        self, frames: Iterable[DrivingFrame], path: Path, progress: Callable[[int], None] = lambda _count: None
+    ) -> DrivingFrame:
+        """Gives the animator the frame that `find` chooses, with a warning if the user should know about it.
+
+        Returns the frame. `path` is the driving file, for the warning.
+        """
+        reference = self.find(frames, progress)
+        if reference.note is not None:
+            _log.warning("%s: %s", path, reference.note)
+        self.animator.set_reference(reference.keypoints)
+        return reference.frame
+
+    def find(
+        self, frames: Iterable[DrivingFrame], progress: Callable[[int], None] = lambda _count: None
+    ) -> ChosenFrame:
+        """Chooses the reference frame, reading the driving frames as far as needed.
+
+        Args:
+            frames: All driving frames, from the first.
+            progress: Called with the number of frames examined so far.
+
+        Raises:
+            MotionError: There is no frame with this number, or no frame at all.
+        """
+        follow = FaceFollower() if self.faces is not None and self.faces.square is not None else None
+        nearest: tuple[float, DrivingFrame, Keypoints] | None = None
+        fallback: tuple[float, DrivingFrame] | None = None
+        count, has_seen_contrast = 0, False
+        for count, frame in enumerate(frames, start=1):
+            if isinstance(self.best_frame, int):
+                if frame.index == self.best_frame:
+                    return _as_asked(self.animator, frame)
+                progress(count)
+                continue
+            found = _contrast_of(self.animator, frame)
+            face = None if follow is None or frame.pixels is None else follow(frame.pixels)
+            if found < LEAST_CONTRAST or (follow is not None and face is None):
+                has_seen_contrast = has_seen_contrast or found >= LEAST_CONTRAST
+                if fallback is None or found > fallback[0]:
+                    fallback = found, frame
+            elif self.best_frame is None:
+                return _first_usable(self.animator, frame, "no face" if has_seen_contrast else "hardly any contrast")
+            else:
+                keypoints = frame.find_keypoints(self.animator.keypoints)
+                self.animator.check_keypoints(keypoints)  # recorded ones may come from another model
+                distance = pose_distance(self.animator.kp_source, keypoints)
+                if face is not None and frame.pixels is not None:
+                    distance *= 1 + _awkwardness(face, *frame.pixels.shape[:2])
+                if nearest is None or distance < nearest[0]:
+                    nearest = distance, frame, keypoints
             progress(count)
-            continue
-        found = _contrast_of(animator, frame)
-        if found < LEAST_CONTRAST:
-            if fallback is None or found > fallback[0]:
-                fallback = found, frame
-        elif best_frame is None:
-            return _first_usable(animator, frame)
-        else:
-            keypoints = frame.find_keypoints(animator.keypoints)
-            animator.check_keypoints(keypoints)  # recorded ones may come from another model
-            distance = pose_distance(animator.kp_source, keypoints)
-            if nearest is None or distance < nearest[0]:
-                nearest = distance, frame, keypoints
-        progress(count)
-    if nearest is not None:
-        return Reference(nearest[1], nearest[2])
-    if fallback is not None:
-        return _most_contrast(animator, fallback[1])
-    raise MotionError(no_such_frame(best_frame if isinstance(best_frame, int) else 0, count))
+        if nearest is not None:
+            return ChosenFrame(nearest[1], nearest[2])
+        if fallback is not None:
+            return _most_contrast(self.animator, fallback[1])
+        raise MotionError(no_such_frame(self.best_frame if isinstance(self.best_frame, int) else 0, count))
 
 
 def is_usable(animator: Animator, frame: DrivingFrame) -> bool:
@@ -178,6 +199,16 @@ class PoseHold:
         return replace(frame, driving=self._last.driving, shown=frame.pixels)
 
 
+def _awkwardness(face: Face, height: int, width: int) -> float:
+    """0 for a whole face seen from the front; up to 1 for one in profile, and 1 more for one that the border cuts."""
+    nose, right, left = face.points[2], face.points[4], face.points[5]
+    to_right, to_left = np.hypot(*(nose - right)), np.hypot(*(nose - left))
+    turned = float(abs(to_right - to_left) / max(to_right + to_left, 1e-6))
+    x, y, w, h = face.box
+    is_whole = x >= 0 and y >= 0 and x + w <= width and y + h <= height
+    return turned + (0 if is_whole else 1)
+
+
 def _contrast_of(animator: Animator, frame: DrivingFrame) -> float:
     """The contrast of the part that the networks see; infinite for recorded keypoints, of which nothing is known.
 
@@ -191,23 +222,24 @@ def _contrast_of(animator: Animator, frame: DrivingFrame) -> float:
     return contrast(frame.pixels[region.y : region.y + region.height, region.x : region.x + region.width])
 
 
-def _as_asked(animator: Animator, frame: DrivingFrame) -> Reference:
+def _as_asked(animator: Animator, frame: DrivingFrame) -> ChosenFrame:
     note = None
     if not is_usable(animator, frame):
         note = (
             f"frame {frame.index} was asked for as the reference but has hardly any contrast; expect a distorted "
             "result, or choose another frame or auto"
         )
-    return Reference(frame, frame.find_keypoints(animator.keypoints), note)
+    return ChosenFrame(frame, frame.find_keypoints(animator.keypoints), note)
 
 
-def _first_usable(animator: Animator, frame: DrivingFrame) -> Reference:
+def _first_usable(animator: Animator, frame: DrivingFrame, lack: str) -> ChosenFrame:
+    """The first usable frame; `lack` is what those before it lack."""
     note = None
     if frame.index > 0:
-        note = f"the first frames have hardly any contrast; frame {frame.index}, the first that has, is the reference"
-    return Reference(frame, frame.find_keypoints(animator.keypoints), note)
+        note = f"the first frames show {lack}; frame {frame.index}, the first that is usable, is the reference"
+    return ChosenFrame(frame, frame.find_keypoints(animator.keypoints), note)
 
 
-def _most_contrast(animator: Animator, frame: DrivingFrame) -> Reference:
+def _most_contrast(animator: Animator, frame: DrivingFrame) -> ChosenFrame:
     note = f"no frame has enough contrast for a reference; expect a distorted result. Frame {frame.index} has the most"
-    return Reference(frame, frame.find_keypoints(animator.keypoints), note)
+    return ChosenFrame(frame, frame.find_keypoints(animator.keypoints), note)

@@ -14,23 +14,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from time import perf_counter
-from typing import Literal
 
 from fomm_rt.animator import Animator
 from fomm_rt.backends.stage_clock import StageClock
 from fomm_rt.clip.driving import Driving, DrivingFrame
+from fomm_rt.clip.driving_square import DrivingSquare
+from fomm_rt.clip.frame_renderer import FrameRenderer, View
+from fomm_rt.clip.further_driver import FurtherDriver
 from fomm_rt.clip.motion_file import MotionRecording, save_motion
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
-from fomm_rt.clip.reference import BestFrame, PoseHold, is_usable, set_reference
+from fomm_rt.clip.pasting import PastedPicture
+from fomm_rt.clip.reference import BestFrame, PoseHold, ReferenceSearch
 from fomm_rt.clip.result_size import Scaling
-from fomm_rt.clip.views import explanation_view, panel
 from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput
+from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.media.write.video_writer import VideoTarget
-
-View = Literal["result", "panel", "explain"]
-"""What a frame of the result shows: the prediction, `views.panel` or `views.explanation_view`."""
+from fomm_rt.motion.smoothing import KeypointFilter
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with the name of the step, the number of frames done, and the number of all frames where known."""
@@ -76,8 +77,32 @@ class Rendered:
     stage_s: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Cast:
+    """What is animated by what, beyond the animator's source by the driving frames.
+
+    Attributes:
+        picture: The source picture, (H, W, 3) uint8 RGB, if animated faces are pasted back into it.
+        framings: Its squares that are animated.
+        faces: Where the driver's face is, if it was looked for.
+        further: Drivers of its second face and so on, with their squares; without them, one driver moves all faces.
+        smooth: Strength of the smoothing of keypoints, 0 to 1.
+    """
+
+    picture: Image | None = None
+    framings: Sequence[Framing] = ()
+    faces: DrivingSquare | None = None
+    further: Sequence[tuple[Driving, Framing, DrivingSquare | None]] = ()
+    smooth: float = 0.0
+
+
 def render(
-    animator: Animator, driving: Driving, result: Result, best_frame: BestFrame | None, progress: Progress
+    animator: Animator,
+    driving: Driving,
+    result: Result,
+    best_frame: BestFrame | None,
+    progress: Progress,
+    cast: Cast | None = None,
 ) -> Rendered:
     """Animates the animator's source by all driving frames and writes the result.
 
@@ -85,18 +110,23 @@ def render(
         FommError: See `animate_file`.
     """
     start = perf_counter()
+    cast = cast or Cast()
     clock = StageClock("decode", "networks", "drawing", "encode", "waiting")
     left_out = driving.left_out(audio=result.audio)
     if left_out:
         _log.warning("%s: the result leaves out %s", driving.path, joined(left_out))
-    reference = _prepare_reference(animator, driving, best_frame, clock, progress)
-    target, view, recording = result.target, result.view, None
+    search = ReferenceSearch(animator, best_frame, cast.faces)
+    # A face at rest is needed before the first frame is pasted; else that frame may become the reference by itself.
+    reference = _prepare_reference(search, driving, cast.picture is not None, clock, progress)
+    target, recording = result.target, None
     if result.motion_target is not None:
         recording = MotionRecording(animator.manifest.weights.identity, driving.timing.time_base)
+    with clock("networks"):
+        renderer = _renderer(animator, result.view, clock, recording, cast)
     audio_from = driving.audio_from if result.audio else None
     with target.open(driving.timing, audio_from, quality=result.quality, part=driving.part) as writer:
         count = 0
-        in_batches = animator.batch > 1 and view == "result" and recording is None and driving.weights is None
+        in_batches = animator.batch > 1 and renderer.shows_predictions_alone and driving.weights is None
         depth = max(FRAMES_AHEAD, animator.batch) if in_batches else FRAMES_AHEAD
 
         def write_scaled(picture: Image, time: Fraction) -> None:
@@ -105,10 +135,12 @@ def render(
         ahead, write = ReadAhead(driving, depth), WriteBehind(write_scaled, depth)
         with ahead, write:
             frames: Iterator[DrivingFrame] = ahead
-            if animator.relative and best_frame is None and (first := next(ahead, None)) is not None:
+            is_open = animator.relative and animator.reference is None
+            if is_open and (first := next(ahead, None)) is not None:
                 # By default the first frame becomes the reference when it is animated, which saves a pass.
-                usable = is_usable(animator, first)
-                reference = first if usable else _look_for_reference(animator, driving, None, clock, progress)
+                reference = first
+                if not search.may_be_first(first):
+                    reference = _look_for_reference(search, driving, clock, progress)
                 frames = chain([first], ahead)
                 del first
             hold = PoseHold(animator, reference)
@@ -117,7 +149,7 @@ def render(
             rendered = (
                 _render_batches(animator, frames, ahead, clock)
                 if in_batches
-                else ((_render(animator, frame, view, recording, clock), frame.time) for frame in frames)
+                else ((renderer(frame), frame.time) for frame in frames)
             )
             with closing(rendered):  # if the run fails, this waits for batches under way
                 for picture, time in rendered:
@@ -129,12 +161,7 @@ def render(
     clock.add("decode", ahead.busy_s)
     clock.add("encode", write.busy_s)
     clock.add("waiting", ahead.waiting_s + write.waiting_s)
-    if recording is not None and result.motion_target is not None:
-        motion = recording.motion(driving.timing.rate, driving.timing.last_duration_after(count))
-        try:
-            save_motion(result.motion_target, motion)
-        except OutputError as error:
-            raise OutputError(f"{target.path} is written, the motion file is not: {error}") from error
+    _save_recording(recording, result, driving, count)
     if (note := hold.note()) is not None:
         _log.warning("%s: %s", driving.path, note)
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in clock.seconds.items())
@@ -143,70 +170,63 @@ def render(
     return Rendered(count, driving.timing.duration, perf_counter() - start, hold.reference, left_out, clock.seconds)
 
 
+def _save_recording(recording: MotionRecording | None, result: Result, driving: Driving, frames: int) -> None:
+    if recording is None or result.motion_target is None:
+        return
+    motion = recording.motion(driving.timing.rate, driving.timing.last_duration_after(frames))
+    try:
+        save_motion(result.motion_target, motion)
+    except OutputError as error:
+        raise OutputError(f"{result.target.path} is written, the motion file is not: {error}") from error
+
+
 def joined(nouns: Sequence[str]) -> str:
     """Joins nouns to "a, b and c"."""
     return " and ".join([", ".join(nouns[:-1]), nouns[-1]] if len(nouns) > 1 else nouns)
 
 
 def _prepare_reference(
-    animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
+    search: ReferenceSearch, driving: Driving, at_once: bool, clock: StageClock, progress: Progress
 ) -> DrivingFrame | None:
-    """Returns the reference frame if one is asked for, otherwise and in absolute mode None."""
-    animator.clear_reference()
-    if animator.relative:
-        return None if best_frame is None else _look_for_reference(animator, driving, best_frame, clock, progress)
-    if best_frame is not None:
+    """Returns the reference frame if it is needed at once or asked for, otherwise and in absolute mode None."""
+    search.animator.clear_reference()
+    if search.animator.relative:
+        is_needed = at_once or search.best_frame is not None
+        return _look_for_reference(search, driving, clock, progress) if is_needed else None
+    if search.best_frame is not None:
         _log.warning("absolute motion has no reference; the best frame is not looked for")
     return None
 
 
 def _look_for_reference(
-    animator: Animator, driving: Driving, best_frame: BestFrame | None, clock: StageClock, progress: Progress
+    search: ReferenceSearch, driving: Driving, clock: StageClock, progress: Progress
 ) -> DrivingFrame:
-    """Sets the reference, see `set_reference`; decodes ahead meanwhile."""
+    """Sets the reference; decodes ahead meanwhile."""
     total = driving.timing.frame_count
     start = perf_counter()
     with ReadAhead(driving, FRAMES_AHEAD) as ahead:
-        frame = set_reference(
-            animator,
-            ahead,
-            best_frame,
-            driving.path,
-            lambda done: progress("looking for the reference frame", done, total),
-        )
+        looking = "looking for the reference frame"
+        frame = search.set_reference(ahead, driving.path, lambda done: progress(looking, done, total))
     clock.add("networks", perf_counter() - start - ahead.waiting_s)
     clock.add("decode", ahead.busy_s)
     clock.add("waiting", ahead.waiting_s)
     return frame
 
 
-def _render(
-    animator: Animator, frame: DrivingFrame, view: View, recording: MotionRecording | None, clock: StageClock
-) -> Image:
-    driving = frame.driving
-    if recording is not None:
-        # The detector runs once: its keypoints are recorded and animate.
-        with clock("networks"):
-            driving = frame.find_keypoints(animator.keypoints)
-        recording.add(driving, frame.time)
-    if view == "explain":
-        with clock("networks"):
-            explanation = animator.explain(driving)
-        with clock("drawing"):
-            seen = _seen(animator, frame)
-            return explanation_view(animator.source_image, seen, explanation, animator.manifest.align_corners)
-    with clock("networks"):
-        prediction = animator.animate(driving)
-    if view == "result":
-        return prediction
-    with clock("drawing"):
-        return panel(animator.source_image, _seen(animator, frame), prediction)
+def _renderer(
+    animator: Animator, view: View, clock: StageClock, recording: MotionRecording | None, cast: Cast
+) -> FrameRenderer:
+    def smoothing() -> KeypointFilter | None:
+        return KeypointFilter(cast.smooth) if cast.smooth else None
 
-
-def _seen(animator: Animator, frame: DrivingFrame) -> Image | None:
-    """The square of a driving frame to show; None for a motion file."""
-    picture = frame.pixels if frame.shown is None else frame.shown
-    return None if picture is None else animator.frame_driving(picture)
+    further = [FurtherDriver(animator, *other, smoothing()) for other in cast.further]
+    pasted = None
+    if cast.picture is not None:
+        references = [animator.reference] * len(cast.framings)
+        if animator.relative:
+            references[1 : 1 + len(further)] = [animator.prepare_reference(other.reference()) for other in further]
+        pasted = PastedPicture(animator, cast.picture, cast.framings, references)
+    return FrameRenderer(animator, view, clock, recording, smoothing(), pasted, further)
 
 
 def _render_batches(

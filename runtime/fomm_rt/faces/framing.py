@@ -10,7 +10,7 @@ import numpy as np
 
 from fomm_rt.errors import ImageError
 from fomm_rt.faces.search import find_faces
-from fomm_rt.faces.squares import face_square
+from fomm_rt.faces.squares import face_square, framing_of
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image, check_image, pixels_of
 
@@ -54,8 +54,7 @@ class FaceFraming:
             raise ImageError(
                 f"there is no face {self.face}: {len(faces)} found, numbered from 1; fomm-rt faces shows them"
             )
-        square = face_square(faces[self.face - 1], height, width, margin)
-        return Framing(rectangle=(square.x, square.y, square.side, square.side))
+        return framing_of(face_square(faces[self.face - 1], height, width, margin))
 
 
 AnyFraming = Framing | FaceFraming

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fomm_rt.faces.face import Face
-from fomm_rt.framing import Region
+from fomm_rt.framing import Framing, Region
 
 DEFAULT_MARGIN = 1.5
 """Side of the square in face heights: what the published face models were trained on."""
@@ -50,3 +50,8 @@ def square_within(centre: tuple[float, float], side: float, height: int, width: 
         round(min(max(c - pixels / 2, 0), extent - pixels)) for c, extent in zip(centre, (width, height), strict=True)
     )
     return Region(x, y, pixels, pixels, 0, 0, pixels)
+
+
+def framing_of(square: Region) -> Framing:
+    """The framing that cuts a square out of pictures of one size."""
+    return Framing(rectangle=(square.x, square.y, square.side, square.side))

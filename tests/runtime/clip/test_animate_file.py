@@ -21,9 +21,9 @@ from fomm_rt.animator import Animator
 from fomm_rt.clip import rendering
 from fomm_rt.clip.animate_file import AnimationReport, animate_file
 from fomm_rt.clip.driving import open_driving
+from fomm_rt.clip.frame_renderer import View
 from fomm_rt.clip.motion_file import load_motion
-from fomm_rt.clip.reference import find_reference
-from fomm_rt.clip.rendering import View
+from fomm_rt.clip.reference import ReferenceSearch
 from fomm_rt.errors import BackendError, ImageError, MediaError, MotionError, OutputError, StateError
 from fomm_rt.files import staging
 from fomm_rt.files.staging import StagedOutput
@@ -91,6 +91,9 @@ def test_one_frame_out_for_every_frame_in(animator: Animator, source: Path, clip
         width=64,
         height=64,
         quality=None,
+        source_squares=((0, 0, 64, 64),),
+        driving_square=(8, 0, 64, 64),
+        driving_faces=None,
         reference_frame=0,
         skipped_packets=0,
         missing_frames=0,
@@ -448,7 +451,7 @@ def test_refuses_a_motion_file_of_another_shape(animator: Animator, source: Path
 def test_finds_the_best_frame(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animator.set_source(GOLDEN.driving[2])
     with open_driving(clip) as driving:
-        reference = find_reference(animator, driving, "auto", lambda _: None)
+        reference = ReferenceSearch(animator, "auto").find(driving)
         distances = [pose_distance(animator.kp_source, f.find_keypoints(animator.keypoints)) for f in driving]
     index = reference.index
     assert index == int(np.argmin(distances))
@@ -644,12 +647,12 @@ def test_a_failing_decoder_leaves_nothing(
     decode = VideoReader._decode_and_warn
 
     def fail(self: VideoReader) -> Iterator[VideoFrame]:
-        for frame in decode(self, None):
+        for frame in decode(self, None, 1):
             if frame.index == at:
                 raise MediaError("clip.mp4 was taken away")
             yield frame
 
-    monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self, _part: (frame for frame in fail(self)))
+    monkeypatch.setattr(VideoReader, "_decode_and_warn", lambda self, _part, _interval: (frame for frame in fail(self)))
     with pytest.raises(MediaError, match="taken away"):
         animate_file(
             source,

@@ -15,7 +15,7 @@ from fakes.animator import FakeGpu
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import animate_file
-from fomm_rt.clip.rendering import View
+from fomm_rt.clip.frame_renderer import View
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
@@ -155,13 +155,13 @@ def test_a_failing_decoder_leaves_nothing(
     decode = VideoReader._decode_and_warn
 
     def fail(self: VideoReader) -> Iterator[VideoFrame]:
-        for frame in decode(self, None):
+        for frame in decode(self, None, 1):
             if frame.index == at:
                 raise MediaError("clip.mp4 was taken away")
             yield frame
 
     with monkeypatch.context() as patch:
-        patch.setattr(VideoReader, "_decode_and_warn", lambda self, _part: (frame for frame in fail(self)))
+        patch.setattr(VideoReader, "_decode_and_warn", lambda self, _part, _interval: (frame for frame in fail(self)))
         with pytest.raises(MediaError, match="taken away"):
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before

@@ -15,7 +15,7 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.demo import run_demo
 from fomm_rt.clip.driving import DrivingFrame
-from fomm_rt.clip.reference import LEAST_CONTRAST, BestFrame, PoseHold, Reference, contrast, find_reference
+from fomm_rt.clip.reference import LEAST_CONTRAST, BestFrame, ChosenFrame, PoseHold, ReferenceSearch, contrast
 from fomm_rt.errors import MotionError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
@@ -36,9 +36,9 @@ def animator(small_model: Path) -> Iterator[Animator]:
         yield animator
 
 
-def choose(animator: Animator, pictures: Sequence[Image], best_frame: BestFrame | None) -> Reference:
+def choose(animator: Animator, pictures: Sequence[Image], best_frame: BestFrame | None) -> ChosenFrame:
     frames = [DrivingFrame(index, Fraction(index, 25), picture) for index, picture in enumerate(pictures)]
-    return find_reference(animator, frames, best_frame, lambda _done: None)
+    return ReferenceSearch(animator, best_frame).find(frames)
 
 
 def test_contrast() -> None:
@@ -90,7 +90,7 @@ def test_without_any_contrast_the_frame_that_has_most_is_taken(
 
 def test_recorded_keypoints_are_taken_as_they_are(animator: Animator) -> None:
     frames = [DrivingFrame(0, Fraction(0), animator.keypoints(SHOWN))]
-    reference = find_reference(animator, frames, None, lambda _done: None)
+    reference = ReferenceSearch(animator, None).find(frames)
     assert (reference.index, reference.note) == (0, None)
 
 
@@ -122,7 +122,7 @@ def test_a_black_lead_in_does_not_spoil_the_result(
     assert report.reference_frame == 3
     assert report.frames == 7
     assert [record.message for record in caplog.records] == [
-        f"{clip}: the first frames have hardly any contrast; frame 3, the first that has, is the reference",
+        f"{clip}: the first frames show hardly any contrast; frame 3, the first that is usable, is the reference",
         f"{clip}: 3 frames have hardly any contrast and keep the pose of a frame beside",
     ]
     asked = animate_file(source, clip, tmp_path / "b-%d.png", animator=animator, best_frame=3)
@@ -176,7 +176,7 @@ def test_the_demo_passes_over_a_black_lead_in(
     clip = black_lead_in(tmp_path / "clip.mkv")
     with Animator.load(small_model) as animator:
         run_demo(tmp_path / "demo", also=(source, clip), animator=animator)
-    assert "frame 3, the first that has, is the reference" in caplog.text
+    assert "frame 3, the first that is usable, is the reference" in caplog.text
 
 
 def test_keypoints_hold_down_to_the_least_contrast() -> None:

@@ -171,10 +171,17 @@ class VideoReader:
         """Decodes the frames of a part; their numbers and times count from its start. Raises what iterating raises."""
         return self._pass(part)
 
-    def _pass(self, part: Part | None) -> Iterator[VideoFrame]:
+    def sample(self, interval: int, part: Part | None = None) -> Iterator[VideoFrame]:
+        """Decodes all frames, or those of a part, and yields every `interval`-th of them; raises what iterating raises.
+
+        The others are not converted to pixels, which takes most of the time of large frames.
+        """
+        return self._pass(part, interval)
+
+    def _pass(self, part: Part | None, interval: int = 1) -> Iterator[VideoFrame]:
         if self._closed:
             raise MediaError(f"{self.path} was closed; open it again to read it.")
-        frames = self._decode_and_warn(part)
+        frames = self._decode_and_warn(part, interval)
         self._passes.add(frames)
         return frames
 
@@ -202,25 +209,29 @@ class VideoReader:
                 for ticks in frame_times(container, stream):
                     yield ticks * (stream.time_base or Fraction(1, av.time_base)) - self._start
 
-    def _decode_and_warn(self, part: Part | None) -> Generator[VideoFrame, None, None]:
+    def _decode_and_warn(self, part: Part | None, interval: int) -> Generator[VideoFrame, None, None]:
         self.skipped_packets = 0
         self.missing_frames = 0
         if self._still is not None:
             yield VideoFrame(0, Fraction(0), self._still.copy())
             return
         if self._webp is not None:
-            yield from self._play_webp(self._webp, part)
+            yield from self._play_webp(self._webp, part, interval)
             return
         last = Fraction(0)
-        for frame in self._decode(part):
+        for frame in self._decode(part, interval):
             last = frame.time
             yield frame
+        if interval > 1:
+            return  # a later, full iteration says what is missing
         finding = self._compare(last) if part is None else self._count_skipped()
         if finding and not self._has_warned:
             self._has_warned = True
             _logger.warning("%s", finding)
 
-    def _play_webp(self, animation: AnimatedWebp, part: Part | None) -> Generator[VideoFrame, None, None]:
+    def _play_webp(
+        self, animation: AnimatedWebp, part: Part | None, interval: int
+    ) -> Generator[VideoFrame, None, None]:
         index = 0
         with open_file(self.path) as file:
             frames = animation.frames(file)
@@ -228,7 +239,8 @@ class VideoReader:
                 if pixels is None:
                     self._note_fault()
                     continue
-                yield VideoFrame(index, time, pixels)
+                if index % interval == 0:
+                    yield VideoFrame(index, time, pixels)
                 index += 1
         is_short = animation.is_cut_short and part is None
         if (is_short or self.skipped_packets) and not self._has_warned:
@@ -265,7 +277,7 @@ class VideoReader:
             f"{self.path}: {count} broken {'packet was' if count == 1 else 'packets were'} skipped" if count else None
         )
 
-    def _decode(self, part: Part | None) -> Generator[VideoFrame, None, None]:
+    def _decode(self, part: Part | None, interval: int) -> Generator[VideoFrame, None, None]:
         with open_input(self.path) as container:
             stream = self._require_video(container)
             stream.thread_type = "AUTO"
@@ -281,7 +293,8 @@ class VideoReader:
             # Frames drained at the end carry no time base of their own, so the stream's is used for all.
             timed = ((self._time_of(f.pts, stream.time_base, i) - self._start, f) for i, f in enumerate(frames))
             for index, (time, frame) in enumerate(timed if part is None else self._inside(part, timed)):
-                yield VideoFrame(index, time, converter.convert(frame))
+                if index % interval == 0:
+                    yield VideoFrame(index, time, converter.convert(frame))
 
     def _inside(self, part: Part, frames: Iterator[tuple[Fraction, Shown]]) -> Iterator[tuple[Fraction, Shown]]:
         """Yields the frames of a part with their times in it."""
