@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import msgspec
@@ -48,6 +48,8 @@ class Configuration:
         estimate_blend_mask: True if a learned mask blends the source, warped at full size, with the decoded picture.
             Published models have no such mask.
         frame_size: Side in pixels of the training frames.
+        face_margin: Side of the training frames in heights of the face that they show, forehead to chin; None if they
+            show no faces, or it is not known. It changes no tensor, so configurations are equal without it.
         resize_align_corners: True if the deformation is resized corner to corner to the size of the features, which
             keeps the identity an identity. Published models align pixel borders instead, which magnifies by about one
             pixel. At the training size nothing is resized.
@@ -70,6 +72,7 @@ class Configuration:
     estimate_occlusion_map: bool = False
     estimate_blend_mask: bool = False
     frame_size: int
+    face_margin: Annotated[float, Meta(gt=0, le=20)] | None = field(default=None, compare=False)
     resize_align_corners: bool = False
 
     @property
@@ -101,8 +104,10 @@ class Configuration:
         return typed(fields, cls)
 
     @classmethod
-    def from_model_params(cls, model_params: Mapping[str, Any], frame_size: int = 256) -> Configuration:
-        """Reads the mapping `model_params` of a published configuration.
+    def from_model_params(
+        cls, model_params: Mapping[str, Any], frame_size: int = 256, face_margin: float | None = None
+    ) -> Configuration:
+        """Reads the mapping `model_params` of a published configuration; the rest belongs to `dataset_params`.
 
         Raises:
             ValueError: A key is unknown or missing, has the wrong type or is out of range, or two keys contradict each
@@ -127,6 +132,7 @@ class Configuration:
                 "detector": detector,
                 "dense_motion": motion,
                 "frame_size": frame_size,
+                "face_margin": face_margin,
             }
             configuration = msgspec.convert(fields, cls, strict=False)  # not strict: YAML 1.1 reads 1e-4 as a string
         except (msgspec.ValidationError, TypeError, AttributeError) as error:

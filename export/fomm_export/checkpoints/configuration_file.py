@@ -31,6 +31,7 @@ Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
 @dataclass(frozen=True)
 class _DatasetParams:
     frame_shape: Annotated[tuple[Side, ...], Meta(min_length=2)] = (256, 256, 3)
+    face_margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def load_configuration(name_or_path: str) -> Configuration:
         height, width, *_ = document.dataset_params.frame_shape
         if height != width:
             raise ValueError(f"frame_shape is {height}×{width}; expected a square such as [256, 256, 3]")
-        return Configuration.from_model_params(document.model_params, height)
+        return Configuration.from_model_params(document.model_params, height, document.dataset_params.face_margin)
     except ValueError as error:
         raise CheckpointError(
             f"{path}: expected a published configuration (model_params with common_params, kp_detector_params and "

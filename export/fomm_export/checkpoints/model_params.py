@@ -1,4 +1,4 @@
-"""The keys of a published configuration, and two of this project's own. Other keys are refused."""
+"""The keys of a published configuration, and three of this project's own. Other keys are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 SECTIONS = {
     "": ("model_params", "dataset_params"),
-    "dataset_params": ("frame_shape",),
+    "dataset_params": ("frame_shape", "face_margin"),
     "model_params": ("common_params", "kp_detector_params", "generator_params"),
     "model_params.common_params": ("num_kp", "num_channels", "estimate_jacobian"),
     "model_params.kp_detector_params": (
@@ -24,8 +24,8 @@ SECTIONS = {
         *("block_expansion", "max_features", "num_blocks", "scale_factor", "kp_variance"),
     ),
 }
-"""Section -> the keys that shape a model. Section "" is the document. `estimate_blend_mask` and
-`resize_align_corners` are this project's own."""
+"""Section -> the keys that shape a model. Section "" is the document. `face_margin`, `estimate_blend_mask`
+and `resize_align_corners` are this project's own."""
 
 TRAINING_ONLY = {
     "": ("train_params", "reconstruction_params", "animate_params", "visualizer_params", "augmentation_params"),

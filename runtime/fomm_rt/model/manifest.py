@@ -123,12 +123,12 @@ class Manifest:
     @property
     def face_margin(self) -> float | None:
         """Side of the square around a face in this model's training, in face heights; None if it knows no faces."""
-        if "face_margin" in self.configuration:
-            margin: float | None = self.configuration["face_margin"]
+        margin: float | None = self.configuration.get("face_margin")
+        if margin is not None:
             return margin
         if self.weights.origin == "own":
             return OWN_FACE_MARGIN
-        # Folders that were exported before the configuration named the margin.
+        # Folders exported without a known margin: from a YAML file, or before configurations had one.
         return VOX_FACE_MARGIN if "vox" in f"{self.weights.recognised_as} {self.weights.file}" else None
 
     @property

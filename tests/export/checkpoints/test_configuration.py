@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fomm_export.checkpoints.configuration import Configuration
-from fomm_export.checkpoints.configuration_file import load_configuration
+from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
 from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
@@ -231,3 +231,15 @@ def test_sizes_must_be_divisible_for_both_networks() -> None:
     configuration.check_size(240)
     with pytest.raises(ValueError, match="expected a multiple of 80"):
         configuration.check_size(200)
+
+
+def test_the_margin_of_faces(tmp_path: Path) -> None:
+    assert CONFIGURATIONS["vox-256"].face_margin == CONFIGURATIONS["vox-adv-256"].face_margin == 1.5
+    assert {CONFIGURATIONS[name].face_margin for name in ("taichi-256", "bair-256", "mgif-256", "nemo-256")} == {None}
+    path = tmp_path / "own.yaml"
+    text = (OWN_CHECKPOINTS / "drawn-faces-256.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("frame_shape:", "face_margin: 1.8\n  frame_shape:"), encoding="utf-8")
+    assert load_configuration(str(path)).face_margin == 1.8
+    path.write_text(text.replace("frame_shape:", "face_margin: -1\n  frame_shape:"), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="face_margin"):
+        load_configuration(str(path))
