@@ -66,8 +66,9 @@ def copied_model(small_model: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
-    """A folder of real clips and pictures beside the checkout; tests that need it skip without it."""
-    folder = Path(__file__).parents[2] / "shared" / "media"
+    """A folder of real clips and pictures: FOMM_TEST_MEDIA names it. Tests that need it skip without it."""
+    beside = Path(__file__).parents[2] / "shared" / "media"
+    folder = Path(os.environ.get("FOMM_TEST_MEDIA", beside))
     if not folder.is_dir():
         pytest.skip("the folder of real clips is not here")
     return folder

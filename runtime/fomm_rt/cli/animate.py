@@ -96,7 +96,8 @@ def animate(
         float | None,
         _option(
             "Motion",
-            "Smooth the driver's movement, from 0 to 1 (most, with a little delay).",
+            "Smooth the driver's movement, from 0 to 1, which delays it most; 0.5 if no strength is given.",
+            metavar="[STRENGTH]",
             min=0,
             max=1,
             show_default="0",

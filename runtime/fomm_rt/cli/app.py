@@ -19,6 +19,7 @@ from fomm_rt.cli.engines import app as engines
 from fomm_rt.cli.faces import faces
 from fomm_rt.cli.info import info
 from fomm_rt.cli.models import app as models
+from fomm_rt.cli.optional_value import OptionalValueCommand
 from fomm_rt.version import __version__
 
 COMMAND_GROUP = "fomm_rt.commands"
@@ -47,7 +48,9 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_callback)
-    for command in (demo, animate, faces, info, doctor):
+    app.command()(demo)
+    app.command(cls=OptionalValueCommand)(animate)
+    for command in (faces, info, doctor):
         app.command()(command)
     app.add_typer(models, name="models")
     app.add_typer(engines, name="engines")

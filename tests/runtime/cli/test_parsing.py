@@ -1,8 +1,12 @@
 """Values of options that name squares and faces."""
 
+from typing import Annotated
+
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from fomm_rt.cli.optional_value import OptionalValueCommand
 from fomm_rt.cli.parsing import parse_faces, parse_framing
 from fomm_rt.faces.framing import AnyFraming, FaceFraming
 from fomm_rt.framing import Framing
@@ -38,3 +42,27 @@ def test_faces() -> None:
     for text in ("0", "-1", "two", "1.5", ""):
         with pytest.raises(typer.BadParameter, match="--face: expected all or"):
             parse_faces("--face", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], "None x"),
+        (["--smooth"], "0.5 x"),
+        (["--smooth", "0.3"], "0.3 x"),
+        (["--smooth=0.3"], "0.3 x"),
+        (["--smooth", "-o", "y"], "0.5 y"),
+        (["-o", "y", "--smooth"], "0.5 y"),
+    ],
+)
+def test_the_strength_of_smoothing_may_be_left_out(arguments: list[str], shown: str) -> None:
+    app = typer.Typer()
+
+    @app.command(cls=OptionalValueCommand)
+    def animate(
+        smooth: Annotated[float | None, typer.Option("--smooth")] = None,
+        output: Annotated[str, typer.Option("-o")] = "x",
+    ) -> None:
+        print(smooth, output)
+
+    assert CliRunner().invoke(app, arguments).stdout.strip() == shown
