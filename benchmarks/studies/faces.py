@@ -8,7 +8,8 @@ and pictures without a face. A face is found if a box is centred within 0.25 of 
 Speed: the median time of each step over that of one frame of the bundled model, measured in turns in one run, and the
 same for CPU time, which depends less on other work. A frame runs on all cores, the steps on one.
 
-Flicker: how much a still picture with a sensor's noise moves after pasting back, in levels. Landmarks: by how much
+Flicker: how much a still picture with a sensor's noise moves after pasting back, and how much the still parts beside a
+moving head do, in levels. Landmarks: by how much
 `fomm-rt bench quality` misjudges the distance between a face and the same face moved by a known distance, in pixels.
 """
 
@@ -30,6 +31,7 @@ from fomm_bench.results.command_line import script_command
 from fomm_bench.results.results_file import write_document
 from fomm_bench.scenes import PlacedFace, background, scene, subjects
 from fomm_rt.animator import Animator
+from fomm_rt.bundled import bundled_performance
 from fomm_rt.faces.face import Face
 from fomm_rt.faces.follow import FaceFollower
 from fomm_rt.faces.paste_back import PasteBack
@@ -37,6 +39,7 @@ from fomm_rt.faces.search import find_faces
 from fomm_rt.faces.squares import DEFAULT_MARGIN, face_square
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
+from fomm_rt.media.read.video_reader import VideoReader
 
 HEIGHT, WIDTH = 720, 960
 FOUND_WITHIN = 0.25
@@ -168,6 +171,30 @@ def flicker(animator: Animator) -> float:
     return float(np.mean(changes))
 
 
+def flicker_beside_a_head(animator: Animator) -> float:
+    """Mean change from frame to frame beside a head that turns and speaks, within the pasted square, in levels."""
+    placed = PlacedFace(1, (480, 360), 300)
+    picture = scene(HEIGHT, WIDTH, placed)
+    paste, _ = _pasted(animator, picture, find_faces(picture)[0])
+    head = np.zeros((HEIGHT, WIDTH), np.uint8)
+    # The head moves by at most a tenth of its height; what is farther away is still.
+    cv2.ellipse(head, (480, 327), (round(0.76 * placed.height), round(0.95 * placed.height)), 0, 0, 360, 1, -1)
+    still = head[_within(paste)] == 0
+    animator.driving_framing = Framing()
+    animator.clear_reference()
+    last, changes = None, []
+    with VideoReader(bundled_performance()) as performance:
+        for frame in performance:
+            canvas = picture.copy()
+            paste(canvas, animator.animate(frame))
+            part = canvas[_within(paste)].astype(np.int16)
+            if last is not None:
+                changes.append(float(np.abs(part - last)[still].mean()))
+            last = part
+    print(f"flicker            {np.mean(changes):.3f} levels beside a moving head, at most {np.max(changes):.3f}")
+    return float(np.mean(changes))
+
+
 def landmark_error(count: int) -> dict[str, float]:
     """Mean error of the measured distance of landmarks, in pixels, for faces moved by each known distance."""
     rng, errors = np.random.default_rng(3), {}
@@ -219,9 +246,15 @@ def main() -> None:
     landmarks = landmark_error(options.scenes)
     with Animator.load() as animator:
         (ratios, cpu_ratios), levels = speed(animator), flicker(animator)
+        beside = flicker_beside_a_head(animator)
     if options.json:
         document = {"benchmark": "faces", "command": script_command(), "environment": describe_environment()}
-        results = {"detection": rows, "landmark_error_px": landmarks, "flicker_levels": levels}
+        results = {
+            "detection": rows,
+            "landmark_error_px": landmarks,
+            "flicker_levels": levels,
+            "flicker_beside_a_head_levels": beside,
+        }
         results |= {"ratio_to_frame": ratios, "cpu_ratio_to_frame": cpu_ratios}
         write_document(options.json, {**document, **results})
 
