@@ -25,6 +25,8 @@ from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame as CodedFrame
 from numpy.typing import NDArray
 
+from fomm_rt.media.read.side_data import side_data_of
+
 _PQ, _HLG = 16, 18
 _BT2020_MATRIX = 9
 _UNSPECIFIED_MATRICES = (2, 3)
@@ -130,8 +132,8 @@ def _peak_nits(frame: CodedFrame) -> float | None:
     if frame.color_trc != _PQ:
         return None
     try:
-        content = frame.side_data.get("CONTENT_LIGHT_LEVEL")
-        display = frame.side_data.get("MASTERING_DISPLAY_METADATA")
+        content = side_data_of(frame).get("CONTENT_LIGHT_LEVEL")
+        display = side_data_of(frame).get("MASTERING_DISPLAY_METADATA")
     except ValueError:  # PyAV knows not all of FFmpeg's side data
         return None
     if isinstance(content, SideData) and content.buffer_size >= 4:

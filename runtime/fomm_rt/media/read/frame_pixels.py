@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fomm_rt.media.read.colour import Bt709Filter, ColourSpace, space_of
 from fomm_rt.media.read.pixels import UPRIGHT, Turn, lay_over_white, turn_of_degrees, turn_of_matrix, turned
+from fomm_rt.media.read.side_data import side_data_of
 
 # swscale's flags by value, because PyAV 17 names the algorithms only. Without accurate rounding and full chroma
 # interpolation swscale takes short cuts that darken every picture by one or two of 255 levels.
@@ -94,7 +95,7 @@ class FramePixels:
 
 def _turn_of(frame: CodedFrame) -> Turn:
     try:
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        matrix = side_data_of(frame).get("DISPLAYMATRIX")
     except ValueError:
         # PyAV knows not all of FFmpeg's side data, EXIF among them. This loses mirroring only.
         return turn_of_degrees(frame.rotation)
