@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from fomm_rt.animator import Animator
     from fomm_rt.backends.options import BackendName
     from fomm_rt.backends.protocol import BackendDescription, Explanation, TimedFrame
-    from fomm_rt.clip.animate_file import AnimationReport, animate_file
+    from fomm_rt.clip.animate_file import animate_file
+    from fomm_rt.clip.report import AnimationReport
     from fomm_rt.errors import (
         BackendError,
         BenchmarkError,
@@ -98,7 +99,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AnimationReport": "clip.animate_file",
+    "AnimationReport": "clip.report",
     "Animator": "animator",
     "BackendDescription": "backends.protocol",
     "BackendName": "backends.options",

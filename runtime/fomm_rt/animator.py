@@ -267,6 +267,8 @@ class Animator:
         if not isinstance(frame, Reference):
             frame = self.prepare_reference(frame)
         self._check_idle()
+        if frame.keypoints is not None:
+            self.check_keypoints(frame.keypoints)
         if (frame.relative, frame.adapt_scale) != (self.relative, self.adapt_scale):
             frame = replace(frame, relative=self.relative, adapt_scale=self.adapt_scale)
         self._reference = frame
@@ -282,7 +284,7 @@ class Animator:
         self._check_open()
         return resample(*framed(frame, self._driving_framing(frame)), self.size)
 
-    def keypoints(self, frame: Image | Frame | DeviceImage, framing: Framing | None = None) -> Keypoints:
+    def keypoints(self, frame: Image | Frame | DeviceImage, framing: AnyFraming | None = None) -> Keypoints:
         """Finds the keypoints of a driving frame.
 
         Args:
@@ -294,8 +296,10 @@ class Animator:
         """
         self._check_idle()
         if framing is None:
-            framing = self._driving_framing(frame)
-        return self._backend.detect(*framed(frame, framing, self._backend))
+            square = self._driving_framing(frame)
+        else:
+            square = resolve_framing(framing, frame, self._manifest.face_margin)
+        return self._backend.detect(*framed(frame, square, self._backend))
 
     def check_keypoints(self, keypoints: Keypoints) -> None:
         """Checks that keypoints have the shapes and types that this model finds.

@@ -7,6 +7,7 @@ rectangle        either of them within x, y, width, height, in pixels or percent
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +67,8 @@ class Framing:
             raise ImageError(f"expected the framing mode crop or fit; got {self.mode!r}")
         if self.rectangle is not None and len(self.rectangle) != 4:
             raise ImageError(f"expected a rectangle (x, y, width, height); got {self.rectangle!r}")
+        if not all(math.isfinite(value) for value in self.rectangle or ()):
+            raise ImageError(f"expected a rectangle of finite numbers; got {self.rectangle!r}")
         if self.unit not in ("px", "%"):
             raise ImageError(f"expected px or % as the unit of a rectangle; got {self.unit!r}")
         if self.unit == "px" and any(value != int(value) for value in self.rectangle or ()):

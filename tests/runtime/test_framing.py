@@ -99,5 +99,7 @@ def test_percent_reach_as_far_as_pixels() -> None:
         Framing(rectangle=(60, 0, 50, 100), unit="%").region(100, 100)
     with pytest.raises(ImageError, match="whole pixels"):
         Framing(rectangle=(0.5, 0, 10, 10))
+    with pytest.raises(ImageError, match="finite"):
+        Framing(rectangle=(0, 0, float("inf"), 10), unit="%")
     with pytest.raises(ImageError, match="px or %"):
         Framing(rectangle=(0, 0, 10, 10), unit="em")  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from fomm_bench.model.bench_media import BenchMedia
 from fomm_bench.results.samples import Spread, spread_of
 from fomm_bench.run.plan import Progress
 from fomm_rt.animator import Animator
-from fomm_rt.clip.animate_file import AnimationReport, animate_file
+from fomm_rt.clip.animate_file import animate_file
+from fomm_rt.clip.report import AnimationReport
 
 
 @dataclass(frozen=True)

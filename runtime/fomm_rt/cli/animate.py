@@ -21,6 +21,7 @@ from fomm_rt.cli.options import (
 )
 from fomm_rt.cli.parsing import parse_best_frame, parse_faces, parse_framing, parse_seconds, parse_size
 from fomm_rt.cli.terminal import running
+from fomm_rt.faces.framing import FaceFraming
 from fomm_rt.media.write.output_formats import OUTPUT_FORMATS
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ BOTH = "Source and driving"
 
 
 def animate(
-    source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP.")],
-    driving: Annotated[Path, typer.Argument(help="The driving video, or a motion file (.npz).")],
+    source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP, AVIF, TIFF.")],
+    driving: Annotated[Path, typer.Argument(help="The driving video, an animated picture, or a motion file (.npz).")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}.")
     ],
@@ -55,10 +56,13 @@ def animate(
     face: Annotated[
         str | None,
         _option(
-            "Source", "Animate this face: see fomm-rt faces. all needs --paste-back.", metavar="N|all", show_default="1"
+            "Source",
+            "Animate this face (see fomm-rt faces); 'all' needs --paste-back.",
+            metavar="N|all",
+            show_default="1",
         ),
     ] = None,
-    driving_crop: Annotated[str | None, _crop("Driving", "The same of every driving frame.")] = None,
+    driving_crop: Annotated[str | None, _crop("Driving", "As --source-crop, for the driving video.")] = None,
     driving_fit: Annotated[
         bool, _option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
     ] = False,
@@ -66,7 +70,7 @@ def animate(
         list[Path] | None,
         _option("Driving", "A driver of its own for the next face; may be repeated.", "--driving", metavar="FILE"),
     ] = None,
-    crop: Annotated[str | None, _crop(BOTH, "Both at once.")] = None,
+    crop: Annotated[str | None, _crop(BOTH, "Sets --source-crop and --driving-crop, unless they are given.")] = None,
     fit: Annotated[bool, _option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
     relative: Annotated[
         bool,
@@ -78,11 +82,9 @@ def animate(
     ] = True,
     adapt_scale: Annotated[bool, _option("Motion", "Scale relative movement to the size of the source.")] = True,
     start: Annotated[
-        str | None, _option("Driving", "Begin with the frame shown then.", metavar="SECONDS|[HH:]MM:SS")
+        str | None, _option("Driving", "Start at this time of the driving video.", metavar="SECONDS|[HH:]MM:SS")
     ] = None,
-    duration: Annotated[
-        str | None, _option("Driving", "Use only so much from there on.", metavar="SECONDS|[HH:]MM:SS")
-    ] = None,
+    duration: Annotated[str | None, _option("Driving", "Length to use.", metavar="SECONDS|[HH:]MM:SS")] = None,
     best_frame: Annotated[
         str | None,
         _option(
@@ -159,7 +161,7 @@ def animate(
 
     fomm-rt animate portrait.jpg talking.mp4 -m vox-adv -o out.webm --best-frame auto
 
-    fomm-rt animate portrait.jpg film.mkv -o part.mp4 --start 1:30 --duration 5 --output-size 512
+    fomm-rt animate portrait.jpg film.mkv -m vox-adv -o part.mp4 --start 1:30 --duration 5 --output-size 512
     """
     if panel and explain:
         raise typer.BadParameter("--panel and --explain exclude each other; choose one")
@@ -168,9 +170,19 @@ def animate(
         raise typer.BadParameter("--paste-back shows the whole picture; leave out --panel and --explain")
     if (number == "all" or further) and not paste_back:
         raise typer.BadParameter("several faces need --paste-back, because the result shows the whole picture")
+    if paste_back and (fit or source_fit):
+        raise typer.BadParameter("--paste-back needs a square of the source; leave out --fit and --source-fit")
+    if further and face is not None:
+        raise typer.BadParameter("--driving gives the faces drivers in their order; leave out --face")
     one = 1 if number == "all" else number
-    source_framing = parse_framing("--source-crop", source_crop or crop, one, fit or source_fit)
-    driving_framing = parse_framing("--driving-crop", driving_crop or crop, 1, fit or driving_fit)
+    source_name, driving_name = (
+        "--crop" if own is None else name
+        for name, own in (("--source-crop", source_crop), ("--driving-crop", driving_crop))
+    )
+    source_framing = parse_framing(source_name, source_crop or crop, one, fit or source_fit)
+    driving_framing = parse_framing(driving_name, driving_crop or crop, 1, fit or driving_fit)
+    if face is not None and not isinstance(source_framing, FaceFraming):
+        raise typer.BadParameter("--face chooses a face that is found; leave out the crop or fit of the source")
     reference = parse_best_frame("--best-frame", best_frame)
     start_s, duration_s = parse_seconds("--start", start), parse_seconds("--duration", duration)
     if duration_s == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -24,8 +25,11 @@ class OptionalValueCommand(TyperCommand):
         return super().parse_args(ctx, list(_filled(args, self.optional_values)))
 
 
+_NUMBER = re.compile(r"-[\d.]+")
+
+
 def _filled(arguments: Sequence[str], values: Mapping[str, str]) -> Iterator[str]:
     for argument, following in pairwise([*arguments, "-"]):
         yield argument
-        if argument in values and following.startswith("-"):
+        if argument in values and following.startswith("-") and not _NUMBER.fullmatch(following):
             yield values[argument]

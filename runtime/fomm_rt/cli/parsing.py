@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Literal
@@ -32,7 +33,7 @@ def parse_framing(name: str, text: str | None, face: int, fit: bool) -> AnyFrami
         raise typer.BadParameter(
             f"{name}: expected auto, center, or x,y,w,h in whole pixels or all in %; got {text!r}"
         ) from None
-    if not (x >= 0 and y >= 0 and w > 0 and h > 0):
+    if not (x >= 0 and y >= 0 and w > 0 and h > 0 and all(map(math.isfinite, (x, y, w, h)))):
         raise typer.BadParameter(f"{name}: expected x and y from 0, w and h above 0; got {text!r}")
     return Framing(mode, (x, y, w, h), "%" if is_percent else "px")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TypedDict
@@ -14,13 +13,13 @@ from typing_extensions import Unpack
 
 from fomm_rt.animator import CENTRED_SQUARE, Animator
 from fomm_rt.backends.options import BackendName
-from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import open_model
 from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.driving_square import DrivingSquare, choose_driving_framing, driving_framed
 from fomm_rt.clip.frame_renderer import View
 from fomm_rt.clip.reference import BestFrame
 from fomm_rt.clip.rendering import Cast, Progress, Rendered, Result, render
+from fomm_rt.clip.report import AnimationReport, Square, in_words, square_of
 from fomm_rt.clip.result_size import Scaling
 from fomm_rt.clip.source_framings import Faces, find_source_framings
 from fomm_rt.errors import ImageError, OutputError
@@ -54,59 +53,6 @@ class LoadOptions(TypedDict, total=False):
     precision: Precision | None
     engines: str | PathLike[str] | None
     auto_build: bool
-
-
-Square = tuple[int, int, int, int]
-"""x, y, width and height in pixels."""
-
-
-@dataclass(frozen=True)
-class AnimationReport:
-    """What `animate_file` did.
-
-    Attributes:
-        output: The result.
-        frames: Frames in the result, one for every driving frame.
-        seconds: Wall-clock time from the first frame read to the finished result.
-        fps: frames / seconds.
-        start_s: Where the part of the driving file that was used begins, in seconds from the start of the file.
-        duration_s: Seconds that the result plays; None if the driving file does not say.
-        width, height: Size of its frames in pixels.
-        quality: The quality that was asked for; None for the default.
-        source_squares: (x, y, side, side) of every square of the source that is animated, in pixels.
-        driving_square: The same of the driving frames; None if they are fitted, or a motion file.
-        driving_faces: Driving frames in which the face was looked for and found; None if it was not looked for.
-        reference_frame: Number of the driving frame that relative motion counts from, from 0 at the start of the part;
-            None in absolute mode.
-        skipped_packets: Broken packets of the driving video.
-        missing_frames: Approximate number of frames that a damaged driving video announces but does not hold; 0 where
-            unknown.
-        left_out: Parts of the driving file that the result does not have, such as "subtitles"; warnings say why.
-        stage_s: Seconds that each stage was busy. "decode" and "encode" overlap the others; "networks", "drawing" (of
-            a view) and "waiting" (for decoder or encoder) make up most of `seconds`.
-        model: Name of the model.
-        backend: The backend that ran it, on what device, and why.
-    """
-
-    output: Path
-    frames: int
-    seconds: float
-    fps: float
-    start_s: float
-    duration_s: float | None
-    width: int
-    height: int
-    quality: int | None
-    source_squares: tuple[Square, ...]
-    driving_square: Square | None
-    driving_faces: tuple[int, int] | None
-    reference_frame: int | None
-    skipped_packets: int
-    missing_frames: int
-    left_out: tuple[str, ...]
-    stage_s: dict[str, float]
-    model: str
-    backend: BackendDescription
 
 
 def animate_file(
@@ -154,8 +100,9 @@ def animate_file(
         animator: An open animator to use; its source and reference are replaced, and it stays open.
         paste_back: True to paste the animated face back into the source picture, at the picture's size.
         all_faces: True to animate all faces of the source, not only the most prominent one. Needs `paste_back`.
-        further_driving: Videos that drive the second most prominent face of the source, the third, and so on. Their
-            last frame is held. Needs `paste_back`.
+        further_driving: Videos that drive the second most prominent face of the source, the third, and so on, from
+            their first frame; their last frame is held. Sound, length and frame rate come from `driving`. Needs
+            `paste_back`.
         smooth: Strength of the smoothing of the driver's keypoints over time, from 0 (none) to 1.
         best_frame: The driving frame that relative motion counts from: its number, from 0 at the start of the part
             that is used, or "auto" for the one posed most like the source; by default the first one with contrast
@@ -163,7 +110,7 @@ def animate_file(
         view: What a frame of the result shows: "result", the prediction; "panel", source, driving frame and prediction
             side by side; "explain", keypoints, deformation, masks and occlusion map.
         audio: True to keep the sound of the driving video.
-        motion_output: Also write the driving keypoints to this motion file (.npz).
+        motion_output: Also write the keypoints of `driving`, not smoothed, to this motion file (.npz).
         start_s, duration_s: The part of the driving file to use, in seconds, rounded to milliseconds; from the start
             and to the end by default. It begins with the frame that is shown at `start_s`; at a constant rate it has
             the whole number of frames nearest to `duration_s`. The sound is cut alike.
@@ -186,15 +133,13 @@ def animate_file(
     """
     source, driving, output = Path(source), Path(driving), Path(output)
     # Everything is checked before a model is loaded, which takes seconds, or frames are animated, which takes minutes.
-    target = VideoTarget(output, [source, driving])
-    motion_target = None if motion_output is None else _motion_target(Path(motion_output), [source, driving, output])
+    inputs = [source, driving, *map(Path, further_driving)]
+    target = VideoTarget(output, inputs)
+    motion_target = None if motion_output is None else _motion_target(Path(motion_output), [*inputs, output])
+    result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
+    _check_choices(paste_back, all_faces, further_driving, view)
     if quality is not None:
         check_quality(quality)
-    result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
-    if (all_faces or further_driving) and not paste_back:
-        raise ImageError("several faces need paste_back, because the result shows the whole picture")
-    if paste_back and view != "result":
-        raise ImageError(f"paste_back shows the whole picture; expected the view result, got {view}")
     KeypointFilter(smooth)  # checks the strength
     picture = read_picture(source)
     _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
@@ -202,11 +147,12 @@ def animate_file(
         frames = opened.enter_context(open_driving(driving, start_s, duration_s))
         further = [opened.enter_context(open_driving(Path(path))) for path in further_driving]
         _log.debug("%s: %s", driving, frames.describe())
-        _check_framings(animator, load, picture, frames)
+        _check_framings(animator, load, picture, [frames, *further])
         if isinstance(best_frame, int):
             frames.check_frame(best_frame)
-        if animator is None and frames.weights is not None:
-            frames.check_architecture(open_model(load.get("model")).manifest)
+        if animator is None and any(one.weights is not None for one in (frames, *further)):
+            for one in (frames, *further):
+                one.check_architecture(open_model(load.get("model")).manifest)
         existing = [*target.existing(), *([] if motion_target is None else motion_target.existing())]
         check_overwrite(existing, overwrite)
         used = opened.enter_context(using(animator, load if animator is not None else _with_faces(load)))
@@ -214,43 +160,38 @@ def animate_file(
         for one in (frames, *further):
             one.check(used.manifest)
         margin = used.manifest.face_margin
+        if margin is None and used.source_framing == FaceFraming():
+            say(f"{used.manifest.name} names no margin for faces (face_margin), so centred squares are used")
         count: Faces = 1 + len(further) if further else "all" if all_faces else 1
         framings = find_source_framings(picture, used.source_framing, margin, count)
-        squares = tuple(_square(framing, picture.shape[0], picture.shape[1]) for framing in framings)
-        say(f"{source}: {_in_words(squares)}")
+        squares = tuple(square_of(framing, picture.shape[0], picture.shape[1]) for framing in framings)
+        if paste_back and any(width != height for _, _, width, height in squares):
+            raise ImageError("paste_back needs a square of the source; leave out the fit")
+        say(f"{source}: {in_words(squares)}")
         used.set_source(used.prepare_source(picture, framings[0]))
 
         def choose(driver: Driving) -> tuple[Framing, DrivingSquare | None]:
             total = driver.timing.frame_count
-            return choose_driving_framing(
+            chosen, found = choose_driving_framing(
                 used.driving_framing, margin, driver, lambda done: progress("looking for the face", done, total)
             )
+            if (square := _driving_square(chosen, driver)) is not None:
+                faces = f", the face in {found.with_face} of {found.looked_at} frames looked at" if found else ""
+                say(f"{driver.path}: {in_words([square])}{faces}")
+            return chosen, found
 
-        others = [(other, *choose(other)) for other in further]
         framing, found = choose(frames)
+        others = [(other, *choose(other)) for other in further]
         opened.enter_context(driving_framed(used, framing))
-        if (driving_square := _driving_square(used, frames)) is not None:
-            faces = "" if found is None else f", the face in {found.with_face} of {found.looked_at} frames looked at"
-            say(f"{driving}: {_in_words([driving_square])}{faces}")
         cast = Cast(picture if paste_back else None, framings, found, others, smooth)
         done = render(used, frames, result, best_frame, progress, cast)
         return _report(used, frames, result, done, squares, found)
 
 
-def _square(framing: Framing, height: int, width: int) -> Square:
-    region = framing.region(height, width)
-    return region.x, region.y, region.width, region.height
-
-
-def _driving_square(animator: Animator, driving: Driving) -> Square | None:
-    framing = animator.driving_framing
+def _driving_square(framing: AnyFraming, driving: Driving) -> Square | None:
     if not isinstance(driving.source, VideoReader) or not isinstance(framing, Framing):
         return None
-    return _square(framing, driving.source.height, driving.source.width)
-
-
-def _in_words(squares: Sequence[Square]) -> str:
-    return f"square{'s' * (len(squares) > 1)} {' and '.join(','.join(map(str, square)) for square in squares)}"
+    return square_of(framing, driving.source.height, driving.source.width)
 
 
 def _report(
@@ -273,7 +214,7 @@ def _report(
         height=height,
         quality=result.quality,
         source_squares=squares,
-        driving_square=_driving_square(animator, driving),
+        driving_square=_driving_square(animator.driving_framing, driving),
         driving_faces=None if found is None else (found.with_face, found.looked_at),
         reference_frame=done.reference_frame,
         skipped_packets=driving.skipped_packets,
@@ -296,14 +237,28 @@ def _with_faces(load: LoadOptions) -> LoadOptions:
     return {"source_framing": FaceFraming(), "driving_framing": FaceFraming(), **load}
 
 
-def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image, driving: Driving) -> None:
-    """Makes sure that the squares to use lie within both pictures. Raises ImageError if one does not."""
+def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image, drivers: Sequence[Driving]) -> None:
+    """Makes sure that the squares to use lie within all pictures. Raises ImageError if one does not."""
     source_framing = load.get("source_framing", CENTRED_SQUARE) if animator is None else animator.source_framing
     driving_framing = load.get("driving_framing", CENTRED_SQUARE) if animator is None else animator.driving_framing
     if isinstance(source_framing, Framing):  # loading reports another type
         source_framing.region(*picture.shape[:2])
-    if isinstance(driving_framing, Framing) and isinstance(driving.source, VideoReader):
-        driving_framing.region(driving.source.height, driving.source.width)
+    for driving in drivers:
+        if isinstance(driving_framing, Framing) and isinstance(driving.source, VideoReader):
+            try:
+                driving_framing.region(driving.source.height, driving.source.width)
+            except ImageError as error:
+                raise ImageError(f"{driving.path}: {error}") from error
+
+
+def _check_choices(paste_back: bool, all_faces: bool, further_driving: Sequence[object], view: View) -> None:
+    """Raises ImageError for choices that exclude each other."""
+    if all_faces and further_driving:
+        raise ImageError("all_faces animates every face by one driver; leave it out with further_driving")
+    if (all_faces or further_driving) and not paste_back:
+        raise ImageError("several faces need paste_back, because the result shows the whole picture")
+    if paste_back and view != "result":
+        raise ImageError(f"paste_back shows the whole picture; expected the view result, got {view}")
 
 
 @contextmanager

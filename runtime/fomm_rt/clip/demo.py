@@ -25,7 +25,7 @@ from fomm_rt.backends.protocol import BackendDescription
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.animate_file import LoadOptions, using
 from fomm_rt.clip.driving import Driving, open_driving
-from fomm_rt.clip.driving_square import choose_driving_framing, driving_framed
+from fomm_rt.clip.driving_square import DrivingSquare, choose_driving_framing, driving_framed
 from fomm_rt.clip.moments import choose_moments, thumbnail
 from fomm_rt.clip.overlap import ReadAhead, WriteBehind
 from fomm_rt.clip.reference import PoseHold, ReferenceSearch
@@ -152,9 +152,11 @@ def run_demo(
         outside_training = None
         if other is not None and driving is not None and outside is not None:
             source = used.prepare_source(other, FaceFraming())
-            framing, _ = choose_driving_framing(FaceFraming(), used.manifest.face_margin, driving, lambda _done: None)
+            margin = used.manifest.face_margin
+            framing, faces = choose_driving_framing(FaceFraming(), margin, driving, lambda _done: None)
             with driving_framed(used, framing):
-                outside_training = _animate(used, [source], driving, _outside_scene(source), outside, progress)
+                scene = _outside_scene(source)
+                outside_training = _animate(used, [source], driving, scene, outside, progress, faces)
         return DemoReport(demo, outside_training, used.manifest.name, used.backend)
 
 
@@ -182,7 +184,13 @@ def _outside_scene(source: Source) -> _Scene:
 
 
 def _animate(
-    animator: Animator, sources: list[Source], driving: Driving, scene: _Scene, results: _Results, progress: Progress
+    animator: Animator,
+    sources: list[Source],
+    driving: Driving,
+    scene: _Scene,
+    results: _Results,
+    progress: Progress,
+    faces: DrivingSquare | None = None,
 ) -> ClipReport:
     """Animates all sources by one driver, finding its keypoints once per frame; writes video and contact sheet."""
     start = perf_counter()
@@ -196,7 +204,7 @@ def _animate(
     with video.open(driving.timing, driving.audio_from) as writer:
         with ReadAhead(driving, FRAMES_AHEAD) as ahead, WriteBehind(writer.write, FRAMES_AHEAD) as write:
             first = next(ahead, None)
-            reference, search = first, ReferenceSearch(animator, None)
+            reference, search = first, ReferenceSearch(animator, None, faces)
             if first is not None and not search.may_be_first(first):
                 reference = search.set_reference(driving, driving.path)
             hold = PoseHold(animator, reference)

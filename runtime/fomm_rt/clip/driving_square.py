@@ -62,7 +62,8 @@ def choose_driving_framing(
         return Framing(), None
     found = find_driving_square(driving, margin, framing.face, progress)
     if found.square is None:
-        _log.warning("%s: no face in %d frames; their centred square is used", driving.path, found.looked_at)
+        what = "no face" if framing.face == 1 else f"no face {framing.face}"
+        _log.warning("%s: %s in %d frames; their centred square is used", driving.path, what, found.looked_at)
     return found.framing, found
 
 
@@ -82,9 +83,12 @@ def find_driving_square(driving: Driving, margin: float, face: int, progress: Ca
         assert frame.pixels is not None
         if not found and face > 1:
             faces = find_faces(frame.pixels)
+            seen = None
             if len(faces) >= face:
                 follow = FaceFollower(faces[face - 1])
-        seen = follow(frame.pixels)
+                seen = follow(frame.pixels)
+        else:
+            seen = follow(frame.pixels)
         height, width = frame.pixels.shape[:2]
         if seen is not None:
             found.append(seen)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 
 from fomm_rt.animator import Animator
 from fomm_rt.clip.driving import Driving, DrivingFrame
 from fomm_rt.clip.driving_square import DrivingSquare, driving_framed
-from fomm_rt.clip.reference import ReferenceSearch
+from fomm_rt.clip.reference import PoseHold, ReferenceSearch
 from fomm_rt.framing import Framing
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.smoothing import KeypointFilter
+
+_log = logging.getLogger("fomm_rt")
 
 
 class FurtherDriver:
@@ -42,13 +45,16 @@ class FurtherDriver:
         self._shown: DrivingFrame = next(self._frames)
         self._next: DrivingFrame | None = next(self._frames, None)
         self._keypoints: tuple[int, Keypoints] | None = None
+        self._hold: PoseHold | None = None
 
     def keypoints_at(self, time: Fraction) -> Keypoints:
         """The keypoints of the frame that is shown at a time, which must not go back."""
         while self._next is not None and self._next.time <= time:
             self._shown, self._next = self._next, next(self._frames, None)
         if self._keypoints is None or self._keypoints[0] != self._shown.index:
-            keypoints = self._find(self._shown)
+            with driving_framed(self._animator, self._framing):
+                frame = self._shown if self._hold is None else self._hold(self._shown)
+                keypoints = frame.find_keypoints(self._animator.keypoints)
             if self._smooth is not None:
                 keypoints = self._smooth(keypoints, self._shown.time)
             self._keypoints = self._shown.index, keypoints
@@ -57,7 +63,8 @@ class FurtherDriver:
     def reference(self) -> Keypoints:
         """The keypoints of the frame from which its movement counts."""
         with driving_framed(self._animator, self._framing):
-            return ReferenceSearch(self._animator, None, self._faces).find(self._driving).keypoints
-
-    def _find(self, frame: DrivingFrame) -> Keypoints:
-        return frame.find_keypoints(lambda pixels: self._animator.keypoints(pixels, self._framing))
+            chosen = ReferenceSearch(self._animator, None, self._faces).find(self._driving)
+            self._hold = PoseHold(self._animator, chosen.frame)
+        if chosen.note is not None:
+            _log.warning("%s: %s", self._driving.path, chosen.note)
+        return chosen.keypoints

@@ -120,7 +120,8 @@ class ReferenceSearch:
         Raises:
             MotionError: There is no frame with this number, or no frame at all.
         """
-        follow = FaceFollower() if self.faces is not None and self.faces.square is not None else None
+        square = None if self.faces is None else self.faces.square
+        follow = None if square is None else FaceFollower(within=square)
         nearest: tuple[float, DrivingFrame, Keypoints] | None = None
         fallback: tuple[float, DrivingFrame] | None = None
         count, has_seen_contrast = 0, False
@@ -131,9 +132,10 @@ class ReferenceSearch:
                 progress(count)
                 continue
             found = _contrast_of(self.animator, frame)
-            face = None if follow is None or frame.pixels is None else follow(frame.pixels)
-            if found < LEAST_CONTRAST or (follow is not None and face is None):
-                has_seen_contrast = has_seen_contrast or found >= LEAST_CONTRAST
+            has_contrast = found >= LEAST_CONTRAST
+            face = follow(frame.pixels) if has_contrast and follow is not None and frame.pixels is not None else None
+            if not has_contrast or (follow is not None and face is None):
+                has_seen_contrast = has_seen_contrast or has_contrast
                 if fallback is None or found > fallback[0]:
                     fallback = found, frame
             elif self.best_frame is None:
@@ -191,8 +193,8 @@ class PoseHold:
         if self.count == 0:
             return None
         if self.count == 1:
-            return "1 frame has hardly any contrast and keeps the pose of a frame beside"
-        return f"{self.count} frames have hardly any contrast and keep the pose of a frame beside"
+            return "1 frame has hardly any contrast and keeps the pose of the neighbouring frame"
+        return f"{self.count} frames have hardly any contrast and keep the pose of neighbouring frames"
 
     def _held(self, frame: DrivingFrame) -> DrivingFrame:
         assert self._last is not None
@@ -241,5 +243,8 @@ def _first_usable(animator: Animator, frame: DrivingFrame, lack: str) -> ChosenF
 
 
 def _most_contrast(animator: Animator, frame: DrivingFrame) -> ChosenFrame:
-    note = f"no frame has enough contrast for a reference; expect a distorted result. Frame {frame.index} has the most"
+    note = (
+        f"no frame shows enough for a reference; expect a distorted result. Frame {frame.index}, which has the most "
+        "contrast, is the reference"
+    )
     return ChosenFrame(frame, frame.find_keypoints(animator.keypoints), note)

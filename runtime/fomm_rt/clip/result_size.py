@@ -51,7 +51,8 @@ class Scaling:
         """Scales a picture; one that needs no scaling is returned itself."""
         height, width = picture.shape[:2]
         if self._size is None:
-            self.frame_size = width, height
+            grown = int(self._is_even)  # the encoder repeats the edge of odd sizes
+            self.frame_size = width + grown * (width % 2), height + grown * (height % 2)
             return picture
         wanted = (max(1, round(width * self._size / height)), self._size) if isinstance(self._size, int) else self._size
         size = (wanted[0] + wanted[0] % 2, wanted[1] + wanted[1] % 2) if self._is_even else wanted

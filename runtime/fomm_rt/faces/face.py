@@ -32,9 +32,12 @@ class Face:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """(x, y, width, height) in pixels, upright; it may reach beyond the picture."""
-        width = FACE_ASPECT * self.height
-        return self.centre[0] - width / 2, self.centre[1] - self.height / 2, width, self.height
+        """(x, y, width, height) in pixels: the upright box of the face's ellipse; it may reach beyond the picture."""
+        roll = np.radians(self.roll_deg)
+        across, along = FACE_ASPECT * self.height, self.height
+        width = float(np.hypot(across * np.cos(roll), along * np.sin(roll)))
+        height = float(np.hypot(across * np.sin(roll), along * np.cos(roll)))
+        return self.centre[0] - width / 2, self.centre[1] - height / 2, width, height
 
     @property
     def roll_deg(self) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from fomm_rt.faces.face import Face
 from fomm_rt.faces.search import find_faces, look
 from fomm_rt.faces.windows import Window
+from fomm_rt.framing import Region
 from fomm_rt.image import Image
 
 WINDOW_SIDE = 2.25
@@ -21,7 +22,8 @@ LARGEST_OFFSET = 0.35
 LARGEST_RATIO = 1.25
 """Ratio of sizes from which the window is placed anew."""
 SAME_PERSON = 1.0
-"""A face farther than this from the last one, in face heights, is another person's; it is not followed."""
+"""A face in the window that is farther than this from the last one, in face heights, is another person's. Once the face
+is lost, the whole frame is searched, and the nearest face is followed, whoever it belongs to."""
 
 
 class FaceFollower:
@@ -30,12 +32,14 @@ class FaceFollower:
     Args:
         face: Where to start; by default the most prominent face of the first frame that has one.
         search_interval: Frames between searches while there is no face, so that an empty room costs little.
+        within: Only faces whose centre lies in this square are found by a search.
     """
 
-    def __init__(self, face: Face | None = None, search_interval: int = 1) -> None:
+    def __init__(self, face: Face | None = None, search_interval: int = 1, within: Region | None = None) -> None:
         self._face = face
         self._window = None if face is None else _window_around(face)
         self._search_interval = search_interval
+        self._within = within
         self._frames_without = 0
 
     def __call__(self, frame: Image) -> Face | None:
@@ -48,7 +52,7 @@ class FaceFollower:
             self._window = None
         due = self._frames_without % self._search_interval == 0
         self._frames_without += 1
-        face = self._nearest(find_faces(frame)) if due else None
+        face = self._nearest(self._search(frame)) if due else None
         if face is None:
             return None
         self._frames_without = 0
@@ -59,6 +63,10 @@ class FaceFollower:
         faces = list(look(frame, window, FOLLOWED_SCORE))
         near = [face for face in faces if _distance(face, last) <= SAME_PERSON * last.height]
         return min(near, key=lambda face: _distance(face, last), default=None)
+
+    def _search(self, frame: Image) -> list[Face]:
+        faces = find_faces(frame)
+        return faces if self._within is None else [face for face in faces if _lies_in(face, self._within)]
 
     def _nearest(self, faces: list[Face]) -> Face | None:
         """The face that is followed: the most prominent one, later the one nearest to where it was lost."""
@@ -82,6 +90,11 @@ def _rests(face: Face, window: Window) -> bool:
     offset = float(np.hypot(*np.subtract(face.centre, window.centre)))
     ratio = window.side / (WINDOW_SIDE * face.height)
     return offset <= LARGEST_OFFSET * face.height and 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO
+
+
+def _lies_in(face: Face, square: Region) -> bool:
+    x, y = face.centre
+    return square.x <= x < square.x + square.side and square.y <= y < square.y + square.side
 
 
 def _distance(one: Face, other: Face) -> float:

@@ -16,6 +16,10 @@ from fomm_rt.image import Image, check_image, pixels_of
 
 _log = logging.getLogger("fomm_rt")
 
+LARGEST_MARGIN = 20
+ON_DEVICE = ("__cuda_array_interface__", "__dlpack__")
+"""Attributes of arrays on a GPU."""
+
 
 @dataclass(frozen=True)
 class FaceFraming:
@@ -31,10 +35,10 @@ class FaceFraming:
     face: int = 1
 
     def __post_init__(self) -> None:
-        if self.margin is not None and not self.margin > 0:
-            raise ImageError(f"expected a margin above 0 face heights; got {self.margin}")
-        if self.face < 1:
-            raise ImageError(f"expected a face number from 1; got {self.face}")
+        if self.margin is not None and not 0 < self.margin <= LARGEST_MARGIN:
+            raise ImageError(f"expected a margin above 0, at most {LARGEST_MARGIN} face heights; got {self.margin}")
+        if not isinstance(self.face, int) or self.face < 1:
+            raise ImageError(f"expected a face number from 1; got {self.face!r}")
 
     def around_face(self, picture: Image, model_margin: float | None) -> Framing:
         """The framing of this picture, (H, W, 3) uint8 RGB, for a model with a margin of its own or without one.
@@ -47,12 +51,12 @@ class FaceFraming:
             return Framing()
         height, width = picture.shape[:2]
         faces = find_faces(picture)
-        if not faces:
+        if not faces and self.face == 1:
             _log.warning("no face was found in a picture of %d×%d pixels; its centred square is used", width, height)
             return Framing()
         if self.face > len(faces):
             raise ImageError(
-                f"there is no face {self.face}: {len(faces)} found, numbered from 1; fomm-rt faces shows them"
+                f"there is no face {self.face}: {len(faces)} found, numbered from 1. fomm-rt faces FILE lists them"
             )
         return framing_of(face_square(faces[self.face - 1], height, width, margin))
 
@@ -69,16 +73,21 @@ def resolve_framing(framing: AnyFraming, picture: Any, model_margin: float | Non
     if isinstance(framing, Framing):
         return framing
     pixels = pixels_of(picture)
-    if hasattr(pixels, "__dlpack__") and not isinstance(pixels, np.ndarray):
+    return framing.around_face(_in_host_memory(pixels), model_margin)
+
+
+def _in_host_memory(pixels: Any) -> Image:
+    if not isinstance(pixels, np.ndarray) and any(hasattr(pixels, name) for name in ON_DEVICE):
         raise ImageError("faces are found in host memory; for frames on a GPU, pass a Framing with a rectangle")
     check_image(pixels)
-    return framing.around_face(pixels, model_margin)
+    image: Image = pixels
+    return image
 
 
 class HeldFraming:
     """The framing of successive driving frames: the face of the first one decides, and the square rests.
 
-    Frames of another size are framed anew.
+    A first frame without a face holds the centred square. Frames of another size are framed anew.
     """
 
     def __init__(self, framing: AnyFraming, model_margin: float | None) -> None:
@@ -90,7 +99,7 @@ class HeldFraming:
         """The framing of the next frame; see `resolve_framing`."""
         if isinstance(self.framing, Framing):
             return self.framing
-        shape = np.shape(pixels_of(frame))
+        shape = _in_host_memory(pixels_of(frame)).shape
         if self._held is None or self._held[0] != shape:
             self._held = shape, resolve_framing(self.framing, frame, self._model_margin)
         return self._held[1]

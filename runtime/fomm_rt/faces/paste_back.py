@@ -48,6 +48,8 @@ def paste_back(picture: Image | Frame, square: Region, prediction: Image) -> Ima
     """
     pixels = _checked(picture, square)
     check_image(prediction)
+    if prediction.shape[0] != prediction.shape[1]:
+        raise ImageError(f"expected a square prediction; got {prediction.shape[1]}×{prediction.shape[0]} pixels")
     result = pixels.copy()
     _blend(result, square, _enlarged(prediction, square.side), feather(square, *pixels.shape[:2]))
     return result
@@ -87,6 +89,8 @@ class PasteBack:
         """
         import cv2
 
+        if prediction.shape != self._rest.shape:
+            raise ImageError(f"expected a prediction of shape {self._rest.shape}; got {prediction.shape}")
         side = self.square.side
         weight = cv2.resize(self._moved(prediction), (side, side), interpolation=cv2.INTER_LINEAR) * self._feather
         coloured = cv2.add(prediction, self._colour, dtype=cv2.CV_8U)
@@ -127,7 +131,8 @@ def _checked(picture: Image | Frame, square: Region) -> Image:
     side = square.side
     fits = square.width == square.height == side and min(square.x, square.y) >= 0
     if not fits or square.x + side > width or square.y + side > height:
-        raise ImageError(f"expected a square within the picture of {width}×{height} pixels; got {square}")
+        place = f"{square.x},{square.y},{square.width},{square.height}"
+        raise ImageError(f"expected a square within the picture of {width}×{height} pixels; got {place}")
     return pixels
 
 

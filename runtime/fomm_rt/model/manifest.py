@@ -128,8 +128,9 @@ class Manifest:
             return margin
         if self.weights.origin == "own":
             return OWN_FACE_MARGIN
-        # Folders exported without a known margin: from a YAML file, or before configurations had one.
-        return VOX_FACE_MARGIN if "vox" in f"{self.weights.recognised_as} {self.weights.file}" else None
+        # Published weights exported with a YAML file; and by their name, folders older than this key.
+        name = self.weights.recognised_as or ("" if "face_margin" in self.configuration else self.weights.file)
+        return VOX_FACE_MARGIN if "vox" in name else None
 
     @property
     def has_blend_mask(self) -> bool:
@@ -159,7 +160,7 @@ class Manifest:
 class _Configuration(TypedDict):
     num_kp: Annotated[int, Meta(ge=1)]
     estimate_jacobian: bool
-    face_margin: NotRequired[Annotated[float, Meta(gt=0)] | None]
+    face_margin: NotRequired[Annotated[float, Meta(gt=0, le=20)] | None]
     estimate_blend_mask: NotRequired[bool]
 
 

@@ -30,7 +30,20 @@ def test_squares(text: str | None, fit: bool, framing: AnyFraming) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "face", "1,2,3", "1,2,3,4,5", "1,2,3,0", "-1,2,3,4", "1.5,2,3,4", "10%,20,30%,40%", "nan%,0%,1%,1%"]
+    "text",
+    [
+        "",
+        "face",
+        "1,2,3",
+        "1,2,3,4,5",
+        "1,2,3,0",
+        "-1,2,3,4",
+        "1.5,2,3,4",
+        "10%,20,30%,40%",
+        "nan%,0%,1%,1%",
+        "0%,0%,inf%,1%",
+        "0%,0%,1e400%,9%",
+    ],
 )
 def test_other_squares_are_refused_by_the_name_of_the_option(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="--crop: expected"):

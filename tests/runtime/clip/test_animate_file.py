@@ -19,11 +19,12 @@ from clips import packet_places, write_clip
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
 from fomm_rt.clip import rendering
-from fomm_rt.clip.animate_file import AnimationReport, animate_file
+from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.driving import open_driving
 from fomm_rt.clip.frame_renderer import View
 from fomm_rt.clip.motion_file import load_motion
 from fomm_rt.clip.reference import ReferenceSearch
+from fomm_rt.clip.report import AnimationReport
 from fomm_rt.errors import BackendError, ImageError, MediaError, MotionError, OutputError, StateError
 from fomm_rt.files import staging
 from fomm_rt.files.staging import StagedOutput

@@ -14,11 +14,12 @@ from clips import write_clip
 from fomm_bench.scenes import PlacedFace, background, scene
 from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import animate_file
-from fomm_rt.errors import ImageError, MotionError
+from fomm_rt.errors import ImageError, MotionError, OutputError
 from fomm_rt.faces.framing import FaceFraming
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
+from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.picture import write_picture
 
 HEIGHT, WIDTH, FRAMES = 240, 400, 21
@@ -197,8 +198,10 @@ def test_refuses_what_cannot_be(animator: Animator, group: Path, clip: Path, tmp
     animator.source_framing = Framing("fit")
     with pytest.raises(ImageError, match="leave out the crop"):
         animate_file(group, clip, output, animator=animator, paste_back=True, all_faces=True)
-    with pytest.raises(ImageError, match="a square within the picture"):
+    with pytest.raises(ImageError, match="leave out the fit"):
         animate_file(group, clip, output, animator=animator, paste_back=True)
+    with pytest.raises(ImageError, match="by one driver"):
+        animate_file(group, clip, output, animator=animator, paste_back=True, all_faces=True, further_driving=[clip])
     assert not output.exists()
 
 
@@ -255,3 +258,53 @@ def test_the_best_frame_shows_the_face_whole(
     clip = make_clip("cut.mp4", pixels)
     report = animate_file(group, clip, tmp_path / "r.mp4", animator=animator, best_frame="auto")
     assert report.reference_frame == whole
+
+
+def test_no_input_is_overwritten(animator: Animator, group: Path, clip: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gif"
+    other.write_bytes(b"GIF89a")
+    with pytest.raises(OutputError, match="also an input"):
+        animate_file(group, clip, other, animator=animator, paste_back=True, further_driving=[other])
+
+
+def test_a_further_driver_holds_its_pose_over_black_frames(
+    animator: Animator, group: Path, clip: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    def pixels(index: int) -> Image:
+        if index >= 8:
+            return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        return scene(HEIGHT, WIDTH, PlacedFace(4, (200, 100 + 3 * index), 90))
+
+    other = make_clip("fades.mp4", pixels)
+    report = animate_file(
+        group, clip, tmp_path / "%03d.png", animator=animator, paste_back=True, further_driving=[other]
+    )
+    x, y, side, _ = report.source_squares[1]
+    own = np.s_[y : y + side, max(x, sum(report.source_squares[0][::2])) : x + side]
+    frames = results(tmp_path)
+    assert (frames[7][own] != frames[0][own]).any()
+    for frame in frames[8:]:
+        assert_array_equal(frame[own], frames[7][own])
+
+
+def test_the_second_face_of_a_driver_is_never_the_first(
+    animator: Animator, group: Path, make_clip: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = make_clip("alone.mp4", lambda _index: scene(HEIGHT, WIDTH, LEFT))
+    later = make_clip("later.mp4", lambda index: scene(HEIGHT, WIDTH, LEFT, *([RIGHT] if index >= 10 else [])))
+    animator.driving_framing = FaceFraming(1.5, face=2)
+    report = animate_file(group, alone, tmp_path / "r.mp4", animator=animator)
+    assert report.driving_faces == (0, 3)
+    assert "no face 2 in 3 frames" in caplog.text
+    report = animate_file(group, later, tmp_path / "r.mp4", animator=animator)
+    assert report.driving_square is not None
+    x, y, side, _ = report.driving_square
+    assert (x + side / 2, y + side / 2) == pytest.approx(RIGHT.centre, abs=12)
+
+
+def test_the_reported_size_is_that_of_the_file(animator: Animator, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.png"
+    write_picture(path, scene(241, 401, LEFT))
+    report = animate_file(path, clip, tmp_path / "r.mp4", animator=animator, paste_back=True)
+    with VideoReader(tmp_path / "r.mp4") as reader:
+        assert (reader.width, reader.height) == (report.width, report.height) == (402, 242)

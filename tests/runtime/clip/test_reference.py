@@ -85,7 +85,7 @@ def test_without_any_contrast_the_frame_that_has_most_is_taken(
     reference = choose(animator, [BLACK, NOISE, BLACK], best_frame)
     assert reference.index == 1
     assert reference.note is not None
-    assert "no frame has enough contrast" in reference.note
+    assert "no frame shows enough" in reference.note
 
 
 def test_recorded_keypoints_are_taken_as_they_are(animator: Animator) -> None:
@@ -123,7 +123,7 @@ def test_a_black_lead_in_does_not_spoil_the_result(
     assert report.frames == 7
     assert [record.message for record in caplog.records] == [
         f"{clip}: the first frames show hardly any contrast; frame 3, the first that is usable, is the reference",
-        f"{clip}: 3 frames have hardly any contrast and keep the pose of a frame beside",
+        f"{clip}: 3 frames have hardly any contrast and keep the pose of neighbouring frames",
     ]
     asked = animate_file(source, clip, tmp_path / "b-%d.png", animator=animator, best_frame=3)
     assert asked.reference_frame == 3
@@ -148,7 +148,7 @@ def test_poses_are_held_over_frames_that_show_nothing(animator: Animator) -> Non
     assert held[3].shown is BLACK
     assert [(frame.index, frame.time) for frame in held] == [(frame.index, frame.time) for frame in frames]
     assert (hold.reference, hold.count) == (1, 3)
-    assert hold.note() == "3 frames have hardly any contrast and keep the pose of a frame beside"
+    assert hold.note() == "3 frames have hardly any contrast and keep the pose of neighbouring frames"
 
 
 @pytest.mark.parametrize("reference", [None, DrivingFrame(0, Fraction(0), BLACK)])

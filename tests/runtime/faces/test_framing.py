@@ -49,8 +49,11 @@ def test_rejects_numbers_and_margins_that_cannot_be() -> None:
         FaceFraming(1.5, face=3).around_face(GROUP, None)
     with pytest.raises(ImageError, match="from 1"):
         FaceFraming(face=0)
-    with pytest.raises(ImageError, match="above 0"):
-        FaceFraming(margin=0)
+    for margin in (0, -1, 21, float("inf"), float("nan")):
+        with pytest.raises(ImageError, match="above 0"):
+            FaceFraming(margin=margin)
+    with pytest.raises(ImageError, match="there is no face 2: 0 found"):
+        FaceFraming(1.5, face=2).around_face(background(100, 200), None)
     with pytest.raises(ImageError, match="uint8"):
         HeldFraming(FaceFraming(1.5), None)(np.zeros((10, 10), np.uint8))
 

@@ -103,5 +103,9 @@ def test_rejects_squares_and_arrays_that_do_not_fit() -> None:
         paste_back(PICTURE, Region(0, 0, 400, 300, 0, 50, 400), prediction)
     with pytest.raises(ImageError, match="uint8"):
         paste_back(PICTURE, INSIDE, prediction.astype(np.float32))
+    with pytest.raises(ImageError, match="square prediction"):
+        paste_back(PICTURE, INSIDE, prediction[:32])
+    with pytest.raises(ImageError, match="a prediction of shape"):
+        PasteBack(PICTURE, INSIDE, prediction, prediction)(PICTURE.copy(), prediction[:32, :32])
     with pytest.raises(ImageError, match="one size"):
         PasteBack(PICTURE, INSIDE, prediction, prediction[:32, :32])

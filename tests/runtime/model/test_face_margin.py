@@ -16,7 +16,9 @@ from fomm_rt.model.manifest import Weights, read_manifest
         ({"face_margin": None}, {"origin": "own"}, 2.1),
         ({"face_margin": 1.8}, {"origin": "own"}, 1.8),
         ({}, {"recognised_as": "vox-adv-cpk.pth.tar"}, 1.5),
+        ({"face_margin": None}, {"recognised_as": "vox-adv-cpk.pth.tar"}, 1.5),
         ({}, {"file": "vox-adv-pruned.pth.tar"}, 1.5),
+        ({"face_margin": None}, {"file": "voxels.pth.tar"}, None),
         ({}, {"recognised_as": "taichi-cpk.pth.tar"}, None),
         ({"face_margin": 1.2}, {"recognised_as": "taichi-cpk.pth.tar"}, 1.2),
         ({}, {}, None),
@@ -25,4 +27,5 @@ from fomm_rt.model.manifest import Weights, read_manifest
 def test_margin(configuration: dict[str, Any], weights: dict[str, str], margin: float | None) -> None:
     given: dict[str, Any] = {"origin": "unknown", "file": "model.pth", "sha256": None, "recognised_as": None, **weights}
     manifest = replace(read_manifest(bundled_model()), weights=Weights(**given))
-    assert replace(manifest, configuration={**manifest.configuration, **configuration}).face_margin == margin
+    plain = {key: value for key, value in manifest.configuration.items() if key != "face_margin"}
+    assert replace(manifest, configuration={**plain, **configuration}).face_margin == margin
