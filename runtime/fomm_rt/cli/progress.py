@@ -26,7 +26,10 @@ FrameProgress = Callable[[str, int, "int | None"], None]
 
 
 class BarProgress:
-    """Shows the current step as a bar."""
+    """Shows the current step as a bar, which appears with the first call.
+
+    Until then the terminal is free for questions: a running bar redraws its line and erases what is written there.
+    """
 
     def __init__(self, bar: Progress, counted: str) -> None:
         self._bar = bar
@@ -36,6 +39,7 @@ class BarProgress:
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Shows that so many are done; `total` is None if unknown."""
+        self._bar.start()  # does nothing if it runs
         if stage not in self._tasks:
             for earlier in self._tasks.values():
                 self._bar.update(earlier, visible=False)

@@ -83,8 +83,11 @@ class Terminal:
         if self.quiet:
             yield lambda _stage, _done, _total: None
         elif self.err.is_terminal:
-            with bar(self.err) as shown:
+            shown = bar(self.err)
+            try:
                 yield BarProgress(shown, counted)
+            finally:
+                shown.stop()
         else:
             yield PlainProgress(self.err, counted)
 

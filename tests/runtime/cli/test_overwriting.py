@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
@@ -19,6 +20,10 @@ from golden_files import Golden
 GOLDEN = Golden("small_aligned")
 QUESTION = "Overwrite? [y/N]"
 
+ERASE_LINE = "\x1b[2K"
+THINKING_S = 0.5
+"""How long the user looks at the question: several times as long as a bar takes to redraw itself."""
+
 
 @pytest.fixture
 def work(tmp_path: Path, small_model: Path) -> Path:
@@ -30,8 +35,12 @@ def work(tmp_path: Path, small_model: Path) -> Path:
     return tmp_path
 
 
+def animate_aloud(output: str = "r.mp4", *extra: str, driving: str = "clip.mp4") -> list[str]:
+    return [*(sys.executable, "-m", "fomm_rt", "animate", "source.png", driving, "-m", "m", "-o", output, *extra)]
+
+
 def animate(output: str = "r.mp4", *extra: str, driving: str = "clip.mp4") -> list[str]:
-    return [*(sys.executable, "-m", "fomm_rt", "animate", "source.png", driving, "-m", "m", "-o", output, "-q", *extra)]
+    return animate_aloud(output, "-q", *extra, driving=driving)
 
 
 def run(work: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -42,10 +51,16 @@ def run(work: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def on_terminal(work: Path, command: Sequence[str], answer: bytes) -> tuple[int, str]:
     """Runs a command on a pseudo-terminal and answers its first question; returns exit code and output."""
+    code, output, _ = watch_question(work, command, answer, 0)
+    return code, output
+
+
+def watch_question(work: Path, command: Sequence[str], answer: bytes, thinking_s: float) -> tuple[int, str, str]:
+    """Waits before it answers, and also returns the output from the question up to the answer."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(command, cwd=work, stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True)
     os.close(terminal)
-    output, has_answered, deadline = b"", False, time.monotonic() + 120
+    output, before, has_answered, deadline = b"", b"", False, time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             read = os.read(controller, 4096)
@@ -55,10 +70,14 @@ def on_terminal(work: Path, command: Sequence[str], answer: bytes) -> tuple[int,
             break
         output += read
         if QUESTION.encode() in output and not has_answered:
+            answer_at = time.monotonic() + thinking_s
+            while select.select([controller], [], [], max(0.0, answer_at - time.monotonic()))[0]:
+                output += os.read(controller, 4096)
+            before = output.partition(QUESTION.encode())[2]
             os.write(controller, answer)
             has_answered = True
     os.close(controller)
-    return process.wait(timeout=60), output.decode(errors="replace")
+    return process.wait(timeout=60), output.decode(errors="replace"), before.decode(errors="replace")
 
 
 @pytest.mark.parametrize("answer", [b"y\n", b"YES\n"])
@@ -67,6 +86,17 @@ def test_a_terminal_asks_and_replaces(work: Path, answer: bytes) -> None:
     assert code == 0, output
     assert f"r.mp4 exists. {QUESTION}" in output
     assert (work / "r.mp4").read_bytes() != b"old"
+
+
+def test_no_bar_erases_the_question(work: Path) -> None:
+    (work / "results").mkdir()
+    (work / "results" / "demo.mp4").write_text("old")
+    demo = [sys.executable, "-m", "fomm_rt", "demo", "-o", "results"]
+    code, output, before = watch_question(work, animate_aloud(), b"y\n", THINKING_S)
+    assert code == 0, output
+    assert before.strip() == ""
+    assert ERASE_LINE in output, "the bar itself is shown after the answer"
+    assert watch_question(work, demo, b"n\n", THINKING_S)[::2] == (1, " ")
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"maybe\n", b"\xff\n", b"\x04"])
