@@ -54,9 +54,8 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
         )
     except UnicodeEncodeError:
         raise MediaError(f"{str(path)!a} is not valid UTF-8; rename the file.") from None
-    except MemoryError:
-        raise
     except (av.FFmpegError, OSError, ValueError) as error:
+        # FFmpeg also reports "out of memory" for a damaged size in the file; PyAV raises av.MemoryError for it.
         raise MediaError(_explain_refusal(path)) from error
 
 

@@ -50,6 +50,27 @@ def test_sound_alone_is_not_a_video(make_clip: Callable[..., Path], tmp_path: Pa
         VideoReader(path)
 
 
+def test_damage_that_ffmpeg_reports_as_lack_of_memory(make_clip: Callable[..., Path]) -> None:
+    clip = make_clip("damaged.mp4", frames=10)
+    content = bytearray(clip.read_bytes())
+    # The number of entries in the table of durations; FFmpeg does not allocate a table as long as this.
+    content[content.index(b"stts") + 8] = 0x3F
+    clip.write_bytes(content)
+    with pytest.raises(av.MemoryError):
+        av.open(str(clip))
+    with pytest.raises(MediaError, match=r"damaged\.mp4 is an incomplete or damaged MP4 file"):
+        VideoReader(clip)
+
+
+def test_lack_of_memory_is_no_damage(make_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def allocate(*_args: object, **_options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(av, "open", allocate)
+    with pytest.raises(MemoryError):
+        VideoReader(make_clip("good.mp4"))
+
+
 def test_refuses_a_stream_without_frames(make_clip: Callable[..., Path]) -> None:
     clip = make_clip("void.mp4", frames=10)
     content = bytearray(clip.read_bytes())
