@@ -70,7 +70,8 @@ def test_contestants_report_to_nobody(tmp_path: Path) -> None:
     assert seen.addresses == []
 
 
-def test_a_setting_of_the_user_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_of_the_user_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in SILENCING:
         monkeypatch.delenv(name, raising=False)
     telemetry.disable_telemetry()
@@ -80,6 +81,23 @@ def test_a_setting_of_the_user_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     telemetry.disable_telemetry()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "0"
     assert telemetry.telemetry()["ONNX Runtime"] == "decided by you: ORT_DISABLE_TELEMETRY=0"
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"), [(None, "off"), ("0", "off"), ("1\n", "decided by you: 1 in {}"), ("\xff", "off")]
+)
+def test_openvino_is_listed_if_installed(
+    decision: str | None, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    consent = tmp_path / telemetry.OPENVINO_CONSENT
+    if decision is not None:
+        consent.parent.mkdir()
+        consent.write_text(decision, encoding="latin-1")
+    monkeypatch.setattr(telemetry, "find_spec", lambda _name: object())
+    assert telemetry.telemetry()["OpenVINO"] == expected.format(consent)
+    monkeypatch.setattr(telemetry, "find_spec", lambda _name: None)
+    assert list(telemetry.telemetry()) == ["ONNX Runtime"]
 
 
 def importing(module: str, gateway: str, through: str) -> list[str]:

@@ -5,22 +5,12 @@ unless the user has refused. No variable prevents it, but OpenVINO runs without 
 """
 
 import sys
-from contextlib import suppress
-from pathlib import Path
 
-CONSENT = Path("intel", "openvino_telemetry")
-"""The user's own decision, below the home folder, as `opt_in_out` writes it: 1 or 0."""
+from fomm_rt.machine.telemetry import openvino_may_report
 
-
-def _has_agreed() -> bool:
-    with suppress(OSError, RuntimeError):  # no such file, no home folder
-        return (Path.home() / CONSENT).read_text(encoding="utf-8").strip() == "1"
-    return False
-
-
-if not _has_agreed():
+if not openvino_may_report():
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-import openvino  # noqa: E402  (the package must be hidden before)
+import openvino  # only after its package is hidden
 
 __all__ = ["openvino"]

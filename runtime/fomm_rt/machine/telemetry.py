@@ -1,12 +1,16 @@
-"""Libraries that report to their makers, and the variables that keep them silent.
+"""Libraries that report to their makers, and how they are kept silent.
 
-Every library here is imported through a module of its own, which calls `disable_telemetry` first; for ONNX Runtime that
-is `fomm_rt.machine.onnx_runtime`. `tests/runtime/test_privacy.py` watches what the product opens.
+Each is imported through one module, which silences it first: ONNX Runtime through `fomm_rt.machine.onnx_runtime`,
+OpenVINO through `fomm_bench.contestants.openvino_library`. `tests/runtime/test_privacy.py` watches what the product
+opens.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 
 SILENCED = {"ONNX Runtime": ("ORT_DISABLE_TELEMETRY", "1")}
 """Library -> the variable and its value, which must be set before the first import.
@@ -14,6 +18,9 @@ SILENCED = {"ONNX Runtime": ("ORT_DISABLE_TELEMETRY", "1")}
 ONNX Runtime 1.29 and newer, on Linux: keeps a device id and a database in the user's cache and looks up an address.
 Its own `disable_telemetry_events()` comes too late, because both happen during the import.
 """
+
+OPENVINO_CONSENT = Path("intel", "openvino_telemetry")
+"""The user's own decision about OpenVINO, below the home folder, as `opt_in_out` writes it: 1 or 0."""
 
 
 def disable_telemetry() -> None:
@@ -23,9 +30,18 @@ def disable_telemetry() -> None:
 
 
 def telemetry() -> dict[str, str]:
-    """Library -> "off", or the user's own setting."""
+    """Library -> "off", or the user's own setting. OpenVINO is listed if it is installed; only `bench` uses it."""
     found = {}
     for library, (name, value) in SILENCED.items():
         setting = os.environ.get(name, value)
         found[library] = "off" if setting == value else f"decided by you: {name}={setting}"
+    if find_spec("openvino") is not None:
+        found["OpenVINO"] = f"decided by you: 1 in {Path.home() / OPENVINO_CONSENT}" if openvino_may_report() else "off"
     return found
+
+
+def openvino_may_report() -> bool:
+    """True if the user has agreed to OpenVINO's telemetry; otherwise `fomm_bench`, which alone imports it, hides it."""
+    with suppress(OSError, RuntimeError):  # no such file, no home folder
+        return (Path.home() / OPENVINO_CONSENT).read_text(encoding="utf-8", errors="replace").strip() == "1"
+    return False
