@@ -72,7 +72,10 @@ demo: $(RESULTS)
 	@echo "  $(BIN)/fomm-rt animate $(BUNDLED)/avatars/fox.png $(BUNDLED)/performance.mp4 -o $(DEMO)/fox.mp4 --duration 2 --output-size 512"
 	@echo "What this machine can run:"
 	@echo "  $(BIN)/fomm-rt doctor"
-	@echo "For photographs fetch published weights, which needs torch: make setup, then $(BIN)/fomm-rt fetch vox-adv"
+	@echo "For photographs, fetch published weights, which needs torch:"
+	@echo "  $(BIN)/pip install torch --index-url https://download.pytorch.org/whl/cpu"
+	@echo "  $(BIN)/pip install -e '.[export]'"
+	@echo "  $(BIN)/fomm-rt fetch vox-adv"
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -11,19 +11,34 @@ from pathlib import Path
 
 import pytest
 
+from fomm_rt.machine.export_extra import INSTALL_CPU_TORCH
 from fomm_rt.media.read.video_reader import VideoReader
 
 ROOT = Path(__file__).parents[2]
 
 
 def printed_commands() -> list[str]:
-    """The indented commands among what `make demo` prints at its end."""
+    """The commands among what `make demo` prints at its end."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     recipe = subprocess.run(
         ["make", "-n", "-s", "demo"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout
-    return [line.strip() for line in re.findall(r'^echo "(  [^"]*)"$', recipe, re.MULTILINE) if "bin/fomm-rt " in line]
+    return [
+        line.strip()
+        for line in re.findall(r'^echo "(  [^"]*)"$', recipe, re.MULTILINE)
+        if line.startswith("  .venv/bin/")
+    ]
+
+
+def test_fetch_is_installed_as_the_readme_says() -> None:
+    commands = [command.removeprefix(".venv/bin/") for command in printed_commands()]
+    fetching = commands[-3:]
+    assert fetching[0] == INSTALL_CPU_TORCH
+    assert fetching[1].startswith("pip install -e ")
+    assert fetching[2] == "fomm-rt fetch vox-adv"
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line.partition("  #")[0].rstrip() for line in lines if line.startswith("pip install")][:2] == fetching[:2]
 
 
 @pytest.fixture
@@ -38,7 +53,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_the_last_commands_work(checkout: Path) -> None:
-    commands = printed_commands()
+    commands = [command for command in printed_commands() if "/fomm-rt " in command and " fetch " not in command]
     animating = [command for command in commands if " animate " in command]
     assert len(animating) == 2
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
