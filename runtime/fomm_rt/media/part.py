@@ -102,7 +102,7 @@ def find_part(
         raise MediaError(f"{path}: no frame begins within {float(start):g} s and the duration; choose a longer one")
     until = following or last + (timing.last_duration or (grid if is_constant else step or 1 / FALLBACK_RATE))
     if until <= origin:
-        raise MediaError(f"{path} ends after {float(until):.2f} s; a start at {float(start):g} s is behind its end")
+        raise MediaError(f"{path} ends after {float(until):.2f} s; a start at {float(start):g} s is past its end")
     end = None if duration is None else origin + duration
     until = until if end is None else min(end, until)
     last_duration = until - max(origin, last)

@@ -244,7 +244,7 @@ def test_a_part_of_a_motion_file(animator: Animator, source: Path, clip: Path, t
     animate_file(source, clip, tmp_path / "v-%02d.png", audio=False, **part)
     for name in ("01.png", "02.png"):
         assert np.array_equal(read_picture(tmp_path / f"m-{name}"), read_picture(tmp_path / f"v-{name}"))
-    with pytest.raises(MediaError, match=r"m\.npz ends after 0\.23 s; a start at 1 s is behind its end"):
+    with pytest.raises(MediaError, match=r"m\.npz ends after 0\.23 s; a start at 1 s is past its end"):
         animate_file(source, motion, tmp_path / "r.gif", start_s=1, animator=animator)
 
 
@@ -302,7 +302,7 @@ def test_existing_results(animator: Animator, source: Path, clip: Path, tmp_path
     [
         ({"source": "absent.png"}, MediaError, "absent.png does not exist"),
         ({"driving": "absent.mp4"}, MediaError, "absent.mp4 does not exist"),
-        ({"start_s": 9}, MediaError, "a start at 9 s is behind its end"),
+        ({"start_s": 9}, MediaError, "a start at 9 s is past its end"),
         ({"start_s": -1}, MediaError, "start: expected seconds from 0; got -1"),
         ({"duration_s": 0}, MediaError, "expected a duration"),
         ({"best_frame": 7}, MotionError, "there is no frame 7: the driving side has 7 frames"),

@@ -120,7 +120,7 @@ def test_a_start_before_the_first_frame_keeps_the_distance() -> None:
 
 @pytest.mark.parametrize("start", ["2", "2.5", "100"])
 def test_a_start_behind_the_end(start: str) -> None:
-    with pytest.raises(MediaError, match=rf"^clip\.mp4 ends after 2\.00 s; a start at {start} s is behind its end$"):
+    with pytest.raises(MediaError, match=rf"^clip\.mp4 ends after 2\.00 s; a start at {start} s is past its end$"):
         constant(25, 50, Fraction(start), None)
     with pytest.raises(MediaError, match=r"ends after 6\.00 s"):
         varying(6)

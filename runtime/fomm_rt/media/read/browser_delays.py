@@ -1,4 +1,4 @@
-"""How long browsers show the frames of animated pictures: one that is stored as shorter than 1/50 s, for 1/10 s.
+"""How long browsers show the frames of animated pictures: one that is stored as 1/100 s or shorter, for 1/10 s.
 
 Many animations store 0 or 1/100 s, from times when no viewer was as fast, and count on this.
 """

@@ -36,10 +36,10 @@ def _sound(container: InputContainer) -> tuple[str, ...]:
     unknown = sum(1 for stream in tracks if stream.codec_context is None)
     known = len(tracks) - unknown if read is not None else 0
     if read is None and tracks:
-        return ("sound, which is coded in an unknown way",)
+        return ("sound in an unsupported codec",)
     return (
         *([_counted(known, "further sound track")] if known else []),
-        *([_counted(unknown, "sound track") + " coded in an unknown way"] if unknown else []),
+        *([_counted(unknown, "sound track") + " in an unsupported codec"] if unknown else []),
     )
 
 

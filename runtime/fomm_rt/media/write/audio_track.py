@@ -68,7 +68,7 @@ class AudioTrack:
             stream = find_audio(container)
             if stream is None:
                 if container.streams.audio:
-                    _logger.warning("%s: its sound is coded in an unknown way and is left out", source)
+                    _logger.warning("%s: its sound is in an unsupported codec and is left out", source)
                 return None
             copies = may_copy and part is None and _can_copy(stream, output, suffix)
             demuxed = stack.enter_context(closing(demux(container, stream)))

@@ -76,10 +76,10 @@ def with_unknown_codec(path: Path) -> Path:
 
 def test_sound_in_an_unknown_codec(make_clip: ClipMaker, tmp_path: Path) -> None:
     clip = with_unknown_codec(make_clip("a.mov", audio="pcm_s16le"))
-    assert left_out_of(clip) == LeftOut(("sound, which is coded in an unknown way",))
+    assert left_out_of(clip) == LeftOut(("sound in an unsupported codec",))
     sound = make_clip("b.mov", audio="pcm_s16le")
     two = with_unknown_codec(remux(tmp_path / "two.mov", sound, sound))
-    assert left_out_of(two).sound == ("1 sound track coded in an unknown way",)
+    assert left_out_of(two).sound == ("1 sound track in an unsupported codec",)
     with VideoReader(two) as reader:
         assert reader.has_audio
 
@@ -130,8 +130,8 @@ def test_sound_that_vanishes_is_said(
 ) -> None:
     unknown = with_unknown_codec(make_clip("a.mov", audio="pcm_s16le", frames=3))
     report = animate_file(source, unknown, tmp_path / "r.mp4", model=small_model)
-    assert report.left_out == ("sound, which is coded in an unknown way",)
-    assert f"{unknown}: the result leaves out sound, which is coded in an unknown way" in caplog.text
+    assert report.left_out == ("sound in an unsupported codec",)
+    assert f"{unknown}: the result leaves out sound in an unsupported codec" in caplog.text
     caplog.clear()
     report = animate_file(source, make_clip("b.mp4", audio="aac", frames=3), tmp_path / "r.gif", model=small_model)
     assert report.left_out == ("sound",)
