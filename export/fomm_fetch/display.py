@@ -50,19 +50,22 @@ class _Bar:
     def __init__(self, terminal: Terminal, bars: Progress) -> None:
         self._terminal = terminal
         self._bars = bars
-        self._task: TaskID | None = None
+        self._step: tuple[str, int | None] | None = None
+        self._task = TaskID(0)
 
     def __call__(self, report: FetchProgress) -> None:
         if report.step == "notice":
             self._terminal.say(report.message)
             return
-        shown = figures(report)
-        if self._task is None:
-            self._task = self._bars.add_task(report.message, figures=shown)
-        done = report.done_bytes or 0
-        self._bars.update(
-            self._task, description=report.message, total=report.total_bytes, completed=done, figures=shown
-        )
+        step, done, shown = (report.step, report.total_bytes), report.done_bytes or 0, figures(report)
+        if step == self._step:
+            self._bars.update(self._task, description=report.message, completed=done, figures=shown)
+            return
+        # A new bar, as `update(total=None)` leaves the total as it is. Without a total the bar pulses.
+        if self._step is not None:
+            self._bars.remove_task(self._task)
+        self._step = step
+        self._task = self._bars.add_task(report.message, total=report.total_bytes, completed=done, figures=shown)
 
 
 class _Lines:

@@ -69,7 +69,8 @@ class Download:
                     failures += 1
                     is_gone = error.is_unreachable and not has_sent
                     if failures > (self.patience.retries_unreachable if is_gone else self.patience.retries):
-                        raise SourceError(f"{error}; tried {failures} times") from error
+                        reason = f"{error}; tried {failures} times"
+                        raise SourceError(reason, is_unreachable=error.is_unreachable) from error
                     self._wait(source, error, failures)
 
     def _wait(self, source: Source, error: SourceError, failures: int) -> None:

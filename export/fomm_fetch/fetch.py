@@ -52,6 +52,11 @@ class FetchOptions:
         """True if a model with any options will do, as none are given."""
         return self.size is None and not self.int8
 
+    @property
+    def keeps_download(self) -> bool:
+        """True if a downloaded checkpoint is to be kept. A file of the user's stays where it is."""
+        return self.keep_checkpoint and (self.source is None or as_url(self.source) is not None)
+
 
 @dataclass(frozen=True)
 class FetchResult:
@@ -60,7 +65,7 @@ class FetchResult:
     Attributes:
         folder: The model folder.
         record: Where its checkpoint came from; None for a model that was there and has no record.
-        was_there: True if nothing had to be done.
+        was_there: True if the model was there already, so nothing was exported.
         checkpoint: The kept checkpoint; None if it was not kept.
     """
 
@@ -103,13 +108,15 @@ def fetch_model(
 
     with place.locked(on_wait):
         recorded = _recorded(place)
-        there, kept = _there(place, entry, recorded, options, progress), _kept(place, entry)
-        if there is not None and (kept is not None or not options.keep_checkpoint):
-            return FetchResult(there, recorded, True, kept)
-        _check_output(place)
         search = Search(
             entry, place, recorded, options.trust, options.source, catalog.values(), options.patience, progress
         )
+        there = _there(place, entry, recorded, options, progress)
+        if there is not None:
+            if options.keeps_download and _kept(place, entry) is None:
+                _keep_checkpoint_of(there, search)
+            return FetchResult(there, recorded, True, _kept(place, entry))
+        _check_output(place)
         accepted = search.obtain()
         folder = _export(entry, place, accepted, options, progress)
         record = FetchRecord(
@@ -122,7 +129,7 @@ def fetch_model(
             calibrated_on=tuple(map(sha256_of, options.calibrate)),
         )
         write_record(place.record, record)
-        _tidy(place, entry, accepted, options.keep_checkpoint)
+        _tidy(place, entry, accepted, options.keeps_download)
         return FetchResult(folder, record, False, _kept(place, entry))
 
 
@@ -181,14 +188,28 @@ def _fits(folder: ModelFolder, recorded: FetchRecord | None, options: FetchOptio
         return False
     if not options.int8:
         return True
-    calibrated_on = recorded.calibrated_on if recorded is not None else ()
-    return CPU_INT8 in manifest.variants and calibrated_on == tuple(map(sha256_of, options.calibrate))
+    if CPU_INT8 not in manifest.variants or not options.calibrate:
+        return CPU_INT8 in manifest.variants
+    return recorded is not None and recorded.calibrated_on == tuple(map(sha256_of, options.calibrate))
 
 
 def _is_from(source: str, entry: CatalogEntry, folder: ModelFolder, recorded: FetchRecord | None) -> bool:
     if as_url(source) is not None:
         return recorded is not None and recorded.source == source
     return sha256_of(users_file(source, entry.file_name)) == folder.manifest.weights.sha256
+
+
+def _keep_checkpoint_of(folder: ModelFolder, search: Search) -> None:
+    """Gets the checkpoint that an installed model was exported from, and keeps it beside the model."""
+    accepted, sha256 = search.obtain(), folder.manifest.weights.sha256
+    if accepted.hashes.sha256 != sha256:
+        name = search.entry.name
+        raise FetchError(
+            f"{name}: the installed model was exported from another checkpoint, of SHA-256 {sha256}; {accepted.source} "
+            f"has {accepted.hashes.sha256}. The model was left as it is. To replace it, run: fomm-rt models remove "
+            f"{name}, then fetch it again"
+        )
+    _tidy(search.place, search.entry, accepted, keep=True)
 
 
 def _check_output(place: ModelPlace) -> None:
@@ -231,7 +252,7 @@ def _export_options(options: FetchOptions) -> ExportOptions:
 
 
 def _tidy(place: ModelPlace, entry: CatalogEntry, accepted: Accepted, keep: bool) -> None:
-    """Keeps the checkpoint or removes it. A file of the user's stays where it is."""
+    """Keeps the downloaded checkpoint, or removes it."""
     if keep and accepted.path.parent == place.download:
         place.checkpoint.mkdir(exist_ok=True)
         accepted.path.replace(place.checkpoint / entry.file_name)

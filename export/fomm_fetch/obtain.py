@@ -19,6 +19,10 @@ from fomm_rt.errors import FetchError
 from fomm_rt.model.fetch_record import FetchRecord, Verification
 from fomm_rt.model.installed import ModelPlace
 
+_CHECK_CONNECTION = (
+    "No source can be reached: check the network connection and HTTPS_PROXY, then run the same command again"
+)
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -103,6 +107,7 @@ class Search:
             have = PartialFile(self.place.download / self.entry.file_name).size_bytes
             check_space(self.place.models, max(self.entry.likely_bytes - have, 0))
         failures: list[str] = []
+        is_reachable = False
         for source in sources:
             if failures:
                 self.progress(FetchProgress("notice", f"{failures[-1]}; trying {source.host}"))
@@ -110,8 +115,10 @@ class Search:
                 return self._from_source(source)
             except (SourceError, RefusedFileError) as error:
                 failures.append(f"{source.url} {error}")
+                is_reachable |= not (isinstance(error, SourceError) and error.is_unreachable)
         listed = "\n".join(f"  {failure}" for failure in failures)
-        raise FetchError(f"{self.entry.name}: no source sent {self.entry.file_name}:\n{listed}\n{self._advice()}")
+        advice = self._advice() if is_reachable else _CHECK_CONNECTION
+        raise FetchError(f"{self.entry.name}: no source sent {self.entry.file_name}:\n{listed}\n{advice}")
 
     def _from_source(self, source: Source) -> Accepted:
         is_users, entry = self.given is not None, self.entry

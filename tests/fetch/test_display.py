@@ -6,6 +6,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from fomm_fetch import display
 from fomm_fetch.display import figures, showing
@@ -66,6 +67,39 @@ def test_a_bar_on_a_terminal(width: int) -> None:
     assert "10 of 25 MB, 1.0 MB/s, 15 s left" in shown
     assert "a server broke the connection off" in shown
     assert ("━" in shown) == (width == 120)
+
+
+def test_every_step_has_its_own_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: list[Progress] = []
+
+    class SeenProgress(Progress):
+        def start(self) -> None:
+            bars.append(self)
+            super().start()
+
+    monkeypatch.setattr(display, "Progress", SeenProgress)
+    terminal, _ = terminal_on(True)
+    totals = []
+    with showing(terminal) as progress:
+        for report in (
+            FetchProgress("downloading", "downloading vox", 10 * MB, 25 * MB, MB),
+            FetchProgress("downloading", "downloading vox", 25 * MB, 25 * MB, MB),
+            FetchProgress("downloading", "downloading vox", 5 * MB),  # the next source does not say how much it sends
+            FetchProgress("verifying", "verifying vox"),
+            FetchProgress("exporting", "tracing generator"),
+            FetchProgress("exporting", "comparing"),
+        ):
+            progress(report)
+            (task,) = bars[0].tasks
+            totals.append((task.description, task.total))
+    assert totals == [
+        ("downloading vox", 25 * MB),
+        ("downloading vox", 25 * MB),
+        ("downloading vox", None),
+        ("verifying vox", None),
+        ("tracing generator", None),
+        ("comparing", None),
+    ]
 
 
 def test_nothing_if_quiet() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
 import threading
 from collections import namedtuple
 from collections.abc import Callable
@@ -133,6 +134,7 @@ def test_other_options_export_again(fetch: Fetch, entry: CatalogEntry, export: F
     assert fetch(entry, int8=True).was_there
     assert not fetch(entry, int8=True, calibrate=(clip,)).was_there
     assert fetch(entry, int8=True, calibrate=(clip,)).was_there
+    assert fetch(entry, int8=True).was_there
     assert fetch(entry, size=64).was_there
     assert [options.size for _, options in export.exported] == [None, 128, None, None]
     assert list(export.exported[-1][1].calibrate) == [clip]
@@ -152,10 +154,31 @@ def test_a_kept_checkpoint_is_exported_again_without_a_download(
     assert kept.is_file()
 
 
-def test_keeping_the_checkpoint_later_downloads_it(fetch: Fetch, entry: CatalogEntry) -> None:
-    fetch(entry)
-    assert fetch(entry, keep_checkpoint=True).checkpoint is not None
+def test_keeping_the_checkpoint_later_downloads_it(
+    fetch: Fetch, entry: CatalogEntry, server: FakeFileServer, export: FakeExport, models: Path
+) -> None:
+    first = fetch(entry, size=128, int8=True)
+    later = fetch(entry, keep_checkpoint=True)
+    assert later.checkpoint is not None
+    assert later.checkpoint.read_bytes() == CONTENT
+    assert len(server.headers) == 2
     assert fetch(entry, keep_checkpoint=True).was_there
+    assert len(server.headers) == 2
+    # The model is the same: exported once, with the options of the first fetch.
+    assert len(export.exported) == 1
+    assert (later.was_there, later.folder, later.record) == (True, first.folder, first.record)
+    assert names(models) == [".small.lock", "small", "small.checkpoint", "small.fetched.json"]
+
+
+def test_only_the_checkpoint_of_the_installed_model_is_kept(
+    fetch: Fetch, entry: CatalogEntry, export: FakeExport, tmp_path: Path, models: Path
+) -> None:
+    (tmp_path / "mine.pth.tar").write_bytes(OTHER)
+    fetch(entry, source=str(tmp_path / "mine.pth.tar"), trust=True)
+    with pytest.raises(FetchError, match=r"from another checkpoint.*fomm-rt models remove small"):
+        fetch(entry, keep_checkpoint=True)
+    assert len(export.exported) == 1
+    assert not (models / "small.checkpoint").exists()
 
 
 def test_a_kept_checkpoint_that_was_altered_is_downloaded_again(
@@ -184,6 +207,8 @@ def test_takes_the_users_file_and_leaves_it(
     assert (result.record.source, result.record.verified_by) == (str(path), "SHA-256")
     assert server.headers == []
     assert fetch(entry, source=given).was_there
+    assert fetch(entry, source=given, keep_checkpoint=True).was_there
+    assert len(export.exported) == 1
 
 
 def test_takes_an_address_of_the_users(fetch: Fetch, entry: CatalogEntry, serve: ServerOf) -> None:
@@ -290,6 +315,26 @@ def test_says_what_happened_with_each_source(
     )
     assert export.exported == []
     assert names(models) in ([".small.lock"], [".small.download", ".small.lock"])
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_without_a_connection_the_advice_is_to_check_it(
+    fetch: Fetch, entry: CatalogEntry, serve: ServerOf, is_given: bool
+) -> None:
+    gone = tuple(Source(f"http://127.0.0.1:{closed_port()}/small-cpk.pth.tar") for _ in range(2))
+    given = {"source": gone[0].url} if is_given else {}
+    with pytest.raises(FetchError, match=r"No source can be reached: .*HTTPS_PROXY") as raised:
+        fetch(replace(entry, sources=gone), **given)
+    assert "elsewhere" not in str(raised.value)
+    some = (*gone, Source(serve(says(404)).url))
+    with pytest.raises(FetchError, match="Look for that file elsewhere"):
+        fetch(replace(entry, sources=some))
 
 
 def test_pieces_that_do_not_belong_together_are_downloaded_again(
