@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,9 +9,17 @@ import typer
 
 from fomm_rt.bundled import bundled_model
 from fomm_rt.cli.options import AsJson, Quiet, Verbose
-from fomm_rt.cli.terminal import running
+from fomm_rt.cli.terminal import Terminal, running
 from fomm_rt.errors import FommError, ModelError
-from fomm_rt.model.installed import InstalledModel, describe_model, installed_models, place_of, remove_model
+from fomm_rt.model.installed import (
+    InstalledModel,
+    UnfinishedDownload,
+    describe_model,
+    installed_models,
+    place_of,
+    remove_model,
+    unfinished_downloads,
+)
 from fomm_rt.model.names import BUNDLED, installed_names, models_folder
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -20,7 +27,7 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context, quiet: Quiet = False, verbose: Verbose = False, as_json: AsJson = False) -> None:
-    """List the installed models, or remove one of them.
+    """List installed models and downloads, or remove one.
 
     For example:
 
@@ -32,10 +39,16 @@ def models(context: typer.Context, quiet: Quiet = False, verbose: Verbose = Fals
         return
     with running(quiet, as_json, verbose) as terminal:
         found = [describe_model(BUNDLED, bundled_model()), *installed_models()]
-        width = max(len(model.name) for model in found)
+        downloads = unfinished_downloads()
+        width = max(len(name) for name in [*(model.name for model in found), *(each.name for each in downloads)])
         lines = [line for model in found for line in _lines(model, width)]
+        lines += [_unfinished_line(download, width) for download in downloads]
         folder = models_folder()
-        document = {"folder": str(folder), "models": [_document(model) for model in found]}
+        document = {
+            "folder": str(folder),
+            "models": [_document(model) for model in found],
+            "unfinished_downloads": [asdict(download) for download in downloads],
+        }
         terminal.result("\n".join([f"models in {folder}", *lines]), document)
 
 
@@ -65,20 +78,16 @@ def remove(
             raise ModelError("bundled: this model is a part of fomm-rt and cannot be removed")
         place = place_of(name)
         if place.paths and not yes:
-            _confirm(f"remove {name} with {place.size_bytes / 1e6:.0f} MB from {place.models}?")
+            _confirm(terminal, f"remove {name} with {place.size_bytes / 1e6:.0f} MB from {place.models}?")
         freed = remove_model(name)
         terminal.result(f"removed {name}, {freed / 1e6:.0f} MB", {"removed": name, "size_bytes": freed})
 
 
-def _confirm(question: str) -> None:
-    if not _is_terminal():
+def _confirm(terminal: Terminal, question: str) -> None:
+    if not terminal.can_ask():
         raise ModelError("this is not a terminal to ask on, so nothing was removed; add -y to remove without asking")
-    if not typer.confirm(question, err=True):
+    if not terminal.confirm(question):
         raise ModelError("nothing was removed")
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _lines(model: InstalledModel, width: int) -> list[str]:
@@ -89,6 +98,11 @@ def _lines(model: InstalledModel, width: int) -> list[str]:
     if model.record is not None:
         lines.append(f"{indent}fetched from {model.record.describe()}")
     return lines
+
+
+def _unfinished_line(download: UnfinishedDownload, width: int) -> str:
+    size = f"{download.size_bytes / 1e6:6.1f} MB"
+    return f"{download.name:<{width}}  {size}  unfinished download; go on with: fomm-rt fetch {download.name}"
 
 
 def _content(model: InstalledModel) -> str:

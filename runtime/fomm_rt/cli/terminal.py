@@ -95,10 +95,18 @@ class Terminal:
         """What happens to existing results: as the option says; without it, a terminal asks and others refuse."""
         if overwrite is not None:
             return overwrite
-        return self._ask_to_replace if sys.stdin.isatty() and sys.stderr.isatty() else False
+        return self._ask_to_replace if self.can_ask() else False
 
     def _ask_to_replace(self, existing: Sequence[Path]) -> bool:
-        self.err.print(f"{name_all(existing)}. Overwrite? [y/N] ", end="", markup=False)
+        return self.confirm(f"{name_all(existing)}. Overwrite?")
+
+    def can_ask(self) -> bool:
+        """True if there is a terminal to ask a question on."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Asks a question on the terminal; True only if the answer is yes."""
+        self.err.print(f"{question} [y/N] ", end="", markup=False)
         sys.stderr.flush()
         answer = sys.stdin.readline()
         if not answer:

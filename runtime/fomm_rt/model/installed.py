@@ -23,6 +23,8 @@ from fomm_rt.model.fetch_record import SUFFIX, FetchRecord, read_record
 from fomm_rt.model.manifest import Manifest, read_manifest
 from fomm_rt.model.names import how_to_get, installed_names, models_folder
 
+_DOWNLOAD_SUFFIX = ".download"
+
 
 @dataclass(frozen=True)
 class ModelPlace:
@@ -49,7 +51,7 @@ class ModelPlace:
     @property
     def download(self) -> Path:
         """The folder of an unfinished download."""
-        return self.models / f".{self.name}.download"
+        return self.models / f".{self.name}{_DOWNLOAD_SUFFIX}"
 
     @property
     def paths(self) -> list[Path]:
@@ -113,6 +115,14 @@ class InstalledModel:
     record: FetchRecord | None
 
 
+@dataclass(frozen=True)
+class UnfinishedDownload:
+    """A download that `fomm-rt fetch` has begun for a model of this name."""
+
+    name: str
+    size_bytes: int
+
+
 def place_of(name: str) -> ModelPlace:
     """The place of a model in the models folder.
 
@@ -132,6 +142,17 @@ def installed_models() -> list[InstalledModel]:
     """
     folder = models_folder()
     return [describe_model(name, folder / name) for name in installed_names(folder)]
+
+
+def unfinished_downloads() -> list[UnfinishedDownload]:
+    """All unfinished downloads by name; those that hold nothing are left out.
+
+    Raises:
+        ModelError: There is no models folder.
+    """
+    downloads = sorted(models_folder().glob(f".*{_DOWNLOAD_SUFFIX}"))
+    found = [UnfinishedDownload(path.name[1:].removesuffix(_DOWNLOAD_SUFFIX), _size_bytes(path)) for path in downloads]
+    return [download for download in found if download.name and download.size_bytes]
 
 
 def describe_model(name: str, folder: Path) -> InstalledModel:

@@ -53,6 +53,20 @@ def test_lists_models_as_json(models: Path) -> None:
     assert "format_version" in found["broken"]["problem"]
 
 
+def test_lists_unfinished_downloads(models: Path) -> None:
+    shutil.rmtree(models / "mine")
+    for name, content in (("vox-adv", bytes(2_500_000)), ("vox", b"")):
+        (models / f".{name}.download").mkdir()
+        (models / f".{name}.download" / "vox.pth.tar").write_bytes(content)
+    lines = run("models").stdout.splitlines()
+    assert lines[-1] == "vox-adv     2.5 MB  unfinished download; go on with: fomm-rt fetch vox-adv"
+    assert not any(line.startswith("vox ") for line in lines)
+    document = json.loads(run("models", "--json").stdout)
+    assert document["unfinished_downloads"] == [{"name": "vox-adv", "size_bytes": 2_500_000}]
+    assert run("models", "remove", "vox-adv", "-y").exit_code == 0
+    assert "vox-adv" not in run("models").stdout
+
+
 def test_removing_asks_on_a_terminal_only(models: Path) -> None:
     result = run("models", "remove", "mine", typed="y\n")
     assert result.exit_code == 1
@@ -62,11 +76,12 @@ def test_removing_asks_on_a_terminal_only(models: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("n\n", False), ("\n", False)])
 def test_the_answer_counts(models: Path, monkeypatch: pytest.MonkeyPatch, answer: str, removed: bool) -> None:
-    monkeypatch.setattr("fomm_rt.cli.models._is_terminal", lambda: True)
+    monkeypatch.setattr("fomm_rt.cli.terminal.Terminal.can_ask", lambda _self: True)
     result = run("models", "remove", "mine", typed=answer)
     assert result.exit_code == (0 if removed else 1)
     assert (models / "mine").is_dir() is not removed
     assert "remove mine with" in result.stderr
+    assert result.stderr.count("[y/N]") == 1
 
 
 def test_removes_without_a_question(models: Path) -> None:
