@@ -55,7 +55,7 @@ def bench(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the speed of fomm-rt with PyTorch and its rivals.
+    """Compare the speed of fomm-rt with PyTorch and other runtimes.
 
     Contestants run in processes of their own and take turns on the same
     frames. A contestant that does not agree with the reference has no speed.

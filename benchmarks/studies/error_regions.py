@@ -20,7 +20,8 @@ from torch import Tensor
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
 from fomm_export.checkpoints.checkpoint import load_checkpoint
-from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_export.networks.generator import resize_deformation
 from fomm_export.networks.model import Networks, build_networks
 from fomm_train.data.drawn_groups import body_views, region_boxes

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from fomm_export import options
+from fomm_export.checkpoints.own_names import OWN_NAMES
+from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_export.output_folder import check_output
 from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
@@ -29,19 +32,11 @@ def export(
         str | None,
         typer.Option(
             metavar="NAME|FILE.yaml",
-            help="vox-256, vox-adv-256, taichi-256, taichi-adv-256, bair-256, mgif-256, fashion-256, nemo-256, "
-            "drawn-faces-256, or a published YAML file.",
+            help=f"{', '.join([*CONFIGURATIONS, *OWN_NAMES])}, or a published YAML file.",
             show_default="found by the checkpoint's SHA-256 or header",
         ),
     ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Side of the frames in pixels: 256, 512 or another multiple of 64.",
-            show_default="training size",
-        ),
-    ] = None,
+    size: options.Size = None,
     align_corners: Annotated[
         bool,
         typer.Option(help="Sample as in training (default), or as the published demo does today."),
@@ -50,18 +45,8 @@ def export(
         bool,
         typer.Option("--stand-in", help="Export untrained stand-in weights instead of a checkpoint."),
     ] = False,
-    int8: Annotated[
-        bool,
-        typer.Option("--int8", help="Add int8 graphs for animate --precision int8 on a CPU."),
-    ] = False,
-    calibrate: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="CLIP",
-            help="Set the int8 scales on this clip and check them on frames left out; repeatable.",
-            show_default="bundled picture, moved",
-        ),
-    ] = None,
+    int8: options.Int8 = False,
+    calibrate: options.Calibrate = None,
     overwrite: OverwriteOption = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -83,8 +68,10 @@ def export(
 
     fomm-rt export --stand-in -o models/stand-in
     """
-    if (checkpoint is None) != stand_in:
-        raise typer.BadParameter("give a CHECKPOINT or --stand-in, not both")
+    if checkpoint is None and not stand_in:
+        raise typer.BadParameter("missing CHECKPOINT; --stand-in exports untrained weights without one")
+    if checkpoint is not None and stand_in:
+        raise typer.BadParameter("CHECKPOINT and --stand-in exclude each other; choose one")
     if calibrate and not int8:
         raise typer.BadParameter("--calibrate needs --int8")
     with running(quiet, as_json, verbose) as terminal:
@@ -94,14 +81,14 @@ def export(
             missing = missing_for_export()
             problem = how_to_install(missing) if missing else f"a package cannot be imported ({error})"
             raise FommError(f"nothing was exported: {problem}") from error
-        options = ExportOptions(size, align_corners, int8, calibrate or ())
+        chosen = ExportOptions(size, align_corners, int8, calibrate or ())
         target = output or Path("models") / (_model_name(checkpoint) if checkpoint is not None else "stand-in")
         _check_inputs(checkpoint, calibrate or [])
         check_output(target, terminal.replacing(overwrite))
         if checkpoint is None:
-            folder = export_stand_in(target, config=config or "vox-256", options=options, progress=terminal.say)
+            folder = export_stand_in(target, config=config or "vox-256", options=chosen, progress=terminal.say)
         else:
-            folder = export_checkpoint(checkpoint, target, config=config, options=options, progress=terminal.say)
+            folder = export_checkpoint(checkpoint, target, config=config, options=chosen, progress=terminal.say)
         manifest, parity = folder.manifest, folder.manifest.parity
         if manifest.weights.origin == "unknown":
             terminal.warn(f"{checkpoint}: its SHA-256 is not that of a published file, so its origin is unknown")

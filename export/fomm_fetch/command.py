@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fomm_export import options
 from fomm_fetch.catalog import CATALOG
 from fomm_rt.cli.options import AsJson, Quiet, Verbose
 from fomm_rt.cli.terminal import Terminal, running
@@ -35,27 +35,13 @@ def fetch(
         typer.Option(
             "--from",
             metavar="URL|FILE",
-            help="Take the checkpoint from this address or file instead of the known sources.",
+            help="Take the checkpoint from this URL or file instead of the known sources.",
             show_default=False,
         ),
     ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Side of the frames in pixels: 256, 512 or another multiple of 64.", show_default="256"
-        ),
-    ] = None,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Add int8 graphs for animate --precision int8 on a CPU.")
-    ] = False,
-    calibrate: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="CLIP",
-            help="Set the int8 scales on this clip and check them on frames left out; repeatable.",
-            show_default="bundled picture, moved",
-        ),
-    ] = None,
+    size: options.Size = None,
+    int8: options.Int8 = False,
+    calibrate: options.Calibrate = None,
     trust: Annotated[
         bool,
         typer.Option(
@@ -87,8 +73,10 @@ def fetch(
 
     fomm-rt fetch vox-adv --from ~/Downloads/vox-adv-cpk.pth.tar
     """
-    if (name is None) != show_list:
-        raise typer.BadParameter("give the NAME of a model or --list, not both")
+    if name is None and not show_list:
+        raise typer.BadParameter("missing NAME; --list shows the names")
+    if name is not None and show_list:
+        raise typer.BadParameter("NAME and --list exclude each other; choose one")
     with running(quiet, as_json, verbose) as terminal:
         if name is None:
             _list(terminal)
@@ -98,10 +86,10 @@ def fetch(
         from fomm_fetch.display import showing
         from fomm_fetch.fetch import FetchOptions, fetch_model
 
-        options = FetchOptions(size, int8, tuple(calibrate or ()), source, trust, keep_checkpoint)
+        chosen = FetchOptions(size, int8, tuple(calibrate or ()), source, trust, keep_checkpoint)
         try:
             with showing(terminal) as progress:
-                result = fetch_model(name, options, progress, catalog=CATALOG)
+                result = fetch_model(name, chosen, progress, catalog=CATALOG)
         except KeyboardInterrupt:
             terminal.say("what was downloaded is kept; the same command goes on from there")
             raise

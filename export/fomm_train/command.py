@@ -34,7 +34,7 @@ def train(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train one of the project's own checkpoints on faces that it draws and people that it renders (needs torch).
+    """Train a checkpoint on drawn faces and rendered people (needs torch).
 
     Training takes hours on two CPU cores. Ctrl-C saves the state; the same command resumes it.
     """
@@ -74,7 +74,7 @@ def measure(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model on drawn faces and poses it was not trained on (needs torch).
+    """Measure a model on faces it was not trained on (needs torch).
 
     Errors are divided by the error of showing the source. Openness of mouth and eyes is read from the rendering that is
     most similar to the prediction.

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from fomm_export.checkpoints.configuration_file import OWN_NAMES
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_train.recipe import LossWeights, Recipe, Stage
 
 MOTION = LossWeights(warp=2.0, flow=20.0, landmark=30.0)

@@ -6,7 +6,7 @@ pictures, everything.
 
 from dataclasses import replace
 
-from fomm_export.checkpoints.configuration_file import OWN_NAMES
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_train.recipe import Looks, LossWeights, Recipe, Stage
 
 LOOKS = Looks()

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
+import typer.main
 from typer.testing import CliRunner, Result
 
 from fomm_export import export_model
+from fomm_export.checkpoints.own_names import OWN_NAMES
+from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_export.command import export
 from fomm_rt.model.folder import open_model_folder
 
 
-def run(*arguments: object) -> Result:
+def app_of(command: Callable[..., None]) -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(export)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    app.command()(command)
+    return app
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app_of(export), [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 @pytest.fixture
@@ -34,6 +42,21 @@ def test_an_earlier_model_is_kept(copied_model: Path, extra: list[str]) -> None:
     assert result.exit_code == 1
     assert f"error: {copied_model} exists already; overwrite with -y" in result.stderr
     assert open_model_folder(copied_model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "missing CHECKPOINT; --stand-in exports"), (("vox.pth.tar", "--stand-in"), "exclude each other")],
+)
+def test_a_checkpoint_or_the_stand_in(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_help_knows_every_configuration() -> None:
+    (option,) = (each for each in typer.main.get_command(app_of(export)).params if each.name == "config")
+    assert all(name in option.help for name in (*CONFIGURATIONS, *OWN_NAMES))  # type: ignore[attr-defined]
 
 
 def test_yes_replaces_an_earlier_model(copied_model: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

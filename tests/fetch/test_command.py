@@ -104,9 +104,14 @@ def test_unknown_names() -> None:
     assert "vox-adv-512: expected one of small. Did you mean vox-adv" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("small", "--list")])
-def test_a_name_or_the_list(arguments: tuple[str, ...]) -> None:
-    assert run(*arguments).exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "missing NAME; --list shows the names"), (("small", "--list"), "NAME and --list exclude each other")],
+)
+def test_a_name_or_the_list(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 def test_missing_packages(monkeypatch: pytest.MonkeyPatch, server: FakeFileServer) -> None:

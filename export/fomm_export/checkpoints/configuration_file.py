@@ -12,12 +12,10 @@ from typing_extensions import override
 
 from fomm_export.checkpoints.configuration import LARGEST_SIDE, Configuration
 from fomm_export.checkpoints.model_params import check_keys
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_rt.errors import CheckpointError
 from fomm_rt.files.typed_json import typed
-
-OWN_NAMES = ("drawn-faces-256", "faces-256")
-"""Names of the project's own checkpoints: of drawn faces; of drawn faces and people, which is not published yet."""
 
 OWN_CHECKPOINTS = Path(__file__).parent
 """Folder of NAME.yaml for each of OWN_NAMES, and of NAME.safetensors and NAME.md for each that is published."""

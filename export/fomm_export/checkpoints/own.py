@@ -13,7 +13,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fomm_export.checkpoints.configuration_file import OWN_NAMES
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_rt.files.staging import replacing
 
 ORIGIN = "fomm-rt"

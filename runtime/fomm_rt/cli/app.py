@@ -8,9 +8,11 @@ their packages.
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from fomm_rt.cli.animate import animate
 from fomm_rt.cli.demo import demo
@@ -23,6 +25,19 @@ from fomm_rt.cli.optional_value import OptionalValueCommand
 from fomm_rt.version import __version__
 
 COMMAND_GROUP = "fomm_rt.commands"
+
+_ORDER = (
+    *("demo", "animate", "fetch", "models", "faces", "info", "doctor"),
+    *("engines", "export", "build", "bench", "train", "measure"),
+)
+"""Commands in the help: most used first; those of other packages follow."""
+
+
+class _OrderedGroup(TyperGroup):
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return [*(name for name in _ORDER if name in names), *(name for name in names if name not in _ORDER)]
 
 
 def _print_version(wanted: bool) -> None:
@@ -42,6 +57,7 @@ def _callback(
 def build_app() -> typer.Typer:
     """Assembles the command line."""
     app = typer.Typer(
+        cls=_OrderedGroup,
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,

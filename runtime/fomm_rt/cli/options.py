@@ -24,7 +24,11 @@ OverwriteOption = Annotated[
 ]
 BackendOption = Annotated[
     BackendName,
-    typer.Option("--backend", help="What runs the model: auto is the fastest here, cpu and cuda the fastest of these."),
+    typer.Option(
+        "--backend",
+        help="What runs the model. auto: the fastest backend; cpu: the fastest CPU backend; "
+        "cuda: the fastest GPU backend.",
+    ),
 ]
 PrecisionOption = Annotated[
     Precision | None,

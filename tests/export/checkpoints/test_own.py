@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from fomm_export.checkpoints.checkpoint import load_checkpoint
-from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, OWN_NAMES, load_configuration
+from fomm_export.checkpoints.configuration_file import OWN_CHECKPOINTS, load_configuration
 from fomm_export.checkpoints.own import save_own_checkpoint
+from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_export.export_model import export_checkpoint
 from fomm_export.networks.model import build_networks

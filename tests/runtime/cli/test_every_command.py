@@ -62,6 +62,13 @@ def test_short_options(tmp_path: Path) -> None:
         assert short.stdout == run(*words.split(), "--help", cwd=tmp_path).stdout
 
 
+def test_help_begins_with_what_is_used_most() -> None:
+    group = typer.main.get_command(build_app())
+    listed = group.list_commands(None)  # type: ignore[attr-defined]
+    assert listed[:4] == ["demo", "animate", "fetch", "models"]
+    assert sorted(listed) == sorted(group.commands)  # type: ignore[attr-defined]
+
+
 def test_help_names_the_choices(tmp_path: Path) -> None:
     text = run("animate", "-h", cwd=tmp_path).stdout
     assert "auto|cpu|cuda|tensorrt|tensorrt-rtx|onnxruntime-cuda|onnxruntime-cpu" in text
