@@ -1,6 +1,6 @@
 """The models that can be fetched by name: their files, hashes and sources.
 
-The addresses were seen in public code and issue threads. Links go stale, so every file is verified.
+The URLs were seen in public code and issue threads. Links go stale, so every file is verified.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Source:
     """A place to download a file from.
 
     Attributes:
-        url: Its address.
-        is_link: True if the answer is JSON whose "href" is the address of the file, as Yandex Disk answers.
+        url: Where it is.
+        is_link: True if the answer is JSON whose "href" is the URL of the file, as Yandex Disk answers.
     """
 
     url: str

@@ -60,7 +60,7 @@ class SourceError(FetchError):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a source is waited for, and how often it is tried.
 
     Attributes:
@@ -91,8 +91,8 @@ class Patience:
 class Connection:
     """Sends requests. Close it, or use it as a context."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self._retry_policy = retry_policy
         self._session = _Session()
         self._session.max_redirects = 10
         # Files are stored as they are sent, and parts of a compressed answer could not be resumed.
@@ -111,7 +111,7 @@ class Connection:
         Raises:
             SourceError: There is no such answer.
         """
-        timeout = (self._patience.connect_s, self._patience.stall_s)
+        timeout = (self._retry_policy.connect_s, self._retry_policy.stall_s)
         try:
             response = self._session.get(url, headers=dict(headers), timeout=timeout, stream=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:

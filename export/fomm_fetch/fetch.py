@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fomm_fetch.catalog import CATALOG, CatalogEntry, entry_of
-from fomm_fetch.connection import Patience
+from fomm_fetch.connection import RetryPolicy
 from fomm_fetch.disk_space import check_space
 from fomm_fetch.obtain import Accepted, Search, as_url, users_file
 from fomm_fetch.progress import FetchProgress, ProgressCallback
@@ -33,10 +33,10 @@ class FetchOptions:
         size: Side of the frames in pixels; None for the training size.
         int8: True to make int8 graphs as well.
         calibrate: Clips that set the scales of int8.
-        source: An address or a path to take the checkpoint from, instead of the known sources.
+        source: A URL or a path to take the checkpoint from, instead of the known sources.
         trust: True to accept a file that no known hash verifies.
         keep_checkpoint: True to keep a downloaded checkpoint beside the model.
-        patience: With sources.
+        retry_policy: For sources.
     """
 
     size: int | None = None
@@ -45,11 +45,11 @@ class FetchOptions:
     source: str | None = None
     trust: bool = False
     keep_checkpoint: bool = False
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
-    def takes_any(self) -> bool:
-        """True if a model with any options will do, as none are given."""
+    def accepts_installed(self) -> bool:
+        """True if an installed model is accepted whatever its options, as none are given."""
         return self.size is None and not self.int8
 
     @property
@@ -109,7 +109,7 @@ def fetch_model(
     with place.locked(on_wait):
         recorded = _recorded(place)
         search = Search(
-            entry, place, recorded, options.trust, options.source, catalog.values(), options.patience, progress
+            entry, place, recorded, options.trust, options.source, catalog.values(), options.retry_policy, progress
         )
         there = _there(place, entry, recorded, options, progress)
         if there is not None:
@@ -152,7 +152,7 @@ def _check(entry: CatalogEntry, options: FetchOptions) -> None:
     if options.source is not None and as_url(options.source) is None:
         file = users_file(options.source, entry.file_name)
         if not file.is_file():
-            raise FetchError(f"{file}: there is no such file; give --from the path or the address of a checkpoint")
+            raise FetchError(f"{file}: there is no such file; give --from the path or the URL of a checkpoint")
 
 
 def _recorded(place: ModelPlace) -> FetchRecord | None:
@@ -181,7 +181,7 @@ def _there(
 
 
 def _fits(folder: ModelFolder, recorded: FetchRecord | None, options: FetchOptions) -> bool:
-    if options.takes_any:
+    if options.accepts_installed:
         return True
     manifest = folder.manifest
     if (options.size or manifest.configuration["frame_size"]) != manifest.size:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from fomm_fetch.catalog import CatalogEntry, Source
-from fomm_fetch.connection import Patience, SourceError
+from fomm_fetch.connection import RetryPolicy, SourceError
 from fomm_fetch.disk_space import check_space
 from fomm_fetch.download import Download
 from fomm_fetch.partial_file import PartialFile
@@ -32,7 +32,7 @@ class Accepted:
         path: The file.
         hashes: Its size and hashes.
         verified_by: Why it is accepted.
-        source: Address or path that it came from.
+        source: URL or path that it came from.
     """
 
     path: Path
@@ -51,9 +51,9 @@ class Search:
         recorded: What was accepted earlier under its name.
         trust: True to accept a file that no known hash verifies. A published hash is only overruled for a file that the
             user names with `given`.
-        given: An address or a path that the user names, instead of the sources of the entry.
+        given: A URL or a path that the user names, instead of the sources of the entry.
         catalog: All entries, to recognise a mistaken one.
-        patience: With sources.
+        retry_policy: For sources.
         progress: Called while it works.
     """
 
@@ -63,7 +63,7 @@ class Search:
     trust: bool
     given: str | None
     catalog: Iterable[CatalogEntry]
-    patience: Patience
+    retry_policy: RetryPolicy
     progress: ProgressCallback
 
     def obtain(self) -> Accepted:
@@ -91,7 +91,7 @@ class Search:
 
     def _local(self, path: Path, is_users: bool) -> Accepted:
         if not path.is_file():
-            raise FetchError(f"{path}: there is no such file; give --from the path or the address of a checkpoint")
+            raise FetchError(f"{path}: there is no such file; give --from the path or the URL of a checkpoint")
         try:
             hashes, verified_by = self._verify(path, is_users)
         except RefusedFileError as error:
@@ -129,7 +129,7 @@ class Search:
             None if is_users else entry.size_bytes,
             entry.verified_by is not None and not (is_users and self.trust),
             lambda count: check_space(self.place.models, count),
-            self.patience,
+            self.retry_policy,
             self.progress,
         )
         while True:
@@ -144,8 +144,8 @@ class Search:
                 # The pieces may not have belonged together.
                 self.progress(FetchProgress("notice", f"the resumed file {error}; downloading it from the beginning"))
                 continue
-            beginning = file.beginning
-            return Accepted(file.path, hashes, verified_by, beginning.url if beginning else source.url)
+            resume_info = file.resume_info
+            return Accepted(file.path, hashes, verified_by, resume_info.url if resume_info else source.url)
 
     def _verify(self, path: Path, is_users: bool) -> tuple[FileHashes, Verification]:
         self.progress(FetchProgress("verifying", f"verifying {path.name}"))
@@ -160,21 +160,21 @@ class Search:
 
 
 def as_url(given: str) -> str | None:
-    """The address in an argument of --from; None if it is a path.
+    """The URL in an argument of --from; None if it is a path.
 
     Raises:
-        FetchError: An address of a kind that cannot be downloaded.
+        FetchError: A URL of a kind that cannot be downloaded.
     """
     scheme = urlsplit(given).scheme.lower()
     if scheme in ("http", "https"):
         return given
     if "://" in given and scheme != "file":
-        raise FetchError(f"{given}: expected an http or https address, or the path of a file; got {scheme}://")
+        raise FetchError(f"{given}: expected an http or https URL, or the path of a file; got {scheme}://")
     return None
 
 
 def users_file(given: str, file_name: str) -> Path:
-    """The file in an argument of --from: a path or a file:// address, of the file itself or of its folder."""
-    is_address = given.lower().startswith("file://")
-    path = Path(url2pathname(unquote(urlsplit(given).path)) if is_address else given).expanduser()
+    """The file in an argument of --from: a path or a file:// URL, of the file itself or of its folder."""
+    is_file_url = given.lower().startswith("file://")
+    path = Path(url2pathname(unquote(urlsplit(given).path)) if is_file_url else given).expanduser()
     return path / file_name if path.is_dir() else path

@@ -1,4 +1,4 @@
-"""An unfinished download: the bytes so far, and which file of which server they are the beginning of."""
+"""An unfinished download: the bytes so far, and which file of which server they belong to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fomm_rt.files.typed_json import parse_json, typed
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What the bytes are the beginning of.
+class ResumeInfo:
+    """The file that the bytes so far are of; a resumed download asks for the rest of it.
 
     Attributes:
-        url: The address that was asked for, before redirects.
+        url: The URL that was asked for, before redirects.
         validator: The answer's strong ETag, or else its Last-Modified; None if it had neither.
         total_bytes: Size of the whole file; None if the server did not say.
         is_whole: True once the transfer has ended as the server announced.
@@ -53,20 +53,20 @@ class PartialFile:
             return 0
 
     @property
-    def beginning(self) -> Beginning | None:
-        """What the bytes are the beginning of; None if there are none, or if that is not known."""
+    def resume_info(self) -> ResumeInfo | None:
+        """The file that the bytes are of; None if there are none, or if it is not known."""
         if not self.size_bytes:
             return None
         try:
-            return typed(parse_json(self._description.read_text(encoding="utf-8")), Beginning)
+            return typed(parse_json(self._description.read_text(encoding="utf-8")), ResumeInfo)
         except (OSError, ValueError):
             return None
 
-    def restart(self, beginning: Beginning) -> BinaryIO:
+    def restart(self, resume_info: ResumeInfo) -> BinaryIO:
         """Empties the file and returns it, open for writing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.discard()
-        self.describe(beginning)
+        self.describe(resume_info)
         self.is_fresh = True
         return self.path.open("wb")
 
@@ -75,10 +75,10 @@ class PartialFile:
         self.is_fresh = False
         return self.path.open("ab")
 
-    def describe(self, beginning: Beginning) -> None:
+    def describe(self, resume_info: ResumeInfo) -> None:
         """Writes the description."""
         with replacing(self._description) as staged:
-            staged.write_text(json.dumps(asdict(beginning)), encoding="utf-8")
+            staged.write_text(json.dumps(asdict(resume_info)), encoding="utf-8")
 
     def discard(self) -> None:
         """Removes the file and its description."""

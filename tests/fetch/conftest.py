@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fakes.file_server import CONTENT, Answer, FakeFileServer, ServerOf, file_server
-from fomm_fetch.connection import CERTIFICATES, Patience
+from fomm_fetch.connection import CERTIFICATES, RetryPolicy
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +46,15 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def patience(waits: list[float]) -> Patience:
+def retry_policy(waits: list[float]) -> RetryPolicy:
     """Waits for nothing, and notes how long it would have waited."""
-    return Patience(connect_s=5, stall_s=0.3, slowest_bytes_per_s=1000, retries=3, sleep=waits.append)
+    return RetryPolicy(connect_s=5, stall_s=0.3, slowest_bytes_per_s=1000, retries=3, sleep=waits.append)
 
 
 @pytest.fixture
-def patient(patience: Patience) -> Patience:
+def patient(retry_policy: RetryPolicy) -> RetryPolicy:
     """The same, on machines that are busy: only tests of stalls need a short limit."""
-    return replace(patience, stall_s=20)
+    return replace(retry_policy, stall_s=20)
 
 
 @pytest.fixture

@@ -39,9 +39,9 @@ def test_every_source_is_encrypted_and_ends_in_the_file() -> None:
         assert len(entry.sources) >= 2
         assert len(set(entry.sources)) == len(entry.sources)
         for source in entry.sources:
-            address = urlsplit(source.url)
-            path = parse_qs(address.query)["path"][0] if source.is_link else address.path
-            assert (address.scheme, path.rsplit("/")[-1]) == ("https", entry.file_name)
+            url = urlsplit(source.url)
+            path = parse_qs(url.query)["path"][0] if source.is_link else url.path
+            assert (url.scheme, path.rsplit("/")[-1]) == ("https", entry.file_name)
 
 
 @pytest.mark.parametrize(("name", "advice"), [("vox-adv-256", "Did you mean vox-adv"), ("x", "--list")])

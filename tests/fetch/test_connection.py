@@ -12,11 +12,11 @@ import pytest
 import trustme
 
 from fakes.file_server import CONTENT, ServerOf, redirects_to, sends
-from fomm_fetch.connection import Connection, Patience, SourceError
+from fomm_fetch.connection import Connection, RetryPolicy, SourceError
 
 
 @pytest.fixture
-def connection(patient: Patience) -> Iterator[Connection]:
+def connection(patient: RetryPolicy) -> Iterator[Connection]:
     with Connection(patient) as opened:
         yield opened
 
@@ -57,7 +57,12 @@ def test_gives_up_on_redirects_without_end(serve: ServerOf, connection: Connecti
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_trusts_the_certificates_of_the_environment(
-    serve: ServerOf, patient: Patience, tls: SSLContext, authority: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+    serve: ServerOf,
+    patient: RetryPolicy,
+    tls: SSLContext,
+    authority: Path,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(variable, str(authority))
     with Connection(patient) as connection:
@@ -71,7 +76,7 @@ def test_refuses_other_certificates(serve: ServerOf, connection: Connection, tls
 
 
 def test_says_which_variables_name_certificates(
-    serve: ServerOf, patient: Patience, tls: SSLContext, monkeypatch: pytest.MonkeyPatch
+    serve: ServerOf, patient: RetryPolicy, tls: SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with Connection(patient) as connection, pytest.raises(SourceError, match=r"/nowhere\.pem.*check REQUESTS_CA"):
@@ -79,7 +84,7 @@ def test_says_which_variables_name_certificates(
 
 
 def test_never_goes_from_https_to_http(
-    serve: ServerOf, patient: Patience, tls: SSLContext, authority: Path, monkeypatch: pytest.MonkeyPatch
+    serve: ServerOf, patient: RetryPolicy, tls: SSLContext, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     plain = serve()
@@ -90,7 +95,7 @@ def test_never_goes_from_https_to_http(
 
 
 def test_goes_from_http_to_https(
-    serve: ServerOf, patient: Patience, tls: SSLContext, authority: Path, monkeypatch: pytest.MonkeyPatch
+    serve: ServerOf, patient: RetryPolicy, tls: SSLContext, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     safe = serve(tls=tls)
@@ -145,7 +150,7 @@ def test_a_name_that_does_not_exist(connection: Connection, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://127.0.0.1:99999/", "nothing"])
-def test_addresses_that_are_none(connection: Connection, url: str) -> None:
+def test_urls_that_are_none(connection: Connection, url: str) -> None:
     with pytest.raises(SourceError, match="cannot be asked for the file"):
         get(connection, url)
 

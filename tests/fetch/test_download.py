@@ -32,7 +32,7 @@ from fakes.file_server import (
     wrong_part,
 )
 from fomm_fetch.catalog import Source
-from fomm_fetch.connection import Patience, SourceError
+from fomm_fetch.connection import RetryPolicy, SourceError
 from fomm_fetch.download import Download
 from fomm_fetch.partial_file import PartialFile
 from fomm_fetch.progress import FetchProgress
@@ -52,7 +52,7 @@ def reports() -> list[FetchProgress]:
 
 
 @pytest.fixture
-def download(file: PartialFile, patient: Patience, reports: list[FetchProgress]) -> Download:
+def download(file: PartialFile, patient: RetryPolicy, reports: list[FetchProgress]) -> Download:
     """Of a file whose hash is known."""
     return Download(file, "model.pth.tar", len(CONTENT), True, lambda _count: None, patient, reports.append)
 
@@ -91,14 +91,14 @@ def test_downloads_a_file(serve: ServerOf, fetched: Fetch, file: PartialFile, re
 def test_goes_on_where_a_transfer_broke_off(
     serve: ServerOf,
     download: Download,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     answer: Answer,
     what: str,
     waits: list[float],
     reports: list[FetchProgress],
 ) -> None:
     server = serve(answer)
-    replace(download, patience=patience).run(Source(server.url))
+    replace(download, retry_policy=retry_policy).run(Source(server.url))
     (notice,) = (report.message for report in reports if report.step == "notice")
     assert notice == f"{Source(server.url).host} {what}; trying again in 1 s"
     assert download.file.path.read_bytes() == CONTENT
@@ -107,9 +107,9 @@ def test_goes_on_where_a_transfer_broke_off(
     assert waits == [1]
 
 
-def test_a_trickle_counts_as_stalled(serve: ServerOf, download: Download, patience: Patience) -> None:
+def test_a_trickle_counts_as_stalled(serve: ServerOf, download: Download, retry_policy: RetryPolicy) -> None:
     server = serve(drip)
-    replace(download, patience=patience).run(Source(server.url))
+    replace(download, retry_policy=retry_policy).run(Source(server.url))
     assert download.file.path.read_bytes() == CONTENT
     assert len(server.headers) == 2
 
@@ -220,8 +220,8 @@ def test_an_unknown_file_is_resumed_only_if_it_is_surely_the_same(
 
 def test_a_file_without_a_length(serve: ServerOf, fetched: Fetch, file: PartialFile) -> None:
     assert fetched(serve(in_chunks)) == CONTENT
-    assert file.beginning is not None
-    assert (file.beginning.is_whole, file.beginning.total_bytes) == (True, len(CONTENT))
+    assert file.resume_info is not None
+    assert (file.resume_info.is_whole, file.resume_info.total_bytes) == (True, len(CONTENT))
 
 
 def test_a_compressed_answer_is_understood(serve: ServerOf, fetched: Fetch) -> None:

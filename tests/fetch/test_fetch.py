@@ -22,7 +22,7 @@ from fakes.file_server import CONTENT, FakeFileServer, ServerOf, cut_after, rese
 from fetch_models import entry_for, write_small_configuration
 from fomm_export.checkpoints.stand_in import stand_in_weights
 from fomm_fetch.catalog import CatalogEntry, Source
-from fomm_fetch.connection import Patience
+from fomm_fetch.connection import RetryPolicy
 from fomm_fetch.fetch import FetchOptions, FetchResult, fetch_model
 from fomm_fetch.progress import FetchProgress
 from fomm_rt.animator import Animator
@@ -58,13 +58,13 @@ def reports() -> list[FetchProgress]:
 
 
 @pytest.fixture
-def fetch(models: Path, export: FakeExport, patient: Patience, reports: list[FetchProgress]) -> Fetch:
+def fetch(models: Path, export: FakeExport, patient: RetryPolicy, reports: list[FetchProgress]) -> Fetch:
     """Fetches an entry, or several of which the first is meant, with a fake export."""
     assert not models.exists()
     assert export.exported == []
 
     def run(*entries: CatalogEntry, **options: Any) -> FetchResult:
-        chosen = replace(DEFAULT_OPTIONS, patience=patient, **options)
+        chosen = replace(DEFAULT_OPTIONS, retry_policy=patient, **options)
         catalog = {entry.name: entry for entry in entries}
         return fetch_model(entries[0].name, chosen, reports.append, catalog=catalog)
 
@@ -211,7 +211,7 @@ def test_takes_the_users_file_and_leaves_it(
     assert len(export.exported) == 1
 
 
-def test_takes_an_address_of_the_users(fetch: Fetch, entry: CatalogEntry, serve: ServerOf) -> None:
+def test_takes_a_url_of_the_users(fetch: Fetch, entry: CatalogEntry, serve: ServerOf) -> None:
     other = serve()
     result = fetch(entry, source=other.url)
     assert result.record is not None
@@ -224,7 +224,7 @@ def test_takes_an_address_of_the_users(fetch: Fetch, entry: CatalogEntry, serve:
     ("source", "reason"),
     [
         ("nothing.pth.tar", r"nothing\.pth\.tar: there is no such file"),
-        ("ftp://files.invalid/vox.pth.tar", "expected an http or https address"),
+        ("ftp://files.invalid/vox.pth.tar", "expected an http or https URL"),
     ],
 )
 def test_refuses_a_source_that_cannot_be_one(fetch: Fetch, entry: CatalogEntry, source: str, reason: str) -> None:
@@ -232,7 +232,7 @@ def test_refuses_a_source_that_cannot_be_one(fetch: Fetch, entry: CatalogEntry, 
         fetch(entry, source=source)
 
 
-@pytest.mark.parametrize("given", ["file", "address"])
+@pytest.mark.parametrize("given", ["file", "url"])
 def test_another_file_of_the_users_needs_trust(
     fetch: Fetch, entry: CatalogEntry, serve: ServerOf, tmp_path: Path, given: str
 ) -> None:
@@ -481,7 +481,7 @@ def test_a_model_is_not_removed_while_it_is_fetched(fetch: Fetch, entry: Catalog
 
 
 def test_from_a_published_file_to_moving_pictures(
-    serve: ServerOf, config: str, models: Path, tmp_path: Path, patient: Patience
+    serve: ServerOf, config: str, models: Path, tmp_path: Path, patient: RetryPolicy
 ) -> None:
     """The layout of the published files, a broken connection, the real export, and the model by its name."""
     detector, generator = stand_in_weights(GOLDEN.configuration, 3)
@@ -503,7 +503,7 @@ def test_from_a_published_file_to_moving_pictures(
     content = path.read_bytes()
     server = serve(reset_after(len(content) // 2), content=content)
     entry = entry_for(content, config, server.url)
-    result = fetch_model("small", FetchOptions(patience=patient), catalog={"small": entry})
+    result = fetch_model("small", FetchOptions(retry_policy=patient), catalog={"small": entry})
     assert server.ranges[1] is not None
     manifest = json.loads((models / "small" / "model.json").read_text())
     assert manifest["weights"]["sha256"] == entry.sha256
