@@ -238,8 +238,8 @@ def test_the_margin_of_faces(tmp_path: Path) -> None:
     assert {CONFIGURATIONS[name].face_margin for name in ("taichi-256", "bair-256", "mgif-256", "nemo-256")} == {None}
     path = tmp_path / "own.yaml"
     text = (OWN_CHECKPOINTS / "drawn-faces-256.yaml").read_text(encoding="utf-8")
-    path.write_text(text.replace("frame_shape:", "face_margin: 1.8\n  frame_shape:"), encoding="utf-8")
+    path.write_text(text.replace("face_margin: 2.1", "face_margin: 1.8"), encoding="utf-8")
     assert load_configuration(str(path)).face_margin == 1.8
-    path.write_text(text.replace("frame_shape:", "face_margin: -1\n  frame_shape:"), encoding="utf-8")
+    path.write_text(text.replace("face_margin: 2.1", "face_margin: -1"), encoding="utf-8")
     with pytest.raises(CheckpointError, match="face_margin"):
         load_configuration(str(path))
