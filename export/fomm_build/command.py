@@ -189,10 +189,11 @@ def _progress(terminal: Terminal) -> Iterator[Report]:
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=terminal.err, transient=True) as bars:
+    with terminal.stopping_for_questions(Progress(*columns, console=terminal.err, transient=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, fraction: float) -> None:
+            bars.start()  # does nothing if it runs
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=1.0)
             bars.update(tasks[what], completed=fraction)

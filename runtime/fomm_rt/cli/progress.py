@@ -28,7 +28,7 @@ FrameProgress = Callable[[str, int, "int | None"], None]
 class BarProgress:
     """Shows the current step as a bar, which appears with the first call.
 
-    Until then the terminal is free for questions: a running bar redraws its line and erases what is written there.
+    A question stops it, and the next call starts it again.
     """
 
     def __init__(self, bar: Progress, counted: str) -> None:

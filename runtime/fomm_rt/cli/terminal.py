@@ -21,6 +21,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from fomm_rt.cli.defect import describe_defect
 from fomm_rt.cli.log import LOGGER, PrintedLog, ReportedWarnings
@@ -44,6 +45,7 @@ class Terminal:
         self.as_json = as_json
         self.verbose = verbose
         self.warnings: list[str] = []
+        self._display: Progress | None = None
         for stream in (sys.stdout, sys.stderr, sys.stdin):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # an ASCII terminal shows ? instead of failing
@@ -83,13 +85,24 @@ class Terminal:
         if self.quiet:
             yield lambda _stage, _done, _total: None
         elif self.err.is_terminal:
-            shown = bar(self.err)
-            try:
+            with self.stopping_for_questions(bar(self.err)) as shown:
                 yield BarProgress(shown, counted)
-            finally:
-                shown.stop()
         else:
             yield PlainProgress(self.err, counted)
+
+    @contextmanager
+    def stopping_for_questions(self, display: Progress) -> Iterator[Progress]:
+        """Stops a display of progress at every question, and at the end.
+
+        A running display redraws its lines and erases a question. Start it before every update: that does nothing if
+        it runs, and brings it back after a question.
+        """
+        self._display = display
+        try:
+            yield display
+        finally:
+            self._display = None
+            display.stop()
 
     def replacing(self, overwrite: bool | None) -> Overwrite:
         """What happens to existing results: as the option says; without it, a terminal asks and others refuse."""
@@ -106,6 +119,8 @@ class Terminal:
 
     def confirm(self, question: str) -> bool:
         """Asks a question on the terminal; True only if the answer is yes."""
+        if self._display is not None:
+            self._display.stop()
         self.err.print(f"{question} [y/N] ", end="", markup=False)
         sys.stderr.flush()
         answer = sys.stdin.readline()
