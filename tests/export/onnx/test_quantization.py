@@ -135,7 +135,7 @@ def test_full_disk_for_temporary_files_names_tmpdir(
     (tmp_path / "small disk").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "small disk"))
     monkeypatch.setattr(quantization, "export_onnx", lambda *_: onnx.ModelProto())
-    monkeypatch.setattr(quantization, "quantize_static", full)
+    monkeypatch.setattr("onnxruntime.quantization.quantize_static", full)
     with pytest.raises(OutputError, match=rf"small disk: temporary files .*{words}.* TMPDIR") as caught:
         quantization.quantize_generator(GOLDEN.networks, FRAMES, tmp_path / "int8.onnx")
     assert "-o" not in str(caught.value).split()
