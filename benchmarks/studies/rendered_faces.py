@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
-from fomm_rt.faces.face import most_prominent
 from fomm_rt.faces.search import find_faces
 from fomm_rt.image import Image
 from fomm_train.data.held_out import FIRST_HELD_OUT_SEED
@@ -81,7 +80,7 @@ def compare(cases: Iterator[Case]) -> dict[str, object]:
     total, found, offsets = 0, 0, []
     for case in cases:
         total += 1
-        face = most_prominent(find_faces(case.picture))
+        face = next(iter(find_faces(case.picture)), None)
         if face is None:
             continue
         found += 1

@@ -42,8 +42,7 @@ class Face:
     @property
     def roll_deg(self) -> float:
         """Angle of the line from eye to eye in degrees; positive if the head is turned clockwise in the picture."""
-        across = self.points[1] - self.points[0]
-        return float(np.degrees(np.arctan2(across[1], across[0])))
+        return eye_line_deg(self.points)
 
     @property
     def prominence(self) -> float:
@@ -51,6 +50,7 @@ class Face:
         return self.score * self.height
 
 
-def most_prominent(faces: list[Face]) -> Face | None:
-    """The most prominent face; None without any."""
-    return max(faces, key=lambda face: face.prominence, default=None)
+def eye_line_deg(points: NDArray[np.float32]) -> float:
+    """Angle in degrees of the line from the right to the left eye of (6, 2) landmarks."""
+    across = points[1] - points[0]
+    return float(np.degrees(np.arctan2(across[1], across[0])))

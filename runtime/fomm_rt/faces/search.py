@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fomm_rt.faces.blazeface import FULL_RANGE, SHORT_RANGE, Detections
-from fomm_rt.faces.face import Face
+from fomm_rt.faces.face import Face, eye_line_deg
 from fomm_rt.faces.windows import Window
 from fomm_rt.image import Frame, Image, check_image, pixels_of
 
@@ -96,7 +95,7 @@ def _confirm(picture: Image, window: Window, found: Detections, index: int, min_
     if box <= 0:
         return None
     x, y = window.to_picture(found.centres[index], FULL_RANGE.side)
-    level = Window((float(x), float(y)), LOOK_SIDE * box, _angle_deg(points))
+    level = Window((float(x), float(y)), LOOK_SIDE * box, eye_line_deg(points))
     face = _look_closely(picture, level, PROPOSAL_SCORE)
     if face is not None and abs(_turn_deg(level.angle_deg, face.roll_deg)) > LARGEST_TURN_DEG:
         # The eyes were not level, which lowers the score and displaces the box.
@@ -116,12 +115,6 @@ def _look_closely(picture: Image, level: Window, min_score: float) -> Face | Non
         if offset <= LOOK_OFFSET and 1 / LOOK_RATIO <= ratio <= LOOK_RATIO:
             return face_of(seen, candidate, level, side)
     return None
-
-
-def _angle_deg(points: NDArray[np.float32]) -> float:
-    """Angle of the line from the right to the left eye."""
-    across = points[1] - points[0]
-    return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
 def _turn_deg(start: float, end: float) -> float:
