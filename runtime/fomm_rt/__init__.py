@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fomm_rt.errors import (
         BackendError,
         BenchmarkError,
+        CameraError,
         CheckpointError,
         EngineError,
         FetchError,
@@ -65,6 +66,7 @@ __all__ = [
     "BackendError",
     "BackendName",
     "BenchmarkError",
+    "CameraError",
     "CheckpointError",
     "EngineError",
     "Explanation",

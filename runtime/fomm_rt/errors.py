@@ -2,6 +2,7 @@
 
 FommError
 ├── MediaError        a picture or a video cannot be read
+├── CameraError       a camera cannot be opened or has failed
 ├── OutputError       a result cannot be written
 ├── ModelError        a model folder is missing, altered or of another format
 ├── FetchError        a published model cannot be downloaded, or the file is another one
@@ -26,6 +27,10 @@ class FommError(Exception):
 
 class MediaError(FommError):
     """A picture or a video cannot be read."""
+
+
+class CameraError(FommError):
+    """A camera cannot be opened or has failed."""
 
 
 class OutputError(FommError):

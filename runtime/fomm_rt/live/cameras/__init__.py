@@ -1,0 +1,1 @@
+"""Cameras: devices, network streams, files, pictures, a test pattern."""

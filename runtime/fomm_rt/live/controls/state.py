@@ -1,0 +1,68 @@
+"""What a user can change while an avatar is live. It is pure: a page or another program can share it as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+View = Literal["result", "panel", "explain"]
+OnNoFace = Literal["hold", "source", "passthrough"]
+
+SMALLEST_ZOOM, LARGEST_ZOOM = 0.5, 4.0
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The square of the camera's picture that drives the avatar.
+
+    Attributes:
+        follows_face: Follow the face; `zoom`, `x` and `y` then correct the square around it.
+        zoom: Above 1, a smaller square: the face gets larger.
+        x, y: Offset of the square in shares of its side, to the right and downwards.
+    """
+
+    follows_face: bool = True
+    zoom: float = 1.0
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """Everything that a user has set.
+
+    Attributes:
+        avatar: Number of the avatar in the gallery, from 0.
+        avatar_count: Avatars in the gallery.
+        passthrough: Show the camera's picture. Only ever set by the user.
+        frozen: Keep the picture as it is.
+        recording: Write the shown frames to a file.
+        relative, adapt_scale: As those of `Animator`.
+        smoothing: Strength of the keypoint filter, 0 to 1.
+        crop: The square of the camera's picture.
+        view: The result alone, or the views of `fomm-rt animate --panel` and `--explain`.
+        overlay_opacity: How much of the driving face lies over the avatar in the window, 0 to 1, for lining up.
+        mirror_preview: Mirror the window, as a looking glass does.
+        mirror_output: Mirror all other outputs.
+        shows_help, shows_gallery, shows_numbers, shows_keypoints: What lies over the picture in the window.
+        on_no_face: What is shown while no face is seen.
+    """
+
+    avatar: int = 0
+    avatar_count: int = 0
+    passthrough: bool = False
+    frozen: bool = False
+    recording: bool = False
+    relative: bool = True
+    adapt_scale: bool = True
+    smoothing: float = 0.0
+    crop: Crop = field(default_factory=Crop)
+    view: View = "result"
+    overlay_opacity: float = 0.0
+    mirror_preview: bool = True
+    mirror_output: bool = False
+    shows_help: bool = False
+    shows_gallery: bool = False
+    shows_numbers: bool = True
+    shows_keypoints: bool = False
+    on_no_face: OnNoFace = "hold"

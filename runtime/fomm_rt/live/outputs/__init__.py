@@ -1,0 +1,1 @@
+"""Outputs: where results go. Window, virtual camera, recording, raw frames."""
