@@ -15,7 +15,7 @@ from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 
 Driver = Literal["face", "held", "fading", "source", "passthrough"]
-"""What a picture shows: the avatar moved by a face; while no face is seen, the last picture, its fading into the source,
+"""What a picture shows: the avatar moved by a face; while no face is seen the last picture, its fading into the source,
 or the source; or the camera's own picture."""
 
 

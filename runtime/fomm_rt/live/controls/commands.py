@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from fomm_rt.errors import StateError
 from fomm_rt.live.controls.state import LARGEST_ZOOM, SMALLEST_ZOOM, LiveState, View
@@ -66,7 +66,8 @@ def _switch(name: str) -> Change:
         if value is not None and not isinstance(value, bool):
             raise StateError(f"expected True, False or no value; got {value!r}")
         new = not getattr(state, name) if value is None else value
-        return replace(state, **{name: new})
+        settings: dict[str, Any] = {name: new}
+        return replace(state, **settings)
 
     return change
 
