@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fomm_rt.live.controls.control import Control
 from fomm_rt.live.frames import LiveFrame
 
 
 class Output(Protocol):
-    """Takes results. Each output has a thread of its own, in which all its methods are called.
+    """Takes results. Each output but a `MainThreadOutput` has a thread of its own, in which its methods are called.
 
     The first output of a session is its primary one: frames that it has presented count as shown. An output that
     `records` gets exactly the shown frames, in order; all others get the newest result and miss those that came while
@@ -43,3 +43,32 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Finishes what was written; called once after `open`, even after a failure."""
+
+
+@runtime_checkable
+class MainThreadOutput(Output, Protocol):
+    """An output that also takes input from the user, as a window does; a session has one of these at most.
+
+    All its methods but `wake` are called in the main thread of the process: some systems allow windows nowhere else.
+    Its loop calls `wait` wherever that of another output waits in a slot:
+
+        while not ends():
+            frame = slot.take()
+            if frame is None:
+                output.wait(timeout_s)  # `wake` follows every `slot.put`, and what ends the session
+            else:
+                output.present(frame)
+    """
+
+    def wait(self, timeout_s: float) -> None:
+        """Handles what the user does until `wake` is called or the time is over; one call of `wake` ends one `wait`.
+
+        The last frame is drawn again if the state or the size of the window changes; that frame does not count as
+        presented. A time of 0 handles what has come. Python's signal handlers run at least every 50 ms.
+
+        Raises:
+            OutputError: As in `present`.
+        """
+
+    def wake(self) -> None:
+        """Ends the `wait` that runs, or else the next one. May be called from any thread, and after `close`."""
