@@ -18,6 +18,9 @@ Driver = Literal["face", "held", "fading", "source", "passthrough"]
 """What a picture shows: the avatar moved by a face; while no face is seen the last picture, its fading into the source,
 or the source; or the camera's own picture."""
 
+View = Literal["result", "panel", "explain"]
+"""The result alone, or the views of `fomm-rt animate --panel` and `--explain`."""
+
 
 @dataclass(frozen=True, eq=False)
 class CameraFrame:
@@ -42,6 +45,7 @@ class LiveFrame:
         sequence, captured_s: Those of the camera frame.
         picture: (H, W, 3) uint8 RGB to show, not mirrored: the animated avatar, a view of it, or the camera's picture.
         driver: What `picture` shows.
+        view: In which view; only results are mirrored, because views hold text.
         driving: (size, size, 3) uint8 RGB: the square of the camera frame that drove it. For the user's eyes only.
         camera: The camera frame's (H, W, 3) uint8 RGB pixels.
         square: The square of the camera frame that `driving` was cut from; None if there was none.
@@ -61,4 +65,5 @@ class LiveFrame:
     face: Face | None = None
     kp_driving: Keypoints | None = None
     network_ms: float | None = None
+    view: View = "result"
     stages_ms: Mapping[str, float] = field(default_factory=dict)

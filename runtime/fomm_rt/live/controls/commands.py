@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from fomm_rt.errors import StateError
-from fomm_rt.live.controls.state import LARGEST_ZOOM, SMALLEST_ZOOM, LiveState, View
+from fomm_rt.live.controls.state import LARGEST_ZOOM, SMALLEST_ZOOM, LiveState
+from fomm_rt.live.frames import View
 
 Value = bool | int | float | str | None
 
@@ -99,7 +100,9 @@ def _zoom(factor: float) -> Change:
 def _move(right: int, down: int) -> Change:
     def change(state: LiveState, value: Value) -> LiveState:
         step = MOVE_STEP if value is None else _number(value, 0, 1)
-        x = min(max(state.crop.x + right * step, -1.0), 1.0)
+        # Left and right as the user sees them: in a mirrored window, left is the camera's right.
+        to_the_right = -step if state.mirror_preview else step
+        x = min(max(state.crop.x + right * to_the_right, -1.0), 1.0)
         y = min(max(state.crop.y + down * step, -1.0), 1.0)
         return replace(state, crop=replace(state.crop, x=x, y=y))
 
@@ -172,5 +175,6 @@ CHANGES: dict[str, Change] = {
     "gallery": _switch("shows_gallery"),
     "numbers": _switch("shows_numbers"),
     "keypoints": _switch("shows_keypoints"),
+    "driving": _switch("shows_driving"),
 }
 """Command -> what it does to the state."""

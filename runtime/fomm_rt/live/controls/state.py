@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-View = Literal["result", "panel", "explain"]
+from fomm_rt.live.frames import View
+
 OnNoFace = Literal["hold", "source", "passthrough"]
 
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.5, 4.0
@@ -40,11 +41,12 @@ class LiveState:
         relative, adapt_scale: As those of `Animator`.
         smoothing: Strength of the keypoint filter, 0 to 1.
         crop: The square of the camera's picture.
-        view: The result alone, or the views of `fomm-rt animate --panel` and `--explain`.
+        view: The result alone, or one of the views that show how it was made.
         overlay_opacity: How much of the driving face lies over the avatar in the window, 0 to 1, for lining up.
         mirror_preview: Mirror the window, as a looking glass does.
         mirror_output: Mirror all other outputs.
         shows_help, shows_gallery, shows_numbers, shows_keypoints: What lies over the picture in the window.
+        shows_driving: Show the driving face in a corner of the window. Off at first: some share their window in calls.
         on_no_face: What is shown while no face is seen.
     """
 
@@ -65,4 +67,5 @@ class LiveState:
     shows_gallery: bool = False
     shows_numbers: bool = True
     shows_keypoints: bool = False
+    shows_driving: bool = False
     on_no_face: OnNoFace = "hold"
