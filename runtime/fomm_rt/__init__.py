@@ -25,7 +25,7 @@ from fomm_rt.version import __version__
 if TYPE_CHECKING:
     from fomm_rt.animator import Animator
     from fomm_rt.backends.options import BackendName
-    from fomm_rt.backends.protocol import BackendDescription, Explanation, TimedFrame
+    from fomm_rt.backends.protocol import AnimatedFrame, BackendDescription, Explanation
     from fomm_rt.clip.animate_file import animate_file
     from fomm_rt.clip.report import AnimationReport
     from fomm_rt.errors import (
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from fomm_rt.source import Source
 
 __all__ = [
+    "AnimatedFrame",
     "AnimationReport",
     "Animator",
     "BackendDescription",
@@ -87,7 +88,6 @@ __all__ = [
     "Region",
     "Source",
     "StateError",
-    "TimedFrame",
     "TrainingError",
     "VideoReader",
     "VideoWriter",
@@ -101,6 +101,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AnimatedFrame": "backends.protocol",
     "AnimationReport": "clip.report",
     "Animator": "animator",
     "BackendDescription": "backends.protocol",
@@ -114,7 +115,6 @@ _MODULES = {
     "Precision": "model.precision",
     "Region": "framing",
     "Source": "source",
-    "TimedFrame": "backends.protocol",
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ import numpy as np
 
 from fomm_rt.backends.gpu.device_arrays import DeviceImage, is_on_device
 from fomm_rt.backends.options import BackendName, Options
-from fomm_rt.backends.protocol import Backend, BackendDescription, Explanation, PreparedReference, TimedFrame
+from fomm_rt.backends.protocol import AnimatedFrame, Backend, BackendDescription, Explanation, PreparedReference
 from fomm_rt.backends.registry import open_backend
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import ImageError, StateError
@@ -338,18 +338,40 @@ class Animator:
         return self._animate(frame, out, timed=False).prediction
 
     @overload
-    def animate_timed(self, frame: AnyFrame, out: Image | None = None) -> TimedFrame[Image]: ...
+    def animate_timed(self, frame: AnyFrame, out: Image | None = None) -> AnimatedFrame[Image]: ...
 
     @overload
-    def animate_timed(self, frame: AnyFrame, out: OnDevice) -> TimedFrame[OnDevice]: ...
+    def animate_timed(self, frame: AnyFrame, out: OnDevice) -> AnimatedFrame[OnDevice]: ...
 
-    def animate_timed(self, frame: Any, out: Any = None) -> TimedFrame[Any]:
+    def animate_timed(self, frame: Any, out: Any = None) -> AnimatedFrame[Any]:
         """Animates the source by one driving frame, as `animate` does, and measures each stage.
 
         On a GPU, events between the stages make the frame a little slower. A frame that becomes the reference goes
         through the keypoint detector once more, so its times are those of any other frame.
         """
         return self._animate(frame, out, timed=True)
+
+    def animate_tracked(
+        self, frame: Image | Frame, adjust: Callable[[Keypoints], Keypoints] | None = None
+    ) -> AnimatedFrame[Image]:
+        """Animates the source by one driving frame, as `animate` does, and returns its keypoints too.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB of any size.
+            adjust: Changes the keypoints before they move the source, for example a `KeypointFilter`. On a GPU, such
+                a frame goes to host memory and back in between.
+        """
+        if adjust is None:
+            return self._animate(frame, None, timed=False)
+        keypoints = self.keypoints(frame)
+        return replace(self._animate(adjust(keypoints), None, timed=False), kp_driving=keypoints)
+
+    def interrupt(self) -> None:
+        """Makes a frame that another thread is animating fail with BackendError, if the backend can end it.
+
+        For a program that ends: later frames fail, too. The only method that another thread may call.
+        """
+        self._backend.interrupt()
 
     def animate_all(self, frames: Iterable[Image | Frame]) -> Generator[Image, None, None]:
         """Animates the source by many driving frames, in order, for throughput instead of latency.
@@ -417,7 +439,7 @@ class Animator:
             "call Animator.load in each process"
         )
 
-    def _animate(self, frame: Any, out: Any, *, timed: bool) -> TimedFrame[Any]:
+    def _animate(self, frame: Any, out: Any, *, timed: bool) -> AnimatedFrame[Any]:
         source = self._source_to_animate()
         if out is None:
             out = np.empty((self.size, self.size, 3), np.uint8)
@@ -427,9 +449,12 @@ class Animator:
             keypoints = self._as_keypoints(frame)
             reference = self._prepared_reference(source, keypoints)
             if keypoints is frame or not timed:
-                return TimedFrame(out, self._backend.animate_keypoints(reference, keypoints, out, timed=timed))
+                stage_ms = self._backend.animate_keypoints(reference, keypoints, out, timed=timed)
+                return AnimatedFrame(out, keypoints, stage_ms)
         image, region = self._framed(frame)
-        return TimedFrame(out, self._backend.animate(self._reference.prepare(source), image, region, out, timed=timed))
+        return AnimatedFrame(
+            out, *self._backend.animate(self._reference.prepare(source), image, region, out, timed=timed)
+        )
 
     def _predictions(self, source: Source, frames: Iterator[Image | Frame]) -> Generator[Image, None, None]:
         """The body of `animate_all`."""

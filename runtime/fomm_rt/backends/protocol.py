@@ -30,16 +30,18 @@ Prediction = TypeVar("Prediction")
 
 
 @dataclass(frozen=True, eq=False)
-class TimedFrame(Generic[Prediction]):
-    """One animated frame and the time that each stage of it took.
+class AnimatedFrame(Generic[Prediction]):
+    """One animated frame, its keypoints, and the time that each stage of it took.
 
     Attributes:
         prediction: (size, size, 3) uint8 RGB: the array that `animate` returns.
+        kp_driving: Keypoints of the driving frame, as the detector found them.
         stage_ms: A name of STAGES -> milliseconds; read-only. Stages that the frame did not need, or that the backend
-            cannot tell apart, are missing.
+            cannot tell apart, are missing; all of them if the frame was not timed.
     """
 
     prediction: Prediction
+    kp_driving: Keypoints
     stage_ms: StageTimes
 
     def __post_init__(self) -> None:
@@ -150,7 +152,7 @@ class Backend(Protocol):
 
     def animate(
         self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
-    ) -> StageTimes:
+    ) -> tuple[Keypoints, StageTimes]:
         """Animates the source by one driving frame.
 
         Args:
@@ -161,13 +163,14 @@ class Backend(Protocol):
             timed: Measure the stages of this frame, which costs a little on a GPU.
 
         Returns:
-            The times of the stages that the backend can tell apart; empty unless `timed`.
+            The keypoints of the frame, and the times of the stages that the backend can tell apart; these are empty
+            unless `timed`.
         """
 
     def animate_keypoints(
         self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
     ) -> StageTimes:
-        """Does the same as `animate` from keypoints found earlier."""
+        """Does the same as `animate` from keypoints found earlier; returns the times alone."""
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
@@ -180,6 +183,13 @@ class Backend(Protocol):
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """Does the same as `animate_keypoints` and returns the intermediate results, too."""
+
+    def interrupt(self) -> None:
+        """Makes a call that is running in another thread fail soon, if the backend can end it; otherwise does nothing.
+
+        The only method that another thread may call. Later calls fail, too.
+        """
+        return
 
     def close(self) -> None:
         """Frees sessions and buffers; the backend and what it prepared must not be used afterwards."""

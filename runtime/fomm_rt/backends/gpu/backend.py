@@ -105,7 +105,7 @@ class GpuBackend(Backend):
     @override
     def animate(
         self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
-    ) -> StageTimes:
+    ) -> tuple[Keypoints, StageTimes]:
         with self._device.current():
             self._use(self._frame_stream, reference)
             if is_on_device(image):
@@ -113,7 +113,8 @@ class GpuBackend(Backend):
                 self._frame_stream.start_on_device(batch_of_one(picture), region, other, timed)
             else:
                 self._frame_stream.start([image], region, timed)
-            return self._finish(out)
+            stage_ms = self._finish(out)
+            return self._keypoints(self._frame_stream.found()), stage_ms
 
     @override
     def animate_keypoints(

@@ -199,7 +199,7 @@ class FrameStream:
             self._copy(self.pipeline.keypoints, self._keypoints_host)
 
         self._run(_Program("detect", given.region), queue)
-        return self._found()
+        return self.found()
 
     def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
         """Does the same as `detect` for a frame on the device, see `start_on_device`."""
@@ -207,7 +207,7 @@ class FrameStream:
         self._wait(other)
         self.pipeline.detect(picture, region, self.stream)
         self._copy(self.pipeline.keypoints, self._keypoints_host)
-        return self._found()
+        return self.found()
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
         """Animates by keypoints (K, 6); returns the prediction, and by name all maps of an explanation."""
@@ -254,7 +254,8 @@ class FrameStream:
             for before, stage in zip(["begin", *stages], stages, strict=False)
         }
 
-    def _found(self) -> NDArray[np.float32]:
+    def found(self) -> NDArray[np.float32]:
+        """Waits for queued work; returns the keypoints (K, 6) of the latest frame, the first one of a batch."""
         self._settle()
         found: NDArray[np.float32] = self._keypoints_host[0].copy()
         return found
@@ -285,6 +286,7 @@ class FrameStream:
     def _animate(self) -> None:
         self.pipeline.animate(self._slot, self._transfer, stream=self.stream)
         self._copy(self.pipeline.pictures, self._pictures_host)
+        self._copy(self.pipeline.keypoints, self._keypoints_host)
         self._record("download", self.stream)
 
     def _copy(self, source: Any, target: Any) -> None:

@@ -155,14 +155,14 @@ class OnnxRuntimeBackend(Backend):
     @override
     def animate(
         self, reference: PreparedReference, image: Image, region: Region, out: Image, *, timed: bool = False
-    ) -> StageTimes:
+    ) -> tuple[Keypoints, StageTimes]:
         clock = StageClock()
         with clock("upload"):
             frame = self._load(image, region)
         with clock("detector"):
             keypoints = self._keypoints(frame)
         self._animate(reference, keypoints, out, clock)
-        return clock.milliseconds() if timed else {}
+        return keypoints, clock.milliseconds() if timed else {}
 
     @override
     def animate_keypoints(
@@ -187,6 +187,10 @@ class OnnxRuntimeBackend(Backend):
         tensors = self._animate(reference, keypoints, prediction, StageClock())
         maps = {name: self._networks.download(tensors[name])[0] for name in MAPS if name in tensors}
         return reference.explanation(prediction, keypoints, maps)
+
+    @override
+    def interrupt(self) -> None:
+        self._networks.interrupt()
 
     @override
     def close(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fomm_rt.backends.onnxruntime.sessions import open_networks, run_session, session_errors
+from fomm_rt.backends.onnxruntime.sessions import open_networks, run_options, run_session, session_errors
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.graph_chain import HostTensors
 
@@ -37,6 +37,10 @@ class Networks(Protocol):
     def download(self, tensor: Any) -> NDArray[np.float32]:
         """Returns a tensor as an array in host memory that later runs do not change."""
 
+    def interrupt(self) -> None:
+        """Makes a run in another thread, and all later ones, fail; does nothing where runs are short."""
+        return
+
     def close(self) -> None:
         """Frees sessions and buffers."""
 
@@ -48,6 +52,7 @@ class HostNetworks(Networks):
 
     def __init__(self, name: str, model: ModelFolder, precision: str, threads: int | None) -> None:
         self._sessions = open_networks(name, model, precision, threads)
+        self._run_options = run_options()
 
     @override
     def load(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,7 +61,11 @@ class HostNetworks(Networks):
     @override
     def run(self, network: str, values: Tensors) -> HostTensors:
         with session_errors(f"in {network}"):
-            return run_session(self._sessions[network], values)
+            return run_session(self._sessions[network], values, self._run_options)
+
+    @override
+    def interrupt(self) -> None:
+        self._run_options.terminate = True
 
     @override
     def download(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:

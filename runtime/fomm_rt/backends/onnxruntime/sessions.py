@@ -97,10 +97,19 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
     return session
 
 
-def run_session(session: onnxruntime.InferenceSession, values: Mapping[str, Any]) -> dict[str, Any]:
+def run_options() -> onnxruntime.RunOptions:
+    """Options of runs; with `terminate` set, ONNX Runtime ends a run that has begun at its next node."""
+    from fomm_rt.machine.onnx_runtime import onnxruntime
+
+    return onnxruntime.RunOptions()
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, values: Mapping[str, Any], options: onnxruntime.RunOptions | None = None
+) -> dict[str, Any]:
     """Runs a session on those of the arrays that it takes; returns all of its outputs by name."""
     names = [output.name for output in session.get_outputs()]
-    outputs = session.run(names, {spec.name: values[spec.name] for spec in session.get_inputs()})
+    outputs = session.run(names, {spec.name: values[spec.name] for spec in session.get_inputs()}, options)
     return dict(zip(names, outputs, strict=True))
 
 

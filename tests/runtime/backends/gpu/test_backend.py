@@ -480,7 +480,22 @@ def test_stages_are_timed_when_asked(fake: FakeGpu) -> None:
     count = len(fake.device.events)
     fake.animator.animate(GOLDEN.driving[1])
     assert len(fake.device.events) == count, "untimed frames record no events"
-    assert not fake.backend.animate(*reference_and_frame(fake))
+    _, stage_ms = fake.backend.animate(*reference_and_frame(fake))
+    assert not stage_ms
+
+
+def test_keypoints_come_with_the_frame(fake: FakeGpu) -> None:
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    for frame in (GOLDEN.driving[0], GOLDEN.driving[1], GOLDEN.driving[2]):
+        found = fake.animator.keypoints(frame)
+        replays = fake.device.replays
+        tracked = fake.animator.animate_tracked(frame)
+        assert fake.device.replays <= replays + 1, "a frame stays one graph"
+        assert np.array_equal(tracked.kp_driving.value, found.value)
+        assert tracked.kp_driving.jacobian is not None
+        assert np.array_equal(tracked.kp_driving.jacobian, found.jacobian)
+        assert np.array_equal(tracked.prediction, fake.animator.animate(frame))
 
 
 def reference_and_frame(fake: FakeGpu) -> tuple[PreparedReference, Image, Region, Image]:
