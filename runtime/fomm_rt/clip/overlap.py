@@ -47,10 +47,10 @@ class ReadAhead(Generic[Item]):
         # An item as (item,), then None at the end of the items or the exception that ended them.
         self._ready: SimpleQueue[tuple[Item] | BaseException | None] = SimpleQueue()
         self._is_over = False
-        self._worker = _Worker(self._read, "fomm-rt read ahead")
+        self._worker = _Worker("fomm-rt read ahead")
 
     def __enter__(self) -> ReadAhead[Item]:
-        self._worker.start(self._tell_to_end)
+        self._worker.start(self._read, self._tell_to_end)
         return self
 
     def __exit__(self, *details: object) -> None:
@@ -72,7 +72,10 @@ class ReadAhead(Generic[Item]):
         self._is_over = True
         if ready is None:
             raise StopIteration
-        raise ready
+        try:
+            raise ready
+        finally:
+            del ready  # the exception refers to this frame
 
     def _tell_to_end(self) -> None:
         self._is_stopped = True
@@ -85,6 +88,7 @@ class ReadAhead(Generic[Item]):
         except BaseException as error:
             ending = error  # raised in the caller when it comes to this item
         self._ready.put(ending)
+        del ending  # it refers to this frame
 
     def _read_all(self) -> None:
         iterator: Iterator[Item] | None = None
@@ -131,10 +135,10 @@ class WriteBehind(Generic[Arguments]):
         self._failure: BaseException | None = None
         self._places = _places(depth)
         self._pending: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._worker = _Worker(self._write_all, "fomm-rt write behind")
+        self._worker = _Worker("fomm-rt write behind")
 
     def __enter__(self) -> WriteBehind[Arguments]:
-        self._worker.start(self._drop)
+        self._worker.start(self._write_all, self._drop)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -145,8 +149,12 @@ class WriteBehind(Generic[Arguments]):
         start = perf_counter()
         self._worker.wait(self._drop)
         self.waiting_s += perf_counter() - start
-        if self._failure is not None and self._failure is not error and not self._is_dropping:
-            raise self._failure
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None and failure is not error and not self._is_dropping:
+                raise failure
+        finally:
+            del failure  # it refers to this frame, and `error` to the caller's
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         """Hands over one call; waits while `depth` calls are not done."""
@@ -179,28 +187,35 @@ class WriteBehind(Generic[Arguments]):
 
 
 class _Worker:
-    """Runs a function in a thread of its own.
+    """Runs a function in a thread of its own, and keeps neither after the end.
+
+    A function that belongs to the owner of the worker would make a cycle: owner, worker, function, owner. Only the
+    garbage collector frees those, and until it runs readers and writers keep their megabytes.
 
     When a signal's exception leaves `Thread.join` (Python 3.11), it takes a running thread for ended, and objects that
     the thread still uses would be closed. `wait` raises such an exception only after the thread has ended.
-    `work` raises nothing, ends soon after it is told to, and touches nothing if told before it starts.
     """
 
-    def __init__(self, work: Callable[[], None], name: str) -> None:
-        self._work = work
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._has_ended = False
         self._end: SimpleQueue[None] = SimpleQueue()
-        # A daemon, because an interruption between starting and waiting must not keep the process from ending.
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread: Thread | None = None
 
-    def start(self, tell_to_end: Callable[[], None]) -> None:
-        """Starts the thread; if interrupted, ends it again with `tell_to_end`."""
+    def start(self, work: Callable[[], None], tell_to_end: Callable[[], None]) -> None:
+        """Starts the thread; if interrupted, ends it again with `tell_to_end`.
+
+        `work` raises nothing, ends soon after it is told to, and touches nothing if told before it starts.
+        """
+        # A daemon, because an interruption between starting and waiting must not keep the process from ending.
+        self._thread = Thread(target=self._run, args=(work,), name=self._name, daemon=True)
         try:
             self._thread.start()
         except BaseException:
             tell_to_end()
             if self._thread.is_alive():
                 self.wait(tell_to_end)
+            self._thread = None  # a thread that never ran still refers to its work
             raise
 
     def wait(self, interrupted: Callable[[], None]) -> None:
@@ -216,13 +231,18 @@ class _Worker:
             except BaseException as error:
                 interruption = error
                 interrupted()
-        self._thread.join()
-        if interruption is not None:
-            raise interruption
-
-    def _run(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
         try:
-            self._work()
+            if interruption is not None:
+                raise interruption
+        finally:
+            del interruption  # it refers to this frame
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
         finally:
             self._has_ended = True
             self._end.put(None)
