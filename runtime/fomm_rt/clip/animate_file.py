@@ -28,6 +28,7 @@ from fomm_rt.files.overwriting import Overwrite, check_overwrite
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
+from fomm_rt.machine.heap import return_free_memory
 from fomm_rt.media.part import Seconds
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoReader
@@ -144,6 +145,7 @@ def animate_file(
     picture = read_picture(source)
     _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
     with ExitStack() as opened:
+        opened.callback(return_free_memory)  # the last step, when all files are closed
         frames = opened.enter_context(open_driving(driving, start_s, duration_s))
         further = [opened.enter_context(open_driving(Path(path))) for path in further_driving]
         _log.debug("%s: %s", driving, frames.describe())
