@@ -41,21 +41,25 @@ class CameraFrame:
 class LiveFrame:
     """What the engine made of one camera frame.
 
+    `driving`, `camera` and `view_picture` show the person who drives. They are for the window alone.
+
     Attributes:
-        sequence, captured_s: Those of the camera frame.
-        picture: (H, W, 3) uint8 RGB to show, not mirrored: the animated avatar, a view of it, or the camera's picture.
+        sequence, captured_s: Those of the camera frame; `sequence` is None for a picture made without one, such
+            as the first picture of an avatar. Such a picture counts nowhere and is not recorded.
+        picture: (H, W, 3) uint8 RGB to show, not mirrored: the animated avatar, or the camera's picture.
         driver: What `picture` shows.
-        view: In which view; only results are mirrored, because views hold text.
-        driving: (size, size, 3) uint8 RGB: the square of the camera frame that drove it. For the user's eyes only.
+        driving: (size, size, 3) uint8 RGB: the square of the camera frame that drove it.
         camera: The camera frame's (H, W, 3) uint8 RGB pixels.
         square: The square of the camera frame that `driving` was cut from; None if there was none.
         face: The face that was found in it, if faces are followed.
         kp_driving: Keypoints of `driving`; None if it was not animated.
         network_ms: Time that the model took.
+        view: Which view was chosen.
+        view_picture: (H, W, 3) uint8 RGB: that view, unless it is the result; never mirrored, because it holds text.
         stages_ms: Stage of the session -> milliseconds, so far.
     """
 
-    sequence: int
+    sequence: int | None
     captured_s: float
     picture: Image
     driver: Driver
@@ -66,4 +70,5 @@ class LiveFrame:
     kp_driving: Keypoints | None = None
     network_ms: float | None = None
     view: View = "result"
+    view_picture: Image | None = None
     stages_ms: Mapping[str, float] = field(default_factory=dict)

@@ -100,11 +100,17 @@ class Accounting:
             self._note("captured", captured_s)
 
     def shown(self, frame: LiveFrame, presented_s: float, interval_s: float) -> None:
-        """Counts a frame that the primary output presented; `interval_s` is that of the camera."""
+        """Counts a frame that the primary output presented; `interval_s` is that of the camera.
+
+        A picture that was made without a camera frame does not count.
+        """
+        sequence = frame.sequence
+        if sequence is None:
+            return
         latency_s = presented_s - frame.captured_s
         with self._lock:
             self._shown += 1
-            self._last_shown = frame.sequence
+            self._last_shown = sequence
             self._stale += latency_s > interval_s
             self._latency.add(latency_s * 1e3)
             if frame.network_ms is not None:
