@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import pty
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes.live_control import FakeControl, number_in, numbered_frame
+from fomm_rt.errors import OutputError
+from fomm_rt.live.controls.commands import Command
+from fomm_rt.live.outputs.raw_frames import RawFrames
+
+SIZE = (64, 32)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "frames", os.O_CREAT | os.O_RDWR)
+    yield descriptor
+    os.close(descriptor)
+
+
+def _numbers(descriptor: int) -> list[int]:
+    content = os.pread(descriptor, 1 << 24, 0)
+    frames = np.frombuffer(content, np.uint8).reshape(-1, SIZE[1], SIZE[0], 3)
+    return [number_in(frame) for frame in frames]
+
+
+def _opened(descriptor: int, clock: Clock, control: FakeControl | None = None) -> RawFrames:
+    output = RawFrames(SIZE, 10, descriptor, clock)
+    output.open(control or FakeControl())
+    return output
+
+
+def test_frames_keep_the_announced_rate(clock: Clock, target: int) -> None:
+    """At 10 fps: a result that stays for 0.3 s is written three times, and of three within 0.1 s the newest counts."""
+    output = _opened(target, clock)
+    for number, at_s in enumerate([0.0, 0.1, 0.4, 0.42, 0.44, 0.5]):
+        clock.now_s = 100 + at_s
+        output.present(numbered_frame(number, at_s, *SIZE))
+    output.close()
+    assert _numbers(target) == [0, 1, 2, 2, 2, 5]
+
+
+def test_the_count_never_drifts(clock: Clock, target: int) -> None:
+    output = _opened(target, clock)
+    times = np.arange(0, 20, 0.083)
+    for number, at_s in enumerate(times):
+        clock.now_s = 100 + at_s
+        output.present(numbered_frame(number % 256, at_s, *SIZE))
+    written = _numbers(target)
+    assert len(written) == round(times[-1] * 10) + 1
+    shown_s = np.array([times[np.searchsorted(times, index / 10 + 0.05, "right") - 1] for index in range(len(written))])
+    late = np.abs(shown_s - np.arange(len(written)) / 10)
+    assert late.max() <= 0.1
+
+
+def test_a_reader_that_stopped_is_not_flooded(clock: Clock, target: int) -> None:
+    output = _opened(target, clock)
+    output.present(numbered_frame(0, 0, *SIZE))
+    clock.now_s += 60
+    output.present(numbered_frame(1, 60, *SIZE))
+    clock.now_s += 0.1
+    output.present(numbered_frame(2, 60.1, *SIZE))
+    assert _numbers(target) == [0, 1, 2]
+
+
+def test_mirrors(clock: Clock, target: int) -> None:
+    control = FakeControl()
+    control.send(Command("mirror-output"))
+    output = _opened(target, clock, control)
+    output.present(numbered_frame(0b10110000, 0, *SIZE))
+    assert _numbers(target) == [0b00001101]
+
+
+def test_a_gone_reader_is_a_broken_pipe(clock: Clock) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        output = _opened(writer, clock)
+        with pytest.raises(BrokenPipeError):
+            output.present(numbered_frame(0, 0, *SIZE))
+    finally:
+        os.close(writer)
+
+
+def test_a_full_disk(clock: Clock) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        output = _opened(full, clock)
+        with pytest.raises(OutputError, match=r"raw frames cannot be written .No space left on device"):
+            output.present(numbered_frame(0, 0, *SIZE))
+    finally:
+        os.close(full)
+
+
+def test_refuses_a_terminal(clock: Clock) -> None:
+    controller, terminal = pty.openpty()
+    try:
+        with pytest.raises(OutputError, match=r"flood this terminal.*ffplay -f rawvideo .* -video_size 64x32"):
+            _opened(terminal, clock)
+    finally:
+        os.close(controller)
+        os.close(terminal)
+
+
+def test_tells_how_to_read_them() -> None:
+    told = RawFrames((1280, 720), 25).ffmpeg_input
+    assert told == "-f rawvideo -pixel_format rgb24 -video_size 1280x720 -framerate 25 -i -"
