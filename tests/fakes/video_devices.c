@@ -13,6 +13,9 @@
 //   mjpeg FILE               also offers Motion JPEG: the pictures of FILE, JPEGs one after another, over and over
 //   fourcc CODE              offers this format in place of YUYV
 //   clock realtime           stamps frames with the wall clock, as some old drivers do
+//   exclusive no             a loopback that was loaded without exclusive_caps=1
+//   taken yes                another program writes to the loopback
+//   keeps WxH                another program shows the loopback, which therefore keeps this size
 //   busy open | format | buffers      another program holds it: where the driver says EBUSY
 //   denied yes               the user may not open it
 //   unplug_after N           vanishes after N frames; deleting the file unplugs it too
@@ -47,7 +50,8 @@ typedef struct {
 } Size;
 
 typedef struct {
-  int is_open, descriptor, is_loopback, is_busy_at_format, is_busy_at_buffers, is_realtime;
+  int is_open, descriptor, is_loopback, is_busy_at_format, is_busy_at_buffers, is_realtime, is_shared, is_taken;
+  Size kept;
   char path[512];
   ino_t inode;
   char card[32];
@@ -134,6 +138,9 @@ static int read_settings(Device *device, const char *path) {
     if (!strcmp(key, "mjpeg")) read_jpegs(device, value);
     if (!strcmp(key, "fourcc")) device->own_fourcc = v4l2_fourcc(value[0], value[1], value[2], value[3]);
     if (!strcmp(key, "clock")) device->is_realtime = !strcmp(value, "realtime");
+    if (!strcmp(key, "exclusive")) device->is_shared = !strcmp(value, "no");
+    if (!strcmp(key, "taken")) device->is_taken = 1;
+    if (!strcmp(key, "keeps")) sscanf(value, "%dx%d", &device->kept.width, &device->kept.height);
     if (!strcmp(key, "denied")) error = EACCES;
     if (!strcmp(key, "busy") && !strcmp(value, "open")) error = EBUSY;
     if (!strcmp(key, "busy")) device->is_busy_at_format = !strcmp(value, "format");
@@ -364,8 +371,10 @@ static int set_camera_format(Device *device, struct v4l2_format *format, int is_
   return 0;
 }
 
-static int set_loopback_format(Device *device, const struct v4l2_format *format) {
+static int set_loopback_format(Device *device, struct v4l2_format *format) {
   if (device->is_busy_at_format) return fail(EBUSY);
+  if (device->kept.width) format->fmt.pix.width = (uint32_t)device->kept.width;
+  if (device->kept.width) format->fmt.pix.height = (uint32_t)device->kept.height;
   char path[600];
   const char *name = strrchr(device->path, '/') + 1;
   const struct v4l2_pix_format *pix = &format->fmt.pix;
@@ -381,7 +390,8 @@ static int set_loopback_format(Device *device, const struct v4l2_format *format)
 
 static int query_capabilities(const Device *device, struct v4l2_capability *answer) {
   uint32_t capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
-  if (device->is_loopback) capabilities = V4L2_CAP_VIDEO_OUTPUT;
+  if (device->is_loopback && !device->is_taken) capabilities = V4L2_CAP_VIDEO_OUTPUT;
+  if (device->is_loopback && device->is_shared) capabilities = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_CAPTURE;
   memset(answer, 0, sizeof *answer);
   strcpy((char *)answer->driver, device->is_loopback ? "v4l2 loopback" : "uvcvideo");
   strcpy((char *)answer->card, device->card);

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes.live_control import live_frame, number_in, numbered_picture
+from fakes.live_control import live_frame
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.outputs.canvas import Canvas, check_size, parse_size
+from numbered_pictures import number_of, numbered
 
 
 def _flat(width: int, height: int, value: int = 200) -> Image:
@@ -14,10 +15,10 @@ def _flat(width: int, height: int, value: int = 200) -> Image:
 
 
 def test_an_avatar_is_centred_as_large_as_fits() -> None:
-    canvas = Canvas((1280, 720)).compose(live_frame(numbered_picture(0b10110001)), is_mirrored=False)
+    canvas = Canvas((1280, 720)).compose(live_frame(numbered(0b1011000100000001, 256, 256)), is_mirrored=False)
     assert canvas.shape == (720, 1280, 3)
     assert canvas.dtype == np.uint8
-    assert number_in(canvas[:, 280:1000]) == 0b10110001
+    assert number_of(canvas[:, 280:1000]) == 0b1011000100000001
 
 
 def test_bars_are_a_dark_picture_of_the_avatar() -> None:
@@ -67,8 +68,8 @@ def test_the_cameras_picture_fills_the_canvas() -> None:
 
 
 def test_mirrors() -> None:
-    canvas = Canvas((64, 64)).compose(live_frame(numbered_picture(0b10110000)), is_mirrored=True)
-    assert number_in(canvas) == 0b00001101
+    canvas = Canvas((64, 64)).compose(live_frame(numbered(0b1011000000000000, 64, 64)), is_mirrored=True)
+    assert number_of(canvas) == 0b0000000000001101
 
 
 def test_a_later_picture_leaves_nothing_of_an_earlier_one() -> None:
@@ -82,7 +83,7 @@ def test_a_card_without_an_avatar_is_dark() -> None:
     canvas = Canvas((640, 360))
     canvas.compose(live_frame(_flat(256, 256)), is_mirrored=False)
     assert canvas.card(None).max() < 50
-    assert number_in(canvas.card(numbered_picture(77, 96, 96))[:, 140:500]) == 77
+    assert number_of(canvas.card(numbered(7777, 96, 96))[:, 140:500]) == 7777
 
 
 def test_sizes() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.live_control import FakeControl, number_in, numbered_frame
+from fakes.live_control import FakeControl, numbered_frame
 from fomm_rt.errors import OutputError
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.outputs.raw_frames import RawFrames
+from numbered_pictures import number_of
 
 SIZE = (64, 32)
 
@@ -39,7 +40,7 @@ def target(tmp_path: Path) -> Iterator[int]:
 def _numbers(descriptor: int) -> list[int]:
     content = os.pread(descriptor, 1 << 24, 0)
     frames = np.frombuffer(content, np.uint8).reshape(-1, SIZE[1], SIZE[0], 3)
-    return [number_in(frame) for frame in frames]
+    return [number_of(frame) for frame in frames]
 
 
 def _opened(descriptor: int, clock: Clock, control: FakeControl | None = None) -> RawFrames:
@@ -63,7 +64,7 @@ def test_the_count_never_drifts(clock: Clock, target: int) -> None:
     times = np.arange(0, 20, 0.083)
     for number, at_s in enumerate(times):
         clock.now_s = 100 + at_s
-        output.present(numbered_frame(number % 256, at_s, *SIZE))
+        output.present(numbered_frame(number, at_s, *SIZE))
     written = _numbers(target)
     assert len(written) == round(times[-1] * 10) + 1
     shown_s = np.array([times[np.searchsorted(times, index / 10 + 0.05, "right") - 1] for index in range(len(written))])
@@ -85,7 +86,7 @@ def test_mirrors(clock: Clock, target: int) -> None:
     control = FakeControl()
     control.send(Command("mirror-output"))
     output = _opened(target, clock, control)
-    output.present(numbered_frame(0b10110000, 0, *SIZE))
+    output.present(numbered_frame(0b1011000000000000, 0, *SIZE))
     assert _numbers(target) == [0b00001101]
 
 
