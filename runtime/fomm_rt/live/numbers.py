@@ -37,7 +37,8 @@ class Numbers:
         stale: Shown frames that were older than one camera interval when they were shown.
         latency_ms: From capture to presentation, of shown frames. Pictures that were presented again do not count.
         network_ms: The model alone.
-        stages_ms: Stage -> its quantiles; together they make up the latency.
+        stages_ms: Stage -> its quantiles. The times of a frame add up to its latency: "waiting" until the engine takes
+            it, "framing", "animation", and "output" until it is presented.
         camera_fps, shown_fps: Over the last second; at the end over the whole session.
         seconds: Since the first captured frame.
     """
@@ -115,7 +116,8 @@ class Accounting:
             self._latency.add(latency_s * 1e3)
             if frame.network_ms is not None:
                 self._network.add(frame.network_ms)
-            for stage, milliseconds in frame.stages_ms.items():
+            output_ms = latency_s * 1e3 - sum(frame.stages_ms.values())
+            for stage, milliseconds in {**frame.stages_ms, "output": output_ms}.items():
                 self._stages.setdefault(stage, Histogram()).add(milliseconds)
             self._note("shown", presented_s)
 
