@@ -367,9 +367,10 @@ class Animator:
         return replace(self._animate(adjust(keypoints), None, timed=False), kp_driving=keypoints)
 
     def interrupt(self) -> None:
-        """Makes a frame that another thread is animating fail with BackendError, if the backend can end it.
+        """Makes the frame that another thread is animating fail with BackendError, if the backend can end it.
 
-        For a program that ends: later frames fail, too. The only method that another thread may call.
+        The only method that another thread may call. Between two networks of a frame it has no effect, so a program
+        that is ending calls it until the frame is over.
         """
         self._backend.interrupt()
 

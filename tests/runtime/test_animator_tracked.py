@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -17,6 +18,11 @@ def animator() -> Animator:
     animator = Animator.load()
     animator.set_source(read_picture(bundled_avatars()[0]))
     return animator
+
+
+def animate_often(animator: Animator, frame: Image) -> None:
+    for _ in range(1000):
+        animator.animate(frame)
 
 
 def driving() -> list[Image]:
@@ -53,10 +59,21 @@ def test_an_adjusted_first_frame_is_the_reference(animator: Animator) -> None:
     assert np.allclose(animator.reference.keypoints.value, tracked.kp_driving.value + 0.1)
 
 
-def test_an_interrupted_animator_fails(animator: Animator) -> None:
+def test_an_interruption_ends_the_running_frame_alone(animator: Animator) -> None:
     frame = driving()[0]
-    animator.animate(frame)
-    animator.interrupt()
-    with pytest.raises(BackendError):
-        animator.animate(frame)
-    animator.close()
+    expected = animator.animate(frame)
+    is_over = Event()
+
+    def interrupt_again_and_again() -> None:
+        while not is_over.is_set():
+            animator.interrupt()
+
+    thread = Thread(target=interrupt_again_and_again)
+    thread.start()
+    try:
+        with pytest.raises(BackendError):
+            animate_often(animator, frame)
+    finally:
+        is_over.set()
+        thread.join()
+    assert np.array_equal(animator.animate(frame), expected)

@@ -185,9 +185,9 @@ class Backend(Protocol):
         """Does the same as `animate_keypoints` and returns the intermediate results, too."""
 
     def interrupt(self) -> None:
-        """Makes a call that is running in another thread fail soon, if the backend can end it; otherwise does nothing.
+        """Makes the network that runs in another thread fail soon, if the backend can end it; otherwise does nothing.
 
-        The only method that another thread may call. Later calls fail, too.
+        The only method that another thread may call. Between two networks of a frame it has no effect.
         """
         return
 

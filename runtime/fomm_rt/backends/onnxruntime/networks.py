@@ -38,7 +38,7 @@ class Networks(Protocol):
         """Returns a tensor as an array in host memory that later runs do not change."""
 
     def interrupt(self) -> None:
-        """Makes a run in another thread, and all later ones, fail; does nothing where runs are short."""
+        """Makes a run in another thread fail; does nothing where runs are short."""
         return
 
     def close(self) -> None:
@@ -65,7 +65,8 @@ class HostNetworks(Networks):
 
     @override
     def interrupt(self) -> None:
-        self._run_options.terminate = True
+        running, self._run_options = self._run_options, run_options()
+        running.terminate = True
 
     @override
     def download(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,83 @@
+"""The state of a session, the messages for its user, and the actions that wait to be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from threading import Lock
+from time import perf_counter
+
+from fomm_rt.live.controls.commands import Command, changed
+from fomm_rt.live.controls.state import LiveState
+
+MESSAGE_S = 5.0
+"""How long a message that passes is shown."""
+
+
+class Board:
+    """What all threads of a session share. Every method returns at once.
+
+    Args:
+        state: What is set at first.
+        on_change: Called after the state or a message has changed, in the thread that changed it.
+    """
+
+    def __init__(self, state: LiveState, on_change: Callable[[], None] = lambda: None) -> None:
+        self._lock = Lock()
+        self._state = state
+        self._passing: list[tuple[float, str]] = []
+        self._lasting: dict[str, str] = {}
+        self._actions: SimpleQueue[str] = SimpleQueue()
+        self.on_change = on_change
+
+    @property
+    def state(self) -> LiveState:
+        """What is set now."""
+        return self._state
+
+    def send(self, command: Command) -> None:
+        """Changes the state, or queues an action."""
+        if command.is_action:
+            self._actions.put(command.name)
+            return
+        with self._lock:
+            self._state = changed(self._state, command)
+        self.on_change()
+
+    def actions(self) -> list[str]:
+        """The actions that were sent since the last call."""
+        found = []
+        while True:
+            try:
+                found.append(self._actions.get_nowait())
+            except Empty:
+                return found
+
+    def set_avatars(self, count: int, shown: int) -> None:
+        """Follows a changed gallery, in which the shown avatar may have another number."""
+        with self._lock:
+            self._state = replace(self._state, avatar_count=count, avatar=shown)
+        self.on_change()
+
+    def say(self, sentence: str) -> None:
+        """Shows a message for some seconds."""
+        with self._lock:
+            self._passing.append((perf_counter() + MESSAGE_S, sentence))
+        self.on_change()
+
+    def set_lasting(self, topic: str, sentence: str | None) -> None:
+        """Shows a message until the same topic has another one, or none."""
+        with self._lock:
+            if sentence is None:
+                self._lasting.pop(topic, None)
+            else:
+                self._lasting[topic] = sentence
+        self.on_change()
+
+    def messages(self) -> Sequence[str]:
+        """The messages to show now."""
+        now_s = perf_counter()
+        with self._lock:
+            self._passing = [(end_s, sentence) for end_s, sentence in self._passing if end_s > now_s]
+            return [*self._lasting.values(), *(sentence for _, sentence in self._passing)]
