@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fomm_rt.errors import FommError, OutputError
+from fomm_rt.files.exchange import exchange
+from fomm_rt.files.hidden_folder import HiddenFolder
+from fomm_rt.files.leftovers import remove_leftovers
+from fomm_rt.files.moves import put_in_place
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
-from fomm_rt.files.staging import check_target, hidden_beside
+from fomm_rt.files.staging import check_target
 from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 
@@ -53,34 +56,30 @@ def replacing_model(output: Path) -> Iterator[Path]:
         OutputError: See `check_output`, or a file cannot be written.
     """
     check_output(output)
-    staged = hidden_beside(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        staged.mkdir()
-        yield staged
-        _put_in_place(staged, output)
+        remove_leftovers(output.parent)
+        with HiddenFolder(output.parent) as hidden:
+            staged = hidden.new / output.name
+            staged.mkdir()
+            yield staged
+            _put_in_place(hidden, output)
     except OSError as error:
         raise OutputError(
             f"{output}: cannot be written ({error.strerror}); nothing was kept. Free some space or "
             + _another_folder(output)
         ) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
-def _put_in_place(staged: Path, output: Path) -> None:
+def _put_in_place(hidden: HiddenFolder, output: Path) -> None:
+    staged = hidden.new / output.name
     if not output.exists():
         staged.rename(output)
         return
     check_output(output)  # minutes have passed since the first check
-    earlier = hidden_beside(output)
-    output.rename(earlier)
-    try:
-        staged.rename(output)
-    except BaseException:
-        earlier.rename(output)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)
+    # Elsewhere than on local file systems of Linux and macOS, the name is gone for a moment.
+    if not exchange(staged, output):
+        put_in_place(hidden)
 
 
 def _another_folder(output: Path) -> str:

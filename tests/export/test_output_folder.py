@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fomm_export.export_model import export_networks, export_stand_in
+from fomm_export.output_folder import replacing_model
 from fomm_rt.errors import OutputError
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.model.manifest import Weights
@@ -44,22 +46,35 @@ def test_interrupt_keeps_the_earlier_model(tmp_path: Path, small_model: Path) ->
     assert open_model_folder(output).manifest.align_corners
 
 
-def test_interrupt_between_the_renames_restores_the_earlier_model(
+def test_a_name_is_never_gone_where_the_file_system_can_exchange(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Path(shutil.copytree(small_model, tmp_path / "m"))
+    monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("renamed"))
+    monkeypatch.setattr(Path, "replace", lambda *_: pytest.fail("renamed"))
+    with replacing_model(output) as folder:
+        (folder / "new").touch()
+    assert [file.name for file in output.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_failure_between_two_renames_restores_the_earlier_model(
     tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = Path(shutil.copytree(small_model, tmp_path / "m"))
     rename = Path.rename
-    calls = []
+    calls: list[Path] = []
 
-    def interrupted(self: Path, target: Path) -> Path:
+    def failing(self: Path, target: Path) -> Path:
         calls.append(target)
         if len(calls) == 2:
-            raise KeyboardInterrupt
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small_export(output)
+    monkeypatch.setattr("fomm_export.output_folder.exchange", lambda *_: False)
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OutputError, match="cannot be written"), replacing_model(output) as folder:
+        (folder / "new").touch()
     assert open_model_folder(output).manifest.align_corners
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fomm_rt.errors import TrainingError
+from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.files.staging import replacing, reporting_failures
 from fomm_train.capacity import check_disk
 from fomm_train.data.frame_group import (
@@ -119,8 +120,7 @@ class GroupFolder:
         """The groups without a file, with room for them on the disk."""
         with reporting_failures(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            for unfinished in self.path.glob(".fomm-rt-*"):
-                unfinished.unlink(missing_ok=True)
+            remove_leftovers(self.path)
             present = set(self.present())
             missing = [index for index in range(self.groups) if index not in present]
             check_disk(self.path, len(missing) * IDENTITIES * POSES * (self.size**2 * 3 + MOTION_BYTES))

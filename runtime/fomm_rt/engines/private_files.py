@@ -109,13 +109,6 @@ def staged_private(target: Path, content: Iterable[bytes]) -> Iterator[StagedOut
             yield staged
 
 
-def remove_leftovers(folder: Path, suffix: str) -> None:
-    """Removes what killed processes left of `staged_private`. The caller holds the lock that writers of it hold."""
-    with reporting_failures(folder):
-        for leftover in folder.glob(f".fomm-rt-*{suffix}"):
-            leftover.unlink(missing_ok=True)
-
-
 @contextmanager
 def reporting_failures(folder: Path) -> Iterator[None]:
     """Turns failures to write into a folder inside the context into EngineError.

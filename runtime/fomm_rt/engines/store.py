@@ -19,7 +19,7 @@ from fomm_rt.engines.archive import archive_content, open_archive
 from fomm_rt.engines.building import EnginePlace, locked
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
-from fomm_rt.engines.private_files import check_private, remove_leftovers, staged_private
+from fomm_rt.engines.private_files import check_private, staged_private
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.errors import EngineError
 
@@ -125,11 +125,12 @@ class EngineStore(EnginePlace):
     @override
     def write(self, manifest: EngineManifest, contents: Contents) -> EngineSet:
         path = self.path_of(manifest.spec.key)
-        with locked(self.folder / ".publish.lock"):
-            remove_leftovers(self.folder, SUFFIX)
-            with staged_private(path, archive_content(manifest, contents)) as staged:
-                open_archive(staged.path).check()
-                staged.commit()
+        with (
+            locked(self.folder / ".publish.lock"),
+            staged_private(path, archive_content(manifest, contents)) as staged,
+        ):
+            open_archive(staged.path).check()
+            staged.commit()
         return self._open(path)
 
     def _look(self) -> tuple[list[EngineSet], list[Damage]]:

@@ -18,7 +18,7 @@ from typing_extensions import override
 from fomm_rt.engines.building import EnginePlace
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec, parse_manifest
-from fomm_rt.engines.private_files import check_private, read_private, remove_leftovers, staged_private
+from fomm_rt.engines.private_files import check_private, read_private, staged_private
 from fomm_rt.errors import EngineError
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.model.manifest import NETWORKS
@@ -65,7 +65,6 @@ class WholeFolder(EnginePlace):
         # As a reader parses it; names of engines are safe as file names then.
         manifest = parse_manifest(text, self.folder / MANIFEST_NAME)
         files = {f"{name}{ENGINE_SUFFIX}": contents[name] for name in manifest.engines}
-        remove_leftovers(self.folder, ENGINE_SUFFIX)
         with ExitStack() as stack:
             staged = {
                 name: stack.enter_context(staged_private(self.folder / name, [content]))

@@ -1,25 +1,27 @@
 """Write beside the target and rename at the end, so a file under its final name is always complete.
 
 A run that fails, is interrupted or fills the disk leaves the old file as it was and removes its own temporary file.
-The temporary name is hidden, unique, and in the target's folder, because a rename across file systems would copy. It
-ends like the target, because muxers choose their format by the ending.
+The temporary file lies in a hidden folder beside the target, because a rename across file systems would copy. It ends
+like the target, because muxers choose their format by the ending. What a killed process has left is removed by the next
+run to the same folder, see `hidden_folder`.
 """
 
 import errno
 import logging
 import os
-import secrets
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from typing_extensions import Self, override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.address import explain_output
-from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.files.hidden_folder import HiddenFolder
+from fomm_rt.files.leftovers import remove_leftovers
+from fomm_rt.files.moves import put_in_place
 
 _log = logging.getLogger(__name__)
 
@@ -91,30 +93,38 @@ def reporting_failures(target: Path, *others: type[Exception]) -> Iterator[None]
         raise explain_failure(error, target) from error
 
 
-def hidden_beside(path: Path) -> Path:
-    """Returns a hidden, unused name in the folder of a path, with the same ending."""
-    return path.parent / f".fomm-rt-{os.getpid()}-{secrets.token_hex(6)}{path.suffix}"
-
-
 class Staged(ABC):
     """Something written under a temporary name. `commit` puts it in place; without it, leaving the context removes it.
 
     Args:
         target: The file to write, for messages.
-        final: The file or folder that `commit` changes.
-        path: The temporary file or folder; exists once the context is entered.
+        folder: The folder that `commit` changes.
+
+    Attributes:
+        target: The file to write, for messages.
+        hidden: Holds what is written until then; exists inside the context.
     """
 
-    def __init__(self, target: Path, final: Path, path: Path) -> None:
+    def __init__(self, target: Path, folder: Path) -> None:
         self.target = target
-        self.path = path
-        self._final = final
+        self.hidden = HiddenFolder(folder)
+
+    @property
+    @abstractmethod
+    def path(self) -> Path:
+        """The temporary file or folder; exists inside the context."""
 
     def __enter__(self) -> Self:
-        """Creates the target's folder and the temporary file or folder."""
+        """Creates the target's folder and the temporary file or folder; removes what killed runs left there."""
         with reporting_failures(self.target):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._create()
+            self.hidden.folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.hidden.folder)
+            self.hidden.__enter__()
+            try:
+                self._create()
+            except BaseException:
+                self.hidden.__exit__()
+                raise
         return self
 
     def commit(self) -> None:
@@ -123,17 +133,13 @@ class Staged(ABC):
             self._move()
 
     def __exit__(self, *details: object) -> None:
-        with suppress(OSError):
-            self._remove()
+        self.hidden.__exit__()
 
     @abstractmethod
     def _create(self) -> None: ...
 
     @abstractmethod
     def _move(self) -> None: ...
-
-    @abstractmethod
-    def _remove(self) -> None: ...
 
 
 class StagedOutput(Staged):
@@ -147,9 +153,14 @@ class StagedOutput(Staged):
 
     def __init__(self, target: Path, inputs: Sequence[Path] = (), mode: int = 0o666) -> None:
         check_target(target, inputs)
-        final = _resolve(target)
-        super().__init__(target, final, hidden_beside(final))
+        self._final = _resolve(target)
+        super().__init__(target, self._final.parent)
         self._mode = mode
+
+    @property
+    @override
+    def path(self) -> Path:
+        return self.hidden.new / f"result{self._final.suffix}"
 
     def existing(self) -> list[Path]:
         """The target, if it exists and would be replaced."""
@@ -167,41 +178,37 @@ class StagedOutput(Staged):
         self.path.replace(self._final)
         _log.debug("%s is complete", self.target)
 
-    @override
-    def _remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-
 
 class StagedFolder(Staged):
-    """A temporary folder whose files move into the target's folder on commit, while signals wait.
+    """A temporary folder whose files move into the target's folder on commit, together, see `moves`.
 
-    If a file cannot be moved, `commit` raises OutputError; the files before it are moved by then. The target is any
-    name in the folder that the files move to.
+    The target is any name in the folder that the files move to.
+
+    Attributes:
+        obsolete: Names of files in that folder that go away on commit.
     """
 
     def __init__(self, target: Path) -> None:
         check_target(target)
-        final = target.parent.resolve()
-        super().__init__(target, final, hidden_beside(final / "folder"))
+        super().__init__(target, target.parent.resolve())
+        self.obsolete: list[str] = []
+
+    @property
+    @override
+    def path(self) -> Path:
+        return self.hidden.new
 
     @override
     def _create(self) -> None:
-        self.path.mkdir()
+        pass
 
     @override
     def _move(self) -> None:
-        staged = sorted(self.path.iterdir())
-        blocked = next((file.name for file in staged if (self._final / file.name).is_dir()), None)
+        places = sorted(self.hidden.folder / file.name for file in self.path.iterdir())
+        blocked = next((place for place in places if place.is_dir()), None)
         if blocked is not None:
-            raise OutputError(f"{self._final / blocked} is a folder; remove it or choose another name.")
-        # Pictures of two runs under one pattern would pass for one clip.
-        with uninterrupted():
-            for file in staged:
-                file.replace(self._final / file.name)
-
-    @override
-    def _remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+            raise OutputError(f"{blocked} is a folder; remove it or choose another name.")
+        put_in_place(self.hidden, self.obsolete)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ NAME.checkpoint/     the checkpoint, if it was kept
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fomm_rt.errors import FommError, ModelError
-from fomm_rt.files.staging import hidden_beside
+from fomm_rt.files.hidden_folder import HiddenFolder
+from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.model.fetch_record import SUFFIX, FetchRecord, read_record
 from fomm_rt.model.manifest import Manifest, read_manifest
 from fomm_rt.model.names import how_to_get, installed_names, models_folder
@@ -197,6 +197,6 @@ def _remove(path: Path) -> None:
         path.unlink()
         return
     # Renamed first, so that an interruption leaves no half of a model under its name.
-    hidden = hidden_beside(path)
-    path.rename(hidden)
-    shutil.rmtree(hidden)
+    remove_leftovers(path.parent)
+    with HiddenFolder(path.parent) as hidden:
+        path.rename(hidden.new / path.name)

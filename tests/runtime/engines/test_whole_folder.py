@@ -60,7 +60,6 @@ def test_engines_of_another_build_are_replaced(place: WholeFolder) -> None:
 def test_other_files_of_the_folder_stay(place: WholeFolder) -> None:
     place.folder.mkdir()
     (place.folder / "notes.txt").write_text("mine")
-    (place.folder / ".fomm-rt-1-left.engine").write_text("by a killed builder")
     build(place, WHOLE)
     assert kept_names(place) == [*FILES, "notes.txt"]
 

@@ -2,12 +2,15 @@
 
 import logging
 import re
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
 from typing_extensions import override
 
 from fomm_rt.errors import OutputError
+from fomm_rt.files.staging import StagedFolder
 from fomm_rt.image import Image
 from fomm_rt.media.write.frame_writer import FrameWriter
 from fomm_rt.media.write.picture import encode_picture
@@ -15,6 +18,11 @@ from fomm_rt.media.write.picture import encode_picture
 _logger = logging.getLogger("fomm_rt")
 
 _NUMBER = re.compile(r"%(?:0\d{1,2})?d")
+
+# A PNG begins with its signature and the chunk IHDR. The text that names the program follows.
+_HEAD_BYTES = 8 + 25
+_TEXT = b"tEXt" + b"Software\0fomm-rt"
+_MARK = struct.pack(">I", len(_TEXT) - 4) + _TEXT + struct.pack(">I", zlib.crc32(_TEXT))
 
 # Includes endings that cannot be written, so the error message is about pictures.
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -69,16 +77,22 @@ def _number_of(pattern: Path, name: str) -> int | None:
 class PictureSequenceWriter(FrameWriter):
     """Writes PNG pictures numbered from 1, as FFmpeg does; all of them appear on commit.
 
-    Frames may differ in size. Pictures with higher numbers from an earlier run stay, with a warning. The path is a
-    pattern that `check_pattern` accepts; `staged` is a folder.
+    Frames may differ in size. Pictures with higher numbers that an earlier run of fomm-rt has written go away, because
+    players would show them as a part of this clip; others of the pattern stay, with a warning. The path is a pattern
+    that `check_pattern` accepts.
     """
 
     has_one_size = False
 
+    def __init__(self, path: Path, staged: StagedFolder) -> None:
+        super().__init__(path, staged)
+        self._folder = staged
+
     @override
     def _write(self, pixels: Image, time: Fraction) -> None:
         name = self._path.name % self._count
-        (self._staged.path / name).write_bytes(encode_picture(self._path.with_name(name), pixels))
+        content = encode_picture(self._path.with_name(name), pixels)
+        (self._staged.path / name).write_bytes(content[:_HEAD_BYTES] + _MARK + content[_HEAD_BYTES:])
 
     @override
     def _finish(self) -> None:
@@ -90,13 +104,19 @@ class PictureSequenceWriter(FrameWriter):
 
     @override
     def commit(self) -> None:
+        higher = [file for file in pictures_of(self._path) if (_number_of(self._path, file.name) or 0) > self._count]
+        self._folder.obsolete = [file.name for file in higher if _is_marked(file)]
         super().commit()
-        try:
-            numbers = [_number_of(self._path, file.name) or 0 for file in self._path.parent.iterdir()]
-        except OSError:
-            # A folder may be writable and not listable.
-            return
-        first = min((number for number in numbers if number > self._count), default=None)
-        if first is not None:
-            name = self._path.with_name(self._path.name % first)
-            _logger.warning("%s and later are from an earlier run", name)
+        for file in higher:
+            if file.name not in self._folder.obsolete:
+                _logger.warning("%s and later are from another program", file)
+                break
+
+
+def _is_marked(file: Path) -> bool:
+    """True if this writer has written a picture."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_HEAD_BYTES + len(_MARK)).endswith(_MARK)
+    except OSError:
+        return False

@@ -185,6 +185,7 @@ class VideoTarget:
         else:
             if quality is not None:
                 _logger.warning("%s: PNG pictures lose nothing, so the quality does not matter", self.path)
+            assert isinstance(self._staged, StagedFolder)
             writer = PictureSequenceWriter(self.path, self._staged)
         if audio_from is not None and _has_audio(audio_from):
             form = "a GIF has" if suffix == ".gif" else "pictures have"

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clips import numbered_frame
 from fomm_rt.errors import ImageError, OutputError
 from fomm_rt.media.timing import Timing
+from fomm_rt.media.write.picture import encode_picture
+from fomm_rt.media.write.picture_sequence import pictures_of
 from fomm_rt.media.write.video_writer import VideoTarget
 from written_videos import frame_pixels, timing_of, write_constant
 
@@ -98,18 +101,34 @@ def test_a_pattern_never_overwrites_an_input_through_a_link(tmp_path: Path) -> N
         VideoTarget(tmp_path / "frames-%d.png", [link])
 
 
-def test_pictures_of_a_longer_earlier_run_stay_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pictures_of_a_longer_earlier_run_go_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pattern = tmp_path / "out-%05d.png"
     write_constant(pattern, Fraction(25), 5)
-    write_constant(pattern, Fraction(25), 5)
+    assert {file.name for file in pictures_of(pattern)} == {f"out-0000{number}.png" for number in range(1, 6)}
+    (tmp_path / "out-99.png").touch()  # not of the pattern
+    write_constant(pattern, Fraction(25), 3)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        *(f"out-0000{number}.png" for number in range(1, 4)),
+        "out-99.png",
+    ]
     assert not caplog.records
-    (tmp_path / "out-99.png").touch()
+
+
+def test_higher_pictures_of_other_programs_stay_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pattern = tmp_path / "out-%05d.png"
+    write_constant(pattern, Fraction(25), 5)
+    (tmp_path / "out-00007.png").write_bytes(encode_picture(tmp_path / "out-00007.png", numbered_frame(7)))
     (tmp_path / "out-100000.png").touch()
     write_constant(pattern, Fraction(25), 3)
-    assert [record.message for record in caplog.records] == [
-        f"{tmp_path / 'out-00004.png'} and later are from an earlier run"
+    assert [file.name for file in pictures_of(pattern)] == [
+        *(f"out-0000{number}.png" for number in (1, 2, 3, 7)),
+        "out-100000.png",
     ]
-    assert (tmp_path / "out-00005.png").exists()
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'out-00007.png'} and later are from another program"
+    ]
 
 
 def test_naming_the_formats_imports_nothing_heavy() -> None:
