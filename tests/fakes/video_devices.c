@@ -363,8 +363,17 @@ static void tell_format(const Device *device, struct v4l2_format *format) {
   pix->colorspace = V4L2_COLORSPACE_SRGB;
 }
 
+// True if the device streams to another descriptor, of this process.
+static int streams_elsewhere(const Device *device) {
+  for (int i = 0; i < MOST_DESCRIPTORS; i++) {
+    const Device *other = device_of(i);
+    if (other && other != device && other->inode == device->inode && other->buffer_count) return 1;
+  }
+  return 0;
+}
+
 static int set_camera_format(Device *device, struct v4l2_format *format, int is_trial) {
-  if (device->is_busy_at_format) return fail(EBUSY);
+  if (device->is_busy_at_format || streams_elsewhere(device)) return fail(EBUSY);
   Device trial = *device;
   choose_size(is_trial ? &trial : device, &format->fmt.pix);
   tell_format(is_trial ? &trial : device, format);

@@ -1,8 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fakes.video_devices import FakeVideoDevices, build_video_devices
+from fakes.video_devices import DeviceProcess, FakeVideoDevices, build_video_devices
 
 
 @pytest.fixture(scope="session")
@@ -11,7 +12,15 @@ def video_devices_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_video_devices(tmp_path_factory.mktemp("video-devices"))
 
 
+@pytest.fixture(scope="session")
+def device_process(video_devices_library: Path) -> Iterator[DeviceProcess]:
+    """The process that `devices.run` uses."""
+    process = DeviceProcess(video_devices_library)
+    yield process
+    process.close()
+
+
 @pytest.fixture
-def devices(video_devices_library: Path, tmp_path: Path) -> FakeVideoDevices:
+def devices(video_devices_library: Path, device_process: DeviceProcess, tmp_path: Path) -> FakeVideoDevices:
     """Fake video devices, none at first: `devices.add(0, card="Camera")` plugs one in."""
-    return FakeVideoDevices(video_devices_library, tmp_path / "dev")
+    return FakeVideoDevices(video_devices_library, tmp_path / "dev", device_process)

@@ -9,7 +9,7 @@ from fakes.video_devices import FakeVideoDevices
 from numbered_pictures import number_of, numbered
 
 READ = """
-import av, json, time
+import av, time
 from numbered_pictures import number_of
 read = []
 try:
@@ -19,18 +19,18 @@ try:
             read.append((number_of(frame.to_ndarray(format="rgb24")), frame.width, age_s))
             if len(read) == 12:
                 break
-            if len(read) == int(sys.argv[1]):
+            if len(read) == pause_before:
                 time.sleep(0.5)
     error = None
 except OSError as failure:
     error = failure.errno
-print(json.dumps([read, error]))
+result = read, error
 """
 
 
 def test_camera_gives_numbered_frames_with_the_time_of_the_kernel(devices: FakeVideoDevices) -> None:
     devices.add(0, sizes="320x240,640x480", rate=60)
-    read, error = devices.run(READ, 0)
+    read, error = devices.evaluate(READ, pause_before=-1)
     assert error is None
     assert [number for number, _, _ in read] == sorted({number for number, _, _ in read})
     assert {width for _, width, _ in read} == {640}
@@ -39,7 +39,7 @@ def test_camera_gives_numbered_frames_with_the_time_of_the_kernel(devices: FakeV
 
 def test_late_reader_gets_the_oldest_frames_and_misses_those_without_a_buffer(devices: FakeVideoDevices) -> None:
     devices.add(0, rate=60)
-    read, _ = devices.run(READ, 2)
+    read, _ = devices.evaluate(READ, pause_before=2)
     numbers = [number for number, _, _ in read]
     assert numbers[2] == numbers[1] + 1
     assert numbers[-1] - numbers[0] > len(numbers)
@@ -48,7 +48,7 @@ def test_late_reader_gets_the_oldest_frames_and_misses_those_without_a_buffer(de
 
 def test_camera_is_unplugged(devices: FakeVideoDevices) -> None:
     devices.add(0, unplug_after=5)
-    read, error = devices.run(READ, 0)
+    read, error = devices.evaluate(READ, pause_before=-1)
     assert len(read) == 5
     assert error == 19
 
@@ -56,12 +56,12 @@ def test_camera_is_unplugged(devices: FakeVideoDevices) -> None:
 @pytest.mark.parametrize("where", ["open", "format", "buffers"])
 def test_camera_is_busy(devices: FakeVideoDevices, where: str) -> None:
     devices.add(0, busy=where)
-    assert devices.run(READ, 0) == [[], 16]
+    assert devices.evaluate(READ, pause_before=-1) == [[], 16]
 
 
 def test_loopback_keeps_what_is_written(devices: FakeVideoDevices) -> None:
     devices.add(9)
-    devices.run(
+    devices.evaluate(
         """
 import av, numpy as np
 with av.open("/dev/video9", "w", format="v4l2") as container:
@@ -72,7 +72,7 @@ with av.open("/dev/video9", "w", format="v4l2") as container:
         for plane in frame.planes:
             plane.update(bytes([level]) * plane.buffer_size)
         container.mux(stream.encode(frame))
-print("null")
+result = None
 """
     )
     text, frames = devices.written()
