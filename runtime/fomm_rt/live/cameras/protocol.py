@@ -8,21 +8,21 @@ from fomm_rt.live.frames import CameraFrame
 
 
 class CameraStream(Protocol):
-    """An open camera; one thread reads and closes it.
+    """An open camera; one thread reads and closes it."""
 
-    Attributes:
-        interval_s: Seconds between two frames, as far as is known before the first.
-        description: Name, size, rate and format in words, for messages: "Logitech C920, 1280×720, 30 fps, MJPEG".
-    """
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two frames, as far as is known; it may change while frames are read."""
 
-    interval_s: float
-    description: str
+    @property
+    def description(self) -> str:
+        """Name, size, rate and format in words, for messages: "Logitech C920, 1280×720, 30 fps, MJPEG"."""
 
     def read(self) -> CameraFrame | None:
         """Waits for the next frame; returns None after the last one.
 
         A camera that takes pictures without being asked gives the newest it has, never an older one that waits in a
-        buffer of ours.
+        buffer. The sequence counts from 0; a frame that gave way to a newer one counts too.
 
         Raises:
             CameraError: The camera was unplugged, failed, or sends what cannot be read.
@@ -33,15 +33,19 @@ class CameraStream(Protocol):
 
 
 class Camera(Protocol):
-    """A camera that can be opened, also again.
+    """A camera that can be opened, also again."""
 
-    Attributes:
-        name: As a user would call it.
-        reconnects: True if it is opened again after a failure, as a device that was unplugged; a file is not.
-    """
+    @property
+    def name(self) -> str:
+        """As a user would call it."""
 
-    name: str
-    reconnects: bool
+    @property
+    def reconnects(self) -> bool:
+        """True if it is opened again after a failure, as a device that was unplugged; a file is not."""
+
+    @property
+    def patience_s(self) -> float | None:
+        """After so many seconds in `read` without a frame it counts as stalled; None if it may take any time."""
 
     def open(self) -> CameraStream:
         """Opens the camera.

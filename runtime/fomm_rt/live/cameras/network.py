@@ -1,0 +1,102 @@
+"""Network streams as cameras: RTSP, HTTP, UDP and others, never files of this machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import av
+
+from fomm_rt.errors import CameraError
+from fomm_rt.live.cameras.capture_clock import CaptureClock
+from fomm_rt.live.cameras.container_stream import ContainerStream
+from fomm_rt.live.cameras.failures import failed
+from fomm_rt.live.cameras.protocol import CameraStream
+
+SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "rtmp", "rtmps", "srt")
+"""What an address may begin with. A playlist or a redirection cannot lead to anything else, such as a file."""
+
+_PROTOCOLS = (*SCHEMES, "tls", "httpproxy", "crypto")
+# Formats that are sent over networks; none that opens files by name.
+_DEMUXERS = (
+    "rtsp,sdp,rtp,mpegts,mpjpeg,mjpeg,jpeg_pipe,h264,hevc,m4v,flv,live_flv,hls,matroska,webm,mov,mp4,ogg,nut,avi"
+)
+_OPEN_TIMEOUT_S = 10.0
+_OPTIONS = {
+    "protocol_whitelist": ",".join(_PROTOCOLS),
+    "format_whitelist": _DEMUXERS,
+    "flags": "low_delay",
+    # Enough for a key frame with its headers; more would be waited for.
+    "probesize": "1000000",
+    "analyzeduration": "1000000",
+    # Over TCP no packet is lost, and firewalls let answers through.
+    "rtsp_flags": "prefer_tcp",
+}
+
+
+@dataclass(frozen=True)
+class NetworkCamera:
+    """A stream from the network; see `Camera`.
+
+    Attributes:
+        url: Its address; a user name and a password in it are never shown.
+    """
+
+    url: str
+    reconnects: bool = True
+    patience_s: float = 5.0
+
+    @property
+    def name(self) -> str:
+        """The address without user name, password and query, which may hold secrets."""
+        return shown_address(self.url)
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.partition(":")[0].lower()
+
+    def open(self) -> CameraStream:
+        """Connects; see `Camera`."""
+        try:
+            container = av.open(
+                self.url,
+                container_options=_OPTIONS,
+                timeout=(_OPEN_TIMEOUT_S, self.patience_s),
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._explain(error) from error
+        try:
+            return ContainerStream(
+                container,
+                self.name,
+                CaptureClock(is_monotonic=False),
+                self.patience_s,
+                self._explain,
+                # Files and playlists on a server come as fast as the network carries them.
+                is_paced=bool(container.duration) or container.format.name == "hls",
+            )
+        except BaseException:
+            container.close()
+            raise
+
+    def _explain(self, error: Exception) -> CameraError:
+        if isinstance(error, av.error.ExitError | TimeoutError):
+            return CameraError(f"{self.name} does not answer; check the address and that the camera is on.")
+        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+            return CameraError(
+                f"{self.name} asks for a user name and a password; give {self._scheme}://NAME:PASSWORD@HOST/…"
+            )
+        return failed(self.name, error)
+
+
+def is_network_address(text: str) -> bool:
+    """True if a text begins as the address of a network stream."""
+    return re.match(rf"(?:{'|'.join(SCHEMES)})://", text, re.IGNORECASE) is not None
+
+
+def shown_address(url: str) -> str:
+    """An address that can be shown and logged."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

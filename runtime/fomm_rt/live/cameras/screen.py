@@ -1,0 +1,58 @@
+"""A screen of X11 as a camera: for video calls that are shown there, and for measuring a window's delay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+
+from fomm_rt.errors import CameraError
+from fomm_rt.live.cameras.capture_clock import CaptureClock
+from fomm_rt.live.cameras.container_stream import ContainerStream
+from fomm_rt.live.cameras.device import DEFAULT_FPS, Size
+from fomm_rt.live.cameras.failures import failed
+from fomm_rt.live.cameras.protocol import CameraStream
+
+PREFIX = "x11grab:"
+
+
+@dataclass(frozen=True)
+class ScreenCamera:
+    """A screen, or a part of it; see `Camera`.
+
+    Attributes:
+        display: As FFmpeg takes it: ":0", or ":0+100,200" for the part that begins there.
+        size: Width and height of the part; None for the whole screen.
+        fps: Pictures per second.
+    """
+
+    display: str
+    size: Size | None = None
+    fps: float = DEFAULT_FPS
+    reconnects: bool = False
+    patience_s: float = 2.0
+
+    @property
+    def name(self) -> str:
+        """The display."""
+        return f"screen {self.display}"
+
+    def open(self) -> CameraStream:
+        """Connects to the X server."""
+        options = {"framerate": f"{self.fps:g}", "draw_mouse": "0"}
+        if self.size is not None:
+            options["video_size"] = f"{self.size[0]}x{self.size[1]}"
+        try:
+            container = av.open(self.display, format="x11grab", container_options=options)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._explain(error) from error
+        try:
+            return ContainerStream(
+                container, self.name, CaptureClock(is_monotonic=False), self.patience_s, self._explain
+            )
+        except BaseException:
+            container.close()
+            raise
+
+    def _explain(self, error: Exception) -> CameraError:
+        return failed(self.name, error)
