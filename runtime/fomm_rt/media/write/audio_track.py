@@ -10,17 +10,15 @@ from itertools import chain, islice
 from pathlib import Path
 
 import av
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.codec import Codec
 from av.container import OutputContainer
-from av.filter import Graph
 
 from fomm_rt.errors import MediaError
 from fomm_rt.media.part import Part
 from fomm_rt.media.read.input_container import demux, find_audio, find_start, open_input
 from fomm_rt.media.read.timing_scan import goes_back
-from fomm_rt.media.write.sound_part import packets_of, trim_options
+from fomm_rt.media.write.sound_encoder import SoundEncoder, add_encoder
+from fomm_rt.media.write.sound_part import packets_of
 
 _logger = logging.getLogger("fomm_rt")
 
@@ -29,8 +27,6 @@ _COPIED = {
     ".mp4": frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac"}),
     ".webm": frozenset({"opus", "vorbis"}),
 }
-_ENCODERS = {".mp4": ("aac", 192_000), ".mkv": ("aac", 192_000), ".webm": ("libopus", 128_000)}
-_OPUS_RATE = 48_000
 
 # A track without one good packet among so many counts as unreadable.
 _PROBE_PACKETS = 256
@@ -126,8 +122,9 @@ class AudioTrack:
         if copies:
             self._out_stream = output.add_stream_from_template(stream)
         else:
-            self._out_stream = _add_encoder(output, stream, *_ENCODERS[suffix])
-            self._transcoder = _Transcoder(self._out_stream, part)
+            context = stream.codec_context
+            self._out_stream = add_encoder(output, suffix, context.sample_rate, context.channels)
+            self._transcoder = SoundEncoder(self._out_stream, part)
 
     def advance(self, until: Fraction) -> None:
         """Writes the sound up to a time in seconds from the start of the source."""
@@ -229,88 +226,9 @@ class _Joint:
         self._end = packet.dts + (packet.duration or 0)
 
 
-class _Transcoder:
-    """Resamples decoded sound for an encoder, filling gaps with silence; cuts out a part, if one is given."""
-
-    def __init__(self, stream: AudioStream, part: Part | None) -> None:
-        self._stream = stream
-        self._part = part
-        self._graph: Graph | None = None
-        self._graph_input: tuple[int, str, str] | None = None
-        self._next_time: Fraction | None = None
-
-    def encode(self, frame: AudioFrame, start: Fraction) -> list[av.Packet[AudioStream]]:
-        """Encodes a decoded frame whose timestamps begin at `start` seconds."""
-        time_base = frame.time_base or Fraction(1, frame.sample_rate)
-        time = frame.pts * time_base - start if frame.pts is not None else self._next_time or Fraction(0)
-        frame.time_base = Fraction(1, frame.sample_rate)
-        frame.pts = round(time * frame.sample_rate)
-        self._next_time = time + Fraction(frame.samples, frame.sample_rate)
-        packets: list[av.Packet[AudioStream]] = []
-        description = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if self._graph is None or description != self._graph_input:
-            packets += self._drain()
-            self._graph = self._build(description)
-            self._graph_input = description
-        with suppress(av.EOFError):
-            self._graph.push(frame)
-        return packets + self._pull()
-
-    def flush(self) -> list[av.Packet[AudioStream]]:
-        """Returns the last packets."""
-        return self._drain() + self._stream.encode(None)
-
-    def _drain(self) -> list[av.Packet[AudioStream]]:
-        if self._graph is None:
-            return []
-        with suppress(av.EOFError):  # the end of the part is reached
-            self._graph.push(None)
-        return self._pull()
-
-    def _pull(self) -> list[av.Packet[AudioStream]]:
-        packets: list[av.Packet[AudioStream]] = []
-        assert self._graph is not None
-        while True:
-            try:
-                frame = self._graph.pull()
-            except (av.BlockingIOError, av.EOFError):
-                return packets
-            assert isinstance(frame, AudioFrame)
-            packets += self._stream.encode(frame)
-
-    def _build(self, description: tuple[int, str, str]) -> Graph:
-        rate, form, layout = description
-        context = self._stream.codec_context
-        graph = Graph()
-        source = graph.add(
-            "abuffer", f"sample_rate={rate}:sample_fmt={form}:channel_layout={layout}:time_base=1/{rate}"
-        )
-        # async=1 fills gaps with silence and trims overlaps, which would shift everything after them.
-        resample = graph.add("aresample", f"{context.sample_rate}:async=1:min_hard_comp=0.02")
-        shape = graph.add(
-            "aformat",
-            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
-            f":channel_layouts={context.layout.name}",
-        )
-        trim = [] if self._part is None else [graph.add("atrim", trim_options(self._part, rate))]
-        graph.link_nodes(source, *trim, resample, shape, graph.add("abuffersink")).configure()
-        return graph
-
-
 def _can_copy(stream: AudioStream, output: OutputContainer, suffix: str) -> bool:
     codec = stream.codec_context.codec.canonical_name
     return codec in output.supported_codecs and codec in _COPIED.get(suffix, {codec})
-
-
-def _add_encoder(output: OutputContainer, stream: AudioStream, encoder: str, bit_rate: int) -> AudioStream:
-    rates = Codec(encoder, "w").audio_rates or [_OPUS_RATE]
-    rate = stream.codec_context.sample_rate
-    layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-    added = output.add_stream(encoder, rate=rate if rate in rates and encoder != "libopus" else _OPUS_RATE)
-    assert isinstance(added, AudioStream)
-    added.codec_context.layout = layout
-    added.codec_context.bit_rate = bit_rate // 2 if layout == "mono" else bit_rate
-    return added
 
 
 def _has_time(packet: av.Packet[AudioStream]) -> bool:

@@ -11,16 +11,15 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame as CodedFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from typing_extensions import override
 
 from fomm_rt.files.staging import Staged
 from fomm_rt.image import Image
 from fomm_rt.media.part import Part
-from fomm_rt.media.read.frame_pixels import EXACT, guess_colorspace
 from fomm_rt.media.timing import Timing
 from fomm_rt.media.write.audio_track import AudioTrack
+from fomm_rt.media.write.coded_pictures import CodedPictures
 from fomm_rt.media.write.frame_clock import FrameClock
 from fomm_rt.media.write.frame_writer import ContainerWriter
 from fomm_rt.media.write.quality import DEFAULT_QUALITY, h264_crf, vp9_crf
@@ -54,13 +53,6 @@ _RECIPES = {
     ".webm": _Recipe("libvpx-vp9", vp9_crf, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}, {}, {}, {}),
 }
 
-_SCALING = EXACT | 0x0004
-
-# Numbers of ITU-T H.273. Pixels have the primaries and nearly the transfer of BT.709 at every size; only the matrix
-# follows the height, because players that read no tags guess it so.
-_BT709 = 1
-_MATRICES = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}
-
 
 class EncodedVideoWriter(ContainerWriter):
     """Writes H.264 or VP9 with 4:2:0 chroma, limited range, tagged with its colours.
@@ -87,7 +79,6 @@ class EncodedVideoWriter(ContainerWriter):
         self._quality = quality
         self._audio_from = audio_from
         self._part = part
-        self._reformatter = VideoReformatter()
         self._audio: AudioTrack | None = None
 
     @override
@@ -137,12 +128,9 @@ class EncodedVideoWriter(ContainerWriter):
             stream.options.update(self._recipe.varying)
         stream.pix_fmt = "yuv420p"
         stream.width, stream.height = width + width % 2, height + height % 2
-        self._colorspace = guess_colorspace(stream.height)
-        context = stream.codec_context
-        context.time_base = stream.time_base = self._clock.time_base
-        context.colorspace = _MATRICES[self._colorspace]
-        context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
+        stream.codec_context.time_base = stream.time_base = self._clock.time_base
+        self._coded = CodedPictures(stream.height)
+        self._coded.tag(stream.codec_context)
         self._stream = stream
         options = " ".join(f"{name}={value}" for name, value in stream.options.items())
         _logger.debug("%s: %d×%d, %s, %s", self._path, stream.width, stream.height, self._recipe.encoder, options)
@@ -157,17 +145,7 @@ class EncodedVideoWriter(ContainerWriter):
         if height % 2 or width % 2:
             padded = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
             pixels = padded.astype(np.uint8, copy=False)
-        frame = self._reformatter.reformat(
-            CodedFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=self._colorspace,
-            interpolation=_SCALING,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        frame.color_primaries = frame.color_trc = _BT709
-        return frame
+        return self._coded.convert(pixels)
 
     @override
     def _close(self) -> None:
