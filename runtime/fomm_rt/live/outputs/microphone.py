@@ -1,0 +1,207 @@
+"""The sound of a microphone, with the times at which it was captured.
+
+FFmpeg reads it: from ALSA on Linux (PulseAudio and PipeWire through their ALSA plug-ins), AVFoundation on macOS and
+DirectShow on Windows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from time import perf_counter, time
+
+import av
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+
+from fomm_rt.errors import OutputError, first_line
+
+_logger = logging.getLogger("fomm_rt")
+
+TEST_NAME = "test"
+_TEST_TONE = "aevalsrc=0.4*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.05):s=48000,arealtime"
+"""A beep of 50 ms at every full second."""
+
+_MOST_CHUNKS = 4096
+"""Sound that is not taken is dropped after this many chunks; a chunk lasts 3 to 100 ms."""
+_LONGEST_AGE_S = 5.0
+"""PulseAudio hands over sound up to two seconds after its capture."""
+_DRIFT_SHARE, _JUMP_S = 0.01, 0.2
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A chunk of sound.
+
+    Attributes:
+        frame: The samples.
+        captured_s: When the first of them was captured, on the clock of `time.perf_counter`.
+    """
+
+    frame: AudioFrame
+    captured_s: float
+
+
+class Microphone:
+    """Listens in a thread of its own.
+
+    Args:
+        name: A name that `list_microphones` gives, or a part of one; what FFmpeg calls it; or "test", a beep at every
+            full second.
+
+    Attributes:
+        name: As given.
+        form: Sample rate in Hz and number of channels, once it is open.
+    """
+
+    def __init__(self, name: str = "default") -> None:
+        self.name = name
+        self.form: tuple[int, int] | None = None
+        self.opened_s = 0.0
+        self._chunks: deque[Sound] = deque(maxlen=_MOST_CHUNKS)
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Opens the device and starts listening.
+
+        Raises:
+            OutputError: It cannot be opened; the message lists those that there are.
+        """
+        container = _open(self.name)
+        context = container.streams.audio[0].codec_context
+        self.form = context.sample_rate, context.channels
+        self.opened_s = perf_counter()
+        captured_s: Callable[[float | None, float, float], float] = _captured_s
+        if self.name == TEST_NAME:
+            captured_s = self._tone_captured_s
+        Thread(target=self._listen, args=(container, captured_s), name="fomm-rt microphone", daemon=True).start()
+
+    def take(self) -> list[Sound]:
+        """What was heard since the last call."""
+        taken = []
+        with suppress(IndexError):
+            while True:
+                taken.append(self._chunks.popleft())
+        return taken
+
+    def close(self) -> None:
+        """Stops listening. The thread frees the device when its read returns."""
+        self._is_closed = True
+
+    def _listen(self, container: InputContainer, captured_s: Callable[[float | None, float, float], float]) -> None:
+        clock = SampleClock()
+        try:
+            with container:
+                for frame in container.decode(audio=0):
+                    if self._is_closed:
+                        return
+                    seconds = frame.samples / frame.sample_rate
+                    measured_s = captured_s(frame.time, perf_counter(), seconds)
+                    self._chunks.append(Sound(frame, clock.time_of(measured_s, seconds)))
+        except (OSError, av.FFmpegError) as error:
+            if not self._is_closed:
+                _logger.warning(
+                    "the microphone %s failed (%s); the recording goes on without sound", self.name, first_line(error)
+                )
+
+    def _tone_captured_s(self, stamp_s: float | None, _arrived_s: float, _seconds: float) -> float:
+        return self.opened_s + (stamp_s or 0.0)
+
+
+class SampleClock:
+    """Smooths the measured times of chunks: sound is continuous, and what jumps is the time of arrival.
+
+    Times follow the measured ones slowly, as the clock of a sound card drifts. If they lie apart by more than 0.2 s, as
+    after lost sound, the measured time holds.
+    """
+
+    def __init__(self) -> None:
+        self._next_s: float | None = None
+
+    def time_of(self, measured_s: float, seconds: float) -> float:
+        """The time of the next chunk, which lasts so many seconds."""
+        start_s = self._next_s
+        if start_s is None or abs(measured_s - start_s) > _JUMP_S:
+            start_s = measured_s
+        else:
+            start_s += _DRIFT_SHARE * (measured_s - start_s)
+        self._next_s = start_s + seconds
+        return start_s
+
+
+def list_microphones() -> dict[str, str]:
+    """Name -> description of the microphones that FFmpeg finds; empty if it cannot list them."""
+    _find_alsa()
+    try:
+        devices = av.enumerate_input_devices(_format())
+    except (OSError, ValueError, av.FFmpegError):
+        return {}
+    return {device.name: device.description for device in devices if not _is_video(device)}
+
+
+def _open(name: str) -> InputContainer:
+    if name == TEST_NAME:
+        return _opened(_TEST_TONE, "lavfi")
+    found = list_microphones()
+    chosen = name
+    if name not in found:
+        folded = name.casefold()
+        fitting = [each for each, text in found.items() if folded in each.casefold() or folded in text.casefold()]
+        chosen = fitting[0] if fitting else name
+    prefix = {"avfoundation": ":", "dshow": "audio="}.get(_format(), "")
+    try:
+        return _opened(prefix + chosen, _format())
+    except (OSError, ValueError, av.FFmpegError) as error:
+        raise OutputError(
+            f"the microphone {name!r} cannot be opened ({first_line(error)}); "
+            + (f"there is: {', '.join(found)}" if found else "no microphone was found")
+        ) from error
+
+
+def _opened(file: str, form: str) -> InputContainer:
+    container = av.open(file, format=form)
+    assert isinstance(container, InputContainer)
+    if not container.streams.audio:
+        container.close()
+        raise OutputError(f"{file} has no sound")
+    return container
+
+
+def _captured_s(stamp_s: float | None, arrived_s: float, seconds: float) -> float:
+    """When a chunk began, by its timestamp if that is one of the wall clock or of `perf_counter`, else by its arrival.
+
+    ALSA's are of the wall clock, AVFoundation's of the clock that `perf_counter` reads on macOS.
+    """
+    if stamp_s is not None:
+        for candidate_s in (stamp_s - time() + perf_counter(), stamp_s):
+            if -0.1 <= arrived_s - candidate_s <= _LONGEST_AGE_S:
+                return candidate_s
+    return arrived_s - seconds
+
+
+def _format() -> str:
+    return {"darwin": "avfoundation", "win32": "dshow"}.get(sys.platform, "alsa")
+
+
+def _find_alsa() -> None:
+    """Tells the ALSA library of PyAV's wheel, which was built to look elsewhere, where this system's settings are."""
+    if sys.platform != "linux":
+        return
+    plug_ins = f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib", "/usr/lib64/alsa-lib", "/usr/lib/alsa-lib"
+    for variable, folders in (("ALSA_CONFIG_DIR", ("/usr/share/alsa",)), ("ALSA_PLUGIN_DIR", plug_ins)):
+        present = [folder for folder in folders if Path(folder).is_dir()]
+        if present:
+            os.environ.setdefault(variable, present[0])
+
+
+def _is_video(device: object) -> bool:
+    kinds = getattr(device, "media_types", None) or ["audio"]
+    return "audio" not in kinds

@@ -1,0 +1,192 @@
+"""One recorded file: MKV with the times at which its pictures were captured, readable however the process ends."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from fomm_rt.errors import OutputError
+from fomm_rt.image import Image
+from fomm_rt.live.outputs.canvas import Size
+from fomm_rt.media.write.coded_pictures import CodedPictures
+from fomm_rt.media.write.quality import DEFAULT_QUALITY, h264_crf
+from fomm_rt.media.write.sound_encoder import SoundEncoder, add_encoder
+
+_TICK = Fraction(1, 1000)
+"""What MKV counts times in."""
+# Of 256×256 pictures, veryfast takes 0.6 ms more CPU time than ultrafast, and less than half of the bytes. zerolatency
+# hands out every picture at once; a key picture every 60 makes the file seekable.
+_ENCODER_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "threads": "1", "g": "60"}
+_CONTAINER_OPTIONS = {
+    # Every picture begins a cluster, and a cluster is written when it ends: a killed process loses one picture.
+    "cluster_time_limit": "1",
+    "flush_packets": "1",
+    # Sound that comes late, or no more, does not hold the pictures back, in microseconds.
+    "max_interleave_delta": "400000",
+}
+_FALLBACK_TICKS = 33
+
+
+class RecordingFile:
+    """Writes pictures and sound with their times, to an existing, empty file.
+
+    Args:
+        path: Ends in .mkv.
+        size: Even width and height. Pictures of another aspect ratio get black bars.
+        start_s: The time, on the clock of the pictures, that is 0 in the file.
+        sound: Sample rate and number of channels; None for a silent file.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path, size: Size, start_s: float, sound: tuple[int, int] | None = None) -> None:
+        self.path = path
+        self.count = 0
+        self._size = size
+        self._start_s = start_s
+        self._ticks = -1
+        self._step = _FALLBACK_TICKS
+        self._coded = CodedPictures(size[1])
+        with self._reported():
+            self._container = av.open(str(path), "w", format="matroska", container_options=dict(_CONTAINER_OPTIONS))
+            try:
+                self._stream = self._add_pictures()
+                self._sound = (
+                    None if sound is None else SoundEncoder(add_encoder(self._container, ".mkv", *sound), None)
+                )
+                self._container.start_encoding()
+            except BaseException:
+                self._abandon()
+                raise
+
+    def write(self, picture: Image, time_s: float) -> None:
+        """Writes a picture.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB of any size.
+            time_s: When it was captured; of two in the same millisecond, the later is moved into the next.
+
+        Raises:
+            OutputError: The file cannot be written any further. It holds what was written before.
+        """
+        ticks = max(round((time_s - self._start_s) / _TICK), self._ticks + 1)
+        self._step = ticks - self._ticks if self._ticks >= 0 else self._step
+        self._ticks = ticks
+        frame = self._coded.convert(_letterboxed(picture, self._size))
+        frame.pts, frame.time_base = ticks, _TICK
+        with self._reported():
+            for packet in self._stream.encode(frame):
+                # Every picture lasts until the next one; this is for the last.
+                packet.duration = self._step
+                self._container.mux(packet)
+        self.count += 1
+
+    def write_sound(self, frame: AudioFrame, time_s: float) -> None:
+        """Writes sound, whose first sample was captured at a time; what came before the first picture is left out.
+
+        Raises:
+            OutputError: As in `write`.
+        """
+        if self._sound is None:
+            return
+        position = round((time_s - self._start_s) * frame.sample_rate)
+        if position < 0:
+            if position + frame.samples <= 0:
+                return
+            frame, position = _without_first(frame, -position), 0
+        frame.pts, frame.time_base = position, Fraction(1, frame.sample_rate)
+        with self._reported():
+            self._container.mux(self._sound.encode(frame, Fraction(0)))
+
+    def finish(self) -> None:
+        """Writes the end of the file.
+
+        Raises:
+            OutputError: It cannot be written; the file holds what was written before.
+        """
+        with self._reported():
+            self._container.mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._container.mux(self._sound.flush())
+            self._container.close()
+
+    def _add_pictures(self) -> VideoStream:
+        stream = self._container.add_stream("libx264", rate=30)
+        assert isinstance(stream, VideoStream)
+        stream.options.update({**_ENCODER_OPTIONS, "crf": h264_crf(DEFAULT_QUALITY)})
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = stream.time_base = _TICK
+        context.framerate = Fraction(0)  # unknown, because times vary: players follow the times alone
+        self._coded.tag(context)
+        return stream
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            self._abandon()
+            raise _explained(error, self.path) from error
+
+    def _abandon(self) -> None:
+        with suppress(OSError, av.FFmpegError):
+            self._container.close()
+
+
+def even_size(picture: Image) -> Size:
+    """The width and height of a picture, each cut to an even number."""
+    height, width = picture.shape[:2]
+    return max(2, width - width % 2), max(2, height - height % 2)
+
+
+def _letterboxed(picture: Image, size: Size) -> Image:
+    """A picture as large as fits into a size, the rest black."""
+    rows, columns = picture.shape[:2]
+    width, height = size
+    if (columns, rows) == size:
+        return picture
+    if (columns - columns % 2, rows - rows % 2) == size:
+        return picture[:height, :width]
+    scale = min(width / columns, height / rows)
+    inner = max(1, round(columns * scale)), max(1, round(rows * scale))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(picture, inner, interpolation=interpolation)
+    return canvas
+
+
+def _without_first(frame: AudioFrame, count: int) -> AudioFrame:
+    """A frame of sound without its first samples."""
+    samples: NDArray[Any] = frame.to_ndarray()
+    per_sample = 1 if frame.format.is_planar else len(frame.layout.channels)
+    kept: NDArray[Any] = np.ascontiguousarray(samples[:, count * per_sample :])
+    rest = AudioFrame.from_ndarray(kept, format=frame.format.name, layout=frame.layout.name)
+    rest.sample_rate = frame.sample_rate
+    return rest
+
+
+def _explained(error: Exception, path: Path) -> OutputError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        cause, remedy = f"no space left in {path.absolute().parent}", "Free some space to record again."
+    elif number == errno.EFBIG:
+        cause, remedy = "it became larger than files may be here", "Record again, into a new file."
+    else:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        cause, remedy = f"it cannot be written ({reason})", "Record again in another folder."
+    return OutputError(f"{path}: {cause}; the recording has ended, and what it holds is kept. {remedy}")
