@@ -20,6 +20,7 @@ from fomm_rt.cli.doctor import doctor
 from fomm_rt.cli.engines import app as engines
 from fomm_rt.cli.faces import faces
 from fomm_rt.cli.info import info
+from fomm_rt.cli.live import LiveCommand, live
 from fomm_rt.cli.models import app as models
 from fomm_rt.cli.optional_value import OptionalValueCommand
 from fomm_rt.version import __version__
@@ -27,7 +28,7 @@ from fomm_rt.version import __version__
 COMMAND_GROUP = "fomm_rt.commands"
 
 _ORDER = (
-    *("demo", "animate", "fetch", "models", "faces", "info", "doctor"),
+    *("demo", "animate", "live", "fetch", "models", "faces", "info", "doctor"),
     *("engines", "export", "build", "bench", "train", "measure"),
 )
 """Commands in the help: most used first; those of other packages follow."""
@@ -66,6 +67,7 @@ def build_app() -> typer.Typer:
     app.callback()(_callback)
     app.command()(demo)
     app.command(cls=OptionalValueCommand)(animate)
+    app.command(cls=LiveCommand)(live)
     for command in (faces, info, doctor):
         app.command()(command)
     app.add_typer(models, name="models")

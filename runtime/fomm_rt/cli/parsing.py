@@ -73,6 +73,14 @@ def parse_size(name: str, text: str | None) -> OutputSize | None:
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
+def parse_pair(name: str, text: str | None) -> tuple[int, int] | None:
+    """Parses "1280x720" within the possible sizes."""
+    size = parse_size(name, text)
+    if isinstance(size, int):
+        raise typer.BadParameter(f"{name}: expected WxH such as 1280x720; got {text!r}")
+    return size
+
+
 def parse_best_frame(name: str, text: str | None) -> int | Literal["auto"] | None:
     """Parses "auto" or a number of up to nine digits."""
     if text is None:

@@ -1,0 +1,170 @@
+"""Opens what the options of `fomm-rt live` name, and runs the session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread, current_thread, main_thread
+
+from fomm_rt.animator import Animator
+from fomm_rt.cli.live_options import LiveOptions, OutputOptions
+from fomm_rt.cli.model import announce
+from fomm_rt.cli.terminal import Terminal
+from fomm_rt.live.cameras.choose import choose_camera
+from fomm_rt.live.cameras.protocol import Camera
+from fomm_rt.live.controls.state import Crop, LiveState
+from fomm_rt.live.frames import LiveFrame
+from fomm_rt.live.outputs.microphone import Microphone
+from fomm_rt.live.outputs.numbered_files import save_snapshot
+from fomm_rt.live.outputs.protocol import Output
+from fomm_rt.live.outputs.raw_frames import RawFrames
+from fomm_rt.live.outputs.recording import DEFAULT_NAME, Recording
+from fomm_rt.live.outputs.virtual_camera import VirtualCamera
+from fomm_rt.live.session import LiveSession
+
+STATUS_S = 1.0
+
+
+def run_live(terminal: Terminal, options: LiveOptions) -> None:
+    """Runs a session and prints its report.
+
+    Raises:
+        FommError: The camera, an output, an avatar or the model cannot be used.
+    """
+    outputs = _outputs(terminal, options.outputs)
+    camera = _camera(options)
+    animator = _animator(options)
+    is_busy = False
+    try:
+        announce(terminal, animator, options.model)
+        if options.model is None:
+            terminal.say(
+                f"no model given: the bundled {animator.manifest.name} was trained on drawn faces; for photographs run "
+                "fomm-rt fetch vox-adv, then add -m vox-adv"
+            )
+        session = LiveSession(
+            animator,
+            camera,
+            outputs,
+            avatars=options.avatars,
+            state=_state(options),
+            snapshot=lambda frame: _save_snapshot(options.outputs, frame),
+            say=terminal.say,
+        )
+        with _ended_by_ctrl_c(session), _status(terminal, session, shown=not options.outputs.window):
+            report = session.run(options.duration_s)
+        is_busy = session.is_engine_busy
+    finally:
+        if not is_busy:
+            animator.close()
+    files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
+    terminal.result(
+        "\n".join([report.sentence(), *(f"{file} was recorded" for file in files)]),
+        {**report.document(), "files": files},
+    )
+    if is_busy:
+        # A thread is still in native code, and a process that waits for it, or frees what it uses, may hang or crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def run_probe(terminal: Terminal, options: LiveOptions) -> None:
+    """Measures the delay from glass to glass and prints it."""
+    from fomm_rt.live.probe import probe
+
+    found = probe(_camera(options), terminal.say)
+    terminal.result(found.sentence(), found.document())
+
+
+def _camera(options: LiveOptions) -> Camera:
+    return choose_camera(options.camera, size=options.camera_size, fps=options.camera_fps, loop=options.loop)
+
+
+def _animator(options: LiveOptions) -> Animator:
+    return Animator.load(
+        options.model,
+        options.backend,
+        threads=options.threads,
+        precision=options.precision,
+        engines=options.engines,
+    )
+
+
+def _outputs(terminal: Terminal, options: OutputOptions) -> list[Output]:
+    """The outputs, the primary one first: it decides which frames count as shown."""
+    outputs: list[Output] = []
+    if options.window:
+        from fomm_rt.live.outputs.window import Window
+
+        outputs.append(Window())
+    if options.virtual_camera is not None:
+        device = None if options.virtual_camera == "auto" else options.virtual_camera
+        outputs.append(VirtualCamera(device, options.size))
+    if options.raw:
+        raw = RawFrames(options.size)
+        terminal.say(f"raw frames on standard output; read them with: ffmpeg {raw.ffmpeg_input}")
+        outputs.append(raw)
+    if options.record is not None or options.window:
+        microphone = None if options.microphone is None else Microphone(options.microphone)
+        overwrite = None if options.record is None else options.overwrite
+        outputs.append(Recording(options.record or DEFAULT_NAME, overwrite, microphone=microphone))
+    return outputs
+
+
+def _state(options: LiveOptions) -> LiveState:
+    return LiveState(
+        avatar=options.avatar,
+        recording=options.outputs.record is not None,
+        relative=options.relative,
+        adapt_scale=options.adapt_scale,
+        smoothing=options.smoothing,
+        crop=Crop(follows_face=options.follow_face),
+        mirror_output=options.outputs.mirror,
+        on_no_face=options.on_no_face,
+    )
+
+
+def _save_snapshot(options: OutputOptions, frame: LiveFrame) -> str:
+    return f"{save_snapshot(options.snapshots, frame.picture)} was saved"
+
+
+@contextmanager
+def _ended_by_ctrl_c(session: LiveSession) -> Iterator[None]:
+    """Lets Ctrl-C end the session as its other ends do; an exception could strike anywhere."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: session.end())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _status(terminal: Terminal, session: LiveSession, shown: bool) -> Iterator[None]:
+    """Shows the numbers in one line of the terminal, once a second."""
+    if not shown or terminal.quiet or not terminal.err.is_terminal:
+        yield
+        return
+    is_over = Event()
+    with terminal.err.status("waiting for the camera; Ctrl-C ends") as status:
+
+        def update() -> None:
+            while not is_over.wait(STATUS_S):
+                n = session.numbers()
+                latency = "" if n.latency_ms.p50 is None else f", latency {n.latency_ms.p50:.0f} ms"
+                words = [f"camera {n.camera_fps:.0f} fps, shown {n.shown_fps:.0f} fps{latency}", *session.messages()]
+                status.update(" · ".join(words))
+
+        thread = Thread(target=update, name="fomm-rt status", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join(STATUS_S)

@@ -1,0 +1,58 @@
+"""What a live session reports at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.live.numbers import Numbers
+
+ENDINGS: Mapping[str, str] = {
+    "quit": "ended by the user",
+    "duration": "the time was over",
+    "camera": "the camera came to its end",
+    "reader": "the reader of the output is gone",
+    "failure": "the session could not go on",
+}
+"""Why a session ended -> in words."""
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """The numbers of a whole session.
+
+    Attributes:
+        numbers: Of all its frames; captured = shown + dropped.
+        backend: Which backend ran, on which device, and why.
+        ended_by: A key of ENDINGS.
+        output: Name of the primary output, which counts what was shown; None without outputs.
+    """
+
+    numbers: Numbers
+    backend: BackendDescription
+    ended_by: str
+    output: str | None
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain values, for JSON."""
+        return {
+            **asdict(self.numbers),
+            "backend": self.backend.name,
+            "device": self.backend.device,
+            "reason": self.backend.reason,
+            "output": self.output,
+            "ended_by": self.ended_by,
+        }
+
+    def sentence(self) -> str:
+        """The most important of it, in one line."""
+        n = self.numbers
+        if n.latency_ms.p50 is None:
+            return f"{n.captured} frames captured, none shown; {ENDINGS[self.ended_by]}"
+        return (
+            f"{n.shown} frames shown ({n.shown_fps:.1f} fps), {n.dropped} dropped of {n.captured} captured "
+            f"({n.camera_fps:.1f} fps); latency {n.latency_ms.p50:.0f} ms, 99 %: {n.latency_ms.p99:.0f} ms; "
+            f"{ENDINGS[self.ended_by]}"
+        )

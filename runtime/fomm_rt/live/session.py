@@ -1,0 +1,338 @@
+"""A live session: a camera drives an avatar, and outputs show it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import perf_counter
+
+from typing_extensions import override
+
+from fomm_rt.animator import Animator
+from fomm_rt.bundled import bundled_avatars
+from fomm_rt.errors import FommError, StateError
+from fomm_rt.faces.framing import AnyFraming, FaceFraming
+from fomm_rt.live.avatars import Avatar, Gallery
+from fomm_rt.live.board import Board
+from fomm_rt.live.cameras.protocol import Camera
+from fomm_rt.live.capture import Capture, CaptureState
+from fomm_rt.live.controls.commands import Command
+from fomm_rt.live.controls.control import Control, Thumbnail
+from fomm_rt.live.controls.state import LiveState
+from fomm_rt.live.engine import Engine
+from fomm_rt.live.frames import CameraFrame, LiveFrame
+from fomm_rt.live.numbers import Accounting, Numbers
+from fomm_rt.live.outputs.protocol import Output
+from fomm_rt.live.outputs.runner import OutputRunner
+from fomm_rt.live.report import LiveReport
+
+_log = logging.getLogger("fomm_rt")
+
+IDLE_S = 0.1
+"""How long the engine waits for a frame before it looks whether another avatar was chosen."""
+FRAME_END_S, ENGINE_END_S, PRIMARY_END_S, END_S = 0.04, 0.08, 0.12, 0.18
+"""After an end is asked for: until when the frame that is being animated may go on, until when it is interrupted, until
+when the primary output may close, and until when everything else may. What has not ended by then is left behind."""
+
+
+class LiveSession(Control):
+    """Animates avatars by a camera until it is told to end.
+
+        with Animator.load() as animator:
+            session = LiveSession(animator, choose_camera("0"), [Window()])
+            report = session.run()
+
+    Camera and outputs may be a program's own: see `Camera` and `Output`. A session runs once.
+
+    Args:
+        animator: The model. It belongs to the session until `run` returns.
+        camera: Where frames come from.
+        outputs: Where results go. The first is the primary one: frames that it has presented count as shown.
+        avatars: Folders and pictures; the bundled avatars by default.
+        avatar_framing: The square of a picture of an avatar to use.
+        state: What is set at first.
+        snapshot: Called with the frame that is shown at the command "snapshot"; returns a sentence on what it did.
+        say: Takes a sentence on what is going on; warnings go to the log.
+    """
+
+    def __init__(
+        self,
+        animator: Animator,
+        camera: Camera,
+        outputs: Sequence[Output] = (),
+        *,
+        avatars: Sequence[str | PathLike[str]] = (),
+        avatar_framing: AnyFraming | None = None,
+        state: LiveState | None = None,
+        snapshot: Callable[[LiveFrame], str] | None = None,
+        say: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
+        manifest = animator.manifest
+        self._animator = animator
+        self._snapshot = snapshot
+        self._say = say
+        self._board = Board(state or LiveState(), self._wake)
+        self._gallery = Gallery(
+            [Path(path) for path in avatars] or bundled_avatars(),
+            animator.size,
+            avatar_framing or FaceFraming(),
+            manifest.face_margin,
+            on_change=self._follow_gallery,
+            say=self._tell,
+        )
+        self._engine = Engine(animator, self._board.say)
+        self._accounting = Accounting()
+        self._capture = Capture(camera, self._accounting, self._camera_changed)
+        self._slot = self._capture.frames
+        self._runners = [OutputRunner(output, self, self) for output in outputs]
+        if sum(runner.needs_main_thread for runner in self._runners) > 1:
+            raise StateError("expected at most one output that needs the main thread, such as a window")
+        self._ends: SimpleQueue[str] = SimpleQueue()
+        self._ended_by: str | None = None
+        self._is_stopping = False
+        self._error: Exception | None = None
+        self._last: LiveFrame | None = None
+        self._engine_thread = Thread(target=self._animate_all, name="fomm-rt engine", daemon=True)
+        self._start_s = perf_counter()
+        self._shown: Avatar | None = None
+        self._known: list[Path] = []  # the avatars by their numbers
+
+    @property
+    @override
+    def state(self) -> LiveState:
+        return self._board.state
+
+    @override
+    def send(self, command: Command) -> None:
+        if command.name == "quit":
+            self.end()
+        elif command.name == "reload-avatars":
+            self._gallery.look_again()
+        elif command.name == "snapshot":
+            self._take_snapshot()
+        else:
+            self._board.send(command)
+
+    @override
+    def numbers(self) -> Numbers:
+        return self._accounting.numbers(perf_counter())
+
+    @override
+    def messages(self) -> Sequence[str]:
+        return self._board.messages()
+
+    @override
+    def thumbnails(self) -> Sequence[Thumbnail]:
+        return [avatar.thumbnail for avatar in self._gallery.avatars]
+
+    @property
+    @override
+    def backend(self) -> str:
+        return self._animator.backend.device
+
+    @property
+    def is_engine_busy(self) -> bool:
+        """True if `run` has returned although a frame is still being animated: the animator must not be closed then."""
+        return self._engine_thread.is_alive()
+
+    def end(self, reason: str = "quit") -> None:
+        """Ends the session; may be called from any thread and from a signal handler. `reason` is a key of ENDINGS."""
+        self._ends.put(reason)
+        self._wake()
+
+    def run(self, duration_s: float | None = None) -> LiveReport:
+        """Runs the session in this thread, for so many seconds or until it is ended.
+
+        With a window, this must be the main thread. Returns within 200 ms after an end.
+
+        Raises:
+            OutputError: The primary output failed.
+            BackendError, ModelError: The model failed.
+            CameraError: The camera cannot be opened and is not one that may come back.
+        """
+        self._start_s = perf_counter()
+        end_s = None if duration_s is None else self._start_s + duration_s
+        self._follow_gallery()
+        main = next((runner for runner in self._runners if runner.needs_main_thread), None)
+        try:
+            self._gallery.start()
+            for runner in self._runners:
+                if runner is not main:
+                    runner.start()
+            self._engine_thread.start()
+            self._capture.start()
+            if main is None:
+                self._wait(end_s)
+            else:
+                self._watch_while(main, end_s)
+        finally:
+            self._stop()
+        if self._error is not None:
+            raise self._error
+        numbers = self._accounting.numbers(perf_counter(), is_over=True)
+        primary = self._runners[0].output.name if self._runners else None
+        return LiveReport(numbers, self._animator.backend, self._ended_by or "quit", primary)
+
+    def presented(self, runner: OutputRunner, frame: LiveFrame, presented_s: float) -> None:
+        """Counts a frame that the primary output has presented, and hands it to the recordings."""
+        if runner is not self._runners[0] or frame.sequence is None:
+            return
+        self._accounting.shown(frame, presented_s, self._capture.interval_s)
+        for other in self._runners[1:]:
+            if other.output.records:
+                other.put(frame)
+
+    def failed(self, runner: OutputRunner, error: Exception) -> None:
+        """Goes on without an output, unless it is the primary one or its reader is gone."""
+        if isinstance(error, BrokenPipeError):
+            self.end("reader")
+        elif runner is self._runners[0] or not isinstance(error, FommError):
+            self._fail(error)
+        else:
+            self._tell(str(error))
+
+    # --- threads
+
+    def _animate_all(self) -> None:
+        try:
+            self._animate(None)  # the avatar at rest, until the camera has opened
+            while True:
+                frame = self._slot.take(IDLE_S)
+                if frame is None and self._slot.is_closed:
+                    break
+                self._animate(frame)
+        except Exception as error:
+            self._fail(error)
+        else:
+            if self._capture.error is None:
+                self.end("camera")
+            else:
+                self._fail(self._capture.error)
+
+    def _animate(self, frame: CameraFrame | None) -> None:
+        for action in self._board.actions():
+            (self._engine.set_reference if action == "set-reference" else self._engine.set_best_reference)()
+        state, avatar = self.state, self._avatar()
+        if frame is None:
+            if avatar is not self._shown:
+                self._deliver(self._engine.rest(avatar, perf_counter()), avatar)
+        elif not state.frozen and all(runner.has_room for runner in self._runners):
+            self._deliver(self._engine(frame, avatar, state), avatar)
+
+    def _deliver(self, frame: LiveFrame, avatar: Avatar) -> None:
+        self._last, self._shown = frame, avatar
+        self._gallery.keep(avatar)
+        for runner in self._runners:
+            is_primary = runner is self._runners[0]
+            if runner.output.records and (not is_primary or frame.sequence is None):
+                continue
+            runner.put(frame)
+        if not self._runners and frame.sequence is not None:
+            self._accounting.shown(frame, perf_counter(), self._capture.interval_s)
+
+    def _take_snapshot(self) -> None:
+        frame, snapshot = self._last, self._snapshot
+        if frame is None or snapshot is None:
+            return
+
+        def write() -> None:
+            try:
+                self._board.say(snapshot(frame))
+            except (FommError, OSError) as error:
+                self._tell(str(error))
+
+        Thread(target=write, name="fomm-rt snapshot", daemon=True).start()
+
+    # --- what changes
+
+    def _avatar(self) -> Avatar:
+        avatars = self._gallery.avatars
+        return avatars[min(self.state.avatar, len(avatars) - 1)]
+
+    def _follow_gallery(self) -> None:
+        """Keeps the chosen avatar, whatever its number is now."""
+        paths, known = [avatar.path for avatar in self._gallery.avatars], self._known
+        number = self.state.avatar
+        if number < len(known) and known[number] in paths:
+            number = paths.index(known[number])
+        self._known = paths
+        self._board.set_avatars(len(paths), min(number, len(paths) - 1))
+
+    def _camera_changed(self, state: CaptureState) -> None:
+        """Shows what is wrong with the camera, until it is right again."""
+        self._board.set_lasting("camera", state.message or None)
+        if state.phase == "open":
+            self._say(f"camera: {self._capture.description}")
+
+    def _tell(self, sentence: str) -> None:
+        """Says a sentence in the window and in the log."""
+        _log.warning("%s", sentence)
+        self._board.say(sentence)
+
+    def _wake(self) -> None:
+        for runner in getattr(self, "_runners", ()):
+            runner.wake()
+
+    # --- start and end
+
+    def _wait(self, end_s: float | None) -> None:
+        try:
+            self._ended_by = self._ends.get(timeout=None if end_s is None else max(end_s - perf_counter(), 0))
+        except Empty:
+            self._ended_by = "duration"
+
+    def _watch_while(self, main: OutputRunner, end_s: float | None) -> None:
+        """Runs the window in this thread; another one waits for the end, and tells the window."""
+
+        def wait() -> None:
+            self._wait(end_s)
+            main.tell_to_end()
+
+        waiting = Thread(target=wait, name="fomm-rt end", daemon=True)
+        waiting.start()
+        try:
+            main.run()
+        finally:
+            self._ends.put("quit")
+            waiting.join()
+
+    def _fail(self, error: Exception) -> None:
+        if self._is_stopping:  # an interrupted frame fails
+            return
+        if self._error is None:
+            self._error = error
+        self.end("failure")
+
+    def _stop(self) -> None:
+        """Ends all threads, and leaves those behind that are held up in native code."""
+        self._is_stopping = True
+        start_s = perf_counter()
+        self._gallery.stop()
+        self._slot.close()
+        capture_end = Thread(target=self._capture.stop, name="fomm-rt end of capture", daemon=True)
+        capture_end.start()
+        self._end_engine(start_s)
+        # The primary output first: what it still shows belongs into the recordings.
+        self._end_outputs(self._runners[:1], start_s + PRIMARY_END_S)
+        self._end_outputs(self._runners[1:], start_s + END_S)
+        capture_end.join(max(start_s + END_S - perf_counter(), 0))
+
+    def _end_engine(self, start_s: float) -> None:
+        if self._engine_thread.ident is None:  # it was not started
+            return
+        self._engine_thread.join(FRAME_END_S)
+        while self._engine_thread.is_alive() and perf_counter() < start_s + ENGINE_END_S:
+            self._animator.interrupt()
+            self._engine_thread.join(0.005)
+
+    @staticmethod
+    def _end_outputs(runners: Sequence[OutputRunner], end_s: float) -> None:
+        for runner in runners:
+            runner.tell_to_end()
+        for runner in runners:
+            if not runner.wait(max(end_s - perf_counter(), 0)):
+                _log.warning("%s does not end and is left behind", runner.output.name)
