@@ -64,7 +64,7 @@ def main() -> None:
             found["window"] = window(given.seconds)
     if given.json:
         write_document(
-            given.json, {"command": script_command(__file__), "environment": describe_environment(), "results": found}
+            given.json, {"command": script_command(), "environment": describe_environment(), "results": found}
         )
 
 
