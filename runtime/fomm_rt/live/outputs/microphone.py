@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from fomm_rt.errors import OutputError, first_line
 
 _logger = logging.getLogger("fomm_rt")
 
-TEST_NAME = "test"
+DEFAULT_NAME, TEST_NAME = "default", "test"
 _TEST_TONE = "aevalsrc=0.4*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.05):s=48000,arealtime"
 """A beep of 50 ms at every full second."""
 
@@ -62,7 +62,7 @@ class Microphone:
         form: Sample rate in Hz and number of channels, once it is open.
     """
 
-    def __init__(self, name: str = "default") -> None:
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
         self.name = name
         self.form: tuple[int, int] | None = None
         self.opened_s = 0.0
@@ -143,27 +143,34 @@ def list_microphones() -> dict[str, str]:
     try:
         devices = av.enumerate_input_devices(_format())
     except (OSError, ValueError, av.FFmpegError):
-        return {}
-    return {device.name: device.description for device in devices if not _is_video(device)}
+        # ALSA does not say what a device gives, and has none for pictures.
+    heard = [device for device in devices if "audio" in device.media_types or not device.media_types]
+    return {device.name: device.description for device in heard}
 
 
 def _open(name: str) -> InputContainer:
     if name == TEST_NAME:
         return _opened(_TEST_TONE, "lavfi")
     found = list_microphones()
-    chosen = name
-    if name not in found:
-        folded = name.casefold()
-        fitting = [each for each, text in found.items() if folded in each.casefold() or folded in text.casefold()]
-        chosen = fitting[0] if fitting else name
     prefix = {"avfoundation": ":", "dshow": "audio="}.get(_format(), "")
     try:
-        return _opened(prefix + chosen, _format())
+        return _opened(prefix + _chosen(name, found), _format())
     except (OSError, ValueError, av.FFmpegError) as error:
         raise OutputError(
             f"the microphone {name!r} cannot be opened ({first_line(error)}); "
-            + (f"there is: {', '.join(found)}" if found else "no microphone was found")
+            + (f"expected one of {', '.join(found)}" if found else "no microphone was found")
         ) from error
+
+
+def _chosen(name: str, found: Mapping[str, str]) -> str:
+    """The device that a name, or a part of a name or description, means; the name itself if it fits none."""
+    if name == DEFAULT_NAME and _format() != "dshow":
+        return name
+    if name == DEFAULT_NAME:  # DirectShow has no device of this name
+        return next(iter(found), name)
+    part = name.casefold()
+    fitting = [each for each, text in found.items() if part in each.casefold() or part in text.casefold()]
+    return name if name in found or not fitting else fitting[0]
 
 
 def _opened(file: str, form: str) -> InputContainer:
@@ -200,8 +207,3 @@ def _find_alsa() -> None:
         present = [folder for folder in folders if Path(folder).is_dir()]
         if present:
             os.environ.setdefault(variable, present[0])
-
-
-def _is_video(device: object) -> bool:
-    kinds = getattr(device, "media_types", None) or ["audio"]
-    return "audio" not in kinds
