@@ -143,7 +143,8 @@ def list_microphones() -> dict[str, str]:
     try:
         devices = av.enumerate_input_devices(_format())
     except (OSError, ValueError, av.FFmpegError):
-        # ALSA does not say what a device gives, and has none for pictures.
+        return {}
+    # ALSA does not say what a device gives, and has none for pictures.
     heard = [device for device in devices if "audio" in device.media_types or not device.media_types]
     return {device.name: device.description for device in heard}
 

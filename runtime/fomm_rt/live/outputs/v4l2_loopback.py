@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import cv2
@@ -24,32 +22,24 @@ from typing_extensions import override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
+from fomm_rt.live.cameras import v4l2
+from fomm_rt.live.cameras.v4l2 import VideoDevice
 from fomm_rt.live.outputs.canvas import Size
 from fomm_rt.live.outputs.picture_sink import PictureSink
 
-DEVICES = Path("/dev")
 INSTALL = "sudo apt install v4l2loopback-dkms"
 LOAD = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="fomm-rt"'
 RELOAD = f"sudo modprobe -r v4l2loopback && {LOAD}"
 JOIN_GROUP = 'sudo usermod -aG video "$USER"'
 
-_CAPTURE, _OUTPUT, _HAS_DEVICE_CAPS = 0x1, 0x2, 0x8000_0000
 _BUFFER_TYPE_OUTPUT, _FIELD_NONE = 2, 1
 _YUV420 = int.from_bytes(b"YU12", "little")
-_LOOPBACK_DRIVER = "v4l2 loopback"
+_DRIVER = "v4l2 loopback"
+_NOT_PERMITTED = {errno.EACCES, errno.EPERM}
 
-_CAPABILITY = struct.Struct("@16s32s32sIII3I")
-"""struct v4l2_capability."""
 _FORMAT = struct.Struct("@I0L12I152x")
 """struct v4l2_format: the type of buffer; width, height, pixel format, field, bytes per line and more."""
-
-
-def _ioctl_number(direction: int, number: int, size: int) -> int:
-    return direction << 30 | size << 16 | ord("V") << 8 | number
-
-
-_QUERYCAP = _ioctl_number(2, 0, _CAPABILITY.size)
-_S_FMT = _ioctl_number(3, 5, _FORMAT.size)
+_S_FMT = 3 << 30 | _FORMAT.size << 16 | ord("V") << 8 | 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ class LoopbackDevice:
         is_exclusive: False if it was loaded without exclusive_caps=1; None while a program writes to it.
     """
 
-    path: Path
+    path: str
     name: str
     is_free: bool
     is_exclusive: bool | None
@@ -74,7 +64,7 @@ class LoopbackDevice:
 
 def loopback_devices() -> list[LoopbackDevice]:
     """The virtual cameras of this machine, by their numbers; those that may not be opened are left out."""
-    return _look()[0]
+    return _loopbacks(v4l2.list_devices())
 
 
 def find_loopback(choice: str | None) -> LoopbackDevice:
@@ -89,7 +79,9 @@ def find_loopback(choice: str | None) -> LoopbackDevice:
     path = None if choice is None else _named_path(choice)
     if path is not None:
         return _checked(path)
-    devices, forbidden = _look()
+    listed = v4l2.list_devices()
+    devices = _loopbacks(listed)
+    forbidden = [device.path for device in listed if device.problem in _NOT_PERMITTED]
     if not devices and forbidden:
         raise _forbidden(forbidden[0])
     if not devices:
@@ -116,7 +108,7 @@ class LoopbackSink(PictureSink):
         self._path = device.path
         with _reported(self._path):
             _request_format(self._path, size)
-            self._container = av.open(str(self._path), "w", format="v4l2")
+            self._container = av.open(self._path, "w", format="v4l2")
             try:
                 stream = self._container.add_stream("rawvideo", rate=rate)
                 assert isinstance(stream, VideoStream)
@@ -144,53 +136,28 @@ class LoopbackSink(PictureSink):
             self._container.close()
 
 
-def _look() -> tuple[list[LoopbackDevice], list[Path]]:
-    """The virtual cameras, and the devices that this user may not open."""
-    found: list[LoopbackDevice] = []
-    forbidden: list[Path] = []
-    for path in sorted(DEVICES.glob("video[0-9]*"), key=_number):
-        try:
-            device = _ask(path)
-        except PermissionError:
-            forbidden.append(path)
-        except OSError:  # a device that another program holds alone, or one that was just unplugged
-            continue
-        else:
-            found += [device] if device else []
-    return found, forbidden
+def _loopbacks(devices: Iterable[VideoDevice]) -> list[LoopbackDevice]:
+    found = (_loopback(device) for device in devices if device.problem is None)
+    return [device for device in found if device is not None]
 
 
-def _ask(path: Path) -> LoopbackDevice | None:
-    """Asks a device what it can do; None for one that is no virtual camera."""
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        answer = bytearray(_CAPABILITY.size)
-        fcntl.ioctl(descriptor, _QUERYCAP, answer)
-    finally:
-        os.close(descriptor)
-    driver, card, _bus, _version, all_nodes, this_node, *_ = _CAPABILITY.unpack(answer)
-    capabilities = this_node if all_nodes & _HAS_DEVICE_CAPS else all_nodes
-    is_output = bool(capabilities & _OUTPUT)
-    if not is_output and _text(driver) != _LOOPBACK_DRIVER:
+def _loopback(device: VideoDevice) -> LoopbackDevice | None:
+    """The virtual camera that a device is; None for another device."""
+    if not device.outputs and device.driver != _DRIVER:
         return None
-    is_exclusive = not capabilities & _CAPTURE if is_output else None
-    return LoopbackDevice(path, _text(card), is_output, is_exclusive)
+    is_exclusive = not device.captures if device.outputs else None
+    return LoopbackDevice(device.path, device.name, device.outputs, is_exclusive)
 
 
-def _request_format(path: Path, size: Size) -> None:
+def _request_format(path: str, size: Size) -> None:
     """Sets the format before FFmpeg does, which does not notice that a device keeps another one."""
     import fcntl
 
     width, height = size
     row = [width, height, _YUV420, _FIELD_NONE, width, width * height * 3 // 2]
     answer = bytearray(_FORMAT.pack(_BUFFER_TYPE_OUTPUT, *row, *[0] * (12 - len(row))))
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        fcntl.ioctl(descriptor, _S_FMT, answer)
-    finally:
-        os.close(descriptor)
+    with v4l2.opened(path) as device:
+        fcntl.ioctl(device, _S_FMT, answer)
     _type, kept_width, kept_height, kept_format, *_ = _FORMAT.unpack(answer)
     if (kept_width, kept_height, kept_format) != (width, height, _YUV420):
         pixels = kept_format.to_bytes(4, "little").decode("latin-1").strip("\0 ")
@@ -200,22 +167,22 @@ def _request_format(path: Path, size: Size) -> None:
         )
 
 
-def _named_path(choice: str) -> Path | None:
+def _named_path(choice: str) -> str | None:
     """The device that a number or a path names; None for a part of a name."""
     if choice.isdecimal():
-        return DEVICES / f"video{choice}"
-    return Path(choice) if os.sep in choice else None
+        return f"/dev/video{choice}"
+    return choice if "/" in choice else None
 
 
-def _checked(path: Path) -> LoopbackDevice:
-    try:
-        device = _ask(path)
-    except FileNotFoundError:
-        raise OutputError(f"{path} does not exist; load virtual cameras with: {LOAD}") from None
-    except OSError as error:
-        if error.errno in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
-            raise OutputError(f"{path} is no video device; name one such as /dev/video10") from error
-        raise _explained(error, path) from error
+def _checked(path: str) -> LoopbackDevice:
+    described = v4l2.describe(path)
+    if described.problem == errno.ENOENT:
+        raise OutputError(f"{path} does not exist; load virtual cameras with: {LOAD}")
+    if described.problem in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+        raise OutputError(f"{path} is no video device; name one such as /dev/video10")
+    if described.problem is not None:
+        raise _explained(OSError(described.problem, os.strerror(described.problem)), path)
+    device = _loopback(described)
     if device is None:
         raise OutputError(f"{path} is a camera, not a virtual one; load virtual cameras with: {LOAD}")
     if not device.is_free:
@@ -224,18 +191,18 @@ def _checked(path: Path) -> LoopbackDevice:
 
 
 @contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def _reported(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, av.FFmpegError) as error:
         raise _explained(error, path) from error
 
 
-def _explained(error: Exception, path: Path) -> OutputError:
+def _explained(error: Exception, path: str) -> OutputError:
     number = getattr(error, "errno", None)
     if number == errno.EBUSY:
         return _in_use(path)
-    if number in (errno.EACCES, errno.EPERM):
+    if number in _NOT_PERMITTED:
         return _forbidden(path)
     if number in (errno.ENODEV, errno.ENOENT, errno.ENXIO):
         return OutputError(f"{path} is gone; load virtual cameras again with: {LOAD}")
@@ -243,18 +210,9 @@ def _explained(error: Exception, path: Path) -> OutputError:
     return OutputError(f"{path} cannot be written as a virtual camera ({reason}); load it again with: {RELOAD}")
 
 
-def _in_use(path: Path) -> OutputError:
+def _in_use(path: str) -> OutputError:
     return OutputError(f"{path} is in use: another program writes to it; end that program or name another device")
 
 
-def _forbidden(path: Path) -> OutputError:
+def _forbidden(path: str) -> OutputError:
     return OutputError(f"{path} may not be opened by this user; run: {JOIN_GROUP}, and log in again")
-
-
-def _number(path: Path) -> int:
-    digits = re.sub(r"\D", "", path.name)
-    return int(digits) if digits else 0
-
-
-def _text(field: bytes) -> str:
-    return field.split(b"\0")[0].decode("utf-8", "replace")
