@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     from fomm_rt.faces.search import find_faces
     from fomm_rt.faces.squares import face_square
     from fomm_rt.framing import Framing, Region
+    from fomm_rt.live.cameras.choose import choose_camera
+    from fomm_rt.live.controls.state import LiveState
+    from fomm_rt.live.frames import CameraFrame, LiveFrame
+    from fomm_rt.live.report import LiveReport
+    from fomm_rt.live.session import LiveSession
     from fomm_rt.media.read.picture import read_picture
     from fomm_rt.media.read.video_reader import VideoReader
     from fomm_rt.media.write.picture import write_picture
@@ -68,6 +73,7 @@ __all__ = [
     "BackendName",
     "BenchmarkError",
     "CameraError",
+    "CameraFrame",
     "CheckpointError",
     "EngineError",
     "Explanation",
@@ -78,6 +84,10 @@ __all__ = [
     "Framing",
     "ImageError",
     "Keypoints",
+    "LiveFrame",
+    "LiveReport",
+    "LiveSession",
+    "LiveState",
     "MediaError",
     "ModelError",
     "MotionError",
@@ -93,6 +103,7 @@ __all__ = [
     "VideoWriter",
     "__version__",
     "animate_file",
+    "choose_camera",
     "face_square",
     "find_faces",
     "paste_back",
@@ -106,11 +117,16 @@ _MODULES = {
     "Animator": "animator",
     "BackendDescription": "backends.protocol",
     "BackendName": "backends.options",
+    "CameraFrame": "live.frames",
     "Explanation": "backends.protocol",
     "Face": "faces.face",
     "FaceFraming": "faces.framing",
     "Framing": "framing",
     "Keypoints": "motion.keypoints",
+    "LiveFrame": "live.frames",
+    "LiveReport": "live.report",
+    "LiveSession": "live.session",
+    "LiveState": "live.controls.state",
     "PasteBack": "faces.paste_back",
     "Precision": "model.precision",
     "Region": "framing",
@@ -118,6 +134,7 @@ _MODULES = {
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",
+    "choose_camera": "live.cameras.choose",
     "face_square": "faces.squares",
     "find_faces": "faces.search",
     "paste_back": "faces.paste_back",

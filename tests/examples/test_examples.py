@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -37,6 +38,12 @@ def run(name: str, *arguments: object, cwd: Path) -> list[str]:
     result = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()
+
+
+def test_live_session(tmp_path: Path) -> None:
+    said = run("live_session.py", "--seconds", 2, cwd=tmp_path)
+    assert re.match(r"[1-9]\d* frames shown", said[0]), said
+    assert read_picture(tmp_path / "live.png").shape == (256, 256, 3)
 
 
 def frames_of(path: Path) -> list[Image]:
@@ -89,7 +96,10 @@ def test_save_and_replay_motion(work: Path, small_model: Path) -> None:
     assert_close(frames_of(Path(lines[2])), animated(small_model, GOLDEN.driving[1], work / "clip.mp4"))
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+VIDEO_EXAMPLES = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name != "live_session.py")
+
+
+@pytest.mark.parametrize("name", VIDEO_EXAMPLES)
 def test_without_arguments_the_bundled_files_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
