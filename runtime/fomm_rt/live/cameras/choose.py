@@ -10,6 +10,7 @@ from fomm_rt.bundled import bundled_performance
 from fomm_rt.errors import CameraError, MediaError
 from fomm_rt.live.cameras import v4l2
 from fomm_rt.live.cameras.device import DEFAULT_FPS, DEFAULT_SIZE, DeviceCamera, Size
+from fomm_rt.live.cameras.failures import GONE
 from fomm_rt.live.cameras.file import FileCamera
 from fomm_rt.live.cameras.listing import ListedCamera, find_camera, first_camera, list_cameras
 from fomm_rt.live.cameras.network import SCHEMES, NetworkCamera, is_network_address
@@ -61,13 +62,14 @@ def choose_camera(
 
 
 def _named(text: str) -> ListedCamera:
-    if _is_device_path(text):
-        device = v4l2.describe(text)
-        return ListedCamera(device.number, device.name, text)
     try:
         return find_camera(text, list_cameras())
     except CameraError as error:
-        if Path(text).suffix and not text.isdecimal():
+        if _is_device_path(text):  # outside /dev, in a container
+            device = v4l2.describe(text)
+            if device.problem not in GONE:
+                return ListedCamera(device.number, device.name, text)
+        elif Path(text).suffix:
             raise CameraError(f"{text} does not exist, and no camera has this name; check the path.") from error
         raise
 
