@@ -61,10 +61,11 @@ def run_live(terminal: Terminal, options: LiveOptions) -> None:
         if not is_busy:
             animator.close()
     files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
-    terminal.result(
-        "\n".join([report.sentence(), *(f"{file} was recorded" for file in files)]),
-        {**report.document(), "files": files},
-    )
+    text = "\n".join([report.sentence(), *(f"{file} was recorded" for file in files)])
+    if options.outputs.raw:
+        terminal.say(text)  # standard output holds pixels
+    else:
+        terminal.result(text, {**report.document(), "files": files})
     if is_busy:
         # A thread is still in native code, and a process that waits for it, or frees what it uses, may hang or crash.
         sys.stdout.flush()
