@@ -37,7 +37,8 @@ class Output(Protocol):
         """Shows or writes one frame; returns when it is on its way to the eye.
 
         Raises:
-            OutputError: It failed; the session goes on without this output, and ends if it was the primary one.
+            OutputError: It failed; the session goes on without this output, and ends if it was the primary one. An
+                output that `records` is presented with later frames all the same: it has switched recording off.
             BrokenPipeError: The reader is gone; the session ends.
         """
 

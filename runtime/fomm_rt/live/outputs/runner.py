@@ -145,13 +145,24 @@ class OutputRunner:
         while True:
             frame = self._take(last)
             if frame is not None:
-                self.output.present(frame)
                 last = frame
-                self._events.presented(self, frame, perf_counter())
+                if self._present(frame):
+                    self._events.presented(self, frame, perf_counter())
             elif self._slot.is_closed:
                 return
             elif last is not None and self.output.repeat_interval_s is not None:
-                self.output.present(last)
+                self._present(last)
+
+    def _present(self, frame: LiveFrame) -> bool:
+        """Presents a frame; returns False if a recording failed, which the user may start again."""
+        try:
+            self.output.present(frame)
+        except OutputError as error:
+            if not self.output.records:
+                raise
+            self._events.failed(self, error)
+            return False
+        return True
 
     def _take(self, last: LiveFrame | None) -> LiveFrame | None:
         """The next frame; None after the time at which the last one is due again, or at the end."""
