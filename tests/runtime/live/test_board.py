@@ -1,0 +1,46 @@
+"""What the threads of a session share."""
+
+from __future__ import annotations
+
+import pytest
+
+from fomm_rt.live.board import MESSAGE_S, Board
+from fomm_rt.live.controls.commands import Command
+from fomm_rt.live.controls.state import LiveState
+
+
+def test_changes_are_told() -> None:
+    changes: list[bool] = []
+    board = Board(LiveState(), lambda: changes.append(board.state.frozen))
+    board.send(Command("freeze"))
+    assert changes == [True]
+
+
+def test_actions_wait_in_order() -> None:
+    board = Board(LiveState())
+    board.send(Command("set-reference"))
+    board.send(Command("freeze"))
+    board.send(Command("best-reference"))
+    assert board.actions() == ["set-reference", "best-reference"]
+    assert board.actions() == []
+
+
+def test_messages_pass_or_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("fomm_rt.live.board.perf_counter", lambda: now_s)
+    board = Board(LiveState())
+    board.say("hello")
+    board.set_lasting("camera", "the camera is gone")
+    assert list(board.messages()) == ["the camera is gone", "hello"]
+    now_s += MESSAGE_S + 0.1
+    assert list(board.messages()) == ["the camera is gone"]
+    board.set_lasting("camera", "it is still gone")
+    assert list(board.messages()) == ["it is still gone"]
+    board.set_lasting("camera", None)
+    assert not board.messages()
+
+
+def test_a_gallery_that_changes_keeps_what_was_set() -> None:
+    board = Board(LiveState(smoothing=0.5))
+    board.set_avatars(4, 2)
+    assert (board.state.avatar_count, board.state.avatar, board.state.smoothing) == (4, 2, 0.5)
