@@ -50,12 +50,12 @@ def sampling_along(generator: onnx.ModelProto, half: bool) -> onnx.ModelProto:
 def predictions(model: ModelFolder) -> Iterator[tuple[HostTensors, HostTensors]]:
     """Yields grid and prediction of every parity frame, first with the float32 grid, then with the rounded one."""
 
-    def session(graph: str | bytes) -> onnxruntime.InferenceSession:
+    def session(graph: bytes) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     names = ("keypoint_detector", "source_encoder", "dense_motion")
-    networks = {name: session(str(model.network_path(name))) for name in names}
-    generator = onnx.load(model.network_path("generator"))
+    networks = {name: session(model.read(name)) for name in names}
+    generator = onnx.load_model_from_string(model.read("generator"))
     exact, rounded = (session(sampling_along(generator, half).SerializeToString()) for half in (False, True))
     chain = GraphChain(lambda name, values: run_session(networks[name], values))
     frames = [frame_tensor(picture) for picture in parity_frames(model.manifest.size)]

@@ -13,7 +13,6 @@ The project's kernels compute what lies between them (`fomm_kernels`). The kerne
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import onnx
 from onnx.utils import Extractor
@@ -38,25 +37,25 @@ def cut_trunks(model: ModelFolder) -> dict[str, onnx.ModelProto]:
     trunks = {}
     for name in TRUNKS:
         inputs, outputs = shape.trunk_tensors(name)
-        trunks[name] = cut(model.network_path(name), inputs, outputs)
+        trunks[name] = cut(model.read(name), str(model.network_path(name)), inputs, outputs)
     return trunks
 
 
-def cut(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """Extracts the part of an ONNX file between some of its tensors.
+def cut(content: bytes, file: str, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
+    """Extracts the part of an ONNX file between some of its tensors; its path is for messages.
 
     Raises:
         ModelError: See `cut_trunks`.
     """
-    model = onnx.load_model(str(path))
+    model = onnx.load_model_from_string(content)
     names = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
     if missing := [name for name in (*inputs, *outputs) if name not in names]:
-        raise ModelError(f"{path}: has no tensor {', '.join(missing)} to cut at; export the model again")
+        raise ModelError(f"{file}: has no tensor {', '.join(missing)} to cut at; export the model again")
     trunk: onnx.ModelProto = Extractor(model).extract_model(list(inputs), list(outputs))
     trunk.graph.name = f"{model.graph.name}_trunk"
     if left := sorted(GEOMETRY & _operators(trunk.graph.node)):
         raise ModelError(
-            f"{path}: {', '.join(left)} lies between {', '.join(inputs)} and {', '.join(outputs)}, where only "
+            f"{file}: {', '.join(left)} lies between {', '.join(inputs)} and {', '.join(outputs)}, where only "
             "convolutions are expected; export the model again"
         )
     return trunk

@@ -32,7 +32,7 @@ WARPED, MASKED = "warped_features", "masked_features"
 
 def portable_graphs(model: ModelFolder) -> dict[str, onnx.ModelProto]:
     """Loads the portable graphs of a model, by the names of `NETWORKS`."""
-    return {name: onnx.load_model(str(model.network_path(name))) for name in NETWORKS}
+    return {name: onnx.load_model_from_string(model.read(name)) for name in NETWORKS}
 
 
 def whole_graphs(

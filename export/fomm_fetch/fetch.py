@@ -172,6 +172,7 @@ def _there(
         return None
     try:
         folder = open_model_folder(place.folder)
+        folder.check()
     except ModelError as error:
         progress(FetchProgress("notice", f"{error}. Fetching it again"))
         return None

@@ -64,7 +64,7 @@ def test_trunks_contain_convolutions_and_no_geometry(golden_model: ModelOf, name
 def test_rejects_a_trunk_with_geometry(golden_model: ModelOf) -> None:
     path = golden_model("small").network_path("dense_motion")
     with pytest.raises(ModelError, match=r"Softmax.* lies between motion_hourglass_input and mask.*export"):
-        cut(path, ["motion_hourglass_input"], ["mask"])
+        cut(path.read_bytes(), str(path), ["motion_hourglass_input"], ["mask"])
 
 
 def test_rejects_a_graph_without_the_named_tensors(golden_model: ModelOf, tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_rejects_a_graph_without_the_named_tensors(golden_model: ModelOf, tmp_pa
     del model.graph.value_info[:]
     onnx.save_model(model, str(path))
     with pytest.raises(ModelError, match=r"has no tensor motion_hourglass_input.*export the model again"):
-        cut(path, ["motion_hourglass_input"], ["mask_logits"])
+        cut(path.read_bytes(), str(path), ["motion_hourglass_input"], ["mask_logits"])

@@ -6,7 +6,6 @@ Only the number of threads is set, as for every contestant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,7 +14,8 @@ from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_rt.machine.onnx_runtime import onnxruntime
-from fomm_rt.model.manifest import NETWORKS, read_manifest
+from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.manifest import NETWORKS
 
 
 def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphContestant:
@@ -25,15 +25,15 @@ def open_onnx_runtime(model: ModelSpec, provider: str) -> GraphContestant:
             f"the installed onnxruntime {onnxruntime.__version__} is built without {provider}; "
             "replace it: pip uninstall onnxruntime, then pip install onnxruntime-gpu"
         )
-    folder = Path(model.folder)
-    networks = read_manifest(folder).networks
+    folder = open_model_folder(model.folder)
+    networks = folder.manifest.networks
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = model.threads or 0
     on_gpu = provider.startswith("CUDA")
     # TF32 would round the inputs of convolutions to 10 bits.
     providers = [(provider, {"use_tf32": "0"} if on_gpu else {})]
     sessions = {
-        network: onnxruntime.InferenceSession(str(folder / networks[network].file), options, providers=providers)
+        network: onnxruntime.InferenceSession(folder.read(network), options, providers=providers)
         for network in NETWORKS
     }
     started = sessions["generator"].get_providers()[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from fomm_bench.contestants.graph_contestant import GraphContestant, Tensors
 from fomm_bench.contestants.openvino_library import openvino
 from fomm_bench.model.model_spec import ModelSpec
-from fomm_rt.model.manifest import NETWORKS, read_manifest
+from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.manifest import NETWORKS
 
 PROPERTIES = {
     "PERFORMANCE_HINT": "LATENCY",
@@ -24,15 +24,15 @@ PROPERTIES = {
 
 def open_openvino(model: ModelSpec) -> GraphContestant:
     """Compiles in float32 with static shapes: single frames now, other batch sizes on first use."""
-    folder = Path(model.folder)
-    networks = read_manifest(folder).networks
+    folder = open_model_folder(model.folder)
+    networks = folder.manifest.networks
     properties = {**PROPERTIES, **({"INFERENCE_NUM_THREADS": model.threads} if model.threads else {})}
     core = openvino.Core()
 
     @cache
     def request(network: str, batch: int) -> Any:
         file = networks[network]
-        graph = core.read_model(folder / file.file)
+        graph = core.read_model(folder.read(network))
         graph.reshape({spec.name: [batch, *spec.shape[1:]] for spec in file.inputs})
         return core.compile_model(graph, "CPU", properties).create_infer_request()
 

@@ -12,10 +12,9 @@ from msgspec import Meta
 
 from fomm_export.checkpoints.model_params import check_keys, section
 from fomm_rt.files.typed_json import typed
+from fomm_rt.model.manifest import LARGEST_SIDE, MOST_KEYPOINTS
 
-LARGEST_SIDE = 4096
-"""Pixels. This limit and those below exceed every published model; larger values are mistakes that exhaust memory."""
-
+# These limits exceed every published model; larger values are mistakes that exhaust memory.
 BlockExpansion = Annotated[int, Meta(ge=1, le=1024)]
 MaxFeatures = Annotated[int, Meta(ge=1, le=8192)]
 
@@ -55,7 +54,7 @@ class Configuration:
             pixel. At the training size nothing is resized.
     """
 
-    num_kp: Annotated[int, Meta(ge=1, le=100)]
+    num_kp: Annotated[int, Meta(ge=1, le=MOST_KEYPOINTS)]
     num_channels: int
     estimate_jacobian: bool
     temperature: Annotated[float, Meta(gt=0, le=1000)]

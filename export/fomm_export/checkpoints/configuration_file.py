@@ -10,12 +10,13 @@ import yaml
 from msgspec import Meta
 from typing_extensions import override
 
-from fomm_export.checkpoints.configuration import LARGEST_SIDE, Configuration
+from fomm_export.checkpoints.configuration import Configuration
 from fomm_export.checkpoints.model_params import check_keys
 from fomm_export.checkpoints.own_names import OWN_NAMES
 from fomm_export.checkpoints.published import CONFIGURATIONS
 from fomm_rt.errors import CheckpointError
 from fomm_rt.files.typed_json import typed
+from fomm_rt.model.manifest import LARGEST_SIDE
 
 OWN_CHECKPOINTS = Path(__file__).parent
 """Folder of NAME.yaml for each of OWN_NAMES, and of NAME.safetensors and NAME.md for each that is published."""

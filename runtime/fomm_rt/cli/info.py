@@ -26,6 +26,7 @@ def info(model: ModelArgument = None, verbose: Verbose = False, as_json: AsJson 
         from fomm_rt.model.conventions import conventions_of
 
         folder = open_model(model)
+        folder.check()
         manifest = folder.manifest
         try:
             record = record_beside(folder.path)

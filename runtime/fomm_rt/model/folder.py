@@ -15,48 +15,90 @@ cpu-int8   int8 convolutions for a CPU, with nearly the same numbers
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from fomm_rt.errors import ModelError
-from fomm_rt.model.manifest import MANIFEST_NAME, Manifest, NetworkFile, read_manifest
+from fomm_rt.model.graph.check import Expected, check_graph
+from fomm_rt.model.manifest import MANIFEST_NAME, Manifest, NetworkFile, TensorSpec, read_manifest
+
+EXPORT_AGAIN = "Export the model again"
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A model folder whose files are present and unaltered."""
+    """A model folder whose files are present. Their content is checked when it is read.
+
+    Attributes:
+        path: The folder.
+        manifest: What its model.json says.
+        remedy: What to do if a file turns out to be damaged.
+    """
 
     path: Path
     manifest: Manifest
+    remedy: str = EXPORT_AGAIN
 
     def network_path(self, network: str, variants: Sequence[str] = ()) -> Path:
-        """The ONNX file of one of `NETWORKS`; see `Manifest.network`."""
+        """The ONNX file of one of `NETWORKS`; see `Manifest.network`. To load it, use `read`."""
         return self.path / self.manifest.network(network, variants).file
 
+    def read(self, network: str, variants: Sequence[str] = ()) -> bytes:
+        """Reads the ONNX file of one of `NETWORKS` and checks what was read; see `Manifest.network`.
 
-def open_model_folder(path: str | PathLike[str]) -> ModelFolder:
-    """Reads the manifest of a model folder and checks every file against it.
+        A runtime is given these bytes, not the path: between two openings of a file its content may change.
+
+        Raises:
+            ModelError: The file is missing, is not the one that was exported, or may not be given to a runtime, see
+                `fomm_rt.model.graph.check`.
+        """
+        return self._read(self.manifest.network(network, variants))
+
+    def check(self) -> None:
+        """Reads every file as `read` does.
+
+        Raises:
+            ModelError: See `read`.
+        """
+        for file in self.manifest.files:
+            self._read(file)
+
+    def _read(self, file: NetworkFile) -> bytes:
+        path = self.path / file.file
+        content = _content(path, file.size_bytes, self.remedy)
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise ModelError(
+                f"{path}: its SHA-256 is not the one in {MANIFEST_NAME}; it was altered since the export. {self.remedy}"
+            )
+        expected = Expected(_named_shapes(file.inputs), _named_shapes(file.outputs), self.manifest.size)
+        check_graph(content, str(path), expected)
+        return content
+
+
+def open_model_folder(path: str | PathLike[str], remedy: str = EXPORT_AGAIN) -> ModelFolder:
+    """Reads the manifest of a model folder and checks that all of its files are there.
+
+    Args:
+        path: The folder.
+        remedy: What a user does about a damaged file of it.
 
     Raises:
-        ModelError: Not a model folder, of a newer format, or a file is missing or altered.
+        ModelError: Not a model folder, of a newer format, or a file is missing or cut.
     """
     path = Path(path)
     try:
         manifest = read_manifest(path)
-        # Hashing hundreds of megabytes releases the interpreter lock.
-        with ThreadPoolExecutor() as pool:
-            for _ in pool.map(partial(_check_file, path), manifest.files):
-                pass  # raises the first file's error
     except OSError as error:
-        raise ModelError(
-            f"{error.filename or path}: cannot be read ({error.strerror}); change its permissions or export again"
-        ) from error
-    return ModelFolder(path, manifest)
+        raise _unreadable(error, path) from error
+    for file in manifest.files:
+        _check_size(path / file.file, file.size_bytes, remedy)
+    return ModelFolder(path, manifest, remedy)
 
 
 def sha256_of(path: Path) -> str:
@@ -68,18 +110,42 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_file(path: Path, network: NetworkFile) -> None:
-    file = path / network.file
-    if not file.is_file():
-        raise ModelError(f"{path}: {network.file} is missing; export the model again")
-    size = file.stat().st_size
-    if size != network.size_bytes:
+def _check_size(path: Path, size_bytes: int, remedy: str) -> None:
+    try:
+        _check_file(path, path.stat(), size_bytes, remedy)
+    except OSError as error:
+        raise _unreadable(error, path, remedy) from error
+
+
+def _content(path: Path, size_bytes: int, remedy: str) -> bytes:
+    """Opens a file once; returns its whole content if it has the size that it should have."""
+    try:
+        # A pipe in place of the file would block until another process opens its other end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
+            _check_file(path, os.fstat(file.fileno()), size_bytes, remedy)
+            return file.read(size_bytes)
+    except OSError as error:
+        raise _unreadable(error, path, remedy) from error
+
+
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+
+
+def _check_file(path: Path, info: os.stat_result, size_bytes: int, remedy: str) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise ModelError(f"{path}: expected a file; it is a folder, pipe or device. {remedy}")
+    if info.st_size != size_bytes:
         raise ModelError(
-            f"{file}: expected {network.size_bytes} bytes, found {size}; it was cut or altered since the "
-            "export. Export the model again"
+            f"{path}: expected {size_bytes} bytes, found {info.st_size}; it was cut or altered since the export. "
+            f"{remedy}"
         )
-    if sha256_of(file) != network.sha256:
-        raise ModelError(
-            f"{file}: its SHA-256 is not the one in {MANIFEST_NAME}; it was altered since the export. "
-            "Export the model again"
-        )
+
+
+def _unreadable(error: OSError, path: Path, remedy: str = EXPORT_AGAIN) -> ModelError:
+    if error.errno == errno.ENOENT:
+        return ModelError(f"{path.parent}: {path.name} is missing. {remedy}")
+    return ModelError(f"{error.filename or path}: cannot be read ({error.strerror}); change its permissions. {remedy}")
+
+
+def _named_shapes(specs: Sequence[TensorSpec]) -> list[tuple[int | str, ...]]:
+    return [(spec.name, *spec.shape) for spec in specs]

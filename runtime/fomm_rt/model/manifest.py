@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,13 @@ from fomm_rt.model.precision import GRAPH_PRECISIONS, Precision
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "model.json"
+LARGEST_MANIFEST_BYTES = 1 << 22
+LARGEST_FILE_BYTES = (1 << 31) - 1
+"""Protobuf, and so ONNX, allows no larger files."""
+LARGEST_SIDE = 4096
+"""Of frames, in pixels."""
+MOST_KEYPOINTS = 100
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NETWORKS = ("keypoint_detector", "source_encoder", "dense_motion", "generator")
 CPU, CPU_INT8 = "cpu", "cpu-int8"
 VARIANTS = (CPU, CPU_INT8)
@@ -45,7 +53,7 @@ class NetworkFile:
 
     file: str
     sha256: Sha256
-    size_bytes: int
+    size_bytes: Annotated[int, Meta(ge=1, le=LARGEST_FILE_BYTES)]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     cut_tensors: tuple[str, ...]
@@ -100,7 +108,7 @@ class Manifest:
     name: str
     weights: Weights
     configuration: dict[str, Any]
-    size: Annotated[int, Meta(ge=1)]
+    size: Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
     align_corners: bool
     networks: dict[str, NetworkFile]
     tools: dict[str, str]
@@ -158,7 +166,7 @@ class Manifest:
 
 
 class _Configuration(TypedDict):
-    num_kp: Annotated[int, Meta(ge=1)]
+    num_kp: Annotated[int, Meta(ge=1, le=MOST_KEYPOINTS)]
     estimate_jacobian: bool
     face_margin: NotRequired[Annotated[float, Meta(gt=0, le=20)] | None]
     estimate_blend_mask: NotRequired[bool]
@@ -212,6 +220,8 @@ def read_manifest(path: Path) -> Manifest:
     if file.exists() and not file.is_file():
         raise ModelError(f"{file}: expected a file; it is a folder or device")
     try:
+        if file.stat().st_size > LARGEST_MANIFEST_BYTES:
+            raise ValueError(f"it has {file.stat().st_size} bytes, more than {LARGEST_MANIFEST_BYTES}")
         document = parse_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(
@@ -239,8 +249,8 @@ def read_manifest(path: Path) -> Manifest:
 
 def _check_consistent(manifest: Manifest) -> None:
     for network in manifest.files:
-        if Path(network.file).name != network.file:
-            raise ValueError(f"the file {network.file!r} leaves the folder")
+        if not _FILE_NAME.fullmatch(network.file):
+            raise ValueError(f"the file {network.file!r} leaves the folder or is not a file name")
     for entries in manifest.variants.values():
         for name, entry in entries.items():
             if _tensor_names(entry) != _tensor_names(manifest.networks[name]):

@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from fomm_rt import Animator
-from fomm_rt.errors import BackendError, ModelError
+from fomm_rt.backends.onnxruntime import sessions
+from fomm_rt.errors import ModelError
+from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import ModelFolder, open_model_folder, sha256_of
 from fomm_rt.model.manifest import CPU, CPU_INT8, NETWORKS
 from golden_files import Golden
-from model_copies import add_int8, edit_manifest
+from model_copies import add_int8, edit_manifest, edit_network
 
 GOLDEN = Golden("small_aligned")
 
 
 def test_missing_and_altered_files(copied_model: Path) -> None:
-    generator = copied_model / "generator.onnx"
-    content = generator.read_bytes()
-    generator.write_bytes(content[:-1])
-    with pytest.raises(ModelError, match=r"generator.onnx: expected \d+ bytes"):
+    detector = copied_model / "keypoint_detector.onnx"
+    content = detector.read_bytes()
+    detector.write_bytes(content[:-1])
+    with pytest.raises(ModelError, match=r"keypoint_detector.onnx: expected \d+ bytes"):
         Animator.load(copied_model)
-    generator.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    detector.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelError, match="altered"):
         Animator.load(copied_model)
+    detector.unlink()
+    with pytest.raises(ModelError, match=r"keypoint_detector.onnx is missing"):
+        Animator.load(copied_model)
+
+
+def test_a_file_that_this_backend_does_not_read(copied_model: Path) -> None:
+    """Its presence is checked on opening, its content by `check`."""
+    generator = copied_model / "generator.onnx"  # on a CPU, generator.cpu.onnx runs
+    content = generator.read_bytes()
+    generator.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    Animator.load(copied_model).close()
+    with pytest.raises(ModelError, match=r"generator.onnx: its SHA-256"):
+        open_model_folder(copied_model).check()
     generator.unlink()
     with pytest.raises(ModelError, match=r"generator.onnx is missing"):
+        Animator.load(copied_model)
+
+
+def test_sessions_are_given_what_was_checked(copied_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is exchanged after it was checked has no effect, and no session learns a path."""
+    given = []
+    session = onnxruntime.InferenceSession
+
+    def exchange(model: object, *args: Any, **settings: Any) -> Any:
+        given.append(model)
+        for file in copied_model.glob("*.onnx"):
+            file.write_bytes(bytes(file.stat().st_size))
+        return session(model, *args, **settings)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", exchange)
+    expected = (copied_model / "keypoint_detector.onnx").read_bytes()
+    with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: its SHA-256"):
+        Animator.load(copied_model)
+    assert given == [expected]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_a_pipe_in_place_of_a_file(copied_model: Path) -> None:
+    detector = copied_model / "keypoint_detector.onnx"
+    detector.unlink()
+    os.mkfifo(detector)
+    with pytest.raises(ModelError, match=r"keypoint_detector.onnx: expected a file; it is a folder, pipe or device"):
+        Animator.load(copied_model)
+
+
+def test_external_data_is_refused_before_a_session_sees_it(copied_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def move_out(model: onnx.ModelProto) -> None:
+        tensor = model.graph.initializer[0]
+        (copied_model / "weights").write_bytes(tensor.raw_data)
+        tensor.external_data.add(key="location", value="weights")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.ClearField("raw_data")
+
+    path = edit_network(copied_model, "keypoint_detector", move_out)
+    monkeypatch.setattr(sessions, "open_session", lambda *_, **__: pytest.fail("a session was opened"))
+    with pytest.raises(ModelError, match=rf"{path}: keeps the tensor \S+ outside of the file"):
         Animator.load(copied_model)
 
 
@@ -58,6 +116,13 @@ def test_missing_and_altered_files(copied_model: Path) -> None:
         ('"keypoint_detector": {', '"detector": {', "missing required field `keypoint_detector` - at `\\$.networks`"),
         ('"file": "generator.onnx"', '"file": "../generator.onnx"', "'../generator.onnx' leaves the folder"),
         ('"file": "generator.onnx"', '"file": "/etc/passwd"', "leaves the folder"),
+        ('"file": "generator.onnx"', '"file": ".."', "'..' leaves the folder or is not a file name"),
+        ('"file": "generator.onnx"', '"file": "a\\\\b"', "is not a file name"),
+        ('"file": "generator.onnx"', '"file": "C:b"', "is not a file name"),
+        ('"file": "generator.onnx"', '"file": ""', "'' leaves the folder or is not a file name"),
+        ('"size": 64', '"size": 5000', r"Expected `int` <= 4096 - at `\$.size`"),
+        ('"num_kp": 5', '"num_kp": 101', r"Expected `int` <= 100"),
+        ('"size": 64', '"size": 64, "x": "' + "x" * 5_000_000 + '"', "it has 5"),
         ("{", "", "cannot be read as JSON"),
     ],
 )
@@ -87,7 +152,7 @@ def test_the_error_for_a_damaged_graph_names_it(copied_model: Path) -> None:
     edit_manifest(
         copied_model, lambda document: document["networks"]["keypoint_detector"].update(sha256=sha256_of(detector))
     )
-    with pytest.raises(BackendError, match=r"keypoint_detector.onnx: ONNX Runtime cannot load"):
+    with pytest.raises(ModelError, match=r"keypoint_detector.onnx: is cut or damaged, or not an ONNX file"):
         Animator.load(copied_model)
 
 
@@ -150,13 +215,13 @@ def test_missing_and_altered_variants(copied_model: Path) -> None:
     content = encoder.read_bytes()
     encoder.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: its SHA-256"):
-        open_model_folder(copied_model)
+        open_model_folder(copied_model).check()
     encoder.write_bytes(content + b"0")
     with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx: expected \d+ bytes"):
-        open_model_folder(copied_model)
+        open_model_folder(copied_model).check()
     encoder.unlink()
     with pytest.raises(ModelError, match=r"source_encoder.cpu.onnx is missing"):
-        open_model_folder(copied_model)
+        open_model_folder(copied_model).check()
 
 
 def test_rejects_a_variant_outside_the_folder(copied_model: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import files
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -69,8 +69,8 @@ def why_onnxruntime_unavailable(name: str) -> str | None:
 
 def probe_onnxruntime(name: str) -> float:
     """Runs PROBE on this backend; returns the median latency in milliseconds."""
-    with as_file(files("fomm_rt.backends.onnxruntime") / PROBE) as path:
-        session = open_session(name, path, _default_threads())
+    content = (files("fomm_rt.backends.onnxruntime") / PROBE).read_bytes()
+    session = open_session(name, content, PROBE, _default_threads())
     picture = np.zeros((1, 64, 64, 64), np.float32)
     latencies = []
     for _ in range(PROBE_RUNS):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ VARIANTS = {
 def open_networks(
     name: str, model: ModelFolder, precision: str, threads: int | None, captured: Collection[str] = ()
 ) -> dict[str, onnxruntime.InferenceSession]:
-    """Opens a model's networks and checks their tensors against the manifest.
+    """Opens a model's networks.
 
     Args:
         name, precision: A key of VARIANTS.
@@ -43,28 +42,35 @@ def open_networks(
 
     Raises:
         BackendError: ONNX Runtime cannot load a network, or falls back to another provider than asked for.
-        ModelError: A network's inputs or outputs differ from the manifest's.
+        ModelError: A file is damaged, differs from the manifest or may not be loaded; see `ModelFolder.read`.
     """
     variants = VARIANTS[name, precision]
-    sessions = {n: open_session(name, model.network_path(n, variants), threads, n in captured) for n in NETWORKS}
-    for network, session in sessions.items():
-        entry = model.manifest.network(network, variants)
-        for specs, found in ((entry.inputs, session.get_inputs()), (entry.outputs, session.get_outputs())):
-            if [(spec.name, *spec.shape) for spec in specs] != [(tensor.name, *tensor.shape) for tensor in found]:
-                raise ModelError(
-                    f"{model.path / entry.file}: takes or gives other tensors than model.json says; "
-                    "export the model again"
-                )
+    sessions = {
+        # The bytes of one network are freed before the next one is read.
+        n: open_session(name, model.read(n, variants), str(model.network_path(n, variants)), threads, n in captured)
+        for n in NETWORKS
+    }
     _check_features(model, variants)
     return sessions
 
 
-def open_session(name: str, path: Path, threads: int | None, captures: bool = False) -> onnxruntime.InferenceSession:
-    """Opens one network; see `open_networks`."""
+def open_session(
+    name: str, content: bytes, file: str, threads: int | None, captures: bool = False
+) -> onnxruntime.InferenceSession:
+    """Opens one network; see `open_networks`.
+
+    Args:
+        name: A key of PROVIDERS.
+        content: The ONNX file. ONNX Runtime gets no path: versions before 1.24 read any file that the content names.
+        file: Its path, for messages.
+        threads, captures: As for `open_networks`.
+    """
     from fomm_rt.machine.onnx_runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # hides warnings about node placement
+    # By its content a file may pass for one of ONNX Runtime's own format, which was not checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Every session has its own thread pool; spinning after a run would take cores from the next network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
@@ -76,16 +82,14 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
         settings = {"use_tf32": "0", **({"enable_cuda_graph": "1"} if captures else {})}
     start = perf_counter()
     try:
-        str(path).encode()  # ONNX Runtime takes UTF-8 only
-        session = onnxruntime.InferenceSession(str(path), options, providers=[(provider, settings)])
-    except UnicodeEncodeError as error:
-        raise BackendError(f"{str(path)!a}: this path is not valid UTF-8; rename the folder") from error
+        session = onnxruntime.InferenceSession(content, options, providers=[(provider, settings)], enable_fallback=0)
     except Exception as error:  # onnxruntime raises a dozen types without a common base
         if captures:
-            raise BackendError(f"ONNX Runtime cannot capture {path.name}: {first_line(error)}") from error
+            raise BackendError(f"ONNX Runtime cannot capture {file}: {first_line(error)}") from error
         raise BackendError(
-            f"{path}: ONNX Runtime cannot load this network ({first_line(error)}); export the model again"
+            f"{file}: ONNX Runtime cannot load this network ({first_line(error)}); export the model again"
         ) from error
+    session._model_bytes = b""  # which it would keep for a fallback to another provider
     # Asked for CUDA on a machine without it, ONNX Runtime silently takes the CPU.
     if session.get_providers()[0] != provider:
         raise BackendError(
@@ -93,7 +97,7 @@ def open_session(name: str, path: Path, threads: int | None, captures: bool = Fa
             f"libraries are missing or too old); it would run on {session.get_providers()[0]}"
         )
     count = "default" if threads is None else threads
-    _log.debug("%s runs on %s, %s threads, loaded in %.2f s", path, provider, count, perf_counter() - start)
+    _log.debug("%s runs on %s, %s threads, loaded in %.2f s", file, provider, count, perf_counter() - start)
     return session
 
 

@@ -1,0 +1,162 @@
+"""Checks an ONNX file before a runtime sees it, so that a model folder made by others can do no harm.
+
+A file may neither read other files, nor loop, nor grow without limit. See `onnx_file` and `operators` for what it may
+hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fomm_rt.errors import ModelError
+from fomm_rt.machine.memory import physical_bytes
+from fomm_rt.model.graph.onnx_file import Constant, Graph, Node, read_graph
+from fomm_rt.model.graph.operators import RULES
+from fomm_rt.model.graph.shapes import ShapeError, Value, small_numbers
+from fomm_rt.model.graph.wire import WireError
+from fomm_rt.model.graph.work import work_of
+
+MOST_NODES = 5_000
+"""Of one file; the largest export has 308."""
+
+BYTES_PER_PIXEL = 8192
+"""Most memory of a run, without weights, for each pixel of a frame: eight times that of published models."""
+
+WORK_PER_PIXEL = 1 << 24
+"""Most multiply-accumulates of a run for each pixel of a frame: twenty times those of published models."""
+
+BATCH = 1
+"""The batch that sizes are computed for, which is what runtimes are given."""
+
+_VALUE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What model.json says of a file.
+
+    Attributes:
+        inputs, outputs: (name, *shape) of each tensor; a str in a shape stands for a free size.
+        size: Side of the model's frames in pixels.
+    """
+
+    inputs: Sequence[tuple[int | str, ...]]
+    outputs: Sequence[tuple[int | str, ...]]
+    size: int
+
+
+def check_graph(content: bytes, file: str, expected: Expected) -> None:
+    """Checks an ONNX file.
+
+    Args:
+        content: The file.
+        file: Its path, for messages.
+        expected: What model.json says of it.
+
+    Raises:
+        ModelError: The file may not be given to a runtime.
+    """
+    try:
+        graph = read_graph(content)
+        for name, constant in graph.constants.items():
+            _check_finite(name, constant)
+        declared = [[(name, *shape) for name, shape in side.items()] for side in (graph.inputs, graph.outputs)]
+        computed = _Run(graph, expected.size**2).shapes()
+        if declared != [list(expected.inputs), list(expected.outputs)] or computed != {
+            name: _fixed(shape) for name, shape in graph.outputs.items()
+        }:
+            raise WireError("takes or gives other tensors than model.json says")
+    except WireError as error:
+        raise ModelError(f"{file}: {error}. Use models of sources that you trust, or export this one again") from error
+
+
+class _Run:
+    """A run of a graph in which only shapes are computed."""
+
+    def __init__(self, graph: Graph, pixels: int) -> None:
+        if len(graph.nodes) > MOST_NODES:
+            raise WireError(f"has {len(graph.nodes)} operations; models of this project have at most {MOST_NODES}")
+        self._graph = graph
+        self._most_bytes = BYTES_PER_PIXEL * pixels
+        if (memory := physical_bytes()) is not None:
+            self._most_bytes = min(self._most_bytes, memory)
+        self._most_work = WORK_PER_PIXEL * pixels
+        self._work = 0
+        self._values: dict[str, Value] = {}
+        self._live = 0
+        self._last_use = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
+        self._last_use |= dict.fromkeys(graph.outputs, len(graph.nodes))
+        for name, constant in graph.constants.items():
+            self._values[name] = Value(constant.shape, small_numbers(constant.values()))
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of each output."""
+        for name, shape in self._graph.inputs.items():
+            self._add(name, Value(_fixed(shape)))
+        for index, node in enumerate(self._graph.nodes):
+            for name, value in zip(node.outputs, self._results(node), strict=False):
+                if name:
+                    self._add(name, value)
+            self._limit(self._work, self._most_work, "multiply-accumulates", node.operator)
+            for name in {*node.inputs, *node.outputs} - self._graph.constants.keys():
+                if name and self._last_use.get(name, index) == index:
+                    self._live -= math.prod(self._values[name].shape)
+        if missing := self._graph.outputs.keys() - self._values.keys():
+            raise WireError(f"does not compute its output {_shown(min(missing))}")
+        return {name: self._values[name].shape for name in self._graph.outputs}
+
+    def _results(self, node: Node) -> list[Value]:
+        operator = _shown(node.operator)
+        rule = RULES.get(node.operator)
+        if rule is None:
+            raise WireError(f"has the operator {operator}, which no model of this project has")
+        if missing := [name for name in node.inputs if name and name not in self._values]:
+            raise WireError(f"has the operator {operator} on {_shown(missing[0])}, which nothing computes before it")
+        try:
+            inputs = [self._values[name] if name else Value(()) for name in node.inputs]
+            results = rule(node, inputs)
+            self._work += work_of(node, inputs, results)
+        except ShapeError as error:
+            raise WireError(f"has the operator {operator} that cannot be run: {error}") from error
+        # What is wrong in too many ways to name: an input or attribute is missing, or a number is out of range.
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, ArithmeticError) as error:
+            raise WireError(f"has the operator {operator} that cannot be run") from error
+        if len(node.outputs) > len(results):
+            raise WireError(f"has the operator {operator} with more outputs than it gives")
+        return results
+
+    def _add(self, name: str, value: Value) -> None:
+        if name in self._values:
+            raise WireError(f"computes {_shown(name)} twice")
+        self._values[name] = value
+        self._live += math.prod(value.shape)
+        self._limit(self._live * _VALUE_BYTES, self._most_bytes, "bytes of memory", name)
+
+    def _limit(self, needed: int, most: int, what: str, name: str) -> None:
+        if needed > most:
+            raise WireError(
+                f"needs {needed:.2g} {what} for one frame (at {_shown(name)}); at most {most:.2g} are allowed"
+            )
+
+
+def _fixed(shape: Iterable[int | str]) -> tuple[int, ...]:
+    return tuple(BATCH if isinstance(size, str) else size for size in shape)
+
+
+def _check_finite(name: str, constant: Constant) -> None:
+    if not np.issubdtype(constant.dtype, np.floating):
+        return
+    values = constant.values()
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum(dtype=np.float32)
+    # A sum is finite only if all values are, and five times as fast; it may also overflow.
+    if not np.isfinite(total) and not np.isfinite(values).all():
+        raise WireError(f"has weights that are not finite numbers ({_shown(name)}), so they are damaged")
+
+
+def _shown(name: str) -> str:
+    return ascii(name)[1:-1][:80]
