@@ -16,11 +16,18 @@ from numbered_pictures import numbered
 
 
 class FakeControl(Control):
-    """Carries commands out at once, and remembers them."""
+    """Carries commands out at once, and remembers them.
+
+    Attributes:
+        sent: The commands.
+        numbers_now, messages_now: What `numbers` and `messages` return.
+    """
 
     def __init__(self, state: LiveState | None = None, thumbnails: Sequence[Thumbnail] = ()) -> None:
         self._state = state or LiveState()
         self.sent: list[Command] = []
+        self.numbers_now = Numbers()
+        self.messages_now: Sequence[str] = ()
         self._thumbnails = thumbnails
 
     @property
@@ -32,10 +39,10 @@ class FakeControl(Control):
         self._state = changed(self._state, command)
 
     def numbers(self) -> Numbers:
-        return Numbers()
+        return self.numbers_now
 
     def messages(self) -> Sequence[str]:
-        return []
+        return self.messages_now
 
     def thumbnails(self) -> Sequence[Thumbnail]:
         return self._thumbnails

@@ -6,6 +6,7 @@ PySDL2 and the library itself are the extra [live].
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from typing import Any
 
@@ -14,6 +15,9 @@ from fomm_rt.errors import OutputError
 INSTALL = 'pip install "fomm-rt[live]"'
 WITHOUT_DISPLAY = frozenset({"offscreen", "dummy", "evdev"})
 """Video drivers that SDL falls back to where there is no display; they work, and show nothing."""
+
+_DRIVERS = {"DISPLAY": "x11", "WAYLAND_DISPLAY": "wayland"}
+"""Variable that names a display -> SDL's driver for it."""
 
 Library = Any
 """The module sdl2, which has no types."""
@@ -54,22 +58,33 @@ def start_video(sdl: Library) -> None:
         sdl.SDL_SetHint(name.encode(), value.encode())
     for name in ("SDL_VIDEO_X11_WMCLASS", "SDL_VIDEO_WAYLAND_WMCLASS"):  # read from the environment only
         os.environ.setdefault(name, "fomm-rt")
-    failed = sdl.SDL_InitSubSystem(sdl.SDL_INIT_VIDEO) != 0
-    driver = "" if failed else sdl.SDL_GetCurrentVideoDriver().decode()
-    if failed or (driver in WITHOUT_DISPLAY and driver not in os.environ.get("SDL_VIDEODRIVER", "")):
-        reason = sdl_error(sdl) if failed else ""
+    _choose_drivers(sdl)
+    if sdl.SDL_InitSubSystem(sdl.SDL_INIT_VIDEO) != 0:
+        raise _no_display(sdl_error(sdl))
+    driver = sdl.SDL_GetCurrentVideoDriver().decode()
+    if driver in WITHOUT_DISPLAY and driver not in os.environ.get("SDL_VIDEODRIVER", ""):
         sdl.SDL_QuitSubSystem(sdl.SDL_INIT_VIDEO)
-        raise OutputError(no_display(os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY"), reason))
+        raise _no_display("there is none")
 
 
-def no_display(display: str | None, wayland_display: str | None, reason: str = "") -> str:
-    """Why there is no window, and what to do, in a sentence."""
-    if not display and not wayland_display:
-        found = "neither DISPLAY nor WAYLAND_DISPLAY is set" if os.name == "posix" else reason or "SDL found none"
-    else:
-        found = f"the display {display or wayland_display} cannot be reached" + (f" ({reason})" if reason else "")
-    return (
-        f"a window needs a display, and {found}; start this in a desktop session, over ssh with ssh -X, "
+def _choose_drivers(sdl: Library) -> None:
+    """Lets SDL try only displays that the environment names, where it does.
+
+    Of its own accord SDL would also take over a console, or draw where nothing is seen.
+    """
+    if os.name != "posix" or sys.platform == "darwin" or "SDL_VIDEODRIVER" in os.environ:
+        return
+    drivers = [driver for name, driver in _DRIVERS.items() if os.environ.get(name)]
+    if not drivers:
+        raise _no_display(f"neither {' nor '.join(_DRIVERS)} is set")
+    sdl.SDL_SetHint(b"SDL_VIDEODRIVER", ",".join(drivers).encode())
+
+
+def _no_display(reason: str) -> OutputError:
+    names = [os.environ[name] for name in _DRIVERS if os.environ.get(name)]
+    display = f"display, and {' or '.join(names)} cannot be reached" if names else "display"
+    return OutputError(
+        f"a window needs a {display} ({reason}); start this in a desktop session, over ssh with ssh -X, "
         "or go without a window: --no-window"
     )
 

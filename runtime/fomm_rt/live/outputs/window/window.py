@@ -119,6 +119,11 @@ class Window(MainThreadOutput):
         self._sdl.SDL_QuitSubSystem(self._sdl.SDL_INIT_VIDEO)
         self._sdl = self._window = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self._renderer.size
+
     def _create_window(self) -> Any:
         sdl = self._sdl
         screen = sdl.SDL_Rect()
