@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-WINDOW_S = 10.0
 LARGEST_AGE_S = 5.0
 """A stamp that makes a frame older than this is taken for one of another clock."""
 CLOCKS_AGREE_S = 0.001
@@ -11,45 +10,39 @@ CLOCKS_AGREE_S = 0.001
 class CaptureClock:
     """Turns the time stamps of a camera into times of `time.perf_counter`.
 
-    Drivers on Linux stamp frames with that very clock. The offset of any other clock is that of the frame with the
-    least delay of the last ten to twenty seconds, so a frame that waited somewhere counts from when it should have
-    come. Without stamps, a frame counts from its arrival.
+    Drivers on Linux stamp frames with that very clock. The stamps of others only tell how far frames lie apart: a frame
+    that had to be waited for counts from its arrival, one that was there already from when it should have come.
 
-        captured = stamp                                    if the clocks agree
-        captured = stamp + min(arrival − stamp)             otherwise
+        captured = stamp                                          if the clocks agree
+        captured = arrival                                        of a frame that was waited for
+        captured = stamp + (arrival − stamp) of the latest one    that was waited for, otherwise
+
+    Stamps that run faster or slower than time, as those that are merely counted, therefore do no harm.
 
     `is_monotonic` is True if stamps are meant to be on the same clock; the first one decides whether they are.
     """
 
     def __init__(self, *, is_monotonic: bool) -> None:
         self._agrees: bool | None = None if is_monotonic else False
-        # The least lag of this window and of the one before it. Older ones are forgotten, because clocks drift.
-        self._least_lag_s = self._earlier_lag_s = float("inf")
-        self._window_end_s = float("-inf")
+        self._punctual_lag_s: float | None = None
         self.late_s = 0.0
-        """By how much the latest frame came later than the most punctual one."""
+        """By how much the latest frame came later than if it had been waited for."""
 
-    def captured_s(self, stamp_s: float | None, arrived_s: float) -> float:
-        """Seconds at which a frame was taken that carries `stamp_s` and arrived at `arrived_s`."""
+    def captured_s(self, stamp_s: float | None, arrived_s: float, *, has_waited: bool) -> float:
+        """Seconds at which a frame was taken.
+
+        Args:
+            stamp_s: Its time stamp in seconds of any clock; None if it has none.
+            arrived_s: When it was there.
+            has_waited: True if it was not there yet when it was asked for.
+        """
         if stamp_s is None:
             self.late_s = 0.0
             return arrived_s
         lag_s = arrived_s - stamp_s
         if self._agrees is None:
             self._agrees = -CLOCKS_AGREE_S <= lag_s <= LARGEST_AGE_S
-        self._note(lag_s, arrived_s)
-        self.late_s = lag_s - self._offset_s
+        if has_waited or self._punctual_lag_s is None or not 0 <= lag_s - self._punctual_lag_s <= LARGEST_AGE_S:
+            self._punctual_lag_s = lag_s
+        self.late_s = lag_s - self._punctual_lag_s
         return min(stamp_s, arrived_s) if self._agrees else arrived_s - self.late_s
-
-    @property
-    def _offset_s(self) -> float:
-        return min(self._least_lag_s, self._earlier_lag_s)
-
-    def _note(self, lag_s: float, arrived_s: float) -> None:
-        if lag_s - self._offset_s > LARGEST_AGE_S:
-            # The camera set its clock anew.
-            self._earlier_lag_s = self._least_lag_s = lag_s
-        elif arrived_s >= self._window_end_s:
-            self._earlier_lag_s, self._least_lag_s = self._least_lag_s, lag_s
-            self._window_end_s = arrived_s + WINDOW_S
-        self._least_lag_s = min(self._least_lag_s, lag_s)

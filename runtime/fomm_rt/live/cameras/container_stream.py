@@ -25,6 +25,10 @@ from fomm_rt.media.read.frame_pixels import FramePixels
 FALLBACK_FPS = 30
 LONGEST_SKIP_S = 0.25
 """A machine that cannot decode as fast as frames come still gets one in this time."""
+WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v"})
+"""Formats that carry no times; FFmpeg makes some up, at 25 frames per second."""
+WAITED_S = 0.002
+"""A packet that takes longer to get was not there yet."""
 _INTERVALS = 30
 
 Wait = Callable[[float], bool]
@@ -71,28 +75,41 @@ class ContainerStream:
         self._time_base = video.time_base or Fraction(1, av.time_base)
         self._packets = container.demux(video)
         self._pixels = FramePixels(video.sample_aspect_ratio, is_exact=False)
-        rate = video.average_rate or video.base_rate or FALLBACK_FPS
-        self.interval_s = float(1 / rate)
+        self._has_times = container.format.name not in WITHOUT_TIMES
+        self._told_fps = video.average_rate if self._has_times else None
+        self.interval_s = float(1 / (self._told_fps or FALLBACK_FPS))
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
-        self._stamp_s: float | None = None
+        self._latest_s: float | None = None
         self._first: tuple[float, float] | None = None
         self._sequence = -1
         self._size = (self._context.width, self._context.height)
-        self.description = self._describe()
+
+    @property
+    def description(self) -> str:
+        """Name, size, rate and format; see `CameraStream`."""
+        width, height = self._size
+        context = self._context
+        code = format_name(context.pix_fmt or "" if context.name == "rawvideo" else context.name)
+        is_known = self._told_fps or len(self._intervals) == _INTERVALS
+        rate = f"{1 / self.interval_s:.3g} fps, " if is_known else ""
+        return f"{self._name}, {width}×{height}, {rate}{code.upper()}"
 
     def read(self) -> CameraFrame | None:
         """Waits for the next frame and gives the newest; see `CameraStream`."""
         start_s = perf_counter()
         is_silent = True
         while True:
-            left_s = start_s + 0.9 * self._patience_s - perf_counter()
+            asked_s = perf_counter()
+            left_s = start_s + 0.9 * self._patience_s - asked_s
             if left_s <= 0 or (self._wait is not None and not self._wait(left_s)):
                 raise stalled(self._name, self._patience_s) if is_silent else unreadable(self._name)
             packet = self._next_packet()
             is_silent = False
-            may_skip = perf_counter() - start_s < LONGEST_SKIP_S
+            arrived_s = perf_counter()
+            has_waited = arrived_s - asked_s > WAITED_S
+            may_skip = arrived_s - start_s < LONGEST_SKIP_S
             if self._is_intra_only:
-                captured_s = self._note(packet.pts)
+                captured_s = self._note(packet.pts, arrived_s, has_waited)
                 if may_skip and self._newer_waits():
                     self._sequence += 1
                     continue
@@ -101,7 +118,7 @@ class ContainerStream:
                 continue
             self._sequence += len(frames)
             if not self._is_intra_only:
-                captured_s = self._note(frames[-1].pts)
+                captured_s = self._note(frames[-1].pts, arrived_s, has_waited)
                 if may_skip and self._newer_waits():
                     continue
             return CameraFrame(self._sequence, captured_s, self._convert(frames[-1]))
@@ -126,42 +143,34 @@ class ContainerStream:
             return []  # one that was damaged on the way, or that needs a key frame which came before
 
     def _convert(self, frame: CodedFrame) -> Image:
-        pixels = self._pixels.convert(frame)
-        if (frame.width, frame.height) != self._size:
-            self._size = (frame.width, frame.height)
-            self.description = self._describe()
-        return pixels
+        self._size = (frame.width, frame.height)
+        return self._pixels.convert(frame)
 
-    def _note(self, ticks: int | None) -> float:
+    def _note(self, ticks: int | None, arrived_s: float, has_waited: bool) -> float:
         """Returns when a frame was taken; measures the interval between frames."""
-        stamp_s = None if ticks is None else float(ticks * self._time_base)
-        arrived_s = perf_counter()
-        if stamp_s is not None:
-            arrived_s = self._paced(stamp_s, arrived_s)
-            if self._stamp_s is not None and stamp_s > self._stamp_s:
-                self._intervals.append(stamp_s - self._stamp_s)
-                if len(self._intervals) == _INTERVALS:
-                    self.interval_s = statistics.median(self._intervals)
-            self._stamp_s = stamp_s
-        return self._clock.captured_s(stamp_s, arrived_s)
+        stamp_s = float(ticks * self._time_base) if self._has_times and ticks is not None else None
+        if stamp_s is not None and self._is_paced:
+            due_s = self._due(stamp_s, arrived_s)
+            sleep(max(0.0, due_s - arrived_s))
+            arrived_s, has_waited = max(due_s, arrived_s), due_s > arrived_s
+        self._measure(arrived_s if stamp_s is None else stamp_s)
+        return self._clock.captured_s(stamp_s, arrived_s, has_waited=has_waited)
 
-    def _paced(self, stamp_s: float, arrived_s: float) -> float:
-        if not self._is_paced:
-            return arrived_s
+    def _due(self, stamp_s: float, arrived_s: float) -> float:
+        """When a frame of a file on a server is to be shown."""
         self._first = self._first or (stamp_s, arrived_s)
-        due_s = self._first[1] + stamp_s - self._first[0]
-        sleep(max(0.0, due_s - arrived_s))
-        return max(due_s, arrived_s)
+        return self._first[1] + stamp_s - self._first[0]
+
+    def _measure(self, time_s: float) -> None:
+        if self._latest_s is not None and time_s > self._latest_s:
+            self._intervals.append(time_s - self._latest_s)
+            if len(self._intervals) == _INTERVALS:
+                self.interval_s = statistics.median(self._intervals)
+        self._latest_s = time_s
 
     def _newer_waits(self) -> bool:
         """True if a newer frame has come already, or comes any moment."""
         return self._clock.late_s > self.interval_s or (self._wait is not None and self._wait(0))
-
-    def _describe(self) -> str:
-        width, height = self._size
-        context = self._context
-        code = format_name(context.pix_fmt or "" if context.name == "rawvideo" else context.name)
-        return f"{self._name}, {width}×{height}, {1 / self.interval_s:.3g} fps, {code.upper()}"
 
 
 def _readable_video(container: InputContainer, name: str) -> VideoStream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import av
@@ -30,6 +30,8 @@ _OPTIONS = {
     # Enough for a key frame with its headers; more would be waited for.
     "probesize": "1000000",
     "analyzeduration": "1000000",
+    # The rate is measured while frames are shown, not before the first one.
+    "fpsprobesize": "0",
     # Over TCP no packet is lost, and firewalls let answers through.
     "rtsp_flags": "prefer_tcp",
 }
@@ -43,7 +45,7 @@ class NetworkCamera:
         url: Its address; a user name and a password in it are never shown.
     """
 
-    url: str
+    url: str = field(repr=False)
     reconnects: bool = True
     patience_s: float = 5.0
 
