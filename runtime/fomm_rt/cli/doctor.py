@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendOption, Verbose
 from fomm_rt.cli.terminal import running
-from fomm_rt.doctor import gpu, report
+from fomm_rt.doctor import gpu, live, report
 from fomm_rt.machine.export_extra import how_to_install, missing_for_export
 from fomm_rt.machine.telemetry import telemetry
 
@@ -37,6 +37,7 @@ def doctor(
         sections.add("engines of TensorRT", "engine_store", gpu.store_health, _store_lines)
         sections.add("backends, fastest first", "backends", report.backends, _backend_lines)
         sections.add("export", "missing_for_export", missing_for_export, _export_lines)
+        sections.add("live", "live", live.live_health, _live_lines)
         sections.add("codecs", "codecs", report.codecs, _codec_lines)
         sections.add("H.264, 256×256", "media", report.time_media, _media_lines)
         title = f"a frame of {'the bundled model' if model is None else model}"
@@ -130,6 +131,26 @@ def _backend_lines(found: list[report.BackendHealth]) -> list[str]:
 def _export_lines(missing: list[str]) -> list[str]:
     problem = f"no: {how_to_install(missing)}" if missing else "available"
     return "\n".join(_pairs({"fomm-rt export, fetch": problem})).split("\n")
+
+
+def _live_lines(found: live.LiveHealth) -> list[str]:
+    cameras = {f"camera {camera.number}": _camera(camera) for camera in found.cameras} or {"cameras": "none"}
+    virtual = [(camera.path, camera.name, camera.problem or "free") for camera in found.virtual_cameras]
+    lines = _pairs(
+        {
+            **cameras,
+            "microphones": ", ".join(found.microphones) or "none",
+            "window": found.window or f"no: {found.window_problem}",
+        }
+    )
+    for path, name, state in virtual or [("", "none", "")]:
+        lines += _pairs({"virtual camera": ", ".join(filter(None, (name, path, state)))})
+    return lines + _pairs({f"for {what}": command for what, command in found.to_do.items()})
+
+
+def _camera(camera: live.CameraHealth) -> str:
+    formats = f": {camera.formats}" if camera.formats else ""
+    return f"{camera.name}, {camera.path}{formats}" + (f"; {camera.problem}" if camera.problem else "")
 
 
 def _codec_lines(found: list[report.Codec]) -> list[str]:

@@ -36,6 +36,7 @@ PACKAGES = (
     "cuda-bindings",
     "opencv-python-headless",
     "av",
+    "PySDL2",
     "typer",
     "rich",
 )

@@ -139,14 +139,15 @@ class SampleClock:
 
 def list_microphones() -> dict[str, str]:
     """Name -> description of the microphones that FFmpeg finds; empty if it cannot list them."""
-    _find_alsa()
+    if not _has_sound_system():
+        return {}
     try:
         devices = av.enumerate_input_devices(_format())
     except (OSError, ValueError, av.FFmpegError):
         return {}
-    # ALSA does not say what a device gives, and has none for pictures.
+    # ALSA does not say what a device gives, and has none for pictures; its null device hears nothing.
     heard = [device for device in devices if "audio" in device.media_types or not device.media_types]
-    return {device.name: device.description for device in heard}
+    return {device.name: device.description for device in heard if device.name != "null"}
 
 
 def _open(name: str) -> InputContainer:
@@ -199,12 +200,16 @@ def _format() -> str:
     return {"darwin": "avfoundation", "win32": "dshow"}.get(sys.platform, "alsa")
 
 
-def _find_alsa() -> None:
-    """Tells the ALSA library of PyAV's wheel, which was built to look elsewhere, where this system's settings are."""
+def _has_sound_system() -> bool:
+    """True unless this is Linux without ALSA's settings, of which ALSA complains on standard error.
+
+    Tells the ALSA library of PyAV's wheel, which was built to look elsewhere, where settings and plug-ins are.
+    """
     if sys.platform != "linux":
-        return
+        return True
     plug_ins = f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib", "/usr/lib64/alsa-lib", "/usr/lib/alsa-lib"
     for variable, folders in (("ALSA_CONFIG_DIR", ("/usr/share/alsa",)), ("ALSA_PLUGIN_DIR", plug_ins)):
         present = [folder for folder in folders if Path(folder).is_dir()]
         if present:
             os.environ.setdefault(variable, present[0])
+    return bool({"ALSA_CONFIG_DIR", "ALSA_CONFIG_PATH"} & set(os.environ))

@@ -25,12 +25,8 @@ from fomm_rt.image import Image
 from fomm_rt.live.cameras import v4l2
 from fomm_rt.live.cameras.v4l2 import VideoDevice
 from fomm_rt.live.outputs.canvas import Size
+from fomm_rt.live.outputs.loopback_setup import JOIN_GROUP, LOAD, RELOAD, install_command
 from fomm_rt.live.outputs.picture_sink import PictureSink
-
-INSTALL = "sudo apt install v4l2loopback-dkms"
-LOAD = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="fomm-rt"'
-RELOAD = f"sudo modprobe -r v4l2loopback && {LOAD}"
-JOIN_GROUP = 'sudo usermod -aG video "$USER"'
 
 _BUFFER_TYPE_OUTPUT, _FIELD_NONE = 2, 1
 _YUV420 = int.from_bytes(b"YU12", "little")
@@ -85,7 +81,9 @@ def find_loopback(choice: str | None) -> LoopbackDevice:
     if not devices and forbidden:
         raise _forbidden(forbidden[0])
     if not devices:
-        raise OutputError(f"there is no virtual camera; load one with: {LOAD} (the module is installed by: {INSTALL})")
+        raise OutputError(
+            f"there is no virtual camera; load one with: {LOAD} (the module is installed by: {install_command()})"
+        )
     fitting = [device for device in devices if choice is None or choice.casefold() in device.name.casefold()]
     if not fitting:
         names = ", ".join(map(str, devices))

@@ -70,7 +70,8 @@ def open_sink(device: str | None, size: Size) -> PictureSink:
         from fomm_rt.live.outputs.obs_camera import ObsSink
 
         return ObsSink(device, size, RATE)
-    from fomm_rt.live.outputs.v4l2_loopback import RELOAD, LoopbackSink, find_loopback
+    from fomm_rt.live.outputs.loopback_setup import RELOAD
+    from fomm_rt.live.outputs.v4l2_loopback import LoopbackSink, find_loopback
 
     found = find_loopback(device)
     if not found.is_exclusive:

@@ -19,6 +19,7 @@ from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.state import LiveState
+from fomm_rt.live.frames import LiveFrame
 from fomm_rt.live.outputs.microphone import Microphone
 from fomm_rt.live.outputs.recording import Recording
 from numbered_pictures import number_of, numbered
@@ -280,6 +281,25 @@ print(*errors, sep="\\n")
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > 5
     assert _recorded(tmp_path / "out-2.mkv")[0] == list(range(71, 90))
+
+
+def test_a_disk_that_is_really_full(tiny_disk: Path, control: FakeControl) -> None:
+    recording = _opened(control, tiny_disk / "out.mkv")
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    pictures = (np.roll(noise, 7 * number, axis=1) for number in range(90))
+    frames = [live_frame(picture, number, START_S + number / 30) for number, picture in enumerate(pictures)]
+    with pytest.raises(OutputError, match=rf"out\.mkv: no space left in {tiny_disk}; .* Free some space to record"):
+        _present_all(recording, frames)
+    assert not control.state.recording
+    numbers, times_ms = _recorded(tiny_disk / "out.mkv")
+    assert times_ms == [round(1000 * number / 30) for number in range(len(numbers))]
+    assert len(numbers) > 2
+    recording.close()
+
+
+def _present_all(recording: Recording, frames: list[LiveFrame]) -> None:
+    for frame in frames:
+        recording.present(frame)
 
 
 def test_a_folder_that_vanished(tmp_path: Path, control: FakeControl) -> None:

@@ -31,8 +31,9 @@ from fomm_rt.live.outputs.virtual_camera import VirtualCamera
 from numbered_pictures import numbered
 
 warnings = []
-logging.getLogger("fomm_rt").addHandler(logging.Handler(logging.WARNING))
-logging.getLogger("fomm_rt").handlers[0].emit = lambda record: warnings.append(record.getMessage())
+handler = logging.Handler(logging.WARNING)
+handler.emit = lambda record: warnings.append(record.getMessage())
+logging.getLogger("fomm_rt").addHandler(handler)
 control = FakeControl(thumbnails=[Thumbnail("a", numbered(999, 96, 96))])
 camera = VirtualCamera(sys.argv[1] or None, (640, 360))
 try:
@@ -51,6 +52,7 @@ try:
     error = None
 except OutputError as failure:
     error = str(failure)
+logging.getLogger("fomm_rt").removeHandler(handler)
 print(json.dumps([error, warnings]))
 """
 
