@@ -27,7 +27,7 @@ class CameraFrame:
     """One picture of a camera.
 
     Attributes:
-        sequence: Counts the frames of a session from 0; those that a driver says it lost count too.
+        sequence: Counts the frames of a session from 0, also those that gave way to newer ones before they were read.
         captured_s: When the picture was taken, as early as the camera can tell.
         pixels: (H, W, 3) uint8 RGB, not changed after it was handed over.
     """

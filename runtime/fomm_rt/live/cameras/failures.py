@@ -58,8 +58,10 @@ def _permit(path: str | None) -> str:
     if sys.platform in _PRIVACY:
         return _PRIVACY[sys.platform]
     group = "video"
-    with suppress(Exception):  # the group has no name, or there is no such module here
-        group = Path(path or "").group()
+    with suppress(OSError, KeyError, NotImplementedError):  # the group has no name, or the system has no groups
+        group = Path(path).group() if path is not None else group
+    if group == "root":
+        return f"give this user read and write permission for {path}"
     return f"add the user to the group {group} and log in again: sudo usermod -aG {group} $USER"
 
 

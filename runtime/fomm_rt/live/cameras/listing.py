@@ -12,7 +12,7 @@ import av.device
 
 from fomm_rt.errors import CameraError
 from fomm_rt.live.cameras import v4l2
-from fomm_rt.live.cameras.v4l2 import Format
+from fomm_rt.live.cameras.v4l2 import LOOPBACK, Format
 
 INPUT_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """Platform -> FFmpeg's name for its cameras."""
@@ -28,6 +28,7 @@ class ListedCamera:
         path: What FFmpeg opens.
         formats: Sizes by pixel format, where asking costs little (Linux); else empty.
         problem: Why it cannot be used, in a few words; empty if nothing is known to be wrong.
+        is_virtual: True if a program provides it, such as this one's virtual camera.
     """
 
     number: int
@@ -35,6 +36,7 @@ class ListedCamera:
     path: str
     formats: tuple[Format, ...] = ()
     problem: str = ""
+    is_virtual: bool = False
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
@@ -69,14 +71,14 @@ def find_camera(text: str, cameras: Sequence[ListedCamera]) -> ListedCamera:
 
 
 def first_camera(cameras: Sequence[ListedCamera]) -> ListedCamera:
-    """The first camera that nothing is known to be wrong with, else the first.
+    """The first camera that nothing is known to be wrong with; a virtual one only if there is no other.
 
     Raises:
         CameraError: There is none.
     """
     if not cameras:
         raise CameraError(f"No camera was found; {_offer(cameras)}.")
-    return next((camera for camera in cameras if not camera.problem), cameras[0])
+    return min(cameras, key=lambda camera: (bool(camera.problem), camera.is_virtual))
 
 
 def listed(cameras: Sequence[ListedCamera]) -> str:
@@ -94,7 +96,9 @@ def _list_v4l2() -> list[ListedCamera]:
     cameras = []
     for device in v4l2.list_devices():
         if device.captures:
-            cameras.append(ListedCamera(device.number, device.name, device.path, _formats_of(device.path)))
+            formats = _formats_of(device.path)
+            is_virtual = device.driver == LOOPBACK
+            cameras.append(ListedCamera(device.number, device.name, device.path, formats, is_virtual=is_virtual))
         elif device.problem in {errno.EACCES, errno.EPERM}:
             cameras.append(ListedCamera(device.number, device.name, device.path, problem="not permitted"))
         elif device.problem == errno.EBUSY:

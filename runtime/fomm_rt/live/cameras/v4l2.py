@@ -18,6 +18,9 @@ _QUERYCAP, _ENUM_FMT, _ENUM_FRAMESIZES, _ENUM_FRAMEINTERVALS = 0x80685600, 0xC04
 _CAPTURE, _CAPTURE_PLANES, _OUTPUT, _OUTPUT_PLANES = 0x1, 0x1000, 0x2, 0x2000
 _SINGLE_PLANE, _HAS_DEVICE_CAPS = 1, 0x80000000
 _DISCRETE = 1
+LOOPBACK = "v4l2 loopback"
+"""The driver of virtual cameras."""
+
 _MOST = 256
 """No driver lists as many formats or sizes; one that never ends its list is cut off."""
 

@@ -30,7 +30,6 @@ from fomm_rt.live.outputs.picture_sink import PictureSink
 
 _BUFFER_TYPE_OUTPUT, _FIELD_NONE = 2, 1
 _YUV420 = int.from_bytes(b"YU12", "little")
-_DRIVER = "v4l2 loopback"
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM}
 
 _FORMAT = struct.Struct("@I0L12I152x")
@@ -141,7 +140,7 @@ def _loopbacks(devices: Iterable[VideoDevice]) -> list[LoopbackDevice]:
 
 def _loopback(device: VideoDevice) -> LoopbackDevice | None:
     """The virtual camera that a device is; None for another device."""
-    if not device.outputs and device.driver != _DRIVER:
+    if not device.outputs and device.driver != v4l2.LOOPBACK:
         return None
     is_exclusive = not device.captures if device.outputs else None
     return LoopbackDevice(device.path, device.name, device.outputs, is_exclusive)

@@ -135,7 +135,8 @@ def test_program_that_holds_the_camera_is_named(devices: FakeVideoDevices) -> No
 def test_camera_that_the_user_may_not_open(devices: FakeVideoDevices) -> None:
     devices.add(0, card="C920", denied="yes")
     message = why(devices)
-    assert "may not be opened by this user; add the user to the group video" in message
+    assert "may not be opened by this user; " in message
+    assert "/dev/video0" in message
 
 
 def test_camera_that_is_unplugged(devices: FakeVideoDevices) -> None:
