@@ -61,7 +61,12 @@ def run_live(terminal: Terminal, options: LiveOptions) -> None:
         if not is_busy:
             animator.close()
     files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
-    text = "\n".join([report.sentence(), *(f"{file} was recorded" for file in files)])
+    lines = [report.sentence(), *(f"{file} was recorded" for file in files)]
+    if options.outputs.virtual_camera is not None and report.sound_delay_ms is not None:
+        lines.append(
+            f"for sound in step, delay the microphone by {report.sound_delay_ms} ms where you mix it, as in OBS"
+        )
+    text = "\n".join(lines)
     if options.outputs.raw:
         terminal.say(text)  # standard output holds pixels
     else:

@@ -35,6 +35,12 @@ class LiveReport:
     ended_by: str
     output: str | None
 
+    @property
+    def sound_delay_ms(self) -> int | None:
+        """By how much to delay sound that is recorded elsewhere, for example in OBS; None if nothing was shown."""
+        p50 = self.numbers.latency_ms.p50
+        return None if p50 is None else round(p50)
+
     def document(self) -> dict[str, Any]:
         """All of it as plain values, for JSON."""
         return {
@@ -43,6 +49,7 @@ class LiveReport:
             "device": self.backend.device,
             "reason": self.backend.reason,
             "output": self.output,
+            "sound_delay_ms": self.sound_delay_ms,
             "ended_by": self.ended_by,
         }
 

@@ -274,3 +274,4 @@ def test_the_report_is_plain() -> None:
         assert name in document
     assert set(document["latency_ms"]) == {"p50", "p90", "p99", "max"}
     assert "frames shown" in report.sentence()
+    assert document["sound_delay_ms"] == round(document["latency_ms"]["p50"])
