@@ -102,6 +102,11 @@ class Gallery:
         self._is_stopped = True
         self._look.set()
 
+    def join(self, timeout_s: float) -> None:
+        """Waits for the end of the thread."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
     def look_again(self) -> None:
         """Looks for changes now."""
         self._look.set()

@@ -114,6 +114,8 @@ class LiveSession(Control):
             self._gallery.look_again()
         elif command.name == "snapshot":
             self._take_snapshot()
+        elif command.name == "record" and not any(runner.output.records for runner in self._runners):
+            self._board.say("This session has no output that records.")
         else:
             self._board.send(command)
 
@@ -236,6 +238,8 @@ class LiveSession(Control):
 
     def _take_snapshot(self) -> None:
         frame, snapshot = self._last, self._snapshot
+        if snapshot is None:
+            self._board.say("This session saves no pictures.")
         if frame is None or snapshot is None:
             return
 
@@ -319,7 +323,8 @@ class LiveSession(Control):
         # The primary output first: what it still shows belongs into the recordings.
         self._end_outputs(self._runners[:1], start_s + PRIMARY_END_S)
         self._end_outputs(self._runners[1:], start_s + END_S)
-        capture_end.join(max(start_s + END_S - perf_counter(), 0))
+        for thread in (capture_end, self._gallery):
+            thread.join(max(start_s + END_S - perf_counter(), 0))
 
     def _end_engine(self, start_s: float) -> None:
         if self._engine_thread.ident is None:  # it was not started

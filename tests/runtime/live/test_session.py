@@ -241,6 +241,14 @@ def test_snapshots_are_taken_in_a_thread_of_their_own() -> None:
     assert "snapshot.png was written" in live.messages()
 
 
+def test_what_a_session_cannot_do_is_said() -> None:
+    live = session(NumberedCamera(), NumberReader())
+    live.send(Command("record"))
+    live.send(Command("snapshot"))
+    assert not live.state.recording, "no sign of a recording that does not run"
+    assert list(live.messages()) == ["This session has no output that records.", "This session saves no pictures."]
+
+
 def test_a_session_without_outputs_counts_what_it_made() -> None:
     report = session(NumberedCamera(0.005, count=20)).run(SOON_S)
     assert report.numbers.captured == 20
