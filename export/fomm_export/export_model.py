@@ -159,8 +159,4 @@ def _configuration_of(checkpoint: Checkpoint) -> Configuration:
 
 
 def _weights(checkpoint: Checkpoint) -> Weights:
-    if checkpoint.published is not None:
-        return Weights("published", checkpoint.path.name, checkpoint.sha256, checkpoint.published.file_name)
-    if checkpoint.own is not None:
-        return Weights("own", checkpoint.own, checkpoint.sha256, None)
-    return Weights("unknown", checkpoint.path.name, checkpoint.sha256, None)
+    return Weights.of_checkpoint(checkpoint.own or checkpoint.path.name, checkpoint.sha256)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from fomm_fetch.progress import FetchProgress, ProgressCallback
 from fomm_rt.cli.progress import PLAIN_LINE_EVERY_S, WIDE_COLUMNS
 from fomm_rt.cli.terminal import Terminal
+from fomm_rt.printable import printable
 
 
 @contextmanager
@@ -20,7 +21,12 @@ def showing(terminal: Terminal) -> Iterator[ProgressCallback]:
         yield lambda _report: None
     elif terminal.err.is_terminal:
         bar = [BarColumn()] if terminal.err.width >= WIDE_COLUMNS else []
-        columns = [SpinnerColumn(), TextColumn("{task.description}"), *bar, TextColumn("{task.fields[figures]}")]
+        columns = [
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            *bar,
+            TextColumn("{task.fields[figures]}"),
+        ]
         with Progress(*columns, console=terminal.err, transient=True) as bars:
             yield _Bar(terminal, bars)
     else:
@@ -58,14 +64,15 @@ class _Bar:
             self._terminal.say(report.message)
             return
         step, done, shown = (report.step, report.total_bytes), report.done_bytes or 0, figures(report)
+        message = printable(report.message)
         if step == self._step:
-            self._bars.update(self._task, description=report.message, completed=done, figures=shown)
+            self._bars.update(self._task, description=message, completed=done, figures=shown)
             return
         # A new bar, as `update(total=None)` leaves the total as it is. Without a total the bar pulses.
         if self._step is not None:
             self._bars.remove_task(self._task)
         self._step = step
-        self._task = self._bars.add_task(report.message, total=report.total_bytes, completed=done, figures=shown)
+        self._task = self._bars.add_task(message, total=report.total_bytes, completed=done, figures=shown)
 
 
 class _Lines:

@@ -13,10 +13,11 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:  # outside a command's own handling
         from fomm_rt.cli.defect import describe_defect
+        from fomm_rt.printable import printable
 
         if {"-v", "--verbose"}.intersection(sys.argv):
             raise
-        sys.exit(f"error: {describe_defect(error)}")
+        sys.exit(printable(f"error: {describe_defect(error)}"))
 
 
 if __name__ == "__main__":

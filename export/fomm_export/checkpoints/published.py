@@ -1,14 +1,11 @@
-"""Published models: their configurations, and checkpoint files recognised by their SHA-256.
-
-Three independent sources agree on the hashes of vox and vox-adv. The other hashes come from one source each; those of
-fashion, mgif and bair fit the file size, taichi-adv's size is unknown. No source was found for taichi and nemo.
-"""
+"""Published models: their configurations, and the checkpoint files of `fomm_rt.model.known_weights`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from fomm_export.checkpoints.configuration import Configuration, Hourglass
+from fomm_rt.model.known_weights import PUBLISHED_SHA256
 
 VOX = Configuration(
     num_kp=10,
@@ -49,18 +46,19 @@ class PublishedCheckpoint:
     configuration: str
 
 
-TABLE = """
-vox-cpk.pth.tar        728766691 vox-256        abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23
-vox-adv-cpk.pth.tar    750926934 vox-adv-256    6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3
-fashion.pth.tar        750842814 fashion-256    b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e
-mgif-cpk.pth.tar       750100891 mgif-256       03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba
-bair-cpk.pth.tar       750804537 bair-256       d71d8f18a494aa62b143816c06a5c3264c854c474aab3da6dcb0e8f3689a31bf
-taichi-adv-cpk.pth.tar   unknown taichi-adv-256 cf17bbb05bece3a75f353e42699a4c3ddc8152f486065c2c6741f4d1edecda64
-"""
+_FILES = {
+    "vox-cpk.pth.tar": (728766691, "vox-256"),
+    "vox-adv-cpk.pth.tar": (750926934, "vox-adv-256"),
+    "fashion.pth.tar": (750842814, "fashion-256"),
+    "mgif-cpk.pth.tar": (750100891, "mgif-256"),
+    "bair-cpk.pth.tar": (750804537, "bair-256"),
+    "taichi-adv-cpk.pth.tar": (None, "taichi-adv-256"),
+}
+"""Usual name -> size in bytes, if it is known, and configuration."""
 
 PUBLISHED_CHECKPOINTS = tuple(
-    PublishedCheckpoint(file_name, int(size) if size.isdigit() else None, sha256, configuration)
-    for file_name, size, configuration, sha256 in map(str.split, TABLE.strip().splitlines())
+    PublishedCheckpoint(file_name, size, PUBLISHED_SHA256[file_name], configuration)
+    for file_name, (size, configuration) in _FILES.items()
 )
 
 

@@ -65,6 +65,9 @@ def publish(folder: Path, recipe: Recipe = DRAWN_FACES, pairs: int = PAIRS) -> N
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be written ({error.strerror}); publish again") from error
     print(measures.table())
+    print(
+        f"its SHA-256 for OWN_SHA256 in fomm_rt/model/known_weights.py: {sha256_of(OWN_CHECKPOINTS / checkpoint.name)}"
+    )
 
 
 def _notes(path: Path, sha256: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from typing_extensions import override
 
 from fomm_rt.cli.defect import describe_defect
 from fomm_rt.cli.log import LOGGER, PrintedLog, ReportedWarnings
@@ -29,6 +30,7 @@ from fomm_rt.cli.progress import BarProgress, FrameProgress, PlainProgress, bar
 from fomm_rt.errors import FommError, OutputError
 from fomm_rt.files.interruption import SIGNALS, heeded
 from fomm_rt.files.overwriting import Overwrite, name_all
+from fomm_rt.printable import printable
 
 
 class Terminal:
@@ -129,8 +131,16 @@ class Terminal:
         return answer.strip().lower() in ("y", "yes")
 
 
+class _SafeConsole(Console):
+    """Escapes control characters in every text that it prints."""
+
+    @override
+    def print(self, *objects: Any, **settings: Any) -> None:
+        super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **settings)
+
+
 def _console(stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, emoji=False)  # a file name may contain ":b:"
+    console = _SafeConsole(stderr=stderr, highlight=False, emoji=False)  # a file name may contain ":b:"
     console.soft_wrap = not console.is_terminal  # do not break lines in files and pipes
     return console
 

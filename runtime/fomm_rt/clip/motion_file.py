@@ -14,8 +14,6 @@ Pickle is neither written nor read.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,16 +27,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_rt.clip.npz import UnreadableArrayError, read_arrays
 from fomm_rt.errors import MotionError
 from fomm_rt.files.address import explain_input
 from fomm_rt.files.staging import StagedOutput, reporting_failures
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.motion.keypoints import Keypoints
+from fomm_rt.printable import on_one_line
 
 FORMAT_VERSION = 1
 HIGHEST_RATE = 1000
 LONGEST_S = 1e6
 LARGEST_NUMBER = 1e6
+MOST_FRAMES = 1 << 20
+"""Nearly ten hours at 30 frames per second."""
+LARGEST_CONTENT_BYTES = 1 << 29
+LONGEST_IDENTITY_BYTES = 4096
+_ARRAYS = {"format_version", "value", "ticks", "time_base", "rate", "last_duration", "weights"}
+"""What every motion file has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,17 +182,13 @@ def load_motion(path: str | PathLike[str]) -> Motion:
             raise MotionError(f"{path}: there is no such motion file; make one with --save-motion")
         if not path.is_file():
             raise MotionError(f"{path}: expected a motion file; it is a folder or device")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _parse({name: arrays[name] for name in arrays.files}, path)
+        return _parse(read_arrays(path, (*_ARRAYS, "jacobian"), LARGEST_CONTENT_BYTES), path)
     except PermissionError as error:
         raise MotionError(f"{path}: no permission to read it; change its mode or copy it") from error
-    except _WrongContentError as error:
+    except (_WrongContentError, UnreadableArrayError) as error:
         raise MotionError(f"{path}: expected a motion file made with --save-motion; {error}") from error
-    # Each layer that an archive is read through reports damage in its own way.
-    except (
-        OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, RuntimeError, OverflowError,
-        NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
+    # Arrays of other types or shapes than those of a motion file fail in many ways.
+    except (OSError, ValueError, TypeError, OverflowError) as error:
         raise MotionError(
             f"{path}: expected a motion file made with --save-motion; it is damaged or of another kind"
         ) from error
@@ -197,7 +199,7 @@ class _WrongContentError(Exception):
 
 
 def _parse(arrays: dict[str, NDArray[Any]], path: Path) -> Motion:
-    missing = {"format_version", "value", "ticks", "time_base", "rate", "last_duration", "weights"} - arrays.keys()
+    missing = _ARRAYS - arrays.keys()
     if missing:
         raise _WrongContentError(f"it has no {min(missing)}")
     version = int(arrays["format_version"])
@@ -208,6 +210,8 @@ def _parse(arrays: dict[str, NDArray[Any]], path: Path) -> Motion:
     value, jacobian = arrays["value"], arrays.get("jacobian")
     ticks = np.asarray(arrays["ticks"], np.int64)
     frames = len(ticks)
+    if frames > MOST_FRAMES:
+        raise _WrongContentError(f"it has {frames} frames, more than {MOST_FRAMES}")
     if version < 1 or frames == 0 or value.ndim != 3 or value.shape[0] != frames or value.shape[2] != 2:
         raise _WrongContentError(f"value has shape {value.shape}, ticks {ticks.shape}, format {version}")
     if jacobian is not None and jacobian.shape != (*value.shape[:2], 2, 2):
@@ -221,7 +225,13 @@ def _parse(arrays: dict[str, NDArray[Any]], path: Path) -> Motion:
     times = tuple(int(tick) * base for tick in ticks)
     if any(b <= a for a, b in pairwise(times)) or not (times[0] >= 0 and times[-1] < LONGEST_S):
         raise _WrongContentError("its times do not increase or are not plausible")
-    return Motion(value, jacobian, times, rate or None, last_duration or None, str(arrays["weights"]))
+    return Motion(value, jacobian, times, rate or None, last_duration or None, _weights(arrays["weights"]))
+
+
+def _weights(identity: NDArray[np.generic]) -> str:
+    if identity.size != 1 or identity.dtype.itemsize > LONGEST_IDENTITY_BYTES:
+        raise _WrongContentError("its weights are not named")
+    return on_one_line(str(identity.reshape(())))
 
 
 def _fraction(pair: NDArray[np.generic]) -> Fraction:

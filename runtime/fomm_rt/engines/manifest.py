@@ -22,6 +22,7 @@ from fomm_rt.errors import EngineError
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import ENGINE_PRECISIONS
+from fomm_rt.printable import strings_on_one_line
 
 FORMAT_VERSION = 2
 TENSORRT, TENSORRT_RTX = "tensorrt", "tensorrt-rtx"
@@ -179,7 +180,7 @@ def parse_manifest(content: bytes | str, path: Path) -> EngineManifest:
         EngineError: Not JSON, of another format, or a field is missing or wrong.
     """
     try:
-        document = parse_json(content)
+        document = strings_on_one_line(parse_json(content))
         version = typed(document, _Header).format_version
         if version != FORMAT_VERSION:
             raise EngineError(
@@ -187,7 +188,7 @@ def parse_manifest(content: bytes | str, path: Path) -> EngineManifest:
                 "Build the engines again, or install the version of fomm-rt that built them"
             )
         return typed(document, EngineManifest)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EngineError(f"{path}: expected a manifest of engines; {error}. Build the engines again") from error
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 from fomm_rt.errors import ModelError
 from fomm_rt.files.staging import replacing
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
+from fomm_rt.printable import strings_on_one_line
 
 SUFFIX = ".fetched.json"
 """A record is beside its model folder, under the name of the folder with this ending."""
@@ -62,10 +63,10 @@ def read_record(path: Path) -> FetchRecord | None:
         ModelError: The file cannot be read, or is no record.
     """
     try:
-        return typed(parse_json(path.read_text(encoding="utf-8")), FetchRecord)
+        return typed(strings_on_one_line(parse_json(path.read_text(encoding="utf-8"))), FetchRecord)
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ModelError(
             f"{path}: expected what fomm-rt fetch recorded; it cannot be read ({error}). Remove the model with "
             f"fomm-rt models remove {path.name.split('.')[0]}, then fetch it again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,9 @@ from typing_extensions import NotRequired, TypedDict
 from fomm_rt.errors import ModelError
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
 from fomm_rt.model.blur import Blur
+from fomm_rt.model.known_weights import own_name, published_name
 from fomm_rt.model.precision import GRAPH_PRECISIONS, Precision
+from fomm_rt.printable import strings_on_one_line
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "model.json"
@@ -64,8 +66,8 @@ class Weights:
     """Origin of the weights.
 
     Attributes:
-        origin: "published" (recognised by its hash), "own" (trained by fomm-rt on drawn faces), "unknown" (any other
-            file) or "stand-in".
+        origin: "published" or "own" (by its hash, see `fomm_rt.model.known_weights`), "unknown" (any other file) or
+            "stand-in".
         file: Name of the checkpoint, or what the stand-in was drawn from.
         sha256: Of the checkpoint file; None for stand-in weights.
         recognised_as: Name of the published file with this hash, if any.
@@ -75,6 +77,20 @@ class Weights:
     file: str
     sha256: Sha256 | None
     recognised_as: str | None
+
+    @classmethod
+    def of_checkpoint(cls, file: str, sha256: str | None) -> Weights:
+        """The weights of a checkpoint file; only its hash tells where they come from."""
+        published, own = published_name(sha256), own_name(sha256)
+        if published is not None:
+            return cls("published", file, sha256, published)
+        return cls("unknown" if own is None else "own", own or file, sha256, None)
+
+    def checked(self) -> Weights:
+        """These weights, with an origin that only their hash tells."""
+        if self.origin == "stand-in" and self.sha256 is None:
+            return replace(self, recognised_as=None)
+        return Weights.of_checkpoint(self.file, self.sha256)
 
     @property
     def identity(self) -> str:
@@ -88,7 +104,7 @@ class Weights:
         if self.origin == "own":
             return f"fomm-rt's own checkpoint {self.file}, trained on drawn faces"
         if self.recognised_as:
-            return f"{self.recognised_as}, recognised by its SHA-256"
+            return f"{self.recognised_as}, recognized by the SHA-256 in {MANIFEST_NAME}"
         return f"{self.file}, of unknown origin (its SHA-256 is not that of a published file)"
 
 
@@ -222,12 +238,12 @@ def read_manifest(path: Path) -> Manifest:
     try:
         if file.stat().st_size > LARGEST_MANIFEST_BYTES:
             raise ValueError(f"it has {file.stat().st_size} bytes, more than {LARGEST_MANIFEST_BYTES}")
-        document = parse_json(file.read_text(encoding="utf-8"))
+        document = strings_on_one_line(parse_json(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: expected a model folder; it has no {MANIFEST_NAME}. Make one with fomm-rt export"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read as JSON ({error}); export the model again") from error
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -241,6 +257,7 @@ def read_manifest(path: Path) -> Manifest:
         known = typed(document, _Known)
         networks = {"networks": known["networks"], "variants": known.get("variants", {})}
         manifest = typed({**document, **networks}, Manifest)
+        manifest = replace(manifest, weights=manifest.weights.checked())
         _check_consistent(manifest)
     except ValueError as error:
         raise ModelError(f"{file}: a field is missing or wrong: {error}. Export the model again") from error

@@ -18,7 +18,9 @@ from fomm_export.export_model import export_checkpoint
 from fomm_export.networks.model import build_networks
 from fomm_rt.bundled import open_bundled_model
 from fomm_rt.errors import CheckpointError, OutputError
-from fomm_rt.model.folder import ModelFolder
+from fomm_rt.model.folder import ModelFolder, sha256_of
+from fomm_rt.model.known_weights import OWN_SHA256
+from fomm_rt.model.manifest import read_manifest
 
 NAME = OWN_NAMES[0]
 
@@ -43,9 +45,16 @@ def test_convolutions_are_stored_as_float16(checkpoint: Path) -> None:
     build_networks(load_configuration(NAME), loaded.kp_detector, loaded.generator)
 
 
-def test_finds_the_configuration_by_the_name_in_the_header(checkpoint: Path, tmp_path: Path) -> None:
+def test_finds_the_configuration_by_the_name_in_the_header(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header tells the configuration; only the hash tells whose weights they are."""
     folder = export_checkpoint(checkpoint, tmp_path / "model")
     weights = folder.manifest.weights
+    assert (weights.origin, weights.file) == ("unknown", NAME)
+    assert "unknown origin" in weights.describe()
+    monkeypatch.setitem(OWN_SHA256, NAME, sha256_of(checkpoint))
+    weights = read_manifest(folder.path).weights
     assert (weights.origin, weights.file) == ("own", NAME)
     assert "drawn faces" in weights.describe()
 

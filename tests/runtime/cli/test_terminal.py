@@ -1,18 +1,24 @@
-"""Questions beside displays of progress."""
+"""Questions beside displays of progress, and texts from files."""
 
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
 
 from fomm_build.command import _progress
-from fomm_rt.cli.terminal import Terminal
+from fomm_rt.bundled import bundled_model
+from fomm_rt.cli.info import info
+from fomm_rt.cli.terminal import Terminal, running
+from fomm_rt.errors import FommError
+from model_copies import edit_manifest
 
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 REDRAWN_EVERY_S = 0.1
@@ -59,3 +65,35 @@ def test_a_display_stops_for_a_question_and_returns(display: str, monkeypatch: p
         report("two", *step)
         assert HIDE_CURSOR in screen.getvalue()[asked:]
     assert screen.getvalue().rstrip().rfind(SHOW_CURSOR) > screen.getvalue().rfind(HIDE_CURSOR)
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2Jname\r\u202egnp"
+ESCAPED = r"\x1b]0;title\x07\x1b[2Jname\r\u202egnp"
+
+
+def test_control_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever a text comes out; a name in it may come from a file."""
+
+    def run() -> None:
+        with running(quiet=False, as_json=False, verbose=True) as terminal:
+            terminal.say(HOSTILE)
+            terminal.warn(HOSTILE)
+            terminal.log(HOSTILE)
+            terminal.result(f"{HOSTILE}\nsecond line", {})
+            with terminal.frames(HOSTILE) as progress:
+                progress(HOSTILE, 1, 2)
+            raise FommError(HOSTILE)
+
+    with pytest.raises(typer.Exit):
+        run()
+    printed = capsys.readouterr()
+    assert printed.out == f"{ESCAPED}\nsecond line\n"
+    assert printed.err.count(ESCAPED) >= 5
+    assert printed.err.replace("\n", "").isprintable()
+
+
+def test_a_manifest_cannot_fake_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = shutil.copytree(bundled_model(), tmp_path / "m")
+    edit_manifest(copy, lambda document: document.update(name="x\n  weights  trusted\x1b[2J"))
+    info(str(copy))
+    assert capsys.readouterr().out.startswith(r"x\n  weights  trusted\x1b[2J (model format 1)")
