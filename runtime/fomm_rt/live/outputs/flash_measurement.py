@@ -1,0 +1,92 @@
+"""When a flashing window flips, and when enough was seen: aiming first, then measuring."""
+
+from __future__ import annotations
+
+from random import Random
+
+from fomm_rt.errors import OutputError
+from fomm_rt.live.outputs.flash_delay import FlashDelay, Flip, Sighting, flash_delay
+
+SHORTEST_S, LONGEST_S = 0.4, 0.7
+"""Between two flips, drawn at random, so that a delay cannot be taken for another. Three flashes a second or more could
+harm people with photosensitive epilepsy: these are at most 1.25."""
+AIMING_S = 6.0
+"""The camera sees the window if its flips of this time are found."""
+LOOK_INTERVAL_S = 1.0
+LATE_S = 1.5
+"""After the last flip, frames are awaited for so long."""
+NOT_SEEN = (
+    "the camera does not see the window flash: point it at this screen from about half a metre away, "
+    "turn off its automatic exposure if it has one, and start again"
+)
+ENDED_EARLY = "the measurement was ended before it was done; start it again and wait until it ends"
+
+
+class FlashMeasurement:
+    """Collects flips and what the camera saw. Times are seconds of `time.perf_counter`.
+
+    Args:
+        flip_count: Flips to measure.
+        patience_s: Time for the user to aim the camera.
+        start_s: Now.
+
+    Attributes:
+        is_measuring: True once the camera has seen the flips.
+        has_ended: True if enough was seen, or if the camera did not see the flips in time.
+        next_flip_s: When the window is to flip.
+    """
+
+    def __init__(self, flip_count: int, patience_s: float, start_s: float) -> None:
+        self.is_measuring = self.has_ended = False
+        self.next_flip_s = start_s
+        self._flip_count, self._patience_s, self._start_s = flip_count, patience_s, start_s
+        self._next_look_s = start_s + AIMING_S
+        self._random = Random(0)
+        self._flips: list[Flip] = []
+        self._sightings: list[Sighting] = []
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in words."""
+        if not self.is_measuring:
+            return "Point the camera at this window"
+        return f"Measuring: {len(self._flips)} of {self._flip_count} flashes"
+
+    def flipped(self, time_s: float, is_white: bool) -> None:
+        """The window has flipped."""
+        self._flips.append(Flip(time_s, is_white))
+        is_last = self.is_measuring and len(self._flips) >= self._flip_count
+        self.next_flip_s = time_s + (float("inf") if is_last else self._random.uniform(SHORTEST_S, LONGEST_S))
+
+    def sighted(self, sighting: Sighting) -> None:
+        """The result of a camera frame was shown."""
+        self._sightings.append(sighting)
+
+    def look(self, now_s: float) -> None:
+        """Starts to measure once the camera sees the flips; ends after the last one, or when patience is over."""
+        if self.is_measuring:
+            is_over = len(self._flips) >= self._flip_count and now_s >= self._flips[-1].time_s + LATE_S
+            self.has_ended = self.has_ended or is_over
+        elif now_s >= self._next_look_s:
+            self._next_look_s = now_s + LOOK_INTERVAL_S
+            since_s = now_s - AIMING_S
+            self._flips = [flip for flip in self._flips if flip.time_s >= since_s]
+            self._sightings = [sighting for sighting in self._sightings if sighting.captured_s >= since_s]
+            if flash_delay(self._flips, self._sightings) is not None:
+                self.is_measuring = True
+                self._flips, self._sightings = [], []
+            else:
+                self.has_ended = now_s - self._start_s > self._patience_s
+
+    def delay(self) -> FlashDelay:
+        """What was measured.
+
+        Raises:
+            OutputError: The camera did not see the window, or the measurement was ended too early.
+        """
+        if not self.has_ended:
+            raise OutputError(ENDED_EARLY)
+        delay = flash_delay(self._flips, self._sightings) if self.is_measuring else None
+        if delay is None:
+            raise OutputError(NOT_SEEN)
+        return delay
