@@ -27,6 +27,7 @@ from typing_extensions import override
 from fomm_rt.cli.defect import describe_defect
 from fomm_rt.cli.log import LOGGER, PrintedLog, ReportedWarnings
 from fomm_rt.cli.progress import BarProgress, FrameProgress, PlainProgress, bar
+from fomm_rt.cli.second_interrupt import ending_at_second_interrupt
 from fomm_rt.errors import FommError, OutputError
 from fomm_rt.files.interruption import SIGNALS, heeded
 from fomm_rt.files.overwriting import Overwrite, name_all
@@ -153,7 +154,7 @@ def running(quiet: bool, as_json: bool, verbose: bool = False) -> Iterator[Termi
     terminal = Terminal(quiet or (as_json and not verbose), as_json, verbose)
     restore = _unwind_on_signals()
     try:
-        with _logging_to(terminal):
+        with ending_at_second_interrupt(), _logging_to(terminal):
             yield terminal
     except (typer.Exit, typer.BadParameter):
         raise

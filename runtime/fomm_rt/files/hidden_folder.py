@@ -30,6 +30,9 @@ from typing_extensions import Self
 
 PREFIX = ".fomm-rt-"
 
+_in_use: set[Path] = set()
+"""Hidden folders of this process."""
+
 _LOCK_NAME = "lock"
 _TRIES = 8
 _UNCHANGED_S = 24 * 60 * 60
@@ -57,6 +60,7 @@ class HiddenFolder:
         for tries_left in reversed(range(_TRIES)):
             try:
                 self.path.mkdir(mode=0o700)
+                _in_use.add(self.path)
                 self._lock = _take(self.path / _LOCK_NAME)
                 self.new.mkdir()
                 break
@@ -71,11 +75,18 @@ class HiddenFolder:
 
     def __exit__(self, *_details: object) -> None:
         _remove(self.path, self._lock)
+        _in_use.discard(self.path)
         self._lock = None
 
     def _choose_name(self) -> None:
         self.path = self.folder / f"{PREFIX}{_machine()}-{secrets.token_hex(6)}"
         self.new = self.path / "new"
+
+
+def remove_hidden_folders() -> None:
+    """Removes the hidden folders of this process, which is about to end without leaving their contexts."""
+    for path in list(_in_use):
+        _remove(path, None)
 
 
 def abandoned(folder: Path) -> Iterator[Path]:

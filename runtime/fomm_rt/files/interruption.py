@@ -16,15 +16,35 @@ def heeded(signals: Iterable[int]) -> list[int]:
     return [each for each in signals if signal.getsignal(each) not in (signal.SIG_IGN, None)]
 
 
+_step = threading.RLock()
+"""Held while a step is under way that must not be cut short."""
+
+
+def stop_steps(patience_s: float) -> bool:
+    """Waits for the end of the step under way and begins no other, because the process is about to end.
+
+    Returns:
+        False if the step did not end in time.
+    """
+    return _step.acquire(timeout=patience_s)
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Holds signals back inside the context and delivers the first one after it.
 
-    Contexts may be nested. Outside the main thread, which signals do not interrupt, it does nothing.
+    Contexts may be nested. Signals do not interrupt other threads than the main one. Threads take turns.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    with _step:
+        if threading.current_thread() is threading.main_thread():
+            with _holding_signals():
+                yield
+        else:
+            yield
+
+
+@contextmanager
+def _holding_signals() -> Iterator[None]:
     handlers = {each: signal.getsignal(each) for each in heeded(SIGNALS)}
     arrived: list[int] = []
     is_over = False
