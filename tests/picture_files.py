@@ -28,6 +28,7 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 TIFF_SHORT, TIFF_LONG = 3, 4
+SUN_MAGIC = b"\x59\xa6\x6a\x95"
 
 
 def exif(orientation: int, order: str = "<") -> bytes:

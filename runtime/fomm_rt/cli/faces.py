@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
+from fomm_rt.cli.options import AsJson, MaxPixels, OverwriteOption, Quiet, Verbose
 from fomm_rt.cli.terminal import running
 
 
@@ -21,6 +21,7 @@ def faces(
         ),
     ] = None,
     model: ModelOption = None,
+    max_pixels: MaxPixels = None,
     overwrite: OverwriteOption = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -50,7 +51,7 @@ def faces(
 
         target = None if output is None else StagedOutput(output, [picture])
         margin = DEFAULT_MARGIN if model is None else open_model(model).manifest.face_margin or DEFAULT_MARGIN
-        pixels = read_picture(picture)
+        pixels = read_picture(picture, max_pixels=max_pixels)
         if target is not None:
             check_overwrite(target.existing(), terminal.replacing(overwrite))
         height, width = pixels.shape[:2]

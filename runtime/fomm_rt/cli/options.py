@@ -46,6 +46,17 @@ Engines = Annotated[
         show_default="fomm-rt/engines in the user's cache",
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        help="Decode pictures and frames of up to this many pixels.",
+        show_default="100 million of a picture, 35 million of a frame",
+        rich_help_panel="Limits",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

@@ -74,6 +74,7 @@ def animate_file(
     duration_s: Seconds | None = None,
     output_size: OutputSize | None = None,
     quality: int | None = None,
+    max_pixels: int | None = None,
     overwrite: Overwrite = True,
     progress: Progress = lambda _stage, _done, _total: None,
     on_load: Callable[[Animator], None] = lambda _animator: None,
@@ -118,6 +119,8 @@ def animate_file(
         output_size: Height of the result in pixels, or width and height; the model's size by default. Another aspect
             ratio adds black bars. Odd sizes of video are rounded up.
         quality: From 0 (smallest file) to 100 (best picture); 80 by default.
+        max_pixels: Pixels of the largest picture or frame to decode; by default 100 million of a picture and 35
+            million of a frame, see `read_picture` and `VideoReader`.
         overwrite: False to refuse if a result exists, or a function that decides about those that exist.
         progress: Called after every frame with the name of the step, the frames done and, where known, all frames.
         on_load: Called with the animator before the first frame.
@@ -142,12 +145,12 @@ def animate_file(
     if quality is not None:
         check_quality(quality)
     KeypointFilter(smooth)  # checks the strength
-    picture = read_picture(source)
+    picture = read_picture(source, max_pixels=max_pixels)
     _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
     with ExitStack() as opened:
         opened.callback(return_free_memory)  # the last step, when all files are closed
-        frames = opened.enter_context(open_driving(driving, start_s, duration_s))
-        further = [opened.enter_context(open_driving(Path(path))) for path in further_driving]
+        frames = opened.enter_context(open_driving(driving, start_s, duration_s, max_pixels=max_pixels))
+        further = [opened.enter_context(open_driving(Path(path), max_pixels=max_pixels)) for path in further_driving]
         _log.debug("%s: %s", driving, frames.describe())
         _check_framings(animator, load, picture, [frames, *further])
         if isinstance(best_frame, int):

@@ -141,13 +141,16 @@ def no_such_frame(number: int, count: int) -> str:
 
 
 @contextmanager
-def open_driving(path: Path, start: Seconds = 0, duration: Seconds | None = None) -> Iterator[Driving]:
+def open_driving(
+    path: Path, start: Seconds = 0, duration: Seconds | None = None, *, max_pixels: int | None = None
+) -> Iterator[Driving]:
     """Opens a motion file by its ending (.npz), anything else as a video or picture; all of it, or a part.
 
     Args:
         path: The file.
         start: Seconds from its start; the first frame is the one shown then. Frames and times count from there.
         duration: Seconds; to the end if None.
+        max_pixels: As in `VideoReader`.
 
     Raises:
         MediaError: The file cannot be read, or has no such part.
@@ -161,7 +164,7 @@ def open_driving(path: Path, start: Seconds = 0, duration: Seconds | None = None
         part = None if is_whole else find_part(path, motion.times, timing, begin, length)
         yield Driving(path, part.timing if part else timing, None, motion.weights, motion, part)
         return
-    with VideoReader(path) as reader:
+    with VideoReader(path, max_pixels=max_pixels) as reader:
         part = None if is_whole else reader.find_part(begin, length)
         timing = part.timing if part else reader.timing
         yield Driving(path, timing, path if reader.has_audio else None, None, reader, part)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.browser_delays import shown_s
 from fomm_rt.media.read.formats import webp
+from fomm_rt.media.read.limits import Limits
 from fomm_rt.media.read.picture_format import PictureKind, find_storage
-from fomm_rt.media.read.pixels import lay_over_white, turned
+from fomm_rt.media.read.pixels import lay_over_white, row_bands, turned
 from fomm_rt.media.timing import Timing
 
 _TICK = Fraction(1, 1000)
@@ -30,13 +31,14 @@ class AnimatedWebp:
         is_cut_short: True if the file ends within a frame.
 
     Raises:
-        MediaError: The file is damaged before the end of its first frame.
+        MediaError: The file is damaged before the end of its first frame, or exceeds the limits.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO, limits: Limits) -> None:
         animation = webp.read_animation(file)
         if animation is None:
             raise MediaError(f"{path} is an animated WebP without a complete frame; copy or export it again.")
+        limits.check_frame(path, animation.width, animation.height)
         self._path = path
         self._animation = animation
         self._turn = find_storage(file, PictureKind.WEBP).turn
@@ -67,9 +69,14 @@ class AnimatedWebp:
             if pixels is None:
                 yield time, None
             else:
-                part[...] = _blend(pixels, part) if frame.blends else pixels
+                if frame.blends:
+                    _blend(pixels, part)
+                else:
+                    part[...] = pixels
+                del pixels
                 opaque = lay_over_white(canvas[..., :3], canvas[..., 3])
-                yield time, np.ascontiguousarray(turned(opaque, self._turn)).copy()
+                yield time, np.ascontiguousarray(turned(opaque, self._turn))
+                del opaque
             if frame.clears:
                 part[...] = 0
             time += shown_s(frame.duration)
@@ -94,8 +101,13 @@ def _decode(file: BinaryIO, frame: webp.Frame) -> NDArray[np.uint8] | None:
     return np.asarray(cv2.cvtColor(decoded, code), np.uint8)
 
 
-def _blend(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lays RGBA over RGBA; neither is premultiplied."""
+def _blend(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> None:
+    """Lays RGBA over RGBA in place; neither is premultiplied."""
+    for rows in row_bands(*above.shape[:2]):
+        below[rows] = _over(above[rows], below[rows])
+
+
+def _over(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if int(above[..., 3].min()) == 255:
         return above
     opacity, under = above[..., 3:].astype(np.uint32), below[..., 3:].astype(np.uint32)

@@ -11,6 +11,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 from fomm_rt.media.read.frame_pixels import EXACT
+from fomm_rt.media.read.input_container import decoder_options
 from fomm_rt.media.read.picture_format import PictureKind
 
 _BILINEAR = 0x0002
@@ -26,8 +27,10 @@ _DEMUXERS = {
 }
 
 
-def decode_with_ffmpeg(content: bytes, kind: PictureKind) -> NDArray[Any] | None:
+def decode_with_ffmpeg(content: bytes, kind: PictureKind, max_pixels: int) -> NDArray[Any] | None:
     """Decodes the first picture of a file, as stored: not turned, transparency not applied.
+
+    Not even a file whose header lies is decoded to more than `max_pixels`.
 
     Returns:
         (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16 over its whole range; None if FFmpeg cannot decode it.
@@ -35,7 +38,9 @@ def decode_with_ffmpeg(content: bytes, kind: PictureKind) -> NDArray[Any] | None
     if kind not in _DEMUXERS:
         return None
     try:
-        with av.open(io.BytesIO(content), "r", format=_DEMUXERS[kind]) as container:
+        options = decoder_options(max_pixels)
+        with av.open(io.BytesIO(content), "r", format=_DEMUXERS[kind], options=options) as container:
+            container.streams.video[0].codec_context.options = options
             frame = next(container.decode(video=0), None)
             return None if frame is None else _to_rgb(frame)
     except (av.FFmpegError, IndexError, ValueError):

@@ -9,6 +9,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
 
+from fomm_rt.media.read.input_container import decoder_options
+
 # FFmpeg's own decoders leave out the transparency of these codecs, which lies beside the packets.
 _WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -20,11 +22,20 @@ class FrameDecoder:
     """Turns packets into frames; faults are reported and skipped.
 
     AVI numbers packets, not frames: the earliest number not yet shown is that of the next frame.
-    `on_fault` is called for every packet that cannot be decoded.
+    `on_fault` is called for every packet that cannot be decoded, also because its frame has more than
+    `max_pixels`.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, on_fault: Callable[[], None]) -> None:
-        self._context = _with_transparency(stream) or stream
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, max_pixels: int, on_fault: Callable[[], None]
+    ) -> None:
+        self._context: VideoCodecContext | VideoStream = stream
+        own, transparent = stream.codec_context, _with_transparency(stream)
+        for context in (own, transparent):
+            if context is not None:
+                context.options = decoder_options(max_pixels)
+        if transparent is not None:
+            self._context = transparent
         self._on_fault = on_fault
         self._numbers: list[int] | None = [] if container.format.name == "avi" else None
 

@@ -9,6 +9,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from fomm_rt.media.read.colour import Bt709Filter, ColourSpace, space_of
+from fomm_rt.media.read.limits import FRAME_PIXELS
 from fomm_rt.media.read.pixels import UPRIGHT, Turn, lay_over_white, turn_of_degrees, turn_of_matrix, turned
 from fomm_rt.media.read.side_data import side_data_of
 
@@ -34,11 +35,20 @@ class FramePixels:
     """Converts the frames of one stream; keeps the scaler between frames.
 
     `pixel_aspect` is the width of a pixel divided by its height; None or an implausible value counts as square. `turn`
-    turns frames upright, by default as their display matrices say. With `is_exact` False, conversion takes short cuts:
-    pictures are a level or two darker, in a fraction of the time, which suits live frames.
+    turns frames upright, by default as their display matrices say. `max_pixels` are those of the largest frame. With
+    `is_exact` False, conversion takes short cuts: pictures are a level or two darker, in a fraction of the time, which
+    suits live frames.
     """
 
-    def __init__(self, pixel_aspect: Fraction | None, turn: Turn | None = None, *, is_exact: bool = True) -> None:
+    def __init__(
+        self,
+        pixel_aspect: Fraction | None,
+        turn: Turn | None = None,
+        *,
+        is_exact: bool = True,
+        max_pixels: int = FRAME_PIXELS,
+    ) -> None:
+        self._max_pixels = max_pixels
         self._turn = turn
         self._flags = EXACT if is_exact else 0
         aspect = pixel_aspect or Fraction(1)
@@ -51,7 +61,8 @@ class FramePixels:
         """Converts a frame of any format and size to (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
 
         It uses the frame's own colour matrix and range, maps HDR and wide colours to BT.709, composites transparency
-        over white, resamples pixels that are not square along the width, and applies the display matrix.
+        over white, resamples pixels that are not square along the width (along the height if the frame would exceed
+        the limit), and applies the display matrix.
         """
         space = space_of(frame)
         turn = self._turn or _turn_of(frame)
@@ -62,13 +73,14 @@ class FramePixels:
         full_range = is_rgb or frame.format.name.startswith(("yuvj", "gray"))
         source_range = frame.color_range or (ColorRange.JPEG if full_range else ColorRange.MPEG)
         untagged = frame.colorspace in _UNSPECIFIED_MATRICES and not is_rgb
-        width = max(1, round(frame.width * self._pixel_aspect))
+        width, height = self._shown_size(frame.width, frame.height)
         converted = self._reformatter.reformat(
             frame,
             width=width,
+            height=height,
             format="rgba" if has_alpha else "rgb24",
             src_colorspace=guess_colorspace(frame.height) if untagged else None,
-            interpolation=self._flags | (_BILINEAR if width == frame.width else _BICUBIC),
+            interpolation=self._flags | (_BILINEAR if (width, height) == (frame.width, frame.height) else _BICUBIC),
             src_color_range=source_range,
             dst_color_range=ColorRange.JPEG,
             # Threads inside the scaler cost more than they save at these sizes.
@@ -78,6 +90,12 @@ class FramePixels:
         if has_alpha:
             pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
         return np.require(turned(pixels, turn), requirements=["C", "W"])
+
+    def _shown_size(self, width: int, height: int) -> tuple[int, int]:
+        wider = max(1, round(width * self._pixel_aspect))
+        if wider <= width or wider * height <= self._max_pixels:
+            return wider, height
+        return width, max(1, round(height / self._pixel_aspect))
 
     def _in_bt709(self, frame: CodedFrame, space: ColourSpace) -> CodedFrame:
         # The peak may change within a video; the first one holds, so that its brightness does not flicker.

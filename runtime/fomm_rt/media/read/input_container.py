@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.browser_delays import FORMATS, SHOWN_INSTEAD_S, with_browser_delays
 from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file, require_file
+from fomm_rt.media.read.limits import FRAME_PIXELS
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
 
@@ -36,8 +37,10 @@ _DEMUX_ATTEMPTS = 32
 _NOT_A_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
-def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
+def open_input(path: Path, file: BinaryIO | None = None, max_pixels: int = FRAME_PIXELS) -> InputContainer:
     """Opens a local media file, never a URL or a pattern; with `file`, the same file, it is not opened again.
+
+    FFmpeg decodes a few frames to find out what streams hold, but none of more than `max_pixels`.
 
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, damaged or of no known format.
@@ -50,6 +53,7 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
             str(path.absolute()) if file is None else file,
             mode="r",
             container_options=_OPTIONS,
+            options=decoder_options(max_pixels),
             metadata_errors="replace",
         )
     except UnicodeEncodeError:
@@ -57,6 +61,11 @@ def open_input(path: Path, file: BinaryIO | None = None) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         # FFmpeg also reports "out of memory" for a damaged size in the file; PyAV raises av.MemoryError for it.
         raise MediaError(_explain_refusal(path)) from error
+
+
+def decoder_options(max_pixels: int) -> dict[str, str]:
+    """Returns options of a decoder that refuses frames of more pixels, whatever the container or earlier frames say."""
+    return {"max_pixels": str(max_pixels)}
 
 
 def find_video(container: InputContainer) -> VideoStream | None:

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file
+from fomm_rt.media.read.limits import Limits, TooLargeError
 from fomm_rt.media.read.picture_format import PictureKind, find_picture
 from fomm_rt.media.read.still_picture import decode_still
 from fomm_rt.media.read.video_reader import VideoReader
 
 _logger = logging.getLogger("fomm_rt")
 
-# A picture of unknown format is read whole to be tried; a file larger than this is no picture.
-_LARGEST_UNKNOWN_BYTES = 256 * 1024 * 1024
 
-
-def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_picture(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> NDArray[np.uint8]:
     """Reads a picture upright, in colour and without transparency.
 
     The orientation that the file states is applied, grey becomes RGB, transparency is composited over white, and
@@ -28,24 +26,27 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     the log.
 
     Args:
-        path: A PNG, JPEG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000 or Netpbm file, any other file that OpenCV decodes, or
-            a video.
+        path: A PNG, JPEG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, Netpbm, PFM, Radiance HDR or Sun raster file, or a
+            video.
+        max_pixels: Pixels of the largest picture or frame to decode, see `fomm_rt.media.read.limits`; by default 100
+            million of a picture, and fewer if it is deeper than 8 bits, and 35 million of a frame.
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        MediaError: The file is missing, empty, a folder, not permitted, damaged or not a picture.
+        MediaError: The file is missing, empty, a folder, not permitted, damaged, too large or not a picture.
     """
     path = Path(path)
+    limits = Limits.of(max_pixels)
     with open_file(path) as file:
         kind, animated = find_picture(file)
         if kind is PictureKind.HEIC:
             raise MediaError(f"{path} is a HEIC picture, which cannot be read; export it as JPEG or PNG.")
         # Of an AVIF sequence OpenCV reads the still picture beside it, with transparency, which FFmpeg ignores.
         if kind is None or (animated and kind is not PictureKind.AVIF):
-            return _read_moving(path, file)
-        pixels = decode_still(path, file, kind)
+            return _read_moving(path, file, max_pixels)
+        pixels = decode_still(path, file, kind, limits)
     if pixels is None:
         raise MediaError(
             f"{path} is a {kind.value} picture that is damaged or stored in an unusual form; copy it again, or convert "
@@ -56,19 +57,17 @@ def read_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _read_moving(path: Path, file: BinaryIO) -> NDArray[np.uint8]:
-    """Reads the first frame of a video or an animation, else whatever OpenCV can make of the file."""
+def _read_moving(path: Path, file: BinaryIO, max_pixels: int | None) -> NDArray[np.uint8]:
+    """Reads the first frame of a video or an animation."""
     try:
-        pixels = _read_first_frame(path)
+        pixels = _read_first_frame(path, max_pixels)
+    except TooLargeError:
+        raise
     except MediaError as refusal:
         file.seek(0)
         content = name_content(file.read(HEAD_BYTES))
         if content is not None:
             raise MediaError(f"{path} is {content}, not a picture; give a PNG, JPEG or WebP file.") from None
-        if file.seek(0, os.SEEK_END) <= _LARGEST_UNKNOWN_BYTES:
-            decoded = decode_still(path, file, None)
-            if decoded is not None:
-                return decoded
         raise MediaError(
             f"{path} is neither a picture nor a readable video; give a PNG, JPEG or WebP file."
         ) from refusal
@@ -76,8 +75,8 @@ def _read_moving(path: Path, file: BinaryIO) -> NDArray[np.uint8]:
     return pixels
 
 
-def _read_first_frame(path: Path) -> NDArray[np.uint8]:
-    with VideoReader(path) as reader:
+def _read_first_frame(path: Path, max_pixels: int | None) -> NDArray[np.uint8]:
+    with VideoReader(path, max_pixels=max_pixels) as reader:
         for frame in reader:
             return frame.pixels
     raise MediaError(f"{path} is damaged: no frame of it can be decoded; copy or download it again.")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO
 
-from fomm_rt.media.read.formats import gif, iso_media, jpeg, netpbm, png, tiff, webp
+from fomm_rt.media.read.formats import bmp, gif, iso_media, jpeg, jpeg_2000, netpbm, png, rarer, tiff, webp
+from fomm_rt.media.read.limits import PictureSize
 from fomm_rt.media.read.pixels import UPRIGHT, Turn, turn_of_exif
 
 
@@ -25,6 +26,9 @@ class PictureKind(Enum):
     HEIC = "HEIC"
     JPEG_2000 = "JPEG 2000"
     NETPBM = "Netpbm"
+    RADIANCE = "Radiance HDR"
+    SUN_RASTER = "Sun raster"
+    PFM = "PFM"
 
 
 _STARTS = {
@@ -37,6 +41,9 @@ _STARTS = {
     PictureKind.BMP: re.compile(rb"BM....\x00{4}", re.DOTALL),
     PictureKind.JPEG_2000: re.compile(rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
     PictureKind.NETPBM: netpbm.START,
+    PictureKind.RADIANCE: rarer.RADIANCE,
+    PictureKind.SUN_RASTER: rarer.SUN_RASTER,
+    PictureKind.PFM: rarer.PFM,
 }
 _HEAD_BYTES = 256
 
@@ -45,6 +52,20 @@ _ANIMATIONS: dict[PictureKind, Callable[[BinaryIO], bool]] = {
     PictureKind.WEBP: webp.is_animated,
     PictureKind.GIF: gif.is_animated,
     PictureKind.AVIF: lambda file: iso_media.is_sequence(iso_media.read_brands(file)),
+}
+_SIZES: dict[PictureKind, Callable[[bytes], PictureSize | None]] = {
+    PictureKind.PNG: png.find_size,
+    PictureKind.JPEG: jpeg.find_size,
+    PictureKind.WEBP: webp.find_size,
+    PictureKind.GIF: gif.find_size,
+    PictureKind.TIFF: tiff.find_size,
+    PictureKind.BMP: bmp.find_size,
+    PictureKind.AVIF: iso_media.find_size,
+    PictureKind.JPEG_2000: jpeg_2000.find_size,
+    PictureKind.NETPBM: netpbm.find_size,
+    PictureKind.RADIANCE: rarer.find_radiance_size,
+    PictureKind.SUN_RASTER: rarer.find_sun_raster_size,
+    PictureKind.PFM: rarer.find_pfm_size,
 }
 _DAMAGE: dict[PictureKind, Callable[[bytes], str | None]] = {
     PictureKind.JPEG: jpeg.find_damage,
@@ -101,6 +122,11 @@ def find_damage(content: bytes, kind: PictureKind) -> str | None:
     Decoders fill damage with grey instead of reporting it.
     """
     return _DAMAGE[kind](content) if kind in _DAMAGE else None
+
+
+def find_size(content: bytes, kind: PictureKind) -> PictureSize | None:
+    """Returns the size of a whole picture file by its header; None if that is missing or damaged."""
+    return _SIZES[kind](content)
 
 
 def find_storage(file: BinaryIO, kind: PictureKind) -> Storage:

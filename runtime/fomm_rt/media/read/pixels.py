@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ class Turn(NamedTuple):
 
 
 UPRIGHT = Turn(False, False, False)
+
+BAND_PIXELS = 1 << 20
 
 _EXIF_TURNS = {
     2: Turn(False, False, True),
@@ -61,18 +64,39 @@ def turned(pixels: NDArray[Any], turn: Turn) -> NDArray[Any]:
     return pixels[:, ::-1] if turn.flip_columns else pixels
 
 
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Yields slices of rows that cover a picture, each of about `BAND_PIXELS`.
+
+    What is computed for one pixel at a time is computed band by band, so that its wide intermediate numbers take little
+    memory, whatever the size of the picture.
+    """
+    rows = max(1, BAND_PIXELS // max(1, width))
+    return (slice(first, min(first + rows, height)) for first in range(0, height, rows))
+
+
 def lay_over_white(colour: NDArray[Any], alpha: NDArray[Any], *, premultiplied: bool = False) -> NDArray[Any]:
     """Composites pixels over white, so the colours hidden under full transparency do not show.
 
     The colour, (H, W, 3), and alpha, (H, W), are of one type, uint8 or uint16. `premultiplied` is True if the colour is
-    already multiplied by alpha.
+    already multiplied by alpha. The result is contiguous.
     """
+    blended = np.empty(colour.shape, colour.dtype)
+    for rows in row_bands(*alpha.shape):
+        blended[rows] = _over_white(colour[rows], alpha[rows], premultiplied)
+    return blended
+
+
+def _over_white(colour: NDArray[Any], alpha: NDArray[Any], premultiplied: bool) -> NDArray[Any]:
     white = int(np.iinfo(colour.dtype).max)
     if int(alpha.min()) == white:
         return colour
+    opacity = alpha[..., None]
     if premultiplied:
-        blended = np.minimum(colour, alpha[..., None]) + (white - alpha[..., None])
-    else:
-        opacity = alpha.astype(np.uint64)[..., None]
-        blended = (colour * opacity + white * (white - opacity) + white // 2) // white
-    return np.asarray(blended, colour.dtype)
+        return np.asarray(np.minimum(colour, opacity) + (white - opacity), colour.dtype)
+    # white² + white / 2, the largest sum, just fits into twice the bits.
+    wide: Any = np.uint16 if colour.dtype == np.uint8 else np.uint32
+    opacity = opacity.astype(wide)
+    sums = colour * opacity
+    sums += white * (white - opacity) + white // 2
+    sums //= white
+    return np.asarray(sums, colour.dtype)

@@ -19,11 +19,12 @@ from fomm_rt.errors import MediaError
 from fomm_rt.media.read.colour import ColourSpace, picture_in_bt709
 from fomm_rt.media.read.ffmpeg_picture import decode_with_ffmpeg
 from fomm_rt.media.read.formats import netpbm
-from fomm_rt.media.read.picture_format import PictureKind, Storage, find_damage, find_storage
-from fomm_rt.media.read.pixels import UPRIGHT, lay_over_white, turned
+from fomm_rt.media.read.limits import Limits, PictureSize
+from fomm_rt.media.read.picture_format import PictureKind, Storage, find_damage, find_size, find_storage
+from fomm_rt.media.read.pixels import UPRIGHT, lay_over_white, row_bands, turned
 
-# More than any picture that OpenCV accepts takes, compressed.
-_LARGEST_BYTES = 1 << 30
+_ALIGNMENT = 128
+"""FFmpeg pads pictures to multiples of up to this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,37 +46,56 @@ class _Samples:
         count = channels.shape[2]
         return cls(channels[..., : 1 if count < 3 else 3], channels[..., -1] if count in (2, 4) else None)
 
+    def rows(self, rows: slice) -> _Samples:
+        """Some rows of the picture; no copy."""
+        return _Samples(self.colour[rows], None if self.alpha is None else self.alpha[rows])
 
-def decode_still(path: Path, file: BinaryIO, kind: PictureKind | None) -> NDArray[np.uint8] | None:
+
+def decode_still(path: Path, file: BinaryIO, kind: PictureKind, limits: Limits) -> NDArray[np.uint8] | None:
     """Decodes an open picture file upright and opaque to (H, W, 3) uint8 RGB; None if it cannot be decoded.
-
-    `kind` is None if only OpenCV may know the format.
 
     Raises:
         MediaError: The file is damaged, cut off, or too large to decode.
     """
-    size = file.seek(0, os.SEEK_END)
-    if size > _LARGEST_BYTES:
-        raise MediaError(
-            f"{path} has {size >> 20} MiB; a {_name(kind)} picture of at most {_LARGEST_BYTES >> 20} was expected. "
-            "Make it smaller or convert it to MP4."
-        )
+    limits.check_picture(path, kind.value, file.seek(0, os.SEEK_END), None)
     file.seek(0)
     content = file.read()
-    damage = find_damage(content, kind) if kind else None
+    size = find_size(content, kind)
+    if size is None:
+        return None
+    limits.check_picture(path, kind.value, len(content), size)
+    damage = find_damage(content, kind)
     if damage:
-        raise MediaError(f"{path} is not a complete {_name(kind)} picture: {damage}. Copy or export it again.")
-    storage = find_storage(io.BytesIO(content), kind) if kind else Storage()
+        raise MediaError(f"{path} is not a complete {kind.value} picture: {damage}. Copy or export it again.")
+    storage = find_storage(io.BytesIO(content), kind)
+    decoded = _decode(path, content, kind, storage, size)
+    del content  # no longer needed, and perhaps large
+    if decoded is None:
+        return None
+    samples, storage = decoded
+    del decoded
+    picture = _to_rgb(path, samples, storage)
+    del samples
+    return np.ascontiguousarray(turned(picture, storage.turn))
+
+
+def _decode(
+    path: Path, content: bytes, kind: PictureKind, storage: Storage, size: PictureSize
+) -> tuple[_Samples, Storage] | None:
+    """Decodes a file by the first decoder that does it right; returns the samples and what is left to do with them."""
     samples = _decode_with_opencv(path, content, kind) if _is_known_to_opencv(kind, storage) else None
     if samples is not None and not _is_misread(samples, storage):
-        return _to_rgb(path, samples, _after_opencv(storage, samples))
-    if kind is None or _has_long_numbers(storage):
+        return samples, _after_opencv(storage, samples)
+    if _has_long_numbers(storage):
         return None
-    decoded = netpbm.decode(content) if kind is PictureKind.NETPBM else decode_with_ffmpeg(content, kind)
-    return None if decoded is None else _to_rgb(path, _Samples.of(decoded), replace(storage, bits=16, tiff=None))
+    if kind is PictureKind.NETPBM:
+        decoded = netpbm.decode(content)
+    else:
+        decoded = decode_with_ffmpeg(content, kind, (size.width + _ALIGNMENT) * (size.height + _ALIGNMENT))
+    return None if decoded is None else (_Samples.of(decoded), replace(storage, bits=16, tiff=None))
 
 
-def _is_known_to_opencv(kind: PictureKind | None, storage: Storage) -> bool:
+def _is_known_to_opencv(kind: PictureKind, storage: Storage) -> bool:
     """Returns False for what OpenCV decodes to something else than what is stored, without an error."""
     if kind in (PictureKind.NETPBM, PictureKind.JPEG_2000):  # samples of other depths than 8 and 16 bits
         return False
@@ -93,13 +113,13 @@ def _has_long_numbers(storage: Storage) -> bool:
     return storage.tiff is not None and storage.tiff.bits > 16 and not storage.tiff.is_float
 
 
-def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind | None) -> _Samples | None:
+def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind) -> _Samples | None:
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(
-            f"{path} is a {_name(kind)} picture that OpenCV refuses to decode: it has more than 2^30 pixels or an "
-            "unusual form. Scale it down or convert it to an ordinary PNG or JPEG."
+            f"{path} is a {kind.value} picture that OpenCV refuses to decode: it is damaged or has an unusual form. "
+            "Convert it to an ordinary PNG or JPEG."
         ) from error
     if decoded is None:
         return None
@@ -120,11 +140,18 @@ def _after_opencv(storage: Storage, samples: _Samples) -> Storage:
 
 
 def _to_rgb(path: Path, samples: _Samples, storage: Storage) -> NDArray[np.uint8]:
-    """Converts samples of any depth, as stored, to (H, W, 3) uint8 RGB, upright and contiguous."""
+    """Converts samples of any depth to (H, W, 3) uint8 RGB, opaque but not yet turned upright."""
     form = samples.colour.dtype
     if form.kind not in "uf":
         raise MediaError(f"{path} has {form} pixels; whole numbers from 0 were expected. Convert it to PNG.")
-    white = _white(form, storage)
+    height, width = samples.colour.shape[:2]
+    picture = np.empty((height, width, 3), np.uint8)
+    for rows in row_bands(height, width):
+        picture[rows] = _band_to_rgb(samples.rows(rows), storage, _white(form, storage))
+    return picture
+
+
+def _band_to_rgb(samples: _Samples, storage: Storage, white: int) -> NDArray[np.uint8]:
     colour = _full_range(samples.colour, white)
     if storage.tiff is not None and storage.tiff.is_inverted:
         colour = np.invert(colour)
@@ -138,8 +165,8 @@ def _to_rgb(path: Path, samples: _Samples, storage: Storage) -> NDArray[np.uint8
             alpha = alpha.astype(np.uint16) * 257
         colour = lay_over_white(colour, alpha, premultiplied=storage.premultiplied)
     if colour.dtype == np.uint16:
-        colour = ((colour.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return np.ascontiguousarray(turned(colour, storage.turn))
+        colour = (colour.astype(np.uint32) * 255 + 32767) // 65535
+    return np.asarray(colour, np.uint8)
 
 
 def _white(form: np.dtype[Any], storage: Storage) -> int:
@@ -158,7 +185,3 @@ def _full_range(samples: NDArray[Any], white: int) -> NDArray[Any]:
     if samples.dtype == np.uint8 or white == 65535:
         return samples
     return np.asarray((np.minimum(samples, white).astype(np.uint64) * 65535 + white // 2) // white, np.uint16)
-
-
-def _name(kind: PictureKind | None) -> str:
-    return kind.value if kind else "unknown"

@@ -29,7 +29,8 @@ from fomm_rt.media.read.input_container import demux, find_audio, find_start, fi
 from fomm_rt.media.read.input_file import open_file
 from fomm_rt.media.read.late_start import from_key_frame
 from fomm_rt.media.read.left_out import LeftOut, find_left_out
-from fomm_rt.media.read.picture_format import PictureKind, find_picture, find_storage
+from fomm_rt.media.read.limits import Limits, megapixels
+from fomm_rt.media.read.picture_format import PictureKind, find_picture, find_size, find_storage
 from fomm_rt.media.read.still_picture import decode_still
 from fomm_rt.media.read.timing_scan import frame_times, scan_timing
 from fomm_rt.media.timing import FALLBACK_RATE, Timing
@@ -37,6 +38,9 @@ from fomm_rt.media.timing import FALLBACK_RATE, Timing
 _logger = logging.getLogger("fomm_rt")
 
 Shown = TypeVar("Shown")
+
+_HEADER_BYTES = 1 << 16
+"""In which an animated picture says its size."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class VideoReader:
 
     Args:
         path: A video file, or a picture.
+        max_pixels: Pixels of the largest frame to decode, and of a still picture; by default 35 million of a frame and
+            100 million of a still picture, see `fomm_rt.media.read.limits`. Larger frames that follow smaller ones
+            count as broken packets.
 
     Attributes:
         path: The file.
@@ -79,11 +86,13 @@ class VideoReader:
             by the frame rate; 0 if unknown. Skipped packets count only at the end.
 
     Raises:
-        MediaError: The file is missing, empty, a folder, not permitted, not a video, or no frame can be decoded.
+        MediaError: The file is missing, empty, a folder, not permitted, not a video, too large, or no frame can be
+            decoded.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, max_pixels: int | None = None) -> None:
         path = Path(path)
+        self._limits = Limits.of(max_pixels)
         self.path = path
         self.has_audio = False
         self.left_out = LeftOut()
@@ -110,7 +119,7 @@ class VideoReader:
                 self._open_video(file, kind)
 
     def _open_still(self, file: BinaryIO, kind: PictureKind) -> None:
-        self._still = decode_still(self.path, file, kind)
+        self._still = decode_still(self.path, file, kind, self._limits)
         if self._still is None:
             raise MediaError(f"{self.path} is a {kind.value} picture that cannot be decoded; give a video.")
         _logger.warning("%s is a picture; it is used as a driving video of one frame", self.path)
@@ -118,19 +127,22 @@ class VideoReader:
         self.height, self.width = self._still.shape[:2]
 
     def _open_webp(self, file: BinaryIO) -> None:
-        self._webp = AnimatedWebp(self.path, file)
+        self._webp = AnimatedWebp(self.path, file, self._limits)
         self.timing = self._webp.timing
         self.height, self.width = self._webp.height, self._webp.width
 
     def _open_video(self, file: BinaryIO, kind: PictureKind | None) -> None:
         """Reads all packets once and decodes the first frame."""
         first: list[CodedFrame] = []
+        max_pixels = self._limits.frame_pixels
+        if kind is not None:
+            self._check_animation(file, kind)
         file.seek(0)
-        with open_input(self.path, file) as container:
+        with open_input(self.path, file, max_pixels) as container:
             stream = self._require_video(container)
             self.has_audio = find_audio(container) is not None
             self.left_out = find_left_out(container, is_avif=kind is PictureKind.AVIF)
-            decoder = FrameDecoder(container, stream, lambda: None)
+            decoder = FrameDecoder(container, stream, max_pixels, lambda: None)
 
             def decode_first(packet: av.Packet[VideoStream]) -> None:
                 if not first:
@@ -147,9 +159,18 @@ class VideoReader:
             if not first:
                 raise MediaError(
                     f"{self.path} has a video stream, but no frame of it can be decoded: it is empty, damaged or "
-                    "encrypted. Export it again as MP4."
+                    f"encrypted, or has more than {megapixels(max_pixels)} a frame. Export it again as MP4."
                 )
-            self.height, self.width = FramePixels(stream.sample_aspect_ratio, self._turn).convert(first[0]).shape[:2]
+            self.height, self.width = (
+                FramePixels(stream.sample_aspect_ratio, self._turn, max_pixels=max_pixels).convert(first[0]).shape[:2]
+            )
+
+    def _check_animation(self, file: BinaryIO, kind: PictureKind) -> None:
+        """Refuses an animated picture that is too large; of those, FFmpeg does not say the size then."""
+        file.seek(0)
+        size = find_size(file.read(_HEADER_BYTES), kind)
+        if size is not None:
+            self._limits.check_frame(self.path, size.width, size.height)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Decodes from the first frame.
@@ -278,11 +299,12 @@ class VideoReader:
         )
 
     def _decode(self, part: Part | None, interval: int) -> Generator[VideoFrame, None, None]:
-        with open_input(self.path) as container:
+        max_pixels = self._limits.frame_pixels
+        with open_input(self.path, max_pixels=max_pixels) as container:
             stream = self._require_video(container)
             stream.thread_type = "AUTO"
-            converter = FramePixels(stream.sample_aspect_ratio, self._turn)
-            decoder = FrameDecoder(container, stream, self._note_fault)
+            converter = FramePixels(stream.sample_aspect_ratio, self._turn, max_pixels=max_pixels)
+            decoder = FrameDecoder(container, stream, max_pixels, self._note_fault)
             packets: Iterator[av.Packet[VideoStream]] = demux(container, stream, self._note_fault)
             # Frames of animated pictures are drawn over those before, whatever they are marked as.
             can_skip = self._scanned.has_timestamps and container.format.name not in ANIMATED_PICTURES
@@ -321,4 +343,5 @@ class VideoReader:
             raise MediaError(f"{self.path} holds {held}; give a file with moving pictures.")
         if stream.codec_context is None:
             raise MediaError(f"{self.path} is coded in a way that cannot be decoded; convert it to H.264 in MP4.")
+        self._limits.check_frame(self.path, stream.codec_context.width, stream.codec_context.height)
         return stream

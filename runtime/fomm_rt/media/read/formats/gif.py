@@ -1,7 +1,21 @@
-"""GIF: animation."""
+"""GIF: size and animation."""
 
 import os
+import struct
 from typing import BinaryIO
+
+from fomm_rt.media.read.limits import PictureSize
+
+_BYTES_PER_PIXEL = 13
+"""Of OpenCV: indices, RGBA, and copies of it."""
+
+
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns the size of the screen; None if the file is cut off before it."""
+    if len(content) < 10:
+        return None
+    width, height = struct.unpack_from("<HH", content, 6)
+    return PictureSize(width, height, _BYTES_PER_PIXEL)
 
 
 def is_animated(file: BinaryIO) -> bool:

@@ -1,4 +1,4 @@
-"""AVIF and HEIF: brands, and properties of the primary picture.
+"""AVIF and HEIF: brands, size, and properties of the primary picture.
 
 Both are ISO base media files: boxes of a 32-bit length, a name and a body. Properties lie in meta/iprp/ipco, and
 meta/iprp/ipma says which of them, in which order, belong to a picture. Sources: ISO/IEC 14496-12, ISO/IEC 23008-12.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
+from fomm_rt.media.read.limits import PictureSize
 from fomm_rt.media.read.pixels import UPRIGHT, Turn
 
 # A file type box has a few brands; a longer one is damage.
@@ -18,6 +19,9 @@ _MOST_BRAND_BYTES = 1024
 _AVIF = frozenset({b"avif", b"avis"})
 _SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 _HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+_BYTES_PER_PIXEL = 32
+"""Of OpenCV with 8 bits and transparency: planes of both pictures, RGBA, and copies of it."""
 
 Properties = list[tuple[bytes, bytes]]
 """Names and bodies of a picture's properties, in the order in which they apply."""
@@ -58,6 +62,19 @@ def read_properties(content: bytes) -> Properties:
         indices = _associations(containers[b"ipma"]).get(item, [])
         return [properties[index - 1] for index in indices if 0 < index <= len(properties)]
     return []
+
+
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns the size of the largest picture in the file, tiles and transparency included; None if none is stated."""
+    with suppress(struct.error, LookupError):
+        meta = _find(memoryview(content), b"meta")[4:]  # after its version
+        properties = list(_boxes(_find(_find(meta, b"iprp"), b"ipco")))
+        sizes = [struct.unpack_from(">II", body, 4) for name, body in properties if name == b"ispe"]
+        if sizes:
+            is_deep = find_bits([(name, bytes(body)) for name, body in properties]) > 8
+            width, height = max(sizes, key=lambda size: size[0] * size[1])
+            return PictureSize(width, height, _BYTES_PER_PIXEL * (2 if is_deep else 1))
+    return None
 
 
 def find_turn(properties: Properties) -> Turn:

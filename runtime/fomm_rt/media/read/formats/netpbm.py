@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_rt.media.read.limits import RESULT_BYTES, PictureSize
+
 # P1 to P6 and two numbers, with comments anywhere between; or P7 and the first line of its header.
 START = re.compile(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*\d+\s|P7\n(?:#|WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE)")
 
 _NUMBER = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\d{1,9})")
 _COMMENT = re.compile(rb"#[^\n]*")
 _ENTRY = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d{1,9})\s*$", re.MULTILINE)
+_SPACES = np.frombuffer(b" \t\n\v\f\r", np.uint8)
+_MOST_DIGITS = 5
 _ENDS = b"\nENDHDR\n"
+
+
+_WORKING_BYTES = 16
+"""Of a sample that is read from text or bits, or scaled to its whole range."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,16 @@ class _Header:
     end: int
 
 
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns the size by the header of a file that begins with `START`; None if it is malformed."""
+    header = _read_header(content)
+    if header is None:
+        return None
+    is_stored_so = header.form in (5, 6, 7) and header.largest in (255, 65535)
+    sample_bytes = (2 if header.largest > 255 else 1) if is_stored_so else _WORKING_BYTES
+    return PictureSize(header.width, header.height, sample_bytes * header.depth + RESULT_BYTES)
+
+
 def decode(content: bytes) -> NDArray[Any] | None:
     """Decodes the first picture of a file that begins with `START`.
 
@@ -42,7 +60,7 @@ def decode(content: bytes) -> NDArray[Any] | None:
     header = _read_header(content)
     if header is None or not (1 <= header.largest <= 65535 and 1 <= header.depth <= 4):
         return None
-    samples = _read_samples(header, content[header.end :])
+    samples = _read_samples(header, memoryview(content)[header.end :])
     if samples is None:
         return None
     shaped = samples.reshape(header.height, header.width, header.depth)
@@ -50,7 +68,7 @@ def decode(content: bytes) -> NDArray[Any] | None:
     if header.largest != whole:
         wide = np.minimum(shaped, header.largest).astype(np.uint32)
         shaped = (wide * whole + header.largest // 2) // header.largest
-    return shaped.astype(form)
+    return shaped.astype(form, copy=False)
 
 
 def _read_header(content: bytes) -> _Header | None:
@@ -73,16 +91,13 @@ def _read_header(content: bytes) -> _Header | None:
     return _Header(form, numbers[0], numbers[1], 3 if form in (3, 6) else 1, (*numbers, 1)[2], position + 1)
 
 
-def _read_samples(header: _Header, raster: bytes) -> NDArray[Any] | None:
+def _read_samples(header: _Header, raster: memoryview) -> NDArray[Any] | None:
     count = header.width * header.height * header.depth
     if header.form == 1:
         digits = np.frombuffer(b"".join(_COMMENT.sub(b"", raster).split()), np.uint8)[:count]
         return 1 - (digits - ord("0")) if len(digits) == count and np.isin(digits, (48, 49)).all() else None
     if header.form in (2, 3):
-        texts = _COMMENT.sub(b"", raster).split(maxsplit=count)[:count]
-        if len(texts) < count or not all(text.isdigit() and len(text) <= 5 for text in texts):
-            return None
-        return np.array(texts).astype(np.uint32)
+        return _read_numbers(_COMMENT.sub(b"", raster), count)
     if header.form == 4:
         row_bytes = (header.width + 7) // 8
         if len(raster) < row_bytes * header.height:
@@ -91,3 +106,22 @@ def _read_samples(header: _Header, raster: bytes) -> NDArray[Any] | None:
         return 1 - np.unpackbits(packed, axis=1)[:, : header.width]
     form = np.dtype(np.uint8 if header.largest <= 255 else ">u2")
     return np.frombuffer(raster, form, count) if len(raster) >= count * form.itemsize else None
+
+
+def _read_numbers(text: bytes, count: int) -> NDArray[np.uint32] | None:
+    """Reads numbers of up to five digits; None if there are fewer than `count`, or something else between them."""
+    characters = np.frombuffer(text, np.uint8)
+    is_digit = (characters >= ord("0")) & (characters <= ord("9"))
+    # A number begins where a digit follows none, and ends likewise.
+    edges = np.flatnonzero(np.diff(is_digit, prepend=False, append=False))[: 2 * count]
+    if len(edges) < 2 * count:
+        return None
+    begins, ends = edges[::2], edges[1::2]
+    between = characters[: ends[-1]][~is_digit[: ends[-1]]]
+    if (ends - begins).max() > _MOST_DIGITS or not np.isin(between, _SPACES).all():
+        return None
+    numbers = np.zeros(count, np.uint32)
+    for place in range(_MOST_DIGITS):
+        is_inside = begins + place < ends
+        numbers[is_inside] = 10 * numbers[is_inside] + (characters[(begins + place)[is_inside]] - ord("0"))
+    return numbers

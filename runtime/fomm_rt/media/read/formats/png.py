@@ -1,4 +1,4 @@
-"""PNG and APNG: completeness, animation, EXIF and colour code points."""
+"""PNG and APNG: size, completeness, animation, EXIF and colour code points."""
 
 import os
 import struct
@@ -6,12 +6,24 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from fomm_rt.media.read.limits import PictureSize, by_opencv
+
+_GREY, _RGB = 0, 2
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def is_animated(file: BinaryIO) -> bool:
     """Returns True if there is an acTL chunk, which must come before the pixels."""
     return _find(file, b"acTL", before=b"IDAT") is not None
+
+
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns what IHDR, the first chunk, says; None if it is damaged."""
+    if len(content) < len(SIGNATURE) + 18 or content[12:16] != b"IHDR":
+        return None
+    width, height, bits, colours = struct.unpack_from(">IIBB", content, len(SIGNATURE) + 8)
+    has_alpha = colours not in (_GREY, _RGB) or b"tRNS" in content[: content.find(b"IDAT")]
+    return PictureSize(width, height, by_opencv(4 if has_alpha else 3, 2 if bits > 8 else 1))
 
 
 def find_damage(content: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""TIFF: how the pixels of the first picture are stored. EXIF is a TIFF structure, too.
+"""TIFF: size of the first picture, and how its pixels are stored. EXIF is a TIFF structure, too.
 
 Source: TIFF revision 6.0, 1992.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from fomm_rt.media.read.limits import PictureSize, by_opencv
+
 _BYTE_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
 _SIZES = {1: "B", 3: "H", 4: "I"}
 _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 258, 262, 274, 277, 284, 338, 339
+_WIDTH, _HEIGHT, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 278, 322, 323
 _MIN_IS_WHITE = 0
 _SEPARATE_PLANES = 2
 _FLOATS = 3
@@ -38,6 +41,23 @@ class TiffLayout:
     is_inverted: bool
     is_planar: bool
     transparency: str | None
+
+
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns the size of the picture in the first directory; None if it is absent or malformed.
+
+    Strips and tiles are decoded one at a time into RGBA or samples of their own; one may be larger than the picture.
+    """
+    tags, layout = _directory(content), read_layout(content)
+    width, height = _first(tags, _WIDTH, 0), _first(tags, _HEIGHT, 0)
+    if not (width and height):
+        return None
+    strip = width * min(_first(tags, _ROWS_PER_STRIP, height), height)
+    block = max(_first(tags, _TILE_WIDTH, 0) * _first(tags, _TILE_HEIGHT, 0), strip)
+    sample_bytes = (layout.bits + 7) // 8
+    channels = max(3, layout.samples)
+    pixel_bytes = by_opencv(channels, sample_bytes)
+    return PictureSize(width, height, pixel_bytes + max(4, channels * sample_bytes) * block / (width * height))
 
 
 def find_orientation(content: bytes) -> int:

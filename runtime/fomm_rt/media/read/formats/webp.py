@@ -1,4 +1,4 @@
-"""WebP: completeness, EXIF, and the frames of an animation.
+"""WebP: size, completeness, EXIF, and the frames of an animation.
 
 A RIFF of chunks: each a name, the length of its body in 32 bits, and the body, padded to an even length. An animation
 is VP8X (flags and size of the canvas), ANIM, then one ANMF per frame. Source: RFC 9649.
@@ -6,12 +6,15 @@ is VP8X (flags and size of the canvas), ANIM, then one ANMF per frame. Source: R
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
+
+from fomm_rt.media.read.limits import PictureSize, by_opencv
 
 _FIRST_CHUNK = 12
 _ALPHA, _ANIMATION = 0x10, 0x02
@@ -57,6 +60,26 @@ def is_animated(file: BinaryIO) -> bool:
     """Returns True if a file, open at its start, has the flag of an animation."""
     head = file.read(21)
     return len(head) == 21 and head[12:16] == b"VP8X" and bool(head[20] & _ANIMATION)
+
+
+def find_size(content: bytes) -> PictureSize | None:
+    """Returns the largest of the sizes that the headers of the canvas and of the picture say; None without any."""
+    sizes = []
+    for name, position, _ in _chunks(io.BytesIO(content)):
+        head = content[position : position + 10]
+        if len(head) < 10:
+            break
+        if name == b"VP8X":
+            sizes.append((_uint24(head, 4) + 1, _uint24(head, 7) + 1))
+        elif name == b"VP8L":
+            bits = int.from_bytes(head[1:5], "little")
+            sizes.append(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+        elif name == b"VP8 ":
+            width, height = struct.unpack_from("<HH", head, 6)
+            sizes.append((width & 0x3FFF, height & 0x3FFF))
+    if not sizes:
+        return None
+    return PictureSize(max(width for width, _ in sizes), max(height for _, height in sizes), by_opencv(4))
 
 
 def find_damage(content: bytes) -> str | None:
