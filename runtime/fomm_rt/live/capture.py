@@ -11,9 +11,8 @@ from threading import Lock, Thread, current_thread
 from time import perf_counter
 from typing import Literal
 
-from fomm_rt.errors import CameraError, FommError, first_line
-from fomm_rt.image import check_image
-from fomm_rt.live.cameras.failures import stalled
+from fomm_rt.errors import FommError, first_line
+from fomm_rt.live.camera_reader import CameraReader, Ending
 from fomm_rt.live.cameras.protocol import Camera, CameraStream
 from fomm_rt.live.frames import CameraFrame
 from fomm_rt.live.latest import Latest
@@ -23,16 +22,11 @@ _logger = logging.getLogger("fomm_rt")
 
 RETRY_S = 1.0
 """From one attempt to open a camera that failed to the next."""
-OPEN_PATIENCE_S = 15.0
-"""A camera that takes longer to open is left behind: longer than the time that a network stream is given."""
 END_S = 0.1
 """How long `stop` waits for a camera to be closed properly. One that hangs in its driver is left behind."""
 
 MOST_LEFT_BEHIND = 3
 """Threads that hang in a camera; with so many, it is not opened again before one of them comes back."""
-
-Ending = Exception | None
-"""Why a camera is not read any more: its failure, or None after its last frame."""
 
 Phase = Literal["opening", "open", "lost", "ended", "failed"]
 
@@ -87,12 +81,12 @@ class Capture:
         self._camera, self._accounting, self._on_change, self._retry_s = camera, accounting, on_change, retry_s
         self._state = CaptureState("opening")
         self._lock = Lock()
-        self._reader: _Reader | None = None
-        self._left_behind: list[_Reader] = []
+        self._reader: CameraReader | None = None
+        self._left_behind: list[CameraReader] = []
         self._stream: CameraStream | None = None
         self._count = 0
         # How a reader ended, or None to stop.
-        self._events: SimpleQueue[tuple[_Reader, Ending] | None] = SimpleQueue()
+        self._events: SimpleQueue[tuple[CameraReader, Ending] | None] = SimpleQueue()
         self._is_stopping = False
         self._thread = Thread(target=self._run, name="fomm-rt capture", daemon=True)
 
@@ -132,7 +126,9 @@ class Capture:
 
     def _read(self) -> Ending:
         """Opens and reads the camera until it ends, fails, stalls or is stopped; returns why."""
-        reader = _Reader(self._camera, self._opened, self._deliver, lambda ending: self._events.put((reader, ending)))
+        reader = CameraReader(
+            self._camera, self._opened, self._deliver, lambda ending: self._events.put((reader, ending))
+        )
         self._reader = reader
         reader.thread.start()
         while not self._is_stopping:
@@ -148,7 +144,7 @@ class Capture:
         reader.thread.join(END_S)
         return None
 
-    def _leave_behind(self, reader: _Reader) -> Ending:
+    def _leave_behind(self, reader: CameraReader) -> Ending:
         with self._lock:
             self._reader = None  # from now on its frames are refused
         self._left_behind.append(reader)
@@ -177,11 +173,11 @@ class Capture:
             with suppress(Empty):
                 self._events.get(timeout=left_s if left_s > 0 else self._retry_s)
 
-    def _opened(self, reader: _Reader, stream: CameraStream) -> None:
+    def _opened(self, reader: CameraReader, stream: CameraStream) -> None:
         if reader is self._reader:
             self._stream = stream
 
-    def _deliver(self, reader: _Reader, frame: CameraFrame, new: int) -> bool:
+    def _deliver(self, reader: CameraReader, frame: CameraFrame, new: int) -> bool:
         """Takes a frame, the last of `new` ones; returns False to a reader that is not to go on."""
         with self._lock:
             if reader is not self._reader or self._is_stopping:
@@ -191,12 +187,18 @@ class Capture:
             self._count += new
             self.frames.put(CameraFrame(self._count - 1, frame.captured_s, frame.pixels))
         if self._state.phase != "open":
-            self._change(CaptureState("open"))
+            self._change(CaptureState("open"), reader)
         return True
 
-    def _change(self, state: CaptureState) -> None:
-        """Tells a change once, however often the camera fails in the same way."""
-        before, self._state = self._state, state
+    def _change(self, state: CaptureState, reader: CameraReader | None = None) -> None:
+        """Tells a change once, however often the camera fails in the same way.
+
+        What a reader says that was left behind is old.
+        """
+        with self._lock:
+            if reader is not None and reader is not self._reader:
+                return
+            before, self._state = self._state, state
         if state == before:
             return
         if state.phase == "lost":
@@ -204,57 +206,3 @@ class Capture:
         elif state.phase == "open" and before.phase == "lost":
             _logger.info("%s is back", self._camera.name)
         self._on_change(state)
-
-
-class _Reader:
-    """A thread that opens a camera once and reads it until it ends, fails, or its frames are refused."""
-
-    def __init__(
-        self,
-        camera: Camera,
-        opened: Callable[[_Reader, CameraStream], None],
-        deliver: Callable[[_Reader, CameraFrame, int], bool],
-        tell: Callable[[Ending], None],
-    ) -> None:
-        self._camera, self._opened, self._deliver, self._tell = camera, opened, deliver, tell
-        self._progress_s = perf_counter()
-        self._is_open = False
-        self.thread = Thread(target=self._run, name=f"fomm-rt camera {camera.name}", daemon=True)
-
-    def left_s(self) -> float | None:
-        """Seconds until the camera counts as stalled; None if it may take any time."""
-        patience_s = self._camera.patience_s
-        if patience_s is None:
-            return None
-        limit_s = patience_s if self._is_open else max(patience_s, OPEN_PATIENCE_S)
-        return self._progress_s + limit_s - perf_counter()
-
-    def complaint(self) -> FommError:
-        """The error of a camera that has stalled."""
-        if not self._is_open:
-            return CameraError(f"{self._camera.name} cannot be opened within {OPEN_PATIENCE_S:g} s; plug it in again.")
-        return stalled(self._camera.name, self._camera.patience_s or 0.0)
-
-    def _run(self) -> None:
-        try:
-            stream = self._camera.open()
-            try:
-                self._progress_s, self._is_open = perf_counter(), True
-                self._opened(self, stream)
-                self._read(stream)
-            finally:
-                stream.close()
-        except Exception as error:
-            self._tell(error)
-        else:
-            self._tell(None)
-
-    def _read(self, stream: CameraStream) -> None:
-        sequence: int | None = None
-        while (frame := stream.read()) is not None:
-            self._progress_s = perf_counter()
-            check_image(frame.pixels)
-            new = 1 if sequence is None else max(1, frame.sequence - sequence)
-            sequence = frame.sequence
-            if not self._deliver(self, frame, new):
-                return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
-from time import perf_counter, sleep
+from time import perf_counter
 
 import av
 from av.codec.context import Flags, ThreadType
@@ -18,18 +16,18 @@ from fomm_rt.errors import CameraError
 from fomm_rt.image import Image
 from fomm_rt.live.cameras.capture_clock import CaptureClock
 from fomm_rt.live.cameras.failures import stalled, unreadable
+from fomm_rt.live.cameras.frame_times import FrameTimes
 from fomm_rt.live.cameras.v4l2 import format_name
 from fomm_rt.live.frames import CameraFrame
 from fomm_rt.media.read.frame_pixels import FramePixels
 
-FALLBACK_FPS = 30
 LONGEST_SKIP_S = 0.25
 """A machine that cannot decode as fast as frames come still gets one in this time."""
-WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v"})
-"""Formats that carry no times; FFmpeg makes some up, at 25 frames per second."""
-WAITED_S = 0.002
-"""A packet that takes longer to get was not there yet."""
-_INTERVALS = 30
+SHARE_OF_PATIENCE = 0.9
+"""`read` gives up a silent camera before whoever watches it would, so that it is closed and not left behind."""
+
+# Formats without times: FFmpeg makes some up, at 25 frames per second.
+_WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v"})
 
 Wait = Callable[[float], bool]
 """Waits for the next packet up to some seconds; returns True if it is there."""
@@ -39,7 +37,7 @@ class ContainerStream:
     """An open camera or network stream; see `CameraStream`.
 
     Args:
-        container: What FFmpeg opened; belongs to the stream from now on.
+        container: What FFmpeg opened; the stream closes it, also if it cannot be read.
         name: As a user would call the camera.
         clock: For the time stamps of this camera.
         patience_s: `read` fails after about so many seconds without a picture.
@@ -62,27 +60,31 @@ class ContainerStream:
         wait: Wait | None = None,
         is_paced: bool = False,
     ) -> None:
-        self._container, self._name, self._clock, self._explain = container, name, clock, explain
-        # Ends before whoever watches `read` would give it up.
+        self._container, self._name, self._explain, self._wait = container, name, explain, wait
         self._patience_s = patience_s
-        self._wait, self._is_paced = wait, is_paced
-        video = _readable_video(container, name)
+        video = next((stream for stream in container.streams.video if stream.codec_context is not None), None)
+        if video is None:
+            container.close()
+            raise unreadable(name)
         self._context = video.codec_context
         # Threads that decode several frames at a time hold some back; threads within a frame do not.
         self._context.thread_type = ThreadType.SLICE
         self._context.flags |= Flags.low_delay
         self._is_intra_only = self._context.codec.intra_only
-        self._time_base = video.time_base or Fraction(1, av.time_base)
         self._packets = container.demux(video)
         self._pixels = FramePixels(video.sample_aspect_ratio, is_exact=False)
-        self._has_times = container.format.name not in WITHOUT_TIMES
-        self._told_fps = video.average_rate if self._has_times else None
-        self.interval_s = float(1 / (self._told_fps or FALLBACK_FPS))
-        self._intervals: deque[float] = deque(maxlen=_INTERVALS)
-        self._latest_s: float | None = None
-        self._first: tuple[float, float] | None = None
+        has_times = container.format.name not in _WITHOUT_TIMES
+        time_base = video.time_base or Fraction(1, av.time_base)
+        self._times = FrameTimes(
+            clock, time_base if has_times else None, video.average_rate if has_times else None, is_paced=is_paced
+        )
         self._sequence = -1
         self._size = (self._context.width, self._context.height)
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two frames; see `CameraStream`."""
+        return self._times.interval_s
 
     @property
     def description(self) -> str:
@@ -90,26 +92,24 @@ class ContainerStream:
         width, height = self._size
         context = self._context
         code = format_name(context.pix_fmt or "" if context.name == "rawvideo" else context.name)
-        is_known = self._told_fps or len(self._intervals) == _INTERVALS
-        rate = f"{1 / self.interval_s:.3g} fps, " if is_known else ""
+        rate = f"{1 / self.interval_s:.3g} fps, " if self._times.is_rate_known else ""
         return f"{self._name}, {width}×{height}, {rate}{code.upper()}"
 
-    def read(self) -> CameraFrame | None:
+    def read(self) -> CameraFrame:
         """Waits for the next frame and gives the newest; see `CameraStream`."""
         start_s = perf_counter()
-        is_silent = True
+        has_come = False
         while True:
-            asked_s = perf_counter()
-            left_s = start_s + 0.9 * self._patience_s - asked_s
+            left_s = start_s + SHARE_OF_PATIENCE * self._patience_s - self._times.ask()
             if left_s <= 0 or (self._wait is not None and not self._wait(left_s)):
-                raise stalled(self._name, self._patience_s) if is_silent else unreadable(self._name)
+                raise unreadable(self._name) if has_come else stalled(self._name, self._patience_s)
             packet = self._next_packet()
-            is_silent = False
+            has_come = True
             arrived_s = perf_counter()
-            has_waited = arrived_s - asked_s > WAITED_S
             may_skip = arrived_s - start_s < LONGEST_SKIP_S
             if self._is_intra_only:
-                captured_s = self._note(packet.pts, arrived_s, has_waited)
+                # An old picture is left out before it is decoded, since no later one needs it.
+                captured_s = self._times.captured_s(packet.pts, arrived_s)
                 if may_skip and self._newer_waits():
                     self._sequence += 1
                     continue
@@ -118,7 +118,7 @@ class ContainerStream:
                 continue
             self._sequence += len(frames)
             if not self._is_intra_only:
-                captured_s = self._note(frames[-1].pts, arrived_s, has_waited)
+                captured_s = self._times.captured_s(frames[-1].pts, arrived_s)
                 if may_skip and self._newer_waits():
                     continue
             return CameraFrame(self._sequence, captured_s, self._convert(frames[-1]))
@@ -132,49 +132,25 @@ class ContainerStream:
             packet = next(self._packets, None)
         except (av.FFmpegError, OSError) as error:
             raise self._explain(error) from error
-        if packet is None or not packet.size:  # the empty packet that flushes decoders comes at the end
+        if packet is None:
             raise CameraError(f"{self._name} has ended; the other side closed it.")
         return packet
 
     def _decode(self, packet: av.Packet[VideoStream]) -> list[CodedFrame]:
+        """The frames of a packet; none of one that was damaged on the way or needs a key frame that was missed."""
+        if not packet.size:
+            return []
         try:
             return self._context.decode(packet)
         except av.FFmpegError:
-            return []  # one that was damaged on the way, or that needs a key frame which came before
+            return []
 
     def _convert(self, frame: CodedFrame) -> Image:
         self._size = (frame.width, frame.height)
-        return self._pixels.convert(frame)
-
-    def _note(self, ticks: int | None, arrived_s: float, has_waited: bool) -> float:
-        """Returns when a frame was taken; measures the interval between frames."""
-        stamp_s = float(ticks * self._time_base) if self._has_times and ticks is not None else None
-        if stamp_s is not None and self._is_paced:
-            due_s = self._due(stamp_s, arrived_s)
-            sleep(max(0.0, due_s - arrived_s))
-            arrived_s, has_waited = max(due_s, arrived_s), due_s > arrived_s
-        self._measure(arrived_s if stamp_s is None else stamp_s)
-        return self._clock.captured_s(stamp_s, arrived_s, has_waited=has_waited)
-
-    def _due(self, stamp_s: float, arrived_s: float) -> float:
-        """When a frame of a file on a server is to be shown."""
-        self._first = self._first or (stamp_s, arrived_s)
-        return self._first[1] + stamp_s - self._first[0]
-
-    def _measure(self, time_s: float) -> None:
-        if self._latest_s is not None and time_s > self._latest_s:
-            self._intervals.append(time_s - self._latest_s)
-            if len(self._intervals) == _INTERVALS:
-                self.interval_s = statistics.median(self._intervals)
-        self._latest_s = time_s
+        try:
+            return self._pixels.convert(frame)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise unreadable(self._name) from error
 
     def _newer_waits(self) -> bool:
-        """True if a newer frame has come already, or comes any moment."""
-        return self._clock.late_s > self.interval_s or (self._wait is not None and self._wait(0))
-
-
-def _readable_video(container: InputContainer, name: str) -> VideoStream:
-    for stream in container.streams.video:
-        if stream.codec_context is not None:
-            return stream
-    raise unreadable(name)
+        return self._times.is_late or (self._wait is not None and self._wait(0))

@@ -112,13 +112,7 @@ class DeviceCamera:
         return av.open(path, format=INPUT_FORMATS[sys.platform], container_options=quick | attempts[-1])
 
     def _stream(self, container: InputContainer, path: str, clock: CaptureClock, wait: Wait | None) -> CameraStream:
-        try:
-            return ContainerStream(
-                container, self.name, clock, self.patience_s, partial(self._explain, path), wait=wait
-            )
-        except BaseException:
-            container.close()
-            raise
+        return ContainerStream(container, self.name, clock, self.patience_s, partial(self._explain, path), wait=wait)
 
     def _explain(self, path: str, error: Exception) -> CameraError:
         if getattr(error, "errno", None) in {errno.EINVAL, errno.ENOSYS}:

@@ -11,7 +11,7 @@ import av
 from fomm_rt.errors import CameraError
 from fomm_rt.live.cameras.capture_clock import CaptureClock
 from fomm_rt.live.cameras.container_stream import ContainerStream
-from fomm_rt.live.cameras.failures import failed
+from fomm_rt.live.cameras.failures import failed, stalled
 from fomm_rt.live.cameras.protocol import CameraStream
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "rtmp", "rtmps", "srt")
@@ -34,7 +34,10 @@ _OPTIONS = {
     "fpsprobesize": "0",
     # Over TCP no packet is lost, and firewalls let answers through.
     "rtsp_flags": "prefer_tcp",
+    # A reader that was late for a moment loses packets, not the stream.
+    "overrun_nonfatal": "1",
 }
+_TIMEOUTS = (av.error.ExitError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,6 @@ class NetworkCamera:
         """The address without user name, password and query, which may hold secrets."""
         return shown_address(self.url)
 
-    @property
-    def _scheme(self) -> str:
-        return self.url.partition(":")[0].lower()
-
     def open(self) -> CameraStream:
         """Connects; see `Camera`."""
         try:
@@ -69,28 +68,26 @@ class NetworkCamera:
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explain(error) from error
-        try:
-            return ContainerStream(
-                container,
-                self.name,
-                CaptureClock(is_monotonic=False),
-                self.patience_s,
-                self._explain,
-                # Files and playlists on a server come as fast as the network carries them.
-                is_paced=bool(container.duration) or container.format.name == "hls",
-            )
-        except BaseException:
-            container.close()
-            raise
+        return ContainerStream(
+            container,
+            self.name,
+            CaptureClock(is_monotonic=False),
+            self.patience_s,
+            self._explain_reading,
+            # Files and playlists on a server come as fast as the network carries them.
+            is_paced=bool(container.duration) or container.format.name == "hls",
+        )
 
     def _explain(self, error: Exception) -> CameraError:
-        if isinstance(error, av.error.ExitError | TimeoutError):
+        if isinstance(error, _TIMEOUTS):
             return CameraError(f"{self.name} does not answer; check the address and that the camera is on.")
         if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-            return CameraError(
-                f"{self.name} asks for a user name and a password; give {self._scheme}://NAME:PASSWORD@HOST/…"
-            )
+            scheme = self.url.partition(":")[0].lower()
+            return CameraError(f"{self.name} asks for a user name and a password; give {scheme}://NAME:PASSWORD@HOST/…")
         return failed(self.name, error)
+
+    def _explain_reading(self, error: Exception) -> CameraError:
+        return stalled(self.name, self.patience_s) if isinstance(error, _TIMEOUTS) else failed(self.name, error)
 
 
 def is_network_address(text: str) -> bool:

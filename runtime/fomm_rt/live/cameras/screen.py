@@ -46,13 +46,7 @@ class ScreenCamera:
             container = av.open(self.display, format="x11grab", container_options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explain(error) from error
-        try:
-            return ContainerStream(
-                container, self.name, CaptureClock(is_monotonic=False), self.patience_s, self._explain
-            )
-        except BaseException:
-            container.close()
-            raise
+        return ContainerStream(container, self.name, CaptureClock(is_monotonic=False), self.patience_s, self._explain)
 
     def _explain(self, error: Exception) -> CameraError:
         return failed(self.name, error)

@@ -93,7 +93,7 @@ def test_camera_that_ends_is_opened_again() -> None:
 def test_camera_that_stalls() -> None:
     with http_camera(stalls_after=3) as server:
         stream = NetworkCamera(f"{server.url}/video", patience_s=0.5).open()
-        with pytest.raises(CameraError, match=r"/video (does not answer|has sent no picture for 0\.5 s)"):
+        with pytest.raises(CameraError, match=r"/video has sent no picture for 0\.5 s"):
             read(stream, 10)
         stream.close()
 
