@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -199,7 +200,11 @@ def _list_cameras(terminal: Terminal) -> None:
     from fomm_rt.live.cameras.listing import list_cameras
 
     found = list_cameras()
-    text = "\n".join(f"{camera.number}  {camera.name}  ({camera.path})" for camera in found)
+    lines = []
+    for camera in found:
+        problem = f", {camera.problem}" if camera.problem else ""
+        lines.append(f"{camera.number}  {camera.name}  ({camera.path}{problem})")
+        lines += [f"   {line}" for line in camera.offers]
     if not found:
-        text = "no camera was found; fomm-rt doctor says what to check"
-    terminal.result(text, {"cameras": [{"number": c.number, "name": c.name, "path": str(c.path)} for c in found]})
+        lines = ["no camera was found; fomm-rt doctor says what to check"]
+    terminal.result("\n".join(lines), {"cameras": [asdict(camera) for camera in found]})

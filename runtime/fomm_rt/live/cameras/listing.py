@@ -41,6 +41,14 @@ class ListedCamera:
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
 
+    @property
+    def offers(self) -> list[str]:
+        """The sizes of each pixel format on a line: "YUYV 640×480 30 fps, 1280×720 10 fps"."""
+        by_code: dict[str, list[str]] = {}
+        for each in self.formats:
+            by_code.setdefault(each.code, []).append(each.size)
+        return [f"{v4l2.format_name(code)} {', '.join(sizes)}" for code, sizes in by_code.items()]
+
 
 def list_cameras() -> list[ListedCamera]:
     """The cameras of this machine in the order of their numbers; none of them is started."""

@@ -42,9 +42,14 @@ class Format:
     height: int
     fps: float | None
 
-    def __str__(self) -> str:
+    @property
+    def size(self) -> str:
+        """Size and rate in words: "640×480 30 fps"."""
         rate = "" if self.fps is None else f" {self.fps:g} fps"
-        return f"{format_name(self.code)} {self.width}×{self.height}{rate}"
+        return f"{self.width}×{self.height}{rate}"
+
+    def __str__(self) -> str:
+        return f"{format_name(self.code)} {self.size}"
 
 
 @dataclass(frozen=True)

@@ -172,14 +172,14 @@ def test_cameras_are_listed_with_what_they_offer(devices: FakeVideoDevices, tmp_
     assert devices.evaluate(
         """
 from fomm_rt.live.cameras.listing import list_cameras
-result = [[c.number, c.name, c.path, list(map(str, c.formats)), c.problem] for c in list_cameras()]
+result = [[c.number, c.name, c.path, c.offers, c.problem] for c in list_cameras()]
 """
     ) == [
         [
             2,
             "First",
             "/dev/video2",
-            ["YUYV 640×480 30 fps", "YUYV 1280×720 30 fps", "MJPEG 640×480 30 fps", "MJPEG 1280×720 30 fps"],
+            ["YUYV 640×480 30 fps, 1280×720 30 fps", "MJPEG 640×480 30 fps, 1280×720 30 fps"],
             "",
         ],
         [10, "Second", "/dev/video10", ["YUYV 320×240 60 fps"], ""],
