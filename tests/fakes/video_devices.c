@@ -165,7 +165,7 @@ static int open_device(const char *path, int flags) {
   int error = read_settings(&device, path);
   if (stat(path, &status)) return -1;
   if (error) return free(device.jpegs), fail(error);
-  int descriptor = REAL(open)(path, (flags & ~O_NONBLOCK) | O_RDWR);
+  int descriptor = REAL(open)(path, (flags & ~(O_NONBLOCK | O_ACCMODE)) | O_RDWR);
   if (descriptor < 0 || descriptor >= MOST_DESCRIPTORS) return descriptor;
   device.inode = status.st_ino;
   device.descriptor = descriptor;

@@ -158,10 +158,9 @@ def _open(name: str) -> InputContainer:
     try:
         return _opened(prefix + _chosen(name, found), _format())
     except (OSError, ValueError, av.FFmpegError) as error:
-        raise OutputError(
-            f"the microphone {name!r} cannot be opened ({first_line(error)}); "
-            + (f"expected one of {', '.join(found)}" if found else "no microphone was found")
-        ) from error
+        reason = getattr(error, "strerror", None) or first_line(error)
+        offer = f"expected one of {', '.join(found)}" if found else "no microphone was found"
+        raise OutputError(f"the microphone {name!r} cannot be opened ({reason}); {offer}") from error
 
 
 def _chosen(name: str, found: Mapping[str, str]) -> str:

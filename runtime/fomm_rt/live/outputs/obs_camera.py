@@ -33,9 +33,9 @@ class ObsSink(PictureSink):
                 width=width, height=height, fps=rate, fmt=pyvirtualcam.PixelFormat.RGB, device=choice
             )
         except (RuntimeError, ValueError, OSError) as error:
+            reasons = "; ".join(str(error).splitlines())
             raise OutputError(
-                f"there is no virtual camera to write to ({first_line(error)}); {INSTALL_OBS}, "
-                "and end other programs that use it"
+                f"there is no virtual camera to write to ({reasons}); {INSTALL_OBS}, and end other programs that use it"
             ) from error
         self.name = str(self._camera.device)
 

@@ -5,6 +5,7 @@ import pty
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -119,6 +120,21 @@ def test_refuses_a_terminal(clock: Clock) -> None:
     finally:
         os.close(controller)
         os.close(terminal)
+
+
+def test_ffmpeg_reads_them_with_the_arguments_that_are_told(clock: Clock, tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / "frames", os.O_CREAT | os.O_RDWR)
+    output = _opened(descriptor, clock)
+    for number in range(4):
+        clock.now_s = 100 + number / 10
+        output.present(numbered_frame(number, 0, *SIZE))
+    os.close(descriptor)
+    words = output.ffmpeg_input.split()
+    told = {key.removeprefix("-"): value for key, value in zip(words[::2], words[1::2], strict=True)}
+    assert told.pop("i") == "-"
+    with av.open(str(tmp_path / "frames"), format=told.pop("f"), options=told) as container:
+        read = [(number_of(frame.to_ndarray(format="rgb24")), frame.time) for frame in container.decode(video=0)]  # type: ignore[arg-type]
+    assert read == [(0, 0.0), (1, 0.1), (2, 0.2), (3, 0.3)]
 
 
 def test_tells_how_to_read_them() -> None:

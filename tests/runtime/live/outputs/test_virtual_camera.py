@@ -150,7 +150,7 @@ class _FakeObsCamera:
 
     def __init__(self, *, width: int, height: int, fps: float, fmt: str, device: str | None) -> None:
         if device not in (None, "OBS Virtual Camera"):
-            raise RuntimeError(f"virtual camera device not found: {device}\nmore")
+            raise RuntimeError(f"'obs' backend: not found: {device}\n'unity' backend: no")
         self.device = "OBS Virtual Camera"
         self.settings = (width, height, fps, fmt)
         self.sent: list[int] = []
@@ -189,7 +189,7 @@ def test_obs(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) 
     assert obs.sent == [0, 5, 6]
     assert obs.is_closed
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
-    with pytest.raises(OutputError, match=r"device not found: other\); install OBS Studio"):
+    with pytest.raises(OutputError, match=r"not found: other; 'unity' backend: no\); install OBS Studio"):
         VirtualCamera("other").open(FakeControl())
 
 
