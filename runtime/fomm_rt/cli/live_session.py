@@ -116,6 +116,8 @@ def _outputs(terminal: Terminal, options: OutputOptions) -> list[Output]:
         outputs.append(raw)
     if options.record is not None or options.window:
         microphone = None if options.microphone is None else Microphone(options.microphone)
+        if microphone is not None:
+            microphone.open()  # before the model is loaded: a wrong name is told at once
         overwrite = None if options.record is None else options.overwrite
         outputs.append(Recording(options.record or DEFAULT_NAME, overwrite, microphone=microphone))
     return outputs

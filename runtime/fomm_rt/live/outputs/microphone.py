@@ -70,11 +70,13 @@ class Microphone:
         self._is_closed = False
 
     def open(self) -> None:
-        """Opens the device and starts listening.
+        """Opens the device and starts listening, which may take seconds; does nothing if it is open.
 
         Raises:
             OutputError: It cannot be opened; the message lists those that there are.
         """
+        if self.form is not None:
+            return
         container = _open(self.name)
         context = container.streams.audio[0].codec_context
         self.form = context.sample_rate, context.channels

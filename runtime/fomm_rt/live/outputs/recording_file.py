@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,16 @@ class RecordingFile:
         self._ticks = -1
         self._step = _FALLBACK_TICKS
         self._coded = CodedPictures(size[1])
+        self._resources = ExitStack()
         with self._reported():
-            self._container = av.open(str(path), "w", format="matroska", container_options=dict(_CONTAINER_OPTIONS))
-            try:
-                self._stream = self._add_pictures()
-                self._sound = (
-                    None if sound is None else SoundEncoder(add_encoder(self._container, ".mkv", *sound), None)
-                )
-                self._container.start_encoding()
-            except BaseException:
-                self._abandon()
-                raise
+            options = dict(_CONTAINER_OPTIONS)
+            container = av.open(str(path), "w", format="matroska", container_options=options)
+            self._container = self._resources.enter_context(container)
+            self._stream = self._add_pictures()
+            self._sound = None
+            if sound is not None:
+                self._sound = SoundEncoder(add_encoder(self._container, ".mkv", *sound), None)
+            self._container.start_encoding()
 
     def write(self, picture: Image, time_s: float) -> None:
         """Writes a picture.
@@ -120,7 +119,7 @@ class RecordingFile:
             self._container.mux(self._stream.encode(None))
             if self._sound is not None:
                 self._container.mux(self._sound.flush())
-            self._container.close()
+            self._resources.close()
 
     def _add_pictures(self) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=30)
@@ -139,12 +138,12 @@ class RecordingFile:
         try:
             yield
         except (OSError, av.FFmpegError) as error:
-            self._abandon()
-            raise _explained(error, self.path) from error
-
-    def _abandon(self) -> None:
-        with suppress(OSError, av.FFmpegError):
-            self._container.close()
+            with suppress(OSError, av.FFmpegError):
+                self._resources.close()
+            with suppress(OSError):
+                if self.count == 0:
+                    self.path.unlink()
+            raise _explained(error, self.path, self.count) from error
 
 
 def even_size(picture: Image) -> Size:
@@ -180,7 +179,7 @@ def _without_first(frame: AudioFrame, count: int) -> AudioFrame:
     return rest
 
 
-def _explained(error: Exception, path: Path) -> OutputError:
+def _explained(error: Exception, path: Path, count: int) -> OutputError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
         cause, remedy = f"no space left in {path.absolute().parent}", "Free some space to record again."
@@ -189,4 +188,5 @@ def _explained(error: Exception, path: Path) -> OutputError:
     else:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         cause, remedy = f"it cannot be written ({reason})", "Record again in another folder."
-    return OutputError(f"{path}: {cause}; the recording has ended, and what it holds is kept. {remedy}")
+    kept = "the recording has ended, and what it holds is kept" if count else "nothing was recorded"
+    return OutputError(f"{path}: {cause}; {kept}. {remedy}")

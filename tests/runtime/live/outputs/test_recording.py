@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, sleep
@@ -300,6 +302,26 @@ def test_a_disk_that_is_really_full(tiny_disk: Path, control: FakeControl) -> No
 def _present_all(recording: Recording, frames: list[LiveFrame]) -> None:
     for frame in frames:
         recording.present(frame)
+
+
+def test_a_disk_that_was_full_before(tiny_disk: Path, control: FakeControl) -> None:
+    """Nothing is left of a file that could not even be begun."""
+    with suppress(OSError):
+        (tiny_disk / "other").write_bytes(bytes(1 << 20))
+    recording = _opened(control, tiny_disk / "out.mkv")
+    with pytest.raises(OutputError, match=r"no space left in .*; nothing was recorded\. Free some space"):
+        _present_all(recording, [numbered_frame(number, START_S + number, 256, 256) for number in range(9)])
+    assert [path.name for path in tiny_disk.iterdir()] == ["other"]
+
+
+def test_an_old_file_whose_folder_vanished(tmp_path: Path, control: FakeControl) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "out.mkv").touch()
+    recording = _opened(control, tmp_path / "old" / "out.mkv", overwrite=True)
+    shutil.rmtree(tmp_path / "old")
+    with pytest.raises(OutputError, match=r"out\.mkv: it cannot be written \(No such file or directory\); nothing was"):
+        recording.present(numbered_frame(0, START_S))
+    recording.close()
 
 
 def test_a_folder_that_vanished(tmp_path: Path, control: FakeControl) -> None:
