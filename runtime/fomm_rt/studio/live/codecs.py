@@ -1,0 +1,130 @@
+"""Pictures coded for the live socket, without any delay: every frame out of a coder is the one that went in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.frame import VideoFrame as CodedFrame
+
+from fomm_rt.errors import MediaError
+from fomm_rt.image import Image
+from fomm_rt.studio.live.packets import Kind
+
+LARGEST_SIDE = 1920
+JPEG_QUALITY = 85
+_TIME_BASE = Fraction(1, 90_000)
+
+
+class Decoder:
+    """Decodes what one camera sends. H.264 frames must all be given, in order, even those that are not shown."""
+
+    def __init__(self) -> None:
+        self._context: VideoCodecContext | None = None
+
+    def decode(self, kind: Kind, content: bytes) -> Image | None:
+        """(H, W, 3) uint8 RGB; None if this packet gives no picture, for example before the first key frame.
+
+        Raises:
+            MediaError: It cannot be decoded, or is larger than LARGEST_SIDE.
+        """
+        if kind is Kind.JPEG:
+            return _decode_jpeg(content)
+        if kind is Kind.KEY:
+            self._context = _h264_decoder()
+        if self._context is None:
+            return None
+        try:
+            frames = self._context.decode(av.Packet(content))
+        except av.FFmpegError as error:
+            self._context = None
+            raise MediaError("a frame of the camera cannot be decoded") from error
+        if not frames:
+            return None
+        _check_size(frames[-1].width, frames[-1].height)
+        return np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
+
+
+class Encoder:
+    """Encodes results as H.264 that every browser decodes: constrained baseline, one slice, no reordering."""
+
+    def __init__(self) -> None:
+        self._context: VideoCodecContext | None = None
+        self._count = 0
+
+    def encode(self, picture: Image, needs_key: bool) -> tuple[Kind, bytes]:
+        """Encodes (H, W, 3) uint8 RGB; the first picture of a size is a key frame."""
+        height, width = (side - side % 2 for side in picture.shape[:2])
+        context = self._context
+        if context is None or (context.width, context.height) != (width, height):
+            context = self._context = _h264_encoder(width, height)
+            needs_key = True
+        frame = CodedFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.pts, frame.time_base = self._count * 3000, _TIME_BASE
+        frame.pict_type = PictureType.I if needs_key else PictureType.NONE
+        self._count += 1
+        content = b"".join(bytes(packet) for packet in context.encode(frame))
+        return (Kind.KEY if needs_key else Kind.DELTA), content
+
+
+def encode_jpeg(picture: Image) -> bytes:
+    """Encodes (H, W, 3) uint8 RGB."""
+    coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    return bytes(coded)
+
+
+def _decode_jpeg(content: bytes) -> Image:
+    # Without size limits of its own, OpenCV would allocate whatever a header says.
+    _check_size(*_jpeg_size(content))
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise MediaError("a picture of the camera cannot be decoded")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    """Width and height that a JPEG header states."""
+    position = 2
+    while position + 9 < len(content) and content[:2] == b"\xff\xd8":
+        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
+        if content[position] != 0xFF or length < 2:
+            break
+        if 0xC0 <= marker <= 0xC3:  # a frame header; browsers write no rarer kinds
+            height, width = (int.from_bytes(content[position + at : position + at + 2], "big") for at in (5, 7))
+            return width, height
+        position += 2 + length
+    raise MediaError("a picture of the camera is no JPEG")
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise MediaError(f"expected a camera of up to {LARGEST_SIDE}×{LARGEST_SIDE} pixels; got {width}×{height}")
+
+
+def _h264_decoder() -> VideoCodecContext:
+    context = av.CodecContext.create("h264", "r")
+    assert isinstance(context, VideoCodecContext)
+    context.thread_count = 1  # threads over frames would hold frames back
+    context.flags |= Flags.low_delay
+    return context
+
+
+def _h264_encoder(width: int, height: int) -> VideoCodecContext:
+    context = av.CodecContext.create("libx264", "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width, context.height = width, height
+    context.pix_fmt = "yuv420p"
+    context.time_base = _TIME_BASE
+    context.framerate = Fraction(30)
+    context.gop_size = 300
+    # BT.709, limited range, as the conversion makes it.
+    context.colorspace = context.color_primaries = context.color_trc = 1
+    context.color_range = 1
+    context.options = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "crf": "20", "threads": "1"}
+    return context
