@@ -11,7 +11,7 @@ Drawing: the time that the window takes for a frame, with all overlays, where th
 
 Bundled model: the bundled performance as a camera of 30 frames per second, on this machine.
 
-Soak: the bundled model for so many minutes, with memory and threads at each.
+Soak: the bundled model for so many minutes, with memory and threads at each, while settings change every ten seconds.
 """
 
 from __future__ import annotations
@@ -138,9 +138,10 @@ def soak(minutes: float) -> Iterator[dict[str, float]]:
         def watch() -> None:
             start_s = perf_counter()
             while perf_counter() - start_s < minutes * 60:
-                sleep(min(60, minutes * 60 / 4))
-                for name in ("next-avatar", "smoothing", "view", "best-reference"):
-                    session.send(Command(name))
+                for _ in range(6):
+                    sleep(10)
+                    for name in ("next-avatar", "smoothing", "view", "best-reference"):
+                        session.send(Command(name))
                 assert isinstance(output, NumberReader)
                 output.frames.clear()
                 row = {
