@@ -25,9 +25,9 @@ from fomm_rt.media.write.sound_encoder import SoundEncoder, add_encoder
 
 _TICK = Fraction(1, 1000)
 """What MKV counts times in."""
-# Of 256×256 pictures, veryfast takes 0.6 ms more CPU time than ultrafast, and less than half of the bytes. zerolatency
-# hands out every picture at once; a key picture every 60 makes the file seekable.
-_ENCODER_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "threads": "1", "g": "60"}
+ENCODER_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "threads": "1", "g": "60"}
+"""Of x264. For pictures of 256×256, veryfast takes 1.8 times the processor time of ultrafast and 0.4 of the bytes, and
+slower presets save no more (benchmarks/studies/live_outputs.py). zerolatency hands out every picture at once."""
 _CONTAINER_OPTIONS = {
     # Every picture begins a cluster, and a cluster is written when it ends: a killed process loses one picture.
     "cluster_time_limit": "1",
@@ -124,7 +124,7 @@ class RecordingFile:
     def _add_pictures(self) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=30)
         assert isinstance(stream, VideoStream)
-        stream.options.update({**_ENCODER_OPTIONS, "crf": h264_crf(DEFAULT_QUALITY)})
+        stream.options.update({**ENCODER_OPTIONS, "crf": h264_crf(DEFAULT_QUALITY)})
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
