@@ -17,7 +17,7 @@ from typing import Any
 
 from fomm_kernels.errors import CompileError
 from fomm_kernels.launching import KERNELS, PLUGIN_KERNELS, Launch
-from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_hash, source_path
+from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, kept, source_hash, source_path
 
 COMPILERS = ("c++", "g++", "clang++")
 OPTIONS = ("-std=c++17", "-O2", "-g", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
@@ -59,7 +59,7 @@ def build(half: bool, sanitize: bool = False) -> Path:
     """Builds the shared library of all kernels, including TensorRT's, unless the cache has it; returns its path.
 
     Raises:
-        CompileError: As `HostKernels`.
+        CompileError: As `HostKernels`, or others can change the cache.
     """
     compiler = _compiler()
     options = [*OPTIONS, *(SANITIZERS if sanitize else ()), f"-I{HEADERS}"]
@@ -67,7 +67,7 @@ def build(half: bool, sanitize: bool = False) -> Path:
     kernels = (*KERNELS, *PLUGIN_KERNELS)
     digest = source_hash(kernels, *options, *compiler, _run([*compiler, "--version"]))
     library = cache_folder() / f"host-{digest[:24]}.so"
-    if not library.exists():
+    if kept(library) is None:
         sources = [str(source_path(kernel)) for kernel in kernels]
         try:
             with TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 Compiled kernels stay in the user's cache, named by a hash of sources, options, architecture and NVRTC's version. A
 cached file begins with the SHA-256 of its content; truncated or altered files are ignored. If the cache cannot be
-written, kernels are compiled anyway, with a warning.
+written, or others can write it, kernels are compiled anyway, with a warning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fomm_kernels.errors import CompileError
-from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, source_hash, source_path
+from fomm_kernels.sources import HEADERS, cache_folder, defines, keep, kept, source_hash, source_path
 
 OPTIONS = ("--std=c++17", "--generate-line-info")
 PACKAGE = "nvidia-cuda-nvrtc"
@@ -77,10 +77,14 @@ def compiled(kernel: str, half: bool, architecture: str) -> bytes:
     """Does the same as `compile_kernel`, through the cache.
 
     Warns:
-        RuntimeWarning: The cache cannot be written.
+        RuntimeWarning: The cache cannot be written, or others can write it.
     """
     path = cached_path(kernel, half, architecture)
-    code = _read(path)
+    try:
+        code = _intact(kept(path))
+    except CompileError as error:
+        warnings.warn(f"{error}; every process compiles kernels again", RuntimeWarning, stacklevel=2)
+        return compile_kernel(kernel, half, architecture)
     if code is None:
         code = compile_kernel(kernel, half, architecture)
         try:
@@ -152,11 +156,9 @@ def architecture_for(capability: tuple[int, int], known: Sequence[int]) -> str:
     )
 
 
-def _read(path: Path) -> bytes | None:
-    """Returns the content of a cached file; None if it is missing or damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
+def _intact(content: bytes | None) -> bytes | None:
+    """Returns the code in a cached file; None if it is missing or damaged."""
+    if content is None:
         return None
     digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return code if hashlib.sha256(code).digest() == digest else None

@@ -10,9 +10,11 @@ from tempfile import NamedTemporaryFile
 
 from fomm_kernels.errors import CompileError
 from fomm_kernels.launching import BLOCK_SIZE
+from fomm_kernels.private_files import NotPrivateError, check_private_folder, make_private_folder, private_file
 
 FOLDER = Path(__file__).parent
 HEADERS = FOLDER / "include"
+_KERNELS = "compiled kernels"
 
 
 def source_path(kernel: str) -> Path:
@@ -47,14 +49,30 @@ def cache_folder() -> Path:
         raise CompileError(f"compiled kernels have no place to be kept ({error}); set XDG_CACHE_HOME") from error
 
 
+def kept(path: Path) -> bytes | None:
+    """Reads a file of the cache; None if it is missing or cannot be read.
+
+    Raises:
+        CompileError: Others can change the file or its folder, so it is not read: kernels are executed.
+    """
+    try:
+        check_private_folder(path.parent, _KERNELS)
+        with private_file(path, _KERNELS) as file:
+            return file.read()
+    except NotPrivateError as error:
+        raise CompileError(f"{error}. What is there is not loaded") from error
+    except OSError:
+        return None
+
+
 def keep(path: Path, content: bytes) -> None:
     """Writes a file of the cache atomically.
 
     Raises:
-        CompileError: The file cannot be written.
+        CompileError: The file cannot be written, or others can change its folder.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent, _KERNELS)
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
                 file.write(content)
@@ -63,6 +81,8 @@ def keep(path: Path, content: bytes) -> None:
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
+    except NotPrivateError as error:
+        raise CompileError(f"{error}. Nothing is kept there") from error
     except OSError as error:
         raise CompileError(
             f"{path}: compiled kernels cannot be kept ({error.strerror}); free some disk or set XDG_CACHE_HOME to a "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -225,6 +226,19 @@ class TestCache:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
         with pytest.warns(RuntimeWarning, match="every process compiles them again; set XDG_CACHE_HOME"):
             assert nvrtc.compiled(SMALL, True, "compute_75")
+
+    @pytest.mark.parametrize("part", ["the file", "its folder", "a folder above"])
+    def test_what_others_can_write_is_not_loaded(self, folder: Path, compilations: Compilations, part: str) -> None:
+        code = nvrtc.compiled(SMALL, True, "compute_75")
+        path = nvrtc.cached_path(SMALL, True, "compute_75")
+        changed = {"the file": path, "its folder": folder, "a folder above": folder.parent}[part]
+        kept_mode = changed.stat().st_mode
+        changed.chmod(kept_mode | stat.S_IWOTH)
+        with pytest.warns(RuntimeWarning, match=rf"{changed}: expected .* its mode is .* is not loaded"):
+            assert nvrtc.compiled(SMALL, True, "compute_75") == code
+        changed.chmod(kept_mode)
+        assert nvrtc.compiled(SMALL, True, "compute_75") == code
+        assert compilations.count == 2
 
     def test_a_read_only_cache(self, folder: Path, compilations: Compilations) -> None:
         folder.mkdir(parents=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fomm_kernels.private_files import FILE_MODE
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
-from fomm_rt.engines.private_files import FILE_MODE, check_private, make_private_folder, reporting_failures
+from fomm_rt.engines.private_files import check_private, make_private_folder, reporting_failures
 from fomm_rt.errors import EngineError
 
 _log = logging.getLogger("fomm_rt")

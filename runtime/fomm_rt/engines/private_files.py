@@ -1,27 +1,24 @@
-"""Files and folders that only their owner can change.
+"""Engines are read only from plain files that no other user can write, as TensorRT executes what an engine says.
 
-TensorRT executes what an engine says, so an engine is read only from plain files that no other user can write. On
-Windows, where modes say nothing, the access lists of the user's profile keep others out.
+The checks are those of `fomm_kernels.private_files`; here they raise EngineError.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from fomm_kernels import private_files
+from fomm_kernels.private_files import FILE_MODE, NotPrivateError
 from fomm_rt.errors import EngineError, OutputError
 from fomm_rt.files.staging import StagedOutput
 
-FOLDER_MODE, FILE_MODE = 0o755, 0o644
-
+_ENGINES = "engines"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-# A pipe in place of a file would block until another process opens its other end.
-_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
@@ -32,12 +29,10 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         EngineError: It is missing or no such file, or cannot be read.
     """
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS)) as file:
-            info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise EngineError(f"{path}: expected a file; it is a pipe or device. Remove it")
-            check_private(info, path)
+        with private_files.private_file(path, _ENGINES) as file:
             yield file
+    except NotPrivateError as error:
+        raise _not_private(error) from error
     except OSError as error:
         reason = "it is a link, which is not followed" if path.is_symlink() else error.strerror
         raise EngineError(f"{path}: expected a file of engines; {reason}. Build the engines again") from error
@@ -54,38 +49,45 @@ def read_private(path: Path) -> bytes:
 
 
 def check_private(info: os.stat_result, path: Path) -> None:
-    """Makes sure that only this user and root can change a file or folder.
-
-    Args:
-        info: Of the file or folder.
-        path: Its name, for messages.
+    """Makes sure that only this user and root can change a file or folder of this name.
 
     Raises:
         EngineError: Others can change it.
     """
-    if not hasattr(os, "geteuid"):
-        return
-    if info.st_uid not in {os.geteuid(), 0}:
-        raise EngineError(
-            f"{path}: expected to belong to this user or root, as engines are executed; it belongs to user "
-            f"{info.st_uid}. Remove it, or set XDG_CACHE_HOME to a folder of your own, and build the engines again"
-        )
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise EngineError(
-            f"{path}: expected to be writable by its owner alone, as engines are executed; its mode is "
-            f"{stat.S_IMODE(info.st_mode):03o}. If you trust its content, run: chmod -R go-w {path}"
-        )
+    try:
+        private_files.check_private(info, path, _ENGINES)
+    except NotPrivateError as error:
+        raise _not_private(error) from error
+
+
+def check_private_folder(folder: Path) -> None:
+    """Makes sure that only this user and root can change a folder or put another one in its place.
+
+    Raises:
+        EngineError: Others can do so.
+        OSError: A folder cannot be examined.
+    """
+    try:
+        private_files.check_private_folder(folder, _ENGINES)
+    except NotPrivateError as error:
+        raise _not_private(error) from error
 
 
 def make_private_folder(path: Path) -> None:
     """Creates a folder if it is missing.
 
     Raises:
-        EngineError: It cannot be created, or others can write it.
+        EngineError: It cannot be created, or others can change it or put another one in its place.
     """
     with reporting_failures(path):
-        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        check_private(path.stat(), path)
+        try:
+            private_files.make_private_folder(path, _ENGINES)
+        except NotPrivateError as error:
+            raise _not_private(error) from error
+
+
+def _not_private(error: NotPrivateError) -> EngineError:
+    return EngineError(f"{error}. Then build the engines again")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from fomm_rt.engines.archive import archive_content, open_archive
 from fomm_rt.engines.building import EnginePlace, locked
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec
-from fomm_rt.engines.private_files import check_private, staged_private
+from fomm_rt.engines.private_files import check_private_folder, staged_private
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.errors import EngineError
 
@@ -103,8 +103,7 @@ class EngineStore(EnginePlace):
         try:
             paths = sorted(path for path in self.folder.iterdir() if _ARCHIVE.fullmatch(path.name))
             if paths:
-                # Who can change a folder above can only put a store of their own here, which this notices.
-                check_private(self.folder.stat(), self.folder)
+                check_private_folder(self.folder)
         except FileNotFoundError:
             return []
         except OSError as error:

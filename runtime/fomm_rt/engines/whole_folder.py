@@ -18,7 +18,7 @@ from typing_extensions import override
 from fomm_rt.engines.building import EnginePlace
 from fomm_rt.engines.engine_set import Contents, EngineSet
 from fomm_rt.engines.manifest import EngineManifest, EngineSpec, parse_manifest
-from fomm_rt.engines.private_files import check_private, read_private, staged_private
+from fomm_rt.engines.private_files import check_private_folder, read_private, staged_private
 from fomm_rt.errors import EngineError
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.model.manifest import NETWORKS
@@ -34,7 +34,7 @@ def open_whole_folder(folder: Path) -> EngineSet:
         EngineError: The manifest is missing or damaged, or others can write it or the folder.
     """
     try:
-        check_private(folder.stat(), folder)
+        check_private_folder(folder)
     except OSError as error:
         raise EngineError(
             f"{folder}: expected a folder of engines; it cannot be read ({error.strerror}). Build the engines again"

@@ -19,6 +19,7 @@ from typing_extensions import Self, override
 
 from fomm_rt.errors import OutputError
 from fomm_rt.files.address import explain_output
+from fomm_rt.files.foreign_links import find_foreign_link
 from fomm_rt.files.hidden_folder import HiddenFolder
 from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.files.moves import put_in_place
@@ -34,13 +35,19 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
     """Checks that a file can be written and is none of the inputs under any name or link, without touching anything.
 
     Raises:
-        OutputError: The target is a folder, a device or an input, or its folder cannot be written.
+        OutputError: The target is a folder, a device or an input, its folder cannot be written, or another user's link
+            leads to it.
     """
     if "\0" in str(target):
         raise OutputError(f"{str(target)!r} is not a file name.")
     if (instead := explain_output(target)) and not target.parent.exists():
         raise OutputError(instead)
     try:
+        if (link := find_foreign_link(target)) is not None:
+            raise OutputError(
+                f"{target} cannot be written: {link} is a link of another user in a folder that everybody may write. "
+                "It may lead to a file of yours; choose another folder with -o."
+            )
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file in it.")
         exists = target.exists()
