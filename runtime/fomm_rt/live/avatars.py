@@ -52,6 +52,7 @@ class Gallery:
         size: Side of the model's frames in pixels.
         framing: The square of a picture to use.
         face_margin: Side of the square in face heights, of the model.
+        first: Number of the avatar, from 0, that is loaded at once; the others follow in the thread.
         on_change: Called in the thread of the gallery when avatars have changed.
         say: Takes a sentence for the user.
 
@@ -66,6 +67,7 @@ class Gallery:
         framing: AnyFraming,
         face_margin: float | None,
         *,
+        first: int = 0,
         on_change: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
@@ -81,11 +83,13 @@ class Gallery:
         self._look = Event()
         self._is_stopped = False
         self._thread: Thread | None = None
-        first = next(filter(None, map(self._load, self._versions())), None)
-        if first is None:
+        versions = self._versions()
+        # If it cannot be read, any other one.
+        loaded = next(filter(None, map(self._load, [*versions[first : first + 1], *versions])), None)
+        if loaded is None:
             folders = ", ".join(map(str, paths))
             raise MediaError(f"{folders}: holds no picture that can be read; add a PNG, JPEG, WebP or AVIF of a face")
-        self._avatars = (first,)
+        self._avatars = (loaded,)
 
     @property
     def avatars(self) -> tuple[Avatar, ...]:

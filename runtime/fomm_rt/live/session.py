@@ -81,6 +81,7 @@ class LiveSession(Control):
             animator.size,
             avatar_framing or FaceFraming(),
             manifest.face_margin,
+            first=self._board.state.avatar,
             on_change=self._follow_gallery,
             say=self._tell,
         )
@@ -99,7 +100,8 @@ class LiveSession(Control):
         self._engine_thread = Thread(target=self._animate_all, name="fomm-rt engine", daemon=True)
         self._start_s = perf_counter()
         self._shown: Avatar | None = None
-        self._known: list[Path] = []  # the avatars by their numbers
+        self._known = [avatar.path for avatar in self._gallery.avatars]  # by their numbers
+        self._board.set_avatars(1, 0)
 
     @property
     @override

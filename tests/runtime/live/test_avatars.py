@@ -118,6 +118,11 @@ def test_faces_are_framed() -> None:
     assert not np.array_equal(whole, face)
 
 
+def test_the_chosen_picture_is_loaded_first(folder: Path) -> None:
+    assert Gallery([folder], 64, Framing(), None, first=2).avatars[0].path.name == "10.png"
+    assert Gallery([folder], 64, Framing(), None, first=9).avatars[0].path.name == "1.png"
+
+
 def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="there is no such folder"):
         Gallery([tmp_path / "none"], 64, Framing(), None)

@@ -12,6 +12,8 @@ import pytest
 from fomm_bench.live_stand_ins import NumberedCamera, NumberReader, timed_animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.errors import BackendError, MediaError, OutputError, StateError
+from fomm_rt.faces.framing import FaceFraming
+from fomm_rt.live.avatars import Gallery
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.frames import LiveFrame
@@ -172,6 +174,23 @@ def test_another_avatar_is_shown_although_no_frames_come() -> None:
     Timer(0.1, switch).start()
     assert live.run(SOON_S).ended_by == "quit"
     assert (pictures[0].picture != pictures[1].picture).any()
+
+
+def test_a_session_begins_with_the_chosen_avatar() -> None:
+    shown: list[LiveFrame] = []
+
+    def look(frame: LiveFrame) -> None:
+        shown.append(frame)
+        if live.state.avatar_count == len(bundled_avatars()):
+            live.send(Command("quit"))
+
+    live = LiveSession(
+        timed_animator(FAST_S), NumberedCamera(0.05), [NumberReader(on_present=look)], state=LiveState(avatar=3)
+    )
+    live.run(SOON_S)
+    assert live.state.avatar == 3
+    expected = Gallery([bundled_avatars()[3]], 256, FaceFraming(), None).avatars[0]
+    assert (shown[0].picture == expected.picture).all()
 
 
 def test_a_failing_second_output_is_left_out(caplog: pytest.LogCaptureFixture) -> None:

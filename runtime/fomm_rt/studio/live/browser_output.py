@@ -46,6 +46,9 @@ class BrowserOutput(Output):
         tags: Of the camera: number and time that a page gave a frame.
         audiences: Who looks now.
         send: Takes a packet for an audience, in the thread of this output.
+
+    Attributes:
+        last: The latest result.
     """
 
     name = "browser"
@@ -58,7 +61,7 @@ class BrowserOutput(Output):
         self._tags, self._audiences, self._send = tags, audiences, send
         self._streams: dict[Audience, _Stream] = {}
         self._wanting_key: set[Audience] = set()
-        self._last: LiveFrame | None = None
+        self.last: LiveFrame | None = None
 
     def request_key(self, audience: Audience) -> None:
         """Makes the next frame of an audience one that needs no other; for a page that has just come or lost frames."""
@@ -73,9 +76,9 @@ class BrowserOutput(Output):
         audiences = self._audiences()
         for gone in set(self._streams) - audiences:
             del self._streams[gone]
-        if frame is self._last:  # a repetition, for those who have missed it
+        if frame is self.last:  # a repetition, for those who have missed it
             audiences &= self._wanting_key
-        self._last = frame
+        self.last = frame
         tag = self._tags.find(frame.captured_s)
         number, page_ms = (0, float("nan")) if tag is None else (tag.number, tag.page_ms)
         for audience in audiences:

@@ -176,11 +176,22 @@ class Hub:
             if len(session.thumbnails()) != thumbnails:
                 thumbnails = len(session.thumbnails())
                 self._tell_avatars(self._pages)
+            self._tell_face(session)
             if count % NUMBERS_EVERY == 0:
                 numbers = asdict(session.numbers())
                 self._tell_all("numbers", numbers=numbers, messages=list(session.messages()), backend=session.backend)
             count += 1
             await asyncio.sleep(LOOK_S)
+
+    def _tell_face(self, session: LiveSession) -> None:
+        """Tells the page with the camera where the face is, if it shows it to its user."""
+        state, frame = session.state, None if self._output is None else self._output.last
+        if frame is None or self._owner is None or frame.square is None:
+            return
+        if state.overlay_opacity or state.shows_driving or state.shows_keypoints:
+            square, (height, width) = frame.square, frame.camera.shape[:2]
+            keypoints = [] if frame.kp_driving is None else frame.kp_driving.value.tolist()
+            self._owner.tell("face", square=[square.x, square.y, square.side], of=[width, height], keypoints=keypoints)
 
     def _show(self, audience: Audience, packet: Packet) -> None:
         for page in self._pages:

@@ -7,6 +7,7 @@ A page sends packets (see `packets`) and {"type": "command", "name": …, "value
 
     state     what is set, as in `LiveState`, and is_live
     avatars   names of the avatars; their pictures are at /api/live/avatars/NUMBER
+    face      to the page with the camera: the square of its picture that drives the avatar, and keypoints in it
     numbers   the numbers of the session, its messages and its backend, twice a second
     error     a command or a frame was refused, in one sentence
     ended     the session is over; with an error if it failed
@@ -17,15 +18,17 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, cast, get_args
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from fomm_rt.errors import FommError, StateError
+from fomm_rt.live.controls.keys import GROUPS, REPEATED
 from fomm_rt.studio.live.browser_output import Audience, Codec, Role
 from fomm_rt.studio.live.codecs import encode_jpeg
 from fomm_rt.studio.live.hub import Hub
@@ -72,10 +75,34 @@ def live_routes(hub: Hub) -> list[BaseRoute]:
             try:
                 picture = hub.thumbnail(request.path_params["number"])
             except StateError as error:
-                return Response(json.dumps({"error": str(error)}), 404, media_type="application/json")
+                return JSONResponse({"error": str(error)}, 404)
             return Response(encode_jpeg(picture), media_type="image/jpeg")
 
-    return [WebSocketRoute("/api/live", live), Route("/api/live/avatars/{number:int}", Avatar)]
+    return [
+        WebSocketRoute("/api/live", live),
+        Route("/api/live/keys", _keys),
+        Route("/api/live/avatars/{number:int}", Avatar),
+    ]
+
+
+async def _keys(_request: Request) -> Response:
+    """The keys of a live session, so that the page has the same ones."""
+    groups = [
+        {
+            "title": group.title,
+            "rows": [
+                {
+                    "id": next((command.name for command in row.commands.values()), None),
+                    "label": row.label,
+                    "text": row.text,
+                    "commands": {key: asdict(command) for key, command in row.commands.items()},
+                }
+                for row in group.rows
+            ],
+        }
+        for group in GROUPS
+    ]
+    return JSONResponse({"groups": groups, "repeated": sorted(REPEATED)})
 
 
 def _audience(socket: WebSocket) -> Audience | None:
