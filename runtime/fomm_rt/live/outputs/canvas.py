@@ -6,8 +6,6 @@ all of the canvas instead, so a part of it may be cut off.
 
 from __future__ import annotations
 
-import re
-
 import cv2
 import numpy as np
 
@@ -26,20 +24,6 @@ _BRIGHTNESS = 0.4
 _CARD_COLOUR = (32, 34, 38)
 _BACKGROUND_HEIGHT = 24
 """A background this low, enlarged, looks blurred; it costs next to nothing."""
-
-
-def parse_size(text: str) -> Size:
-    """Reads a size such as "1280x720".
-
-    Raises:
-        OutputError: It is no such size, is odd, or lies outside 16 to 8192 pixels.
-    """
-    found = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text.strip())
-    if not found:
-        raise OutputError(f"expected a size such as 1280x720; got {text!r}")
-    size = int(found[1]), int(found[2])
-    check_size(size)
-    return size
 
 
 def check_size(size: Size) -> None:
@@ -89,11 +73,11 @@ class Canvas:
             inner_width, inner_height = self.size
         else:
             self._draw_bars(picture, left, top, inner_width, inner_height)
-        resize_into(self._pixels[top : top + inner_height, left : left + inner_width], picture)
+        _resize_into(self._pixels[top : top + inner_height, left : left + inner_width], picture)
         return self._pixels
 
     def _fill(self, picture: Image) -> Image:
-        resize_into(self._pixels, _centre(picture, self.size))
+        _resize_into(self._pixels, _centre(picture, self.size))
         return self._pixels
 
     def _draw_bars(self, picture: Image, left: int, top: int, inner_width: int, inner_height: int) -> None:
@@ -115,7 +99,7 @@ class Canvas:
             bar[:] = cv2.resize(part, (bar.shape[1], bar.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def resize_into(target: Image, picture: Image) -> None:
+def _resize_into(target: Image, picture: Image) -> None:
     """Resizes a picture to the size of a target and writes it there: sharp enlarged, averaged if it shrinks a lot."""
     height, width = target.shape[:2]
     factor = min(picture.shape[0] / height, picture.shape[1] / width)

@@ -6,9 +6,9 @@ import os
 from itertools import count
 from pathlib import Path
 
-from fomm_rt.files.staging import reporting_failures
-from fomm_rt.image import Image
-from fomm_rt.media.write.picture import write_picture
+from fomm_rt.errors import OutputError
+from fomm_rt.image import Image, check_image
+from fomm_rt.media.write.picture import encode_picture
 
 
 def create_next(first: Path) -> Path:
@@ -20,7 +20,7 @@ def create_next(first: Path) -> Path:
     Raises:
         OutputError: The file cannot be created.
     """
-    with reporting_failures(first):
+    try:
         first.parent.mkdir(parents=True, exist_ok=True)
         for number in count(1):
             path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
@@ -29,6 +29,8 @@ def create_next(first: Path) -> Path:
             except FileExistsError:
                 continue
             return path
+    except OSError as error:
+        raise OutputError(f"{first} cannot be created ({error.strerror}); choose another folder") from error
     raise AssertionError
 
 
@@ -36,16 +38,20 @@ def save_snapshot(first: Path, pixels: Image) -> Path:
     """Writes a picture under the first free name, see `create_next`; returns that name.
 
     Args:
-        first: Ends in .png, .jpg or .webp.
+        first: Ends in .png.
         pixels: (H, W, 3) uint8 RGB.
 
     Raises:
         OutputError: The picture cannot be written; then there is no such file.
     """
+    if first.suffix.lower() != ".png":
+        raise OutputError(f"{first}: a snapshot is written as .png")
+    check_image(pixels)
+    content = encode_picture(first, pixels)
     path = create_next(first)
     try:
-        write_picture(path, pixels)
-    except BaseException:
+        path.write_bytes(content)
+    except OSError as error:
         path.unlink(missing_ok=True)
-        raise
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
     return path

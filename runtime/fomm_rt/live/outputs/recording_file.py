@@ -26,8 +26,8 @@ from fomm_rt.media.write.sound_encoder import SoundEncoder, add_encoder
 _TICK = Fraction(1, 1000)
 """What MKV counts times in."""
 ENCODER_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "threads": "1", "g": "60"}
-"""Of x264. For pictures of 256×256, veryfast takes 1.8 times the processor time of ultrafast and 0.4 of the bytes, and
-slower presets save no more (benchmarks/studies/live_outputs.py). zerolatency hands out every picture at once."""
+"""Of x264. For pictures of 256×256, veryfast takes twice the processor time of ultrafast and 0.4 of the bytes; slower
+presets save no more (benchmarks/studies/live_outputs.py). zerolatency hands out every picture at once."""
 _CONTAINER_OPTIONS = {
     # Every picture begins a cluster, and a cluster is written when it ends: a killed process loses one picture.
     "cluster_time_limit": "1",

@@ -25,7 +25,7 @@ def test_a_link_to_nowhere_is_no_free_name(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="could not be written"):
+    with pytest.raises(OutputError, match=r"cannot be created \(.*\); choose another folder"):
         create_next(tmp_path / "file" / "live.mkv")
 
 
@@ -40,6 +40,13 @@ def test_snapshots(tmp_path: Path) -> None:
 def test_a_snapshot_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError):
         save_snapshot(tmp_path / "snapshot.png", np.zeros((4, 4), np.uint8))
-    with pytest.raises(OutputError, match="a picture is written as"):
+    with pytest.raises(OutputError, match="a snapshot is written as"):
         save_snapshot(tmp_path / "snapshot.txt", np.zeros((4, 4, 3), np.uint8))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_snapshot_on_a_full_disk(tiny_disk: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3)).astype(np.uint8)
+    with pytest.raises(OutputError, match=r"snapshot\.png cannot be written \(No space left on device\)"):
+        save_snapshot(tiny_disk / "snapshot.png", noise)
+    assert not list(tiny_disk.iterdir())

@@ -327,7 +327,7 @@ def test_an_old_file_whose_folder_vanished(tmp_path: Path, control: FakeControl)
 def test_a_folder_that_vanished(tmp_path: Path, control: FakeControl) -> None:
     recording = _opened(control, tmp_path / "new" / "out.mkv")
     (tmp_path / "new").write_text("a file in the way")
-    with pytest.raises(OutputError, match="could not be written"):
+    with pytest.raises(OutputError, match="cannot be created"):
         recording.present(numbered_frame(0, START_S))
     assert control.sent == [Command("record", False)]
     recording.present(numbered_frame(1, START_S))
