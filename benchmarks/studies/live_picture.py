@@ -22,8 +22,8 @@ from fomm_rt.media.write.picture import write_picture
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "live.jpg"
 SCREEN, WINDOW = 900, 720
-LEAD_S = 6.0
-AVATAR = 3
+LEAD_S = 8
+AVATAR = 4
 
 
 def main() -> None:
