@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread, current_thread, main_thread
 
 from fomm_rt.animator import Animator
@@ -35,9 +34,54 @@ def run_live(terminal: Terminal, options: LiveOptions) -> None:
         FommError: The camera, an output, an avatar or the model cannot be used.
     """
     outputs = _outputs(terminal, options.outputs)
+    with (
+        _session(terminal, options, outputs, _state(options)) as session,
+        _ended_by_ctrl_c(session),
+        _status(terminal, session, shown=not options.outputs.window),
+    ):
+        report = session.run(options.duration_s)
+    files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
+    lines = [report.sentence(), *(f"{file} was recorded" for file in files)]
+    if options.outputs.virtual_camera is not None and report.sound_delay_ms is not None:
+        lines.append(
+            f"for sound in step, delay the microphone by {report.sound_delay_ms} ms where you mix it, as in OBS"
+        )
+    text = "\n".join(lines)
+    if options.outputs.raw:
+        terminal.say(text)  # standard output holds pixels
+    else:
+        terminal.result(text, {**report.document(), "files": files})
+
+
+def run_probe(terminal: Terminal, options: LiveOptions) -> None:
+    """Measures the delay from glass to glass, with the model, and prints it.
+
+    Raises:
+        FommError: The camera, an avatar or the model cannot be used, or the camera does not see the window.
+    """
+    from fomm_rt.live.outputs.window import ProbeWindow
+
+    window = ProbeWindow()
+    # The camera films a screen, in which no face must be found.
+    state = replace(_state(options), recording=False, crop=Crop(follows_face=False))
+    with _session(terminal, options, [window], state) as session:
+        terminal.say(
+            "point the camera at the window, which flashes about twice a second; it measures for half a minute"
+        )
+        with _ended_by_ctrl_c(session):
+            session.run(options.duration_s)
+    delay = window.delay()
+    terminal.result("\n".join(delay.sentences), delay.document())
+
+
+@contextmanager
+def _session(
+    terminal: Terminal, options: LiveOptions, outputs: Sequence[Output], state: LiveState
+) -> Iterator[LiveSession]:
+    """A session with the camera and the model that the options name."""
     camera = _camera(options)
     animator = _animator(options)
-    is_busy = False
+    session: LiveSession | None = None
     try:
         announce(terminal, animator, options.model)
         if options.model is None:
@@ -50,40 +94,14 @@ def run_live(terminal: Terminal, options: LiveOptions) -> None:
             camera,
             outputs,
             avatars=options.avatars,
-            state=_state(options),
+            state=state,
             snapshot=lambda frame: _save_snapshot(options.outputs, frame),
             say=terminal.say,
         )
-        with _ended_by_ctrl_c(session), _status(terminal, session, shown=not options.outputs.window):
-            report = session.run(options.duration_s)
-        is_busy = session.is_engine_busy
+        yield session
     finally:
-        if not is_busy:
+        if session is None or not session.is_engine_busy:
             animator.close()
-    files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
-    lines = [report.sentence(), *(f"{file} was recorded" for file in files)]
-    if options.outputs.virtual_camera is not None and report.sound_delay_ms is not None:
-        lines.append(
-            f"for sound in step, delay the microphone by {report.sound_delay_ms} ms where you mix it, as in OBS"
-        )
-    text = "\n".join(lines)
-    if options.outputs.raw:
-        terminal.say(text)  # standard output holds pixels
-    else:
-        terminal.result(text, {**report.document(), "files": files})
-    if is_busy:
-        # A thread is still in native code, and a process that waits for it, or frees what it uses, may hang or crash.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-
-
-def run_probe(terminal: Terminal, options: LiveOptions) -> None:
-    """Measures the delay from glass to glass and prints it."""
-    from fomm_rt.live.probe import probe
-
-    found = probe(_camera(options), terminal.say)
-    terminal.result(found.sentence(), found.document())
 
 
 def _camera(options: LiveOptions) -> Camera:

@@ -29,6 +29,7 @@ from fomm_rt.live.numbers import Accounting, Numbers
 from fomm_rt.live.outputs.protocol import Output
 from fomm_rt.live.outputs.runner import OutputRunner
 from fomm_rt.live.report import LiveReport
+from fomm_rt.live.threads import ENGINE
 
 _log = logging.getLogger("fomm_rt")
 
@@ -97,7 +98,7 @@ class LiveSession(Control):
         self._is_stopping = False
         self._error: Exception | None = None
         self._last: LiveFrame | None = None
-        self._engine_thread = Thread(target=self._animate_all, name="fomm-rt engine", daemon=True)
+        self._engine_thread = Thread(target=self._animate_all, name=ENGINE, daemon=True)
         self._start_s = perf_counter()
         self._shown: Avatar | None = None
         self._known = [avatar.path for avatar in self._gallery.avatars]  # by their numbers

@@ -11,7 +11,7 @@ brightness each flip is found as the first frame on the other side of the middle
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ LEAST_CORRELATION = 0.6
 LEAST_CONTRAST = 5.0
 """Between the bright and the dark window, in grey levels."""
 FEWEST_FLIPS = 4
+LEAST_GAP_S = 0.4
+"""Flips are at least so far apart."""
 
 Floats = NDArray[np.float64]
 
@@ -87,6 +89,11 @@ class FlashDelay:
             f"In OBS, delay the microphone by {total} ms: Audio Mixer, Advanced Audio Properties, Sync Offset.",
         ]
 
+    def document(self) -> dict[str, object]:
+        """The result as `--json` prints it."""
+        sound_delay_ms = None if self.shown_ms.p50 is None else round(self.shown_ms.p50)
+        return {**asdict(self), "sound_delay_ms": sound_delay_ms}
+
 
 def brightness_of(picture: Image) -> NDArray[np.float32]:
     """Grey levels of (H, W, 3) uint8 RGB in cells, (ROWS · COLUMNS,) float32."""
@@ -108,7 +115,7 @@ def flash_delay(flips: Sequence[Flip], sightings: Sequence[Sighting]) -> FlashDe
     dark, bright = np.median(series[state == -1]), np.median(series[state == 1])
     if bright - dark < LEAST_CONTRAST:
         return None
-    found = [_first_frame(flip, captured, series > (dark + bright) / 2, delay_s) for flip in flips]
+    found = _first_frames(flips, captured - delay_s, series > (dark + bright) / 2)
     pairs = [(flip, sightings[index]) for flip, index in zip(flips, found, strict=True) if index is not None]
     if len(pairs) < max(FEWEST_FLIPS, len(flips) / 2):
         return None
@@ -141,15 +148,27 @@ def _state(flips: Sequence[Flip], times_s: Floats) -> NDArray[np.int8]:
     return np.asarray(colours[after], np.int8)
 
 
-def _first_frame(flip: Flip, captured: Floats, is_bright: NDArray[np.bool_], delay_s: float) -> int | None:
-    """Number of the first frame that shows a flip: the next one must show it too, because single frames may flicker."""
-    half = 0.2  # flips are further apart
-    start, end = np.searchsorted(captured, [flip.time_s + delay_s - half, flip.time_s + delay_s + half])
-    shows = is_bright == flip.is_white
-    for index in range(max(int(start), 1), min(int(end), len(captured) - 1)):
-        if not shows[index - 1] and shows[index] and shows[index + 1]:
-            return index
-    return None
+def _first_frames(flips: Sequence[Flip], times_s: Floats, is_bright: NDArray[np.bool_]) -> list[int | None]:
+    """For each flip the number of the first frame that shows it, None if it is not seen.
+
+    A frame that flickers is none: the frames after it, up to the next flip, must show the flip too.
+
+    Args:
+        flips: In the order of their times.
+        times_s: When the frames were captured, less the usual delay.
+        is_bright: If the window is bright in each frame.
+    """
+    flip_times = np.array([flip.time_s for flip in flips])
+    middles = (flip_times[:-1] + flip_times[1:]) / 2
+    starts = np.searchsorted(times_s, [flip_times[0] - LEAST_GAP_S / 2, *middles])
+    ends = np.searchsorted(times_s, [*middles, flip_times[-1] + LEAST_GAP_S / 2])
+    found: list[int | None] = []
+    for flip, start, end in zip(flips, starts, ends, strict=True):
+        hides = np.flatnonzero(is_bright[start:end] != flip.is_white)
+        first = int(start) + (int(hides[-1]) + 1 if len(hides) else 0)
+        is_seen = 0 < first < end and is_bright[first - 1] != flip.is_white
+        found.append(first if is_seen else None)
+    return found
 
 
 def _quantiles(values: Floats) -> Quantiles:

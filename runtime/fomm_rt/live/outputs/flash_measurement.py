@@ -5,11 +5,13 @@ from __future__ import annotations
 from random import Random
 
 from fomm_rt.errors import OutputError
-from fomm_rt.live.outputs.flash_delay import FlashDelay, Flip, Sighting, flash_delay
+from fomm_rt.live.outputs.flash_delay import LEAST_GAP_S, FlashDelay, Flip, Sighting, flash_delay
 
-SHORTEST_S, LONGEST_S = 0.4, 0.7
-"""Between two flips, drawn at random, so that a delay cannot be taken for another. Three flashes a second or more could
-harm people with photosensitive epilepsy: these are at most 1.25."""
+LONGEST_GAP_S = 0.7
+"""Between two flips. The time is drawn at random, so that a delay cannot be taken for another. Three flashes a second
+or more could harm people with photosensitive epilepsy: these are at most 1.25."""
+LEAST_FRAMES = 4
+"""Frames that a slow session shows between two flips at least: it flips later."""
 AIMING_S = 6.0
 """The camera sees the window if its flips of this time are found."""
 LOOK_INTERVAL_S = 1.0
@@ -56,7 +58,9 @@ class FlashMeasurement:
         """The window has flipped."""
         self._flips.append(Flip(time_s, is_white))
         is_last = self.is_measuring and len(self._flips) >= self._flip_count
-        self.next_flip_s = time_s + (float("inf") if is_last else self._random.uniform(SHORTEST_S, LONGEST_S))
+        gap_s = self._random.uniform(LEAST_GAP_S, LONGEST_GAP_S)
+        slow_s = LEAST_FRAMES * self._interval_s() * gap_s / LEAST_GAP_S
+        self.next_flip_s = float("inf") if is_last else time_s + max(gap_s, slow_s)
 
     def sighted(self, sighting: Sighting) -> None:
         """The result of a camera frame was shown."""
@@ -77,6 +81,11 @@ class FlashMeasurement:
                 self._flips, self._sightings = [], []
             else:
                 self.has_ended = now_s - self._start_s > self._patience_s
+
+    def _interval_s(self) -> float:
+        """Between the last frames."""
+        recent = [sighting.captured_s for sighting in self._sightings[-11:]]
+        return (recent[-1] - recent[0]) / (len(recent) - 1) if len(recent) > 1 else 0.0
 
     def delay(self) -> FlashDelay:
         """What was measured.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,6 +92,30 @@ def test_frames_that_were_dropped_are_no_flips() -> None:
     found = flash_delay(flips, sightings)
     assert found is not None
     assert found.seen >= 18
+
+
+def test_a_session_that_shows_few_frames_is_measured_with_slow_flips() -> None:
+    slow = [Flip(100 + 3 * (flip.time_s - 100), flip.is_white) for flip in flips_of(20)]
+    sightings = seen(slow, 0.2)[::9]  # 3.3 frames per second
+    found = flash_delay(slow, sightings)
+    assert found is not None
+    assert found.seen >= 18
+    assert found.capture_ms.p50 is not None
+    assert 200 <= found.capture_ms.p50 <= 200 + 1e3 * 9 * INTERVAL_S
+
+
+def test_a_frame_that_flickers_is_no_flip() -> None:
+    flips = flips_of(20)
+    sightings = seen(flips, 0.05)
+    steady = flash_delay(flips, sightings)
+    for index in range(5, len(sightings), 31):
+        glitch = replace(sightings[index], brightness=255 - sightings[index].brightness)
+        sightings[index] = glitch
+    found = flash_delay(flips, sightings)
+    assert steady is not None
+    assert found is not None
+    assert found.seen >= 15
+    assert found.capture_ms.p50 == pytest.approx(steady.capture_ms.p50, abs=1e3 * INTERVAL_S)
 
 
 def test_brightness_is_that_of_the_cells() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from fomm_rt.errors import OutputError
 from fomm_rt.live.outputs.flash_delay import COLUMNS, ROWS, Sighting
-from fomm_rt.live.outputs.flash_measurement import AIMING_S, ENDED_EARLY, NOT_SEEN, FlashMeasurement
+from fomm_rt.live.outputs.flash_measurement import AIMING_S, ENDED_EARLY, LEAST_FRAMES, NOT_SEEN, FlashMeasurement
 
 INTERVAL_S, DELAY_S = 1 / 30, 0.1
 
@@ -40,6 +40,7 @@ def test_it_aims_then_measures_then_ends() -> None:
     delay = measurement.delay()
     assert (delay.flips, delay.seen) == (12, 12)
     assert delay.capture_ms.p50 == pytest.approx(1e3 * DELAY_S + 17, abs=18)
+    assert delay.document()["sound_delay_ms"] == round(delay.shown_ms.p50 or 0)
     assert delay.sentences[2].startswith(f"In OBS, delay the microphone by {delay.shown_ms.p50:.0f} ms")
 
 
@@ -47,6 +48,14 @@ def test_flips_are_slower_than_three_a_second_and_uneven() -> None:
     steps = np.diff(run(FlashMeasurement(30, 60, 0.0), 60))
     assert steps.min() > 1 / 3
     assert steps.std() > 0.03
+
+
+def test_a_slow_session_flips_later() -> None:
+    measurement = FlashMeasurement(30, 60, 0.0)
+    for number in range(30):
+        measurement.sighted(Sighting(0.5 * number, 0.5 * number, np.zeros(ROWS * COLUMNS, np.float32)))
+    measurement.flipped(15.0, True)
+    assert measurement.next_flip_s >= 15.0 + LEAST_FRAMES * 0.5
 
 
 def test_patience_ends_with_what_to_do() -> None:

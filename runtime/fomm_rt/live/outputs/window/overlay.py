@@ -92,7 +92,7 @@ class Overlay:
             self.gallery = gallery_layout(len(scene.thumbnails), scene.page, state.avatar, style, width, height)
             panels["gallery"] = self._draw("gallery", gallery_panel, self.gallery, scene.thumbnails, state.avatar)
             bottom = self.gallery.box.y
-        if state.shows_driving or state.shows_keypoints:
+        if (state.shows_driving or state.shows_keypoints) and state.view == "result":  # the views hold it already
             side = round(INSET_SHARE * min(width, height))
             self.inset = Box(width - side - style.gap, bottom - side - style.gap, side, side)
         notice = WAITING if scene.driver is None else scene.notice

@@ -40,7 +40,7 @@ class ProbeWindow(MainThreadOutput):
     records = False
     repeat_interval_s = None
 
-    def __init__(self, flip_count: int = 40, patience_s: float = 60.0) -> None:
+    def __init__(self, flip_count: int = 30, patience_s: float = 60.0) -> None:
         self._flip_count, self._patience_s = flip_count, patience_s
         self._window: SdlWindow | None = None
         self._control: Control
@@ -74,8 +74,9 @@ class ProbeWindow(MainThreadOutput):
         self._read_events(0)
         self._frame = frame
         self._draw()
-        # After drawing: the result is on its way to the screen.
-        self._opened[1].sighted(Sighting(frame.captured_s, perf_counter(), brightness_of(frame.camera)))
+        if frame.sequence is not None:  # else the first picture of an avatar, of no camera frame
+            # After drawing: the result is on its way to the screen.
+            self._opened[1].sighted(Sighting(frame.captured_s, perf_counter(), brightness_of(frame.camera)))
         self._look()
 
     @override

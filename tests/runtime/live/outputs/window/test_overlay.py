@@ -91,6 +91,8 @@ def test_what_is_open_decides_where_the_mouse_acts() -> None:
     overlay.panels(scene(LiveState(shows_gallery=True, shows_driving=True, shows_help=True)))
     assert overlay.gallery is None
     assert overlay.inset is None
+    overlay.panels(scene(LiveState(shows_driving=True, view="explain")))
+    assert overlay.inset is None
 
 
 def test_statuses() -> None:
