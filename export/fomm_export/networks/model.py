@@ -14,9 +14,12 @@ from fomm_export.networks.generator import Generator
 from fomm_export.networks.keypoint_detector import KeypointDetector
 from fomm_rt.errors import CheckpointError
 from fomm_rt.model.blur import Blur
+from fomm_rt.printable import on_one_line
 
 NAMED_DIFFERENCES = 5
 """Number of differing tensors that an error names."""
+LONGEST_NAME = 100
+"""Characters of a tensor's name that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _load(
     # Checkpoints older than torch 0.4.1 lack it, and inference does not use it.
     expected_required = {n for n in expected if not n.endswith("num_batches_tracked")}
     differences = [
-        f"{part}.{name} {_say(given.get(name))} instead of {_say(expected.get(name))}"
+        f"{part}.{on_one_line(name)[:LONGEST_NAME]} {_say(given.get(name))} instead of {_say(expected.get(name))}"
         for name in sorted(expected_required | set(given))
         if given.get(name) != expected.get(name)
     ]

@@ -28,7 +28,7 @@ from fomm_rt.backends.protocol import (
     PreparedSource,
     StageTimes,
 )
-from fomm_rt.errors import BackendError
+from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
 from fomm_rt.model.frame_shape import FrameShape
@@ -48,6 +48,8 @@ class _Source(PreparedSource):
 
 class GpuBackend(Backend):
     """Runs the kernel path on one device; frames and results may be arrays on it.
+
+    Every call that finds keypoints raises ModelError if they are not finite.
 
     Args:
         manifest, description: Of the model and the backend.
@@ -70,6 +72,7 @@ class GpuBackend(Backend):
     ) -> None:
         self.batch = batch
         self._description = description
+        self._name = manifest.name
         self._size = manifest.size
         self._has_jacobians = manifest.has_jacobians
         self._device = device
@@ -190,6 +193,12 @@ class GpuBackend(Backend):
         return outs
 
     def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
+        # Weights were checked when the engines were built; half precision may still overflow.
+        if not np.isfinite(rows).all():
+            raise ModelError(
+                f"{self._name}: its keypoints are not finite numbers, so its weights or engines are damaged; export "
+                "the model and build the engines again"
+            )
         return keypoints_from_rows(rows, self._has_jacobians)
 
 

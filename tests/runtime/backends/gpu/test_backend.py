@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -22,12 +23,13 @@ from fomm_rt.backends.gpu import device_arrays
 from fomm_rt.backends.gpu.frame_stream import SHAPES_KEPT
 from fomm_rt.backends.protocol import STAGES, PreparedReference
 from fomm_rt.backends.tensorrt.engine_memory import HWC8, tensor_strides
-from fomm_rt.errors import BackendError, ImageError
+from fomm_rt.errors import BackendError, ImageError, ModelError
 from fomm_rt.framing import Region
 from fomm_rt.image import Image
 from fomm_rt.model.folder import ModelFolder, open_model_folder
 from fomm_rt.motion.transfer import ABSOLUTE
 from golden_files import Golden
+from model_copies import edit_network
 
 GOLDEN = Golden("small_aligned")
 CHANNELS_LAST = dict.fromkeys(
@@ -101,6 +103,21 @@ def test_a_model_with_blend_mask(blending_model: ModelFolder, formats: Any) -> N
     assert explained.blend_mask.shape == (64, 64)
     assert np.abs(explained.blend_mask - wanted_too.blend_mask).max() <= 2e-4
     assert np.abs(explained.deformation - wanted_too.deformation).max() <= 2e-4
+    fake.close()
+
+
+def test_keypoints_that_are_not_finite_are_refused(copied_model: Path) -> None:
+    """Finite weights whose sums overflow."""
+
+    def enlarge(network: onnx.ModelProto) -> None:
+        for tensor in network.graph.initializer:
+            if tensor.name.endswith("bias"):
+                tensor.raw_data = np.full(tensor.dims, 3e38, np.float32).tobytes()
+
+    edit_network(copied_model, "keypoint_detector", enlarge)
+    fake = FakeGpu(open_model_folder(copied_model))
+    with pytest.raises(ModelError, match="its keypoints are not finite numbers"):
+        fake.animator.set_source(GOLDEN.source)
     fake.close()
 
 
