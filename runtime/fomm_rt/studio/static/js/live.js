@@ -1,0 +1,3 @@
+/** The tab Live. */
+
+export { mount } from "./live/tab.js";
