@@ -29,6 +29,7 @@ class FakeHttpCamera:
         count: After so many pictures the connection is closed; None for never.
         stalls_after: After so many pictures nothing more is sent.
         files: Path -> content of files that are sent at once.
+        redirections: Path -> address that answers lead to.
         requests: Paths that were asked for.
     """
 
@@ -38,6 +39,7 @@ class FakeHttpCamera:
     count: int | None = None
     stalls_after: int | None = None
     files: dict[str, bytes] = field(default_factory=dict)
+    redirections: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -64,6 +66,10 @@ def http_camera(**settings: object) -> Iterator[FakeHttpCamera]:
             with suppress(OSError):
                 if self.path == "/private":
                     self.send_error(401)
+                elif self.path in camera.redirections:
+                    self.send_response(302)
+                    self.send_header("Location", camera.redirections[self.path])
+                    self.end_headers()
                 elif self.path == "/video":
                     self._send_pictures()
                 elif self.path in camera.files:

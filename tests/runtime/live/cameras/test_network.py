@@ -148,6 +148,16 @@ def test_playlist_cannot_lead_to_a_file_of_this_machine(make_clip: ClipMaker, li
                 NetworkCamera(server.url + name).open().read()
 
 
+def test_redirection_is_followed_to_streams_and_not_to_files(make_clip: ClipMaker) -> None:
+    path = make_clip("secret.ts", container_format="mpegts")
+    with http_camera(redirections={"/moved": "/video", "/file": f"file://{path}"}) as server:
+        stream = NetworkCamera(f"{server.url}/moved").open()
+        assert_in_order(read(stream, 2))
+        stream.close()
+        with pytest.raises(CameraError):
+            NetworkCamera(f"{server.url}/file").open()
+
+
 def test_secrets_in_an_address_are_not_shown() -> None:
     camera = NetworkCamera("rtsp://me:secret@127.0.0.1:9/live?token=secret")
     with pytest.raises(CameraError) as caught:
