@@ -54,7 +54,17 @@ def virtual_display() -> Iterator[VirtualDisplay]:
         stop = pytest.fail if os.environ.get("FOMM_REQUIRE_DISPLAY") == "1" else pytest.skip
         stop(f"tests of windows need {' and '.join(missing)}")
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(writing),
+        "-screen",
+        "0",
+        f"{WIDTH}x{HEIGHT}x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
     server = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writing)
     with os.fdopen(reading) as answer, server:

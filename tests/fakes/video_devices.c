@@ -6,7 +6,8 @@
 // A file FOLDER/videoN is a device. The process also sees it as /dev/videoN, and FOLDER in place of /dev when it lists
 // that. FOLDER/settings-videoN describes it, one "key value" per line:
 //
-//   kind camera | loopback   what it is; without settings, video9 is the loopback and every other one a camera
+//   kind camera | loopback | metadata    what it is; without settings, video9 is the loopback and every other one a
+//                            camera. Cameras on USB have a second device, which gives no pictures but data about them
 //   card NAME                the name of the device
 //   sizes WxH,WxH            sizes that it offers; the one nearest to what is asked for is taken
 //   rate N                   frames per second
@@ -50,7 +51,7 @@ typedef struct {
 } Size;
 
 typedef struct {
-  int is_open, descriptor, is_loopback, is_busy_at_format, is_busy_at_buffers, is_realtime, is_shared, is_taken;
+  int is_open, descriptor, is_loopback, is_busy_at_format, is_busy_at_buffers, is_realtime, is_shared, is_taken, is_metadata;
   Size kept;
   char path[512];
   ino_t inode;
@@ -133,6 +134,7 @@ static int read_settings(Device *device, const char *path) {
   int error = 0;
   while (file && fscanf(file, "%31s %511[^\n]", key, value) == 2) {
     if (!strcmp(key, "kind")) device->is_loopback = !strcmp(value, "loopback");
+    if (!strcmp(key, "kind")) device->is_metadata = !strcmp(value, "metadata");
     if (!strcmp(key, "card")) snprintf(device->card, sizeof device->card, "%.31s", value);
     if (!strcmp(key, "rate")) device->rate = atoi(value);
     if (!strcmp(key, "mjpeg")) read_jpegs(device, value);
@@ -403,6 +405,7 @@ static int query_capabilities(const Device *device, struct v4l2_capability *answ
   if (device->is_loopback && !device->is_taken) capabilities = V4L2_CAP_VIDEO_OUTPUT;
   if (device->is_loopback && device->is_shared) capabilities = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_CAPTURE;
   memset(answer, 0, sizeof *answer);
+  if (device->is_metadata) capabilities = V4L2_CAP_META_CAPTURE | V4L2_CAP_STREAMING;
   strcpy((char *)answer->driver, device->is_loopback ? "v4l2 loopback" : "uvcvideo");
   strcpy((char *)answer->card, device->card);
   strcpy((char *)answer->bus_info, "fake");

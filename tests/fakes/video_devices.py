@@ -121,7 +121,7 @@ class DeviceProcess:
 
 def _environment(library: Path) -> dict[str, str]:
     paths = os.pathsep.join(map(str, [SOURCE.parents[1], *sys.path]))
-    return {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": paths}
+    return {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": paths, "PYTHONFAULTHANDLER": "1"}
 
 
 _WORK = """

@@ -67,7 +67,7 @@ def _named(text: str) -> ListedCamera:
     except CameraError as error:
         if _is_device_path(text):  # outside /dev, in a container
             device = v4l2.describe(text)
-            if device.problem not in GONE:
+            if device.captures or device.problem not in {None, *GONE}:
                 return ListedCamera(device.number, device.name, text)
         elif Path(text).suffix:
             raise CameraError(f"{text} does not exist, and no camera has this name; check the path.") from error

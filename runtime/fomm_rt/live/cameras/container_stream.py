@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from time import perf_counter
+from typing import cast
 
 import av
 from av.codec.context import Flags, ThreadType
@@ -26,6 +27,9 @@ LONGEST_SKIP_S = 0.25
 SHARE_OF_PATIENCE = 0.9
 """`read` gives up a silent camera before whoever watches it would, so that it is closed and not left behind."""
 
+# Devices whose packets are buffers of the driver. FFmpeg gives them back by way of the container, and crashes if that
+# is closed by then, so packets are copied at once and none is kept.
+_LENDERS = frozenset({"v4l2", "video4linux2,v4l2"})
 # Formats without times: FFmpeg makes some up, at 25 frames per second.
 _WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v"})
 
@@ -73,6 +77,7 @@ class ContainerStream:
         self._is_intra_only = self._context.codec.intra_only
         self._packets = container.demux(video)
         self._pixels = FramePixels(video.sample_aspect_ratio, is_exact=False)
+        self._is_lent = container.format.name in _LENDERS
         has_times = container.format.name not in _WITHOUT_TIMES
         time_base = video.time_base or Fraction(1, av.time_base)
         self._times = FrameTimes(
@@ -125,6 +130,7 @@ class ContainerStream:
 
     def close(self) -> None:
         """Frees the device or ends the connection."""
+        self._packets = iter(())  # lets go of the latest packet
         self._container.close()
 
     def _next_packet(self) -> av.Packet[VideoStream]:
@@ -134,7 +140,7 @@ class ContainerStream:
             raise self._explain(error) from error
         if packet is None:
             raise CameraError(f"{self._name} has ended; the other side closed it.")
-        return packet
+        return _copied(packet) if self._is_lent and packet.size else packet
 
     def _decode(self, packet: av.Packet[VideoStream]) -> list[CodedFrame]:
         """The frames of a packet; none of one that was damaged on the way or needs a key frame that was missed."""
@@ -154,3 +160,9 @@ class ContainerStream:
 
     def _newer_waits(self) -> bool:
         return self._times.is_late or (self._wait is not None and self._wait(0))
+
+
+def _copied(packet: av.Packet[VideoStream]) -> av.Packet[VideoStream]:
+    own = av.Packet(bytes(packet))
+    own.pts, own.dts, own.time_base = packet.pts, packet.dts, packet.time_base
+    return cast("av.Packet[VideoStream]", own)

@@ -83,7 +83,7 @@ class DeviceCamera:
     def _path_now(self) -> str:
         """Where the camera is: at its path, or at another number after it was plugged in again."""
         at_path = v4l2.describe(self.listed.path)
-        if at_path.name == self.name or at_path.problem not in {None, *GONE}:
+        if (at_path.captures and at_path.name == self.name) or at_path.problem not in {None, *GONE}:
             return self.listed.path
         elsewhere = [camera for camera in list_cameras() if camera.name == self.name]
         if len(elsewhere) != 1:

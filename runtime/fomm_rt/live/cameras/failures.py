@@ -23,7 +23,7 @@ def explain_failure(name: str, error: Exception, path: str | None = None) -> Cam
     """The error to raise for a camera that FFmpeg or the system reports as failed; `path` is that of a device."""
     number = getattr(error, "errno", None)  # of FFmpeg's errors, not all are an OSError
     if number == errno.EBUSY:
-        return CameraError(f"{name} is held by another program{_holders(path)}; end its use of the camera there.")
+        return CameraError(f"{name} is held by another program{_holders(path)}; close it there, then try again.")
     if number in _NOT_PERMITTED:
         return CameraError(f"{name} may not be opened by this user; {_permit(path)}.")
     if number in GONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 import av
@@ -39,6 +40,8 @@ class ScreenCamera:
 
     def open(self) -> CameraStream:
         """Connects to the X server."""
+        if not self.display:
+            raise CameraError(f"{PREFIX} expected a display behind it; got none. Give {PREFIX}:0, for example.")
         options = {"framerate": f"{self.fps:g}", "draw_mouse": "0"}
         if self.size is not None:
             options["video_size"] = f"{self.size[0]}x{self.size[1]}"
@@ -49,4 +52,6 @@ class ScreenCamera:
         return ContainerStream(container, self.name, CaptureClock(is_monotonic=False), self.patience_s, self._explain)
 
     def _explain(self, error: Exception) -> CameraError:
+        if getattr(error, "errno", None) == errno.EINVAL:
+            return CameraError(f"{self.name} cannot be read; the part must lie within the screen.")
         return failed(self.name, error)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _QUERYCAP, _ENUM_FMT, _ENUM_FRAMESIZES, _ENUM_FRAMEINTERVALS = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
-_CAPTURE, _CAPTURE_PLANES, _OUTPUT, _OUTPUT_PLANES = 0x1, 0x1000, 0x2, 0x2000
+_CAPTURE, _OUTPUT, _OUTPUT_PLANES = 0x1, 0x2, 0x2000
 _SINGLE_PLANE, _HAS_DEVICE_CAPS = 1, 0x80000000
 _DISCRETE = 1
 LOOPBACK = "v4l2 loopback"
@@ -61,7 +61,7 @@ class VideoDevice:
         number: That of the path.
         name: As the driver calls it.
         driver: For example "uvcvideo" or "v4l2 loopback".
-        captures: True if it is a camera: frames can be read.
+        captures: True if it is a camera: frames can be read, by FFmpeg, which leaves out those in several planes.
         outputs: True if frames can be written to it.
         problem: Why it could not be asked, as errno; None if it answered.
     """
@@ -106,7 +106,7 @@ def describe(path: str) -> VideoDevice:
         number,
         _text(card) or path,
         _text(driver),
-        captures=bool(capabilities & (_CAPTURE | _CAPTURE_PLANES)),
+        captures=bool(capabilities & _CAPTURE),
         outputs=bool(capabilities & (_OUTPUT | _OUTPUT_PLANES)),
     )
 

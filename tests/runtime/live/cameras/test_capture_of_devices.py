@@ -42,6 +42,8 @@ sequences = [take().sequence for _ in range(3)]
 (folder / "video0").unlink()
 until("lost")
 (folder / "settings-video2").write_text("card C920")
+(folder / "settings-video0").write_text("card C920\\nkind metadata")
+(folder / "video0").touch()
 (folder / "video2").touch()
 until("open")
 sequences += [take().sequence for _ in range(3)]

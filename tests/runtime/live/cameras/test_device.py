@@ -158,6 +158,27 @@ def test_format_that_cannot_be_read(devices: FakeVideoDevices, fourcc: str) -> N
     assert why(devices).startswith("Depth camera sends no pictures that can be decoded; ")
 
 
+def test_buffers_of_the_driver_are_given_back_before_it_is_closed(devices: FakeVideoDevices) -> None:
+    # FFmpeg would give them back later, through memory that is free by then.
+    devices.add(0)
+    assert (
+        devices.evaluate(
+            """
+import av
+from fomm_rt.live.cameras.choose import choose_camera
+av.logging.set_level(av.logging.WARNING)
+with av.logging.Capture() as logs:
+    stream = choose_camera("0").open()
+    frames = [stream.read() for _ in range(3)]
+    stream.close()
+av.logging.set_level(None)
+result = [message for _, _, message in logs if "owned by the caller" in message]
+"""
+        )
+        == []
+    )
+
+
 def test_no_camera(devices: FakeVideoDevices) -> None:
     devices.add(9)
     assert why(devices).startswith("No camera was found; plug one in, ")
@@ -204,6 +225,14 @@ def test_missing_camera_lists_those_that_are_there(devices: FakeVideoDevices) ->
     devices.add(0, card="Webcam A")
     assert why(devices, "7") == "There is no camera '7' here; choose one of: 0 Webcam A."
     assert why(devices, "C920") == "There is no camera 'C920' here; choose one of: 0 Webcam A."
+
+
+@pytest.mark.parametrize("text", ["1", "/dev/video1", "{folder}/video1"])
+def test_second_device_of_a_camera_on_usb_is_none(devices: FakeVideoDevices, text: str) -> None:
+    devices.add(0, card="C920")
+    devices.add(1, card="C920", kind="metadata")
+    assert "; choose one of: 0 C920." in why(devices, text.format(folder=devices.folder))
+    assert read(devices, "C920", count=1)[1].startswith("C920, ")
 
 
 def test_numbers_are_drawn_alike_in_c_and_in_python(devices: FakeVideoDevices) -> None:
