@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 
@@ -108,12 +107,10 @@ def _obs() -> tuple[list[VirtualCameraHealth], dict[str, str]]:
 
 
 def _window() -> tuple[str | None, str | None]:
-    from fomm_rt.live.outputs.window.sdl import load_sdl, no_display, start_video
+    from fomm_rt.live.outputs.window.sdl import load_sdl, start_video
 
     try:
         sdl = load_sdl()
-        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-            return None, no_display(None, None)  # SDL's libraries would complain on standard error
         start_video(sdl)
     except OutputError as error:
         return None, str(error)
