@@ -119,7 +119,7 @@ def export_networks(
     """
     with replacing_model(output) as folder:
         write_model(networks, weights, folder, output.name, progress, calibration)
-        open_model_folder(folder).check()  # as every run will
+        open_model_folder(folder).check_graphs()  # as every run will
     return open_model_folder(output)
 
 

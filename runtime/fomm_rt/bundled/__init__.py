@@ -37,12 +37,12 @@ def open_bundled_model() -> ModelFolder:
     Raises:
         ModelError: A file of the model is missing from this installation, or altered.
     """
-    # Users cannot export this model again.
-    remedy = f"The bundled model is altered; {REMEDY}"
+    folder = bundled_model()
     try:
-        return open_model_folder(bundled_model(), remedy)
+        # Users cannot export this model again.
+        return open_model_folder(folder, f"The bundled model is altered; {REMEDY}")
     except ModelError as error:
-        raise ModelError(f"{FOLDER / 'model'}: the bundled model is altered or cannot be read; {REMEDY}") from error
+        raise ModelError(f"{folder}: the bundled model is altered or cannot be read; {REMEDY}") from error
 
 
 def open_model(model: str | PathLike[str] | None) -> ModelFolder:

@@ -20,12 +20,12 @@ from small_graphs import SIZE, checked, floats, graph_of, ints, node, ones
 
 @pytest.mark.parametrize("name", ["small_aligned", "small_no_jacobian", "small_no_occlusion", "small_single_jacobian"])
 def test_every_export_passes(golden_model: ModelOf, name: str) -> None:
-    golden_model(name).check()
+    golden_model(name).check_graphs()
 
 
 def test_the_bundled_model_and_one_with_blend_mask_pass(blending_model: ModelFolder) -> None:
-    open_bundled_model().check()
-    blending_model.check()
+    open_bundled_model().check_graphs()
+    blending_model.check_graphs()
 
 
 @pytest.mark.parametrize(
