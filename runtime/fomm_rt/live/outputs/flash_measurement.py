@@ -12,14 +12,20 @@ LONGEST_GAP_S = 0.7
 or more could harm people with photosensitive epilepsy: these are at most 1.25."""
 LEAST_FRAMES = 4
 """Frames that a slow session shows between two flips at least: it flips later."""
-AIMING_S = 6.0
-"""The camera sees the window if its flips of this time are found."""
+AIMING_FLIPS = 10
+"""The camera sees the window if the last so many flips are found."""
 LOOK_INTERVAL_S = 1.0
 LATE_S = 1.5
 """After the last flip, frames are awaited for so long."""
 NOT_SEEN = (
     "the camera does not see the window flash: point it at this screen from about half a metre away, "
     "turn off its automatic exposure if it has one, and start again"
+)
+LONGEST_INTERVAL_S = 0.3
+"""Between shown frames; with more, the flips are not found because the session is too slow."""
+TOO_SLOW = (
+    "only {:.1f} frames per second were shown, too few to measure the delay; "
+    "end other programs, or use a faster backend"
 )
 ENDED_EARLY = "the measurement was ended before it was done; start it again and wait until it ends"
 
@@ -42,7 +48,7 @@ class FlashMeasurement:
         self.is_measuring = self.has_ended = False
         self.next_flip_s = start_s
         self._flip_count, self._patience_s, self._start_s = flip_count, patience_s, start_s
-        self._next_look_s = start_s + AIMING_S
+        self._next_look_s = start_s
         self._random = Random(0)
         self._flips: list[Flip] = []
         self._sightings: list[Sighting] = []
@@ -73,10 +79,11 @@ class FlashMeasurement:
             self.has_ended = self.has_ended or is_over
         elif now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_INTERVAL_S
-            since_s = now_s - AIMING_S
-            self._flips = [flip for flip in self._flips if flip.time_s >= since_s]
-            self._sightings = [sighting for sighting in self._sightings if sighting.captured_s >= since_s]
-            if flash_delay(self._flips, self._sightings) is not None:
+            self._flips = self._flips[-AIMING_FLIPS:]
+            if self._flips:
+                since_s = self._flips[0].time_s
+                self._sightings = [sighting for sighting in self._sightings if sighting.captured_s >= since_s]
+            if len(self._flips) == AIMING_FLIPS and flash_delay(self._flips, self._sightings) is not None:
                 self.is_measuring = True
                 self._flips, self._sightings = [], []
             else:
@@ -91,11 +98,12 @@ class FlashMeasurement:
         """What was measured.
 
         Raises:
-            OutputError: The camera did not see the window, or the measurement was ended too early.
+            OutputError: The camera did not see the window, too few frames were shown, or it was ended too early.
         """
         if not self.has_ended:
             raise OutputError(ENDED_EARLY)
         delay = flash_delay(self._flips, self._sightings) if self.is_measuring else None
         if delay is None:
-            raise OutputError(NOT_SEEN)
+            interval_s = self._interval_s()
+            raise OutputError(TOO_SLOW.format(1 / interval_s) if interval_s > LONGEST_INTERVAL_S else NOT_SEEN)
         return delay

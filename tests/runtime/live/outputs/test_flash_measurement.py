@@ -5,7 +5,7 @@ import pytest
 
 from fomm_rt.errors import OutputError
 from fomm_rt.live.outputs.flash_delay import COLUMNS, ROWS, Sighting
-from fomm_rt.live.outputs.flash_measurement import AIMING_S, ENDED_EARLY, LEAST_FRAMES, NOT_SEEN, FlashMeasurement
+from fomm_rt.live.outputs.flash_measurement import ENDED_EARLY, LEAST_FRAMES, NOT_SEEN, FlashMeasurement
 
 INTERVAL_S, DELAY_S = 1 / 30, 0.1
 
@@ -29,7 +29,7 @@ def run(measurement: FlashMeasurement, until_s: float, sees_from_s: float = 0.0)
 def test_it_aims_then_measures_then_ends() -> None:
     measurement = FlashMeasurement(12, 60, 0.0)
     assert measurement.progress == "Point the camera at this window"
-    run(measurement, AIMING_S / 2)
+    run(measurement, 3.0)
     assert not measurement.is_measuring
     with pytest.raises(OutputError, match=ENDED_EARLY):
         measurement.delay()
@@ -58,6 +58,15 @@ def test_a_slow_session_flips_later() -> None:
     assert measurement.next_flip_s >= 15.0 + LEAST_FRAMES * 0.5
 
 
+def test_a_session_that_is_too_slow_is_told() -> None:
+    measurement = FlashMeasurement(30, 5, 0.0)
+    for number in range(10):
+        measurement.sighted(Sighting(0.5 * number, 0.5 * number, np.zeros(ROWS * COLUMNS, np.float32)))
+    measurement.look(6.0)
+    with pytest.raises(OutputError, match=r"only 2\.0 frames per second"):
+        measurement.delay()
+
+
 def test_patience_ends_with_what_to_do() -> None:
     measurement = FlashMeasurement(12, 20, 0.0)
     run(measurement, 60, sees_from_s=1000)
@@ -68,7 +77,7 @@ def test_patience_ends_with_what_to_do() -> None:
 
 def test_a_camera_that_is_turned_away_while_it_measures_gives_no_result() -> None:
     measurement = FlashMeasurement(12, 60, 0.0)
-    run(measurement, AIMING_S + 1)
+    run(measurement, 9.0)
     assert measurement.is_measuring
     run(measurement, 60, sees_from_s=1000)
     with pytest.raises(OutputError, match=NOT_SEEN[:30]):

@@ -55,7 +55,7 @@ class ProbeWindow(MainThreadOutput):
         """What was measured.
 
         Raises:
-            OutputError: The camera did not see the window, or the measurement was ended too early.
+            OutputError: The camera did not see the window, too few frames were shown, or it was ended too early.
         """
         if self._measurement is None:
             raise OutputError(ENDED_EARLY)

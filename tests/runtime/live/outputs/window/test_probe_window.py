@@ -72,7 +72,7 @@ def run(display: VirtualDisplay, probe: ProbeWindow, control: FakeControl, *, is
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flips of a test may follow sooner: no person sees them."""
-    settings = {"LONGEST_GAP_S": 0.5, "AIMING_S": 4.0, "LOOK_INTERVAL_S": 0.5, "LATE_S": 0.5}
+    settings = {"LONGEST_GAP_S": 0.5, "AIMING_FLIPS": 6, "LOOK_INTERVAL_S": 0.5, "LATE_S": 0.5}
     for name, value in settings.items():
         monkeypatch.setattr(flash_measurement, name, value)
 
