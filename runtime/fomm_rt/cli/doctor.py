@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from msgspec import to_builtins
@@ -11,9 +11,12 @@ from msgspec import to_builtins
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.options import AsJson, BackendOption, Verbose
 from fomm_rt.cli.terminal import running
-from fomm_rt.doctor import gpu, live, report
+from fomm_rt.doctor import gpu, report
 from fomm_rt.machine.export_extra import how_to_install, missing_for_export
 from fomm_rt.machine.telemetry import telemetry
+
+if TYPE_CHECKING:
+    from fomm_rt.doctor import live
 
 Found = TypeVar("Found")
 
@@ -28,6 +31,8 @@ def doctor(
     fomm-rt doctor -m vox-adv
     """
     with running(quiet=False, as_json=as_json, verbose=verbose) as terminal:
+        from fomm_rt.doctor import live
+
         sections = _Sections()
         sections.add("versions", "versions", report.versions, _pairs)
         sections.add("OpenCV", "opencv", report.opencv, _opencv_lines)

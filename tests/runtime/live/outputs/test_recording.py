@@ -250,7 +250,7 @@ os.kill(os.getpid(), 9)
 """,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(_recorded(tmp_path / "out.mkv")[0]) > 60 - 30
+    assert len(_recorded(tmp_path / "out.mkv")[0]) >= 60 - 15, "half a second"
 
 
 def test_a_full_disk_ends_the_file_and_not_the_session(tmp_path: Path) -> None:
