@@ -66,8 +66,8 @@ class HiddenFolder:
                 break
             except BaseException as error:
                 self.__exit__()
-                # Another process took the folder for abandoned before it was locked.
-                if isinstance(error, Timeout) and tries_left:
+                # Another process took the folder for abandoned before it was locked, and may have removed it.
+                if isinstance(error, (Timeout, FileNotFoundError)) and self.folder.exists() and tries_left:
                     self._choose_name()
                     continue
                 raise
@@ -79,7 +79,7 @@ class HiddenFolder:
         self._lock = None
 
     def _choose_name(self) -> None:
-        self.path = self.folder / f"{PREFIX}{_machine()}-{secrets.token_hex(6)}"
+        self.path = self.folder / f"{_own_prefix()}{secrets.token_hex(6)}"
         self.new = self.path / "new"
 
 
@@ -96,25 +96,26 @@ def abandoned(folder: Path) -> Iterator[Path]:
             found = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
     except OSError:
         return  # may be writable and not listable
-    for path in found:
-        if not _is_own_folder(path):
-            continue
-        is_from_here = path.name.startswith(f"{PREFIX}{_machine()}-") and (path / _LOCK_NAME).exists()
-        if not is_from_here and time.time() - _changed_s(path) < _UNCHANGED_S:
-            continue
+    for path in filter(_is_own_folder, found):
         lock = None
-        if (path / _LOCK_NAME).exists():
+        if not (path / _LOCK_NAME).exists():
+            if path.name.startswith(_own_prefix()):
+                with suppress(OSError):
+                    path.rmdir()  # works only if it is empty: not locked yet, or not any more
+            if not _is_unchanged(path):
+                continue
+        else:
             try:
                 lock = _try_lock(path / _LOCK_NAME)
-            except Timeout:
+            except (OSError, NotImplementedError):  # it is held, among others
                 continue
-            except (OSError, NotImplementedError):
-                if is_from_here:
-                    continue
         try:
-            yield path
+            if path.name.startswith(_own_prefix()) or _is_unchanged(path):
+                yield path
+                _remove(path, lock)
         finally:
-            _remove(path, lock)
+            if lock is not None:
+                lock.release()
 
 
 def _take(path: Path) -> FileLock | None:
@@ -165,12 +166,17 @@ def _is_own_folder(path: Path) -> bool:
     return stat.S_ISDIR(info.st_mode) and (not hasattr(os, "geteuid") or info.st_uid == os.geteuid())
 
 
-def _changed_s(path: Path) -> float:
-    """When something in a folder changed last, in seconds since the epoch; now if it cannot be read."""
+def _is_unchanged(path: Path) -> bool:
+    """True if nothing in a folder has changed for a day."""
     try:
-        return max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+        changed = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
     except OSError:
-        return time.time()
+        return False
+    return time.time() - changed > _UNCHANGED_S
+
+
+def _own_prefix() -> str:
+    return f"{PREFIX}{_machine()}-"
 
 
 @cache
