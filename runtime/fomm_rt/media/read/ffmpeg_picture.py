@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fomm_rt.media.read.frame_pixels import EXACT
 from fomm_rt.media.read.input_container import decoder_options
 from fomm_rt.media.read.picture_format import PictureKind
+from fomm_rt.media.read.seekable_file import SeekableFile
 
 _BILINEAR = 0x0002
 _DEMUXERS = {
@@ -39,7 +40,8 @@ def decode_with_ffmpeg(content: bytes, kind: PictureKind, max_pixels: int) -> ND
         return None
     try:
         options = decoder_options(max_pixels)
-        with av.open(io.BytesIO(content), "r", format=_DEMUXERS[kind], options=options) as container:
+        file = SeekableFile(io.BytesIO(content))
+        with av.open(file, "r", format=_DEMUXERS[kind], options=options) as container:
             container.streams.video[0].codec_context.options = options
             frame = next(container.decode(video=0), None)
             return None if frame is None else _to_rgb(frame)

@@ -17,6 +17,7 @@ from fomm_rt.errors import MediaError
 from fomm_rt.media.read.browser_delays import FORMATS, SHOWN_INSTEAD_S, with_browser_delays
 from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file, require_file
 from fomm_rt.media.read.limits import FRAME_PIXELS
+from fomm_rt.media.read.seekable_file import SeekableFile
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
 
@@ -50,7 +51,7 @@ def open_input(path: Path, file: BinaryIO | None = None, max_pixels: int = FRAME
     try:
         return av.open(
             # An absolute path cannot be mistaken for a protocol: "concat:a" is a legal file name.
-            str(path.absolute()) if file is None else file,
+            str(path.absolute()) if file is None else SeekableFile(file),
             mode="r",
             container_options=_OPTIONS,
             options=decoder_options(max_pixels),
