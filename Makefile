@@ -4,6 +4,7 @@
 #   make setup         install everything that tests and benchmarks need
 #   make test          run all tests
 #   make check         format, lint, types and import contracts
+#   make fuzz          damaged inputs of every format: make fuzz RUNS=3000 SEED=2; make soak: memory and threads over many files
 #   make gpu           tests on an NVIDIA GPU; make gpu-sanitize: the same under compute-sanitizer
 #   make bench         speed against PyTorch and other runtimes; make bench-smoke: the same in two minutes
 #   make bench-memory  memory over the length of a clip
@@ -27,13 +28,13 @@ TORCH_INDEX ?=
 RUNTIME := $(shell find runtime -name '*.py' -o -path '*/bundled/*' -type f ! -name '*.pyc')
 RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 outside-training.png)
 
-.PHONY: help setup demo test gpu gpu-sanitize check format bench bench-smoke bench-memory checkpoint wheel clean
+.PHONY: help setup demo test fuzz soak gpu gpu-sanitize check format bench bench-smoke bench-memory checkpoint wheel clean
 .DELETE_ON_ERROR:
 # fomm-rt itself leaves nothing unfinished, so what an interrupted demo has finished may stay.
 .PRECIOUS: $(RESULTS)
 
 help:
-	@sed -n '3,13s/^# *//p' Makefile
+	@sed -n '3,14s/^# *//p' Makefile
 
 setup: $(READY)
 
@@ -79,6 +80,16 @@ demo: $(RESULTS)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+RUNS ?= 400
+SEED ?= 1
+
+# Every run is named by its format and seed; python -m fuzz --case NAME repeats one. See CONTRIBUTING.md.
+fuzz: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --runs $(RUNS) --seed $(SEED) --keep results/fuzz
+
+soak: $(READY)
+	$(BIN)/python benchmarks/studies/soak.py
 
 # These tests skip without a GPU; with FOMM_REQUIRE_GPU=1 they fail. PYTHON_GPU names another Python, which needs NumPy,
 # PyTorch, pytest and CUDA's packages, and for engines TensorRT, onnx and ONNX Runtime: make gpu PYTHON_GPU=python3.
