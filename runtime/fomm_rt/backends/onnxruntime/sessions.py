@@ -89,6 +89,7 @@ def open_session(
         raise BackendError(
             f"{file}: ONNX Runtime cannot load this network ({first_line(error)}); export the model again"
         ) from error
+    session.disable_fallback()  # older versions do not know the argument
     session._model_bytes = b""  # which it would keep for a fallback to another provider
     # Asked for CUDA on a machine without it, ONNX Runtime silently takes the CPU.
     if session.get_providers()[0] != provider:

@@ -27,7 +27,7 @@ BYTES_PER_PIXEL = 8192
 """Most memory of a run, without weights, for each pixel of a frame: eight times that of published models."""
 
 WORK_PER_PIXEL = 1 << 24
-"""Most multiply-accumulates of a run for each pixel of a frame: twenty times those of published models."""
+"""Most multiply-accumulates of a run for each pixel of a frame: thirty times those of published models."""
 
 BATCH = 1
 """The batch that sizes are computed for, which is what runtimes are given."""
@@ -101,7 +101,7 @@ class _Run:
             for name, value in zip(node.outputs, self._results(node), strict=False):
                 if name:
                     self._add(name, value)
-            self._limit(self._work, self._most_work, "multiply-accumulates", node.operator)
+            self._limit(self._work, self._most_work, "GMAC", node.operator)
             for name in {*node.inputs, *node.outputs} - self._graph.constants.keys():
                 if name and self._last_use.get(name, index) == index:
                     self._live -= math.prod(self._values[name].shape)
@@ -134,13 +134,12 @@ class _Run:
             raise WireError(f"computes {_shown(name)} twice")
         self._values[name] = value
         self._live += math.prod(value.shape)
-        self._limit(self._live * _VALUE_BYTES, self._most_bytes, "bytes of memory", name)
+        self._limit(self._live * _VALUE_BYTES, self._most_bytes, "GB of memory", name)
 
     def _limit(self, needed: int, most: int, what: str, name: str) -> None:
         if needed > most:
-            raise WireError(
-                f"needs {needed:.2g} {what} for one frame (at {_shown(name)}); at most {most:.2g} are allowed"
-            )
+            takes, limit = f"{needed / 1e9:.3g} {what}", f"{most / 1e9:.3g}"
+            raise WireError(f"needs {takes} for one frame (at {_shown(name)}); at most {limit} are allowed")
 
 
 def _fixed(shape: Iterable[int | str]) -> tuple[int, ...]:
