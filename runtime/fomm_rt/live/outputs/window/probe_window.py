@@ -167,3 +167,4 @@ class ProbeWindow(MainThreadOutput):
             is_escape = self._event.type == sdl.SDL_KEYDOWN and self._event.key.keysym.sym == sdl.SDLK_ESCAPE
             if self._event.type == sdl.SDL_QUIT or is_escape:
                 self._control.send(Command("quit"))
+        self._opened[0].check_display()

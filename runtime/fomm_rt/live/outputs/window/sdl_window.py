@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from fomm_rt.errors import OutputError
+from fomm_rt.live.outputs.window.display_loss import DisplayLoss
 from fomm_rt.live.outputs.window.renderer import Renderer
 from fomm_rt.live.outputs.window.sdl import Library, load_sdl, sdl_error, start_video
 
@@ -38,6 +39,7 @@ class SdlWindow:
         try:
             self.sdl.SDL_StopTextInput()  # keys are keys here: input methods must not take them
             self.handle = self._create(title)
+            self._display_loss = DisplayLoss(self.sdl, self.handle)
             self.renderer = Renderer(self.sdl, self.handle)
         except BaseException:
             self._destroy()
@@ -59,10 +61,14 @@ class SdlWindow:
         self.sdl.SDL_GetWindowSize(self.handle, byref(width), None)
         return self.size[0] / max(1, width.value)
 
+    def check_display(self) -> None:
+        """Raises OutputError if the display is gone; nothing else must be called then but `close` and `wake`."""
+        self._display_loss.check()
+
     def wake(self) -> None:
         """Ends a wait for events, from any thread, also after `close`."""
         with self._wake_lock:
-            if self._is_woken or self._is_closed:
+            if self._is_woken or self._is_closed or self._display_loss.has_happened:
                 return
             self._is_woken = True
             event = self.sdl.SDL_Event()
@@ -81,8 +87,9 @@ class SdlWindow:
             if self._is_closed:
                 return
             self._is_closed = True
-        self.renderer.close()
-        self._destroy()
+        if not self._display_loss.has_happened:
+            self.renderer.close()
+            self._destroy()
 
     def _create(self, title: str) -> Any:
         sdl = self.sdl

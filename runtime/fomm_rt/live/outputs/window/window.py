@@ -99,6 +99,7 @@ class Window(MainThreadOutput):
 
     def _read_input(self, timeout_s: float) -> None:
         self._input.read(timeout_s, self._overlay.gallery, self._picture_box, self._opened.pixel_ratio)
+        self._opened.check_display()
 
     def _draw_changes(self) -> None:
         now_s = perf_counter()
