@@ -30,6 +30,7 @@ from fomm_rt.engines.store import EngineStore, default_folder
 from fomm_rt.engines.whole_folder import WholeFolder
 from fomm_rt.errors import BackendError, OutputError
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
+from fomm_rt.files.staging import refuse_foreign_links
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.machine.packages import installed_versions
@@ -257,6 +258,8 @@ def _write(graphs: Mapping[str, HalfGraph], folder: Path, overwrite: Overwrite) 
     files = {name: folder / f"{name}.onnx" for name in graphs}
     check_overwrite([file for file in files.values() if file.exists()], overwrite)
     try:
+        for file in files.values():
+            refuse_foreign_links(file)
         folder.mkdir(parents=True, exist_ok=True)
         for name, graph in graphs.items():
             onnx.save_model(graph.model, str(files[name]))

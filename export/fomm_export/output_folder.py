@@ -13,7 +13,7 @@ from fomm_rt.files.hidden_folder import HiddenFolder
 from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.files.moves import put_in_place
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
-from fomm_rt.files.staging import check_target
+from fomm_rt.files.staging import check_target, refuse_foreign_links, reporting_failures
 from fomm_rt.model.manifest import MANIFEST_NAME, read_manifest
 
 
@@ -23,6 +23,8 @@ def check_output(output: Path, overwrite: Overwrite = True) -> None:
     Raises:
         OutputError: It is a file, holds other files, cannot be created, or is a model that may not be overwritten.
     """
+    with reporting_failures(output):
+        refuse_foreign_links(output)
     if output.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise OutputError(f"{output}: expected a new folder or an earlier model; choose another with -o")
     if not output.exists() and not output.is_symlink():

@@ -24,11 +24,11 @@ def multiply_accumulates(model: Path) -> dict[str, int]:
         ModelError: Not a model folder, or the shape of a tensor is unknown.
     """
     folder = open_model_folder(model)
-    return {network: _count(folder.network_path(network)) for network in folder.manifest.networks}
+    return {network: _count(folder.read(network), folder.network_path(network)) for network in folder.manifest.networks}
 
 
-def _count(path: Path) -> int:
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+def _count(content: bytes, path: Path) -> int:
+    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(content))
     graph = model.graph
     values = [*graph.input, *graph.value_info, *graph.output]
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}

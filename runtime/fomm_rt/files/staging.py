@@ -43,11 +43,7 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
     if (instead := explain_output(target)) and not target.parent.exists():
         raise OutputError(instead)
     try:
-        if (link := find_foreign_link(target)) is not None:
-            raise OutputError(
-                f"{target} cannot be written: {link} is a link of another user in a folder that everybody may write. "
-                "It may lead to a file of yours; choose another folder with -o."
-            )
+        refuse_foreign_links(target)
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file in it.")
         exists = target.exists()
@@ -66,6 +62,20 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
         raise explain_failure(error, target) from error
     except RuntimeError:
         raise OutputError(f"{target} is a link that leads back to itself; remove it or choose another name.") from None
+
+
+def refuse_foreign_links(target: Path) -> None:
+    """Makes sure that no link of another user, in a folder that everybody may write, leads to a result.
+
+    Raises:
+        OutputError: One does.
+        OSError: See `find_foreign_link`.
+    """
+    if (link := find_foreign_link(target)) is not None:
+        raise OutputError(
+            f"{target} cannot be written: {link} is a link of another user in a folder that everybody may write. "
+            "It may lead to a file of yours; choose another folder with -o."
+        )
 
 
 def explain_failure(error: Exception, target: Path) -> OutputError:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from fomm_rt.errors import ModelError
 from fomm_rt.files.staging import replacing
 from fomm_rt.files.typed_json import Sha256, parse_json, typed
+from fomm_rt.model.names import models_folder
 from fomm_rt.printable import strings_on_one_line
 
 SUFFIX = ".fetched.json"
@@ -76,9 +77,17 @@ def read_record(path: Path) -> FetchRecord | None:
 def record_beside(folder: Path) -> FetchRecord | None:
     """Reads the record of an installed model; None for a folder that was not fetched.
 
+    Only records in the user's folder of models count: beside other folders anybody may have written one.
+
     Raises:
         ModelError: The record cannot be read, or is no record.
     """
+    try:
+        models = models_folder()
+    except ModelError:  # the user has no home
+        return None
+    if folder.parent.resolve() != models.resolve():
+        return None
     return read_record(folder.parent / f"{folder.name}{SUFFIX}")
 
 

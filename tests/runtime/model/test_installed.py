@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fomm_rt.errors import ModelError
-from fomm_rt.model.fetch_record import FetchRecord, read_record, write_record
+from fomm_rt.model.fetch_record import SUFFIX, FetchRecord, read_record, record_beside, write_record
 from fomm_rt.model.installed import ModelPlace, describe_model, installed_models, place_of, remove_model
 
 RECORD = FetchRecord("mine", "https://example.invalid/mine.pth.tar", "a" * 64, 5, "SHA-256")
@@ -99,3 +99,12 @@ def test_only_names_are_removed(name: str) -> None:
 def test_removing_a_missing_model_says_how_to_get_it() -> None:
     with pytest.raises(ModelError, match="fomm-rt fetch vox-adv"):
         remove_model("vox-adv")
+
+
+def test_a_record_beside_a_folder_elsewhere_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made the folder may have made the record."""
+    write_record(tmp_path / f"vox{SUFFIX}", RECORD)
+    monkeypatch.setenv("FOMM_MODELS", str(tmp_path / "models"))
+    assert record_beside(tmp_path / "vox") is None
+    monkeypatch.setenv("FOMM_MODELS", str(tmp_path))
+    assert record_beside(tmp_path / "vox") == RECORD
