@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -51,6 +51,10 @@ def fetch(
     keep_checkpoint: Annotated[
         bool, typer.Option("--keep-checkpoint", help="Keep the downloaded checkpoint beside the model.")
     ] = False,
+    progress: Annotated[
+        Literal["text", "json"],
+        typer.Option(help="Show progress for people, or as lines of JSON on standard error for programs."),
+    ] = "text",
     show_list: Annotated[bool, typer.Option("--list", help="List what can be fetched.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -83,13 +87,13 @@ def fetch(
             return
         if missing := missing_for_export():
             raise FetchError(f"nothing was downloaded: {how_to_install(missing)}")
-        from fomm_fetch.display import showing
+        from fomm_fetch.display import printing_json, showing
         from fomm_fetch.fetch import FetchOptions, fetch_model
 
         chosen = FetchOptions(size, int8, tuple(calibrate or ()), source, trust, keep_checkpoint)
         try:
-            with showing(terminal) as progress:
-                result = fetch_model(name, chosen, progress, catalog=CATALOG)
+            with printing_json() if progress == "json" else showing(terminal) as report:
+                result = fetch_model(name, chosen, report, catalog=CATALOG)
         except KeyboardInterrupt:
             terminal.say("what was downloaded is kept; the same command goes on from there")
             raise

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from time import monotonic
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -31,6 +34,16 @@ def showing(terminal: Terminal) -> Iterator[ProgressCallback]:
             yield _Bar(terminal, bars)
     else:
         yield _Lines(terminal)
+
+
+@contextmanager
+def printing_json() -> Iterator[ProgressCallback]:
+    """Yields a callback for `fetch_model` that prints each report as a line of JSON on standard error."""
+
+    def report(progress: FetchProgress) -> None:
+        print(json.dumps({**asdict(progress), "remaining_s": progress.remaining_s}), file=sys.stderr, flush=True)
+
+    yield report
 
 
 def figures(report: FetchProgress) -> str:

@@ -23,12 +23,13 @@ from fomm_rt.cli.info import info
 from fomm_rt.cli.live import LiveCommand, live
 from fomm_rt.cli.models import app as models
 from fomm_rt.cli.optional_value import OptionalValueCommand
+from fomm_rt.cli.studio import studio
 from fomm_rt.version import __version__
 
 COMMAND_GROUP = "fomm_rt.commands"
 
 _ORDER = (
-    *("demo", "animate", "live", "fetch", "models", "faces", "info", "doctor"),
+    *("demo", "animate", "live", "studio", "fetch", "models", "faces", "info", "doctor"),
     *("engines", "export", "build", "bench", "train", "measure"),
 )
 """Commands in the help: most used first; those of other packages follow."""
@@ -68,7 +69,7 @@ def build_app() -> typer.Typer:
     app.command()(demo)
     app.command(cls=OptionalValueCommand)(animate)
     app.command(cls=LiveCommand)(live)
-    for command in (faces, info, doctor):
+    for command in (studio, faces, info, doctor):
         app.command()(command)
     app.add_typer(models, name="models")
     app.add_typer(engines, name="engines")

@@ -77,6 +77,7 @@ def animate_file(
     max_pixels: int | None = None,
     overwrite: Overwrite = True,
     progress: Progress = lambda _stage, _done, _total: None,
+    preview: Callable[[Image], None] = lambda _picture: None,
     on_load: Callable[[Animator], None] = lambda _animator: None,
     say: Callable[[str], None] = lambda _text: None,
     **load: Unpack[LoadOptions],
@@ -123,6 +124,8 @@ def animate_file(
             million of a frame, see `read_picture` and `VideoReader`.
         overwrite: False to refuse if a result exists, or a function that decides about those that exist.
         progress: Called after every frame with the name of the step, the frames done and, where known, all frames.
+        preview: Called with every frame of the result, (H, W, 3) uint8 RGB, before it is scaled and written. The next
+            frame waits for it.
         on_load: Called with the animator before the first frame.
         say: Called with sentences about what was chosen, such as squares.
         load: Options of `Animator.load`, instead of `animator`: model, backend, relative, adapt_scale,
@@ -189,7 +192,7 @@ def animate_file(
         others = [(other, *choose(other)) for other in further]
         opened.enter_context(driving_framed(used, framing))
         cast = Cast(picture if paste_back else None, framings, found, others, smooth)
-        done = render(used, frames, result, best_frame, progress, cast)
+        done = render(used, frames, result, best_frame, progress, cast, preview)
         return _report(used, frames, result, done, squares, found)
 
 

@@ -103,8 +103,9 @@ def render(
     best_frame: BestFrame | None,
     progress: Progress,
     cast: Cast | None = None,
+    preview: Callable[[Image], None] = lambda _picture: None,
 ) -> Rendered:
-    """Animates the animator's source by all driving frames and writes the result.
+    """Animates the animator's source by all driving frames and writes the result; `preview` sees each frame of it.
 
     Raises:
         FommError: See `animate_file`.
@@ -152,9 +153,9 @@ def render(
                 else ((renderer(frame), frame.time) for frame in frames)
             )
             with closing(rendered):  # if the run fails, this waits for batches under way
-                for picture, time in rendered:
+                for count, (picture, time) in enumerate(rendered, start=1):
+                    preview(picture)
                     write(picture, time)
-                    count += 1
                     progress("animating", count, driving.timing.frame_count)
         with clock("encode"):
             writer.commit()

@@ -157,24 +157,13 @@ class Gallery:
     def _versions(self) -> list[_Version]:
         """The files as they are now."""
         versions = []
-        for path in self._files():
+        for path in pictures_in(self._paths):
             try:
                 stat = path.stat()
             except OSError:
                 continue  # deleted meanwhile
             versions.append((path, stat.st_mtime_ns, stat.st_size))
         return versions[:MOST_AVATARS]
-
-    def _files(self) -> list[Path]:
-        files: list[Path] = []
-        for path in self._paths:
-            try:
-                found = list(path.iterdir()) if path.is_dir() else [path]
-            except OSError:
-                continue
-            pictures = [file for file in found if file == path or _is_picture(file)]
-            files.extend(sorted(pictures, key=_order))
-        return files
 
     def _load(self, version: _Version) -> Avatar | None:
         path = version[0]
@@ -193,6 +182,19 @@ class Gallery:
         square = resample(picture, framing.region(*picture.shape[:2]), self._size).copy()
         thumbnail = resample(square, Region.square(self._size), THUMBNAIL_SIDE).copy()
         return Avatar(path, square, Thumbnail(path.stem, thumbnail))
+
+
+def pictures_in(paths: Sequence[Path]) -> list[Path]:
+    """The pictures of folders, by their endings and sorted by name, and single files."""
+    files: list[Path] = []
+    for path in paths:
+        try:
+            found = list(path.iterdir()) if path.is_dir() else [path]
+        except OSError:
+            continue
+        pictures = [file for file in found if file == path or _is_picture(file)]
+        files.extend(sorted(pictures, key=_order))
+    return files
 
 
 def _is_picture(file: Path) -> bool:

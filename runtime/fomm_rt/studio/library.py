@@ -1,0 +1,113 @@
+"""The files that requests can name. Ids stand for files, so no part of a request is ever used as a path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from fomm_rt.studio.messages import Inspect, Kind, MediaInfo
+from fomm_rt.studio.refusal import Refusal
+from fomm_rt.studio.worker import TaskError, Worker
+
+
+@dataclass
+class Item:
+    """A picture or a driver.
+
+    Attributes:
+        id: For requests, such as "avatar:fox".
+        name: For people.
+        kind: What it can be used as.
+        path: The file.
+        thumbnail: Where its thumbnail is, or will be.
+        info: What the file holds; None until it has been looked at.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    path: Path
+    thumbnail: Path
+    info: MediaInfo | None = None
+
+    @property
+    def links(self) -> dict[str, str | None]:
+        """Where a client finds the file and its thumbnail."""
+        has_thumbnail = self.info is None or self.info.has_thumbnail
+        url = f"/api/files/{self.id}"
+        return {"thumbnail": f"{url}/thumbnail" if has_thumbnail else None, "url": url}
+
+
+class Library:
+    """All items by id.
+
+    Args:
+        avatars: Pictures that the server offers.
+        drivers: Drivers that the server offers, by name.
+        folder: For their thumbnails.
+        media: Reads files.
+    """
+
+    def __init__(self, avatars: Sequence[Path], drivers: Sequence[Path], folder: Path, media: Worker) -> None:
+        self._media = media
+        self._items: dict[str, Item] = {}
+        folder.mkdir()
+        kinds: tuple[tuple[str, Kind, Sequence[Path]], ...] = (
+            ("avatar", "picture", avatars),
+            ("driver", "driver", drivers),
+        )
+        for prefix, kind, paths in kinds:
+            for path in paths:
+                key = self._new_id(prefix, path.stem)
+                thumbnail = folder / f"{len(self._items)}.jpg"
+                self.add(Item(key, path.stem, kind, path, thumbnail))
+
+    @property
+    def items(self) -> list[Item]:
+        """All items, in the order in which they came."""
+        return list(self._items.values())
+
+    def add(self, item: Item) -> None:
+        """Adds an item."""
+        self._items[item.id] = item
+
+    def remove(self, key: str) -> Item | None:
+        """Removes an item, if it is there."""
+        return self._items.pop(key, None)
+
+    def find(self, key: str, kind: Kind | None = None) -> Item:
+        """The item of an id. Raises Refusal if there is none, or if it cannot be used as this kind."""
+        item = self._items.get(key)
+        if item is None:
+            raise Refusal(404, f"there is no file {key[:80]!r} here, or it was deleted; choose one again")
+        if kind is not None and item.kind != kind:
+            raise Refusal(400, f"{item.name}: expected a {kind}; it was chosen as a {item.kind}")
+        return item
+
+    async def look_at(self, item: Item) -> MediaInfo:
+        """Finds out what an item holds, once, and draws its thumbnail.
+
+        Raises:
+            Refusal: The file cannot be used; with our readers' sentence.
+        """
+        if item.info is None:
+            task = Inspect(
+                names={str(item.path): item.name}, path=str(item.path), kind=item.kind, thumbnail=str(item.thumbnail)
+            )
+            try:
+                item.info = msgspec.convert(await self._media.run(task), MediaInfo)
+            except TaskError as error:
+                raise Refusal(500 if error.is_defect else 400, str(error)) from error
+            item.path = Path(item.info.path)
+        return item.info
+
+    def _new_id(self, prefix: str, stem: str) -> str:
+        slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "picture"
+        key, number = f"{prefix}:{slug}", 2
+        while key in self._items:
+            key, number = f"{prefix}:{slug}-{number}", number + 1
+        return key

@@ -1,0 +1,133 @@
+"""The inside of a worker process: tasks arrive as lines on standard input, reports leave on standard output.
+
+The process ends with the server, even if the server is killed: standard input ends then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from fomm_rt.errors import FommError
+from fomm_rt.studio.messages import Cancel, Done, Failed, Order, Report, Task
+from fomm_rt.version import __version__
+
+Perform = Callable[[Task, "Reporter"], Any]
+"""Does a task and returns its result."""
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+
+
+class CancelledTask(BaseException):
+    """The task was ended on demand. No Exception, so that nothing on the way handles it."""
+
+
+class Reporter:
+    """Reports on one task.
+
+    Args:
+        task: The task.
+        send: Sends a report.
+    """
+
+    def __init__(self, task: Task, send: Callable[[Report], None]) -> None:
+        self.number = task.number
+        self._names = dict(sorted(task.names.items(), key=lambda item: -len(item[0])))
+        self._send = send
+        self._is_cancelled = False
+
+    def __call__(self, report: Report) -> None:
+        """Sends a report. Raises CancelledTask if the task has been cancelled."""
+        self.check()
+        self._send(report)
+
+    def check(self) -> None:
+        """Raises CancelledTask if the task has been cancelled."""
+        if self._is_cancelled:
+            raise CancelledTask
+
+    def cancel(self) -> None:
+        """Lets the next report end the task. May be called from any thread."""
+        self._is_cancelled = True
+
+    def in_names(self, text: str) -> str:
+        """A sentence in which files have the names that the user knows."""
+        for path, name in self._names.items():
+            text = text.replace(path, name)
+        return text
+
+
+def serve(perform: Perform, executor: Executor) -> None:
+    """Does tasks until standard input ends; does not return.
+
+    Args:
+        perform: Does a task.
+        executor: Runs it.
+    """
+    out = _standard_output()
+    lock = threading.Lock()
+
+    def send(report: Report) -> None:
+        with lock:
+            out.write(msgspec.json.encode(report) + b"\n")
+            out.flush()
+
+    decoder = msgspec.json.Decoder(Order)
+    running: dict[int, Reporter] = {}
+
+    def run(task: Task, reporter: Reporter) -> None:
+        try:
+            send(_outcome(perform, task, reporter))
+        except OSError:
+            os._exit(0)  # the server is gone
+        finally:
+            running.pop(task.number, None)
+
+    for line in sys.stdin.buffer:
+        order = decoder.decode(line)
+        if isinstance(order, Cancel):
+            if (found := running.get(order.number)) is not None:
+                found.cancel()
+            continue
+        reporter = running[order.number] = Reporter(order, send)
+        executor.submit(run, order, reporter)
+    os._exit(0)  # at once: a task may be in the middle of native code
+
+
+def _outcome(perform: Perform, task: Task, reporter: Reporter) -> Report:
+    try:
+        result = perform(task, reporter)
+    except CancelledTask:
+        return Failed(task.number, "cancelled", is_cancelled=True)
+    except FommError as error:
+        return Failed(task.number, reporter.in_names(str(error)))
+    except MemoryError:
+        return Failed(task.number, "there is not enough memory; use a smaller picture or video")
+    except OSError as error:
+        return Failed(task.number, f"a file cannot be read or written: {error.strerror or error}; check the disk")
+    except Exception as error:
+        sentence = f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error}"
+        return Failed(task.number, reporter.in_names(sentence), is_defect=True)
+    return Done(task.number, result, resident_bytes())
+
+
+def resident_bytes(process: int | str = "self") -> int | None:
+    """Memory of a process; None where the system has no /proc."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _standard_output() -> BinaryIO:
+    """Standard output for reports alone: what libraries print goes to standard error."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return out
