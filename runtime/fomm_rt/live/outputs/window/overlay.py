@@ -14,6 +14,8 @@ from fomm_rt.live.outputs.window.gallery import GalleryLayout, gallery_layout, g
 from fomm_rt.live.outputs.window.help import help_panel
 from fomm_rt.live.outputs.window.panel import Box, Panel, Style
 from fomm_rt.live.outputs.window.signs import (
+    CAMERA_ON_DEMAND,
+    CAMERA_WITHOUT_FACE,
     camera_warning,
     messages_panel,
     numbers_panel,
@@ -79,7 +81,8 @@ class Overlay:
         panels: dict[str, Panel] = {}
         top, bottom = 0, height
         if scene.shows_camera:
-            panels["camera"] = self._draw("camera", camera_warning, style, width)
+            text = CAMERA_ON_DEMAND if state.passthrough else CAMERA_WITHOUT_FACE
+            panels["camera"] = self._draw("camera", camera_warning, text, style, width)
             top = panels["camera"].pixels.shape[0]
         if state.shows_help:
             return panels | {"help": self._draw("help", help_panel, style, width, height)}

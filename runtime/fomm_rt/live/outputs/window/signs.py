@@ -9,7 +9,8 @@ from fomm_rt.live.numbers import Numbers
 from fomm_rt.live.outputs.window.panel import AMBER, DIM, RED, WHITE, Canvas, Colour, Panel, Style
 from fomm_rt.live.outputs.window.text import BOLD, line_height, shortened, width_of, wrapped
 
-CAMERA_IS_SHOWN = "Your camera is shown, not the avatar. Press 0 to hide it."
+CAMERA_ON_DEMAND = "Your camera is shown, not the avatar. Press 0 to hide it."
+CAMERA_WITHOUT_FACE = "Your camera is shown, not the avatar, because no face is seen."
 MOST_MESSAGES, MOST_LINES = 3, 3
 NO_FACE: dict[Driver, str] = {
     "held": "No face seen: picture held",
@@ -63,9 +64,9 @@ def statuses(is_recording: bool, is_frozen: bool, driver: Driver | None) -> tupl
     return tuple(signs)
 
 
-def camera_warning(style: Style, width: int) -> Panel:
+def camera_warning(text: str, style: Style, width: int) -> Panel:
     """The warning that others see the person: a bar across the top."""
-    lines = wrapped(CAMERA_IS_SHOWN, style.text, width - 2 * style.gap, 2)
+    lines = wrapped(text, style.text, width - 2 * style.gap, 2)
     canvas = Canvas(width, len(lines) * style.line + style.padding, colour=RED, opacity=255)
     for index, line in enumerate(lines):
         left = (width - width_of(line, style.text, BOLD)) // 2

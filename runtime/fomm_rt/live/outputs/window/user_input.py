@@ -21,7 +21,6 @@ class UserInput:
     Attributes:
         must_draw: The window system has lost what was drawn.
         must_recreate: The renderer has lost its textures.
-        page: The page of the gallery that the user has turned to; None for that of the current avatar.
     """
 
     def __init__(self, sdl: Library, window: Any, control: Control) -> None:
@@ -84,7 +83,9 @@ class UserInput:
             self._change_full_screen()
         elif key is not None:
             command = command_of(key, self._control.state, is_repeated=is_repeated)
-            if command is not None:
+            if command == Command("quit") and self._is_full_screen:
+                self._change_full_screen()  # as in video players: Escape leaves full screen first
+            elif command is not None:
                 self._send(command)
 
     def _turn_wheel(self, steps: int) -> None:
@@ -98,10 +99,13 @@ class UserInput:
             self._mouse.page = None
         self._control.send(command)
 
+    @property
+    def _is_full_screen(self) -> bool:
+        return bool(self._sdl.SDL_GetWindowFlags(self._window) & self._sdl.SDL_WINDOW_FULLSCREEN)
+
     def _change_full_screen(self) -> None:
-        sdl = self._sdl
-        is_full = sdl.SDL_GetWindowFlags(self._window) & sdl.SDL_WINDOW_FULLSCREEN_DESKTOP
-        sdl.SDL_SetWindowFullscreen(self._window, 0 if is_full else sdl.SDL_WINDOW_FULLSCREEN_DESKTOP)
+        flags = 0 if self._is_full_screen else self._sdl.SDL_WINDOW_FULLSCREEN_DESKTOP
+        self._sdl.SDL_SetWindowFullscreen(self._window, flags)
 
     def _in_pixels(self, x: float, y: float) -> tuple[float, float]:
         return x * self._pixel_ratio, y * self._pixel_ratio

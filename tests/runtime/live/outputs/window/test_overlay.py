@@ -14,7 +14,7 @@ from fomm_rt.live.outputs.window.help import help_panel
 from fomm_rt.live.outputs.window.observer import NOTICE_S, NUMBERS_INTERVAL_S, Observer
 from fomm_rt.live.outputs.window.overlay import Overlay, Scene, picture_box
 from fomm_rt.live.outputs.window.panel import RED, Box, Canvas, Style
-from fomm_rt.live.outputs.window.signs import statuses
+from fomm_rt.live.outputs.window.signs import CAMERA_ON_DEMAND, CAMERA_WITHOUT_FACE, statuses
 
 SIZES = [(320, 320), (512, 512), (720, 480), (1600, 1200), (3840, 2160)]
 NUMBERS = Numbers(latency_ms=Quantiles(38.4), camera_fps=30, shown_fps=25)
@@ -80,6 +80,14 @@ def test_the_warning_lies_above_the_help() -> None:
     assert (panels["camera"].pixels[0, 0] == (*RED, 255)).all()
     assert "camera" in Overlay().panels(scene(driver="passthrough"))
     assert "camera" not in Overlay().panels(scene())
+
+
+def test_the_warning_names_the_key_only_if_it_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Canvas, "write", lambda _canvas, _x, _y, text, *_rest: said.append(text))
+    Overlay().panels(scene(LiveState(passthrough=True, shows_numbers=False), driver="passthrough"))
+    Overlay().panels(scene(LiveState(on_no_face="passthrough", shows_numbers=False), driver="passthrough"))
+    assert said == [CAMERA_ON_DEMAND, CAMERA_WITHOUT_FACE]
 
 
 def test_what_is_open_decides_where_the_mouse_acts() -> None:

@@ -228,7 +228,13 @@ def test_size_and_full_screen(display: VirtualDisplay) -> None:
         wait_for(window, lambda: window.size == (WIDTH, HEIGHT))
         display.do("key", "F11")
         wait_for(window, lambda: window.size == (1000, 500))
-    assert control.sent == []
+        display.do("key", "F11")
+        wait_for(window, lambda: window.size == (WIDTH, HEIGHT))
+        display.do("key", "Escape")
+        wait_for(window, lambda: window.size == (1000, 500))
+        assert control.sent == []
+        display.do("key", "Escape")
+        wait_for(window, lambda: control.sent == [Command("quit")])
 
 
 def test_the_close_button_quits(display: VirtualDisplay) -> None:
