@@ -30,6 +30,7 @@ from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
+from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.smoothing import KeypointFilter
 
@@ -40,6 +41,9 @@ FRAMES_AHEAD = 2
 """Decoded frames, and drawn ones, that may wait for the next stage: enough to even out slow frames.
 
 With batches, the size of a batch if that is more, because their frames come and go together."""
+
+LARGE_PIXELS = 4096 * 2304
+"""Of frames larger than this, one may wait."""
 
 _log = logging.getLogger("fomm_rt")
 
@@ -128,7 +132,7 @@ def render(
     with target.open(driving.timing, audio_from, quality=result.quality, part=driving.part) as writer:
         count = 0
         in_batches = animator.batch > 1 and renderer.shows_predictions_alone and driving.weights is None
-        depth = max(FRAMES_AHEAD, animator.batch) if in_batches else FRAMES_AHEAD
+        depth = max(frames_ahead(driving, cast.picture), animator.batch if in_batches else 1)
 
         def write_scaled(picture: Image, time: Fraction) -> None:
             writer.write(result.scaling(picture), time)
@@ -171,6 +175,14 @@ def render(
     return Rendered(count, driving.timing.duration, perf_counter() - start, hold.reference, left_out, clock.seconds)
 
 
+def frames_ahead(driving: Driving, picture: Image | None = None) -> int:
+    """How many frames may wait; `picture` is what animated faces are pasted into."""
+    pixels = 0 if picture is None else picture.shape[0] * picture.shape[1]
+    if isinstance(driving.source, VideoReader):
+        pixels = max(pixels, driving.source.width * driving.source.height)
+    return 1 if pixels > LARGE_PIXELS else FRAMES_AHEAD
+
+
 def _save_recording(recording: MotionRecording | None, result: Result, driving: Driving, frames: int) -> None:
     if recording is None or result.motion_target is None:
         return
@@ -205,7 +217,7 @@ def _look_for_reference(
     """Sets the reference; decodes ahead meanwhile."""
     total = driving.timing.frame_count
     start = perf_counter()
-    with ReadAhead(driving, FRAMES_AHEAD) as ahead:
+    with ReadAhead(driving, frames_ahead(driving)) as ahead:
         looking = "looking for the reference frame"
         frame = search.set_reference(ahead, driving.path, lambda done: progress(looking, done, total))
     clock.add("networks", perf_counter() - start - ahead.waiting_s)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
+from fomm_rt.media.read.limits import FRAME_PIXELS, megapixels
 from fomm_rt.media.write.output_formats import LARGEST, SMALLEST, OutputSize
 
 _log = logging.getLogger("fomm_rt")
@@ -37,7 +38,7 @@ class Scaling:
         frame_size: Width and height of the latest frame; (0, 0) before.
 
     Raises:
-        OutputError: The size is too small or too large.
+        OutputError: The size is too small or too large. Calling it raises this too, if the frame is too large.
     """
 
     def __init__(self, size: OutputSize | None, is_even: bool) -> None:
@@ -51,15 +52,25 @@ class Scaling:
         """Scales a picture; one that needs no scaling is returned itself."""
         height, width = picture.shape[:2]
         if self._size is None:
+            _check_pixels(width, height)
             grown = int(self._is_even)  # the encoder repeats the edge of odd sizes
             self.frame_size = width + grown * (width % 2), height + grown * (height % 2)
             return picture
         wanted = (max(1, round(width * self._size / height)), self._size) if isinstance(self._size, int) else self._size
         size = (wanted[0] + wanted[0] % 2, wanted[1] + wanted[1] % 2) if self._is_even else wanted
+        _check_pixels(*size)
         if size not in (wanted, self.frame_size):
             _log.warning("video has even sizes: frames are %d×%d instead of %d×%d", *size, *wanted)
         self.frame_size = size
         return _fitted(picture, *size)
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > FRAME_PIXELS:
+        raise OutputError(
+            f"the result would have frames of {width}×{height} pixels; expected at most {megapixels(FRAME_PIXELS)}. "
+            "Choose a smaller output size"
+        )
 
 
 def _fitted(picture: Image, width: int, height: int) -> Image:

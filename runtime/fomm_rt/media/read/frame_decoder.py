@@ -9,10 +9,15 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as CodedFrame
 from av.video.stream import VideoStream
 
+from fomm_rt.machine.processor import allowed_cores
 from fomm_rt.media.read.input_container import decoder_options
 
 # FFmpeg's own decoders leave out the transparency of these codecs, which lies beside the packets.
 _WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+# FFmpeg's own choice has as many.
+_MOST_THREADS = 16
+_BYTES_IN_THREADS = 200 << 20
 
 # A decoder that is being drained may report this many faults in a row before it is given up.
 _DRAIN_ATTEMPTS = 64
@@ -34,6 +39,7 @@ class FrameDecoder:
         for context in (own, transparent):
             if context is not None:
                 context.options = decoder_options(max_pixels)
+                context.thread_count = min(context.thread_count or _MOST_THREADS, _threads_for(context))
         if transparent is not None:
             self._context = transparent
         self._on_fault = on_fault
@@ -70,6 +76,13 @@ class FrameDecoder:
             if self._numbers:
                 frame.pts = heapq.heappop(self._numbers)
             yield frame
+
+
+def _threads_for(context: VideoCodecContext) -> int:
+    """Returns how many threads of a decoder, each of which keeps a frame, keep little memory."""
+    bits = 12 if context.format is None else sum(component.bits for component in context.format.components)
+    frame_bytes = context.width * context.height * bits / 8
+    return max(1, min(_MOST_THREADS, allowed_cores() + 1, int(_BYTES_IN_THREADS / max(1.0, frame_bytes))))
 
 
 def _with_transparency(stream: VideoStream) -> VideoCodecContext | None:

@@ -1,5 +1,7 @@
 """Converts a decoded video frame to the RGB pixels that a player would show."""
 
+from __future__ import annotations
+
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from fomm_rt.media.read.colour import Bt709Filter, ColourSpace, space_of
+from fomm_rt.media.read.frame_bands import FrameBand, split
 from fomm_rt.media.read.limits import FRAME_PIXELS
 from fomm_rt.media.read.pixels import UPRIGHT, Turn, lay_over_white, turn_of_degrees, turn_of_matrix, turned
 from fomm_rt.media.read.side_data import side_data_of
@@ -24,6 +27,8 @@ LARGEST_SD_HEIGHT = 576
 
 _UNSPECIFIED_MATRICES = (2, 3)
 _LARGEST_PIXEL_ASPECT = 8
+
+LARGEST_IN_ONE = 4096 * 2304
 
 
 def guess_colorspace(height: int) -> Colorspace:
@@ -55,7 +60,8 @@ class FramePixels:
         self._pixel_aspect = aspect if 1 <= max(aspect, 1 / aspect) <= _LARGEST_PIXEL_ASPECT else Fraction(1)
         self._reformatter = VideoReformatter()
         self._filter: Bt709Filter | None = None
-        self._filtered: tuple[int | str, ...] = ()
+        self._bands: list[FrameBand] = []
+        self._kind: tuple[int | str, ...] = ()
 
     def convert(self, frame: CodedFrame) -> NDArray[np.uint8]:
         """Converts a frame of any format and size to (H, W, 3) uint8 RGB, contiguous, not shared with the frame.
@@ -66,8 +72,44 @@ class FramePixels:
         """
         space = space_of(frame)
         turn = self._turn or _turn_of(frame)
-        if space.is_foreign:
-            frame = self._in_bt709(frame, space)
+        return np.require(turned(self._stored(frame, space), turn), requirements=["C", "W"])
+
+    def _stored(self, frame: CodedFrame, space: ColourSpace) -> NDArray[np.uint8]:
+        """Converts a frame as it is stored, not turned; a large one band by band, which takes little memory."""
+        # The peak may change within a video; the first one holds, so that its brightness does not flicker.
+        kind = (
+            space.primaries,
+            space.transfer,
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+        )
+        if self._kind != kind:
+            self._kind, self._filter, self._bands = kind, None, self._bands_of(frame)
+        if not self._bands:
+            return self._to_rgb(self._in_standard_colours(frame, space), frame.height)
+        width, height = self._shown_size(frame.width, frame.height)
+        pixels = np.empty((height, width, 3), np.uint8)
+        for band in self._bands:
+            part = self._in_standard_colours(band.cut(frame), space)
+            pixels[band.rows] = self._to_rgb(part, frame.height)[band.kept]
+        return pixels
+
+    def _in_standard_colours(self, frame: CodedFrame, space: ColourSpace) -> CodedFrame:
+        if not space.is_foreign:
+            return frame
+        self._filter = self._filter or Bt709Filter(frame, space)
+        return self._filter.convert(frame)
+
+    def _bands_of(self, frame: CodedFrame) -> list[FrameBand]:
+        """Bands to convert frames like this one in; none if it is converted as a whole."""
+        keeps_rows = self._shown_size(frame.width, frame.height)[1] == frame.height
+        return split(frame) if keeps_rows and frame.width * frame.height > LARGEST_IN_ONE else []
+
+    def _to_rgb(self, frame: CodedFrame, whole_height: int) -> NDArray[np.uint8]:
+        """Converts a frame of standard colours, or a band of one of some height, to (H, W, 3) uint8 RGB, not turned."""
         has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
         is_rgb = frame.format.is_rgb or frame.format.has_palette
         full_range = is_rgb or frame.format.name.startswith(("yuvj", "gray"))
@@ -79,7 +121,7 @@ class FramePixels:
             width=width,
             height=height,
             format="rgba" if has_alpha else "rgb24",
-            src_colorspace=guess_colorspace(frame.height) if untagged else None,
+            src_colorspace=guess_colorspace(whole_height) if untagged else None,
             interpolation=self._flags | (_BILINEAR if (width, height) == (frame.width, frame.height) else _BICUBIC),
             src_color_range=source_range,
             dst_color_range=ColorRange.JPEG,
@@ -89,28 +131,13 @@ class FramePixels:
         pixels: NDArray[np.uint8] = converted.to_ndarray().astype(np.uint8, copy=False)
         if has_alpha:
             pixels = lay_over_white(pixels[..., :3], pixels[..., 3])
-        return np.require(turned(pixels, turn), requirements=["C", "W"])
+        return pixels
 
     def _shown_size(self, width: int, height: int) -> tuple[int, int]:
         wider = max(1, round(width * self._pixel_aspect))
         if wider <= width or wider * height <= self._max_pixels:
             return wider, height
         return width, max(1, round(height / self._pixel_aspect))
-
-    def _in_bt709(self, frame: CodedFrame, space: ColourSpace) -> CodedFrame:
-        # The peak may change within a video; the first one holds, so that its brightness does not flicker.
-        kind = (
-            space.primaries,
-            space.transfer,
-            frame.width,
-            frame.height,
-            frame.format.name,
-            frame.colorspace,
-            frame.color_range,
-        )
-        if self._filter is None or self._filtered != kind:
-            self._filter, self._filtered = Bt709Filter(frame, space), kind
-        return self._filter.convert(frame)
 
 
 def _turn_of(frame: CodedFrame) -> Turn:

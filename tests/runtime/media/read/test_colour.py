@@ -170,6 +170,24 @@ def test_ordinary_video_takes_the_short_way() -> None:
         assert converter._filter is None
 
 
+@pytest.mark.parametrize("height", [90, 640])
+@pytest.mark.parametrize("form", ["yuv420p10le", "yuva420p10le", "gbrp10le", "yuv420p", "yuvj422p", "rgb24"])
+@pytest.mark.parametrize("tags", [(9, 16), (2, 2)])
+def test_a_large_frame_is_converted_in_bands_to_the_same_pixels(
+    form: str, height: int, tags: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (height, 64, 4), np.uint16)
+    frame = av.VideoFrame.from_ndarray(noise, format="rgba64le").reformat(format=form, dst_colorspace=9)
+    frame.color_primaries, frame.color_trc = tags
+    whole = FramePixels(None).convert(frame)
+    monkeypatch.setattr("fomm_rt.media.read.frame_pixels.LARGEST_IN_ONE", 0)
+    monkeypatch.setattr("fomm_rt.media.read.frame_bands.BAND_PIXELS", 64 * 30)
+    in_bands = FramePixels(None)
+    for _ in range(2):
+        assert np.array_equal(in_bands.convert(frame), whole)
+    assert len(in_bands._bands) == (height + 29) // 30
+
+
 @pytest.mark.parametrize("space", [PQ, HLG])
 def test_an_hdr_avif_is_shown_in_bt709(tmp_path: Path, space: ColourSpace) -> None:
     path = tmp_path / "hdr.avif"
