@@ -7,6 +7,7 @@ import sys
 
 from typing_extensions import override
 
+from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.controls.control import Control
 from fomm_rt.live.frames import LiveFrame
@@ -45,8 +46,12 @@ class VirtualCamera(Output):
     def open(self, control: Control) -> None:
         self._control = control
         self._sink = open_sink(self._device, self._canvas.size)
-        # A program that gets no picture gives up, and the first result may take a while.
-        self._sink.write(self._canvas.card(_thumbnail(control)))
+        try:
+            # A program that gets no picture gives up, and the first result may take a while.
+            self._sink.write(self._canvas.card(_thumbnail(control)))
+        except OutputError:
+            self._sink.close()
+            raise
         _logger.debug("virtual camera %s, %d×%d", self._sink.name, *self._canvas.size)
 
     @override

@@ -194,6 +194,19 @@ def test_obs(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.usefixtures("_elsewhere")
+def test_a_camera_that_fails_at_once_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(_FakeObsCamera):
+        def send(self, frame: Any) -> None:
+            raise RuntimeError(f"error sending a frame of {frame.shape}")
+
+    module = SimpleNamespace(Camera=Failing, PixelFormat=SimpleNamespace(RGB="RGB"))
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)
+    with pytest.raises(OutputError, match="error sending a frame"):
+        VirtualCamera().open(FakeControl())
+    assert _FakeObsCamera.last.is_closed
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_obs_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(OutputError, match=r'run: pip install "fomm-rt\[virtual-camera\]" \(install OBS Studio'):
