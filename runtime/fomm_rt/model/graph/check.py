@@ -18,13 +18,13 @@ from fomm_rt.model.graph.onnx_file import Constant, Graph, Node, read_graph
 from fomm_rt.model.graph.operators import RULES
 from fomm_rt.model.graph.shapes import ShapeError, Value, small_numbers
 from fomm_rt.model.graph.wire import WireError
-from fomm_rt.model.graph.work import work_of
+from fomm_rt.model.graph.work import scratch_bytes, work_of
 
 MOST_NODES = 5_000
 """Of one file; the largest export has 308."""
 
-BYTES_PER_PIXEL = 8192
-"""Most memory of a run, without weights, for each pixel of a frame: eight times that of published models."""
+BYTES_PER_PIXEL = 1 << 14
+"""Most memory of a run, without weights, for each pixel of a frame: five times that of published models."""
 
 WORK_PER_PIXEL = 1 << 24
 """Most multiply-accumulates of a run for each pixel of a frame: thirty times those of published models."""
@@ -85,7 +85,7 @@ class _Run:
         if (memory := physical_bytes()) is not None:
             self._most_bytes = min(self._most_bytes, memory)
         self._most_work = WORK_PER_PIXEL * pixels
-        self._work = 0
+        self._work = self._scratch_bytes = 0
         self._values: dict[str, Value] = {}
         self._live = 0
         self._last_use = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
@@ -101,6 +101,8 @@ class _Run:
             for name, value in zip(node.outputs, self._results(node), strict=False):
                 if name:
                     self._add(name, value)
+            needed = self._live * _VALUE_BYTES + self._scratch_bytes
+            self._limit(needed, self._most_bytes, "GB of memory", node.operator)
             self._limit(self._work, self._most_work, "GMAC", node.operator)
             for name in {*node.inputs, *node.outputs} - self._graph.constants.keys():
                 if name and self._last_use.get(name, index) == index:
@@ -120,6 +122,7 @@ class _Run:
             inputs = [self._values[name] if name else Value(()) for name in node.inputs]
             results = rule(node, inputs)
             self._work += work_of(node, inputs, results)
+            self._scratch_bytes = scratch_bytes(node, inputs, results)
         except ShapeError as error:
             raise WireError(f"has the operator {operator} that cannot be run: {error}") from error
         # What is wrong in too many ways to name: an input or attribute is missing, or a number is out of range.

@@ -1,4 +1,4 @@
-"""How much work a node is."""
+"""How much work a node is, and how much memory it takes beside its tensors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from fomm_rt.model.graph.onnx_file import Node
 from fomm_rt.model.graph.shapes import Inputs, Value
 
+_FLOAT_BYTES, _POINTER_BYTES = 4, 8
 _VALUE_WORK = 16
 """Multiply-accumulates that a processor does in the time in which it writes one value."""
 
@@ -30,3 +31,19 @@ def work_of(node: Node, inputs: Inputs, results: list[Value]) -> int:
         case _:
             each = 0
     return values * (each + _VALUE_WORK)
+
+
+def scratch_bytes(node: Node, inputs: Inputs, results: list[Value]) -> int:
+    """Memory in which ONNX Runtime lays out what a convolution multiplies; 0 for other nodes.
+
+    A float Conv takes no more than its weights. A quantized one lays out a byte for each weight of a filter and each
+    output pixel, or a pointer for each pixel of the filter. A ConvTranspose lays out a float for each weight and each
+    input pixel.
+    """
+    if node.operator not in ("Conv", "ConvTranspose"):
+        return 0
+    _, channels, *kernel = inputs[1].shape
+    area = math.prod(kernel)
+    if node.operator == "ConvTranspose":
+        return _FLOAT_BYTES * channels * area * math.prod(inputs[0].shape[2:])
+    return max(channels, _POINTER_BYTES) * area * math.prod(results[0].shape[2:])

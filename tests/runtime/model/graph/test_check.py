@@ -110,6 +110,14 @@ def test_endless_work_is_refused() -> None:
         checked(graph_of(wide))
 
 
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
+def test_memory_that_a_runtime_takes_beside_the_tensors(operator: str) -> None:
+    """Small weights and a small result, but ONNX Runtime lays out all that is multiplied."""
+    attributes: dict[str, Any] = {"pads": [127 if operator == "Conv" else 128] * 4}
+    with pytest.raises(ModelError, match=rf"GB of memory for one frame \(at {operator}\)"):
+        checked(graph_of(node(operator, "frame", "w", **attributes), w=ones(3, 3, 255, 255)))
+
+
 def test_very_many_operations_are_refused() -> None:
     relus = [node("Relu", "frame", to=f"r{i}") for i in range(check.MOST_NODES)]
     with pytest.raises(ModelError, match="operations"):
