@@ -63,7 +63,7 @@ class GalleryLayout:
 
 def gallery_layout(count: int, page: int | None, current: int, style: Style, width: int, height: int) -> GalleryLayout:
     """Places thumbnails for so many avatars in a window; without a page, that of the current avatar."""
-    tile = min(96, round(5.2 * style.text))
+    tile = round(5.2 * style.text)
     step, row_height = tile + style.gap, tile + line_height(style.small) + style.gap // 2
     across = max(1, (width - 2 * style.gap - 2 * style.padding + style.gap) // step)
     down = max(1, int((LARGEST_SHARE * height - 2 * style.padding - style.line) // row_height))
@@ -104,7 +104,8 @@ def _draw_tile(canvas: Canvas, layout: GalleryLayout, number: int, thumbnail: Th
     frame = max(2, round(0.2 * style.text))
     if is_current:
         canvas.fill(Box(x - frame, y - frame, tile + 2 * frame, tile + 2 * frame), frame, ACCENT)
-    picture = cv2.resize(thumbnail.picture, (tile, tile), interpolation=cv2.INTER_AREA)
+    interpolation = cv2.INTER_AREA if tile < len(thumbnail.picture) else cv2.INTER_LINEAR
+    picture = cv2.resize(thumbnail.picture, (tile, tile), interpolation=interpolation)
     canvas.place(x, y, np.asarray(picture, np.uint8))
     if number < DIGITS:
         cap = round(1.4 * style.small)

@@ -25,7 +25,7 @@ from fomm_rt.live.outputs.window.signs import (
 
 Arguments = ParamSpec("Arguments")
 
-WAITING = "Waiting for the first picture of the camera"
+WAITING = "Waiting for the camera. Press ? for all keys"
 INSET_SHARE = 0.27
 """Side of the driving face in the corner, as a share of the window's smaller side."""
 
@@ -98,7 +98,9 @@ class Overlay:
         if (state.shows_driving or state.shows_keypoints) and state.view == "result":  # the views hold it already
             side = round(INSET_SHARE * min(width, height))
             self.inset = Box(width - side - style.gap, bottom - side - style.gap, side, side)
-        notice = WAITING if scene.driver is None else scene.notice
+        notice = scene.notice
+        if scene.driver is None:
+            notice, bottom = WAITING, height // 2
         if notice or scene.messages:
             panels["messages"] = self._draw("messages", messages_panel, notice, scene.messages, style, width, bottom)
         return panels

@@ -23,7 +23,7 @@ EDGE: Colour = (120, 128, 140)
 RED: Colour = (232, 62, 54)
 AMBER: Colour = (255, 190, 61)
 
-SEE_THROUGH, SOLID = 200, 235
+SEE_THROUGH, SOLID = 214, 238
 """Opacity of a panel, out of 255: small ones, and those that are read at length."""
 
 

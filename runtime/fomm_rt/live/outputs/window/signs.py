@@ -29,6 +29,7 @@ def numbers_panel(numbers: Numbers, backend: str, style: Style, top: int, width:
     ]
     space = style.padding
     inner = max(width_of(label, style.text) + width_of(value, style.text, BOLD) + 2 * space for label, value in rows)
+    inner = max(inner, 9 * style.text)  # so that it keeps its width while numbers change
     inner = min(max(inner, width_of(backend, style.small)), max(inner, width // 3))
     text = shortened(backend, style.small, inner)
     canvas = Canvas(inner + 2 * space, 2 * space + len(rows) * style.line + line_height(style.small), style.radius)
