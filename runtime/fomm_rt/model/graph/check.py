@@ -97,14 +97,18 @@ class _Run:
         """Name -> shape of each output."""
         for name, shape in self._graph.inputs.items():
             self._add(name, Value(_fixed(shape)))
+        # What does not depend on a frame: runtimes compute it once, and keep it.
+        kept = set(self._graph.constants)
         for index, node in enumerate(self._graph.nodes):
+            if kept.issuperset(filter(None, node.inputs)):
+                kept.update(node.outputs)
             for name, value in zip(node.outputs, self._results(node), strict=False):
                 if name:
                     self._add(name, value)
             needed = self._live * _VALUE_BYTES + self._scratch_bytes
             self._limit(needed, self._most_bytes, "GB of memory", node.operator)
             self._limit(self._work, self._most_work, "GMAC", node.operator)
-            for name in {*node.inputs, *node.outputs} - self._graph.constants.keys():
+            for name in {*node.inputs, *node.outputs} - kept:
                 if name and self._last_use.get(name, index) == index:
                     self._live -= math.prod(self._values[name].shape)
         if missing := self._graph.outputs.keys() - self._values.keys():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from fomm_rt.model.graph.wire import (
     signed,
     text,
 )
+
+T = TypeVar("T")
 
 MOST_FIELDS = 500_000
 """Of one file; the largest published model has about a fiftieth of it. Reading so many takes about a second."""
@@ -195,7 +197,10 @@ class _Reader(WireReader):
         versions = {}
         for each in sets:
             message = self.read(each, _OPERATOR_SET, "a set of operators")
-            versions[_text(message, "domain")] = signed(message.get("version", [0])[0])
+            domain = _text(message, "domain")
+            if domain in versions:
+                raise WireError("names a set of operators twice")
+            versions[domain] = signed(message.get("version", [0])[0])
         found = {versions.get(domain) for domain in ONNX_DOMAINS} - {None}
         if found != {OPSET}:
             shown = ", ".join(map(str, sorted(found, key=str))) or "none"
@@ -204,14 +209,9 @@ class _Reader(WireReader):
     def graph(self, content: Content) -> Graph:
         message = self.read(content, _GRAPH, "its graph")
         _refuse(message, "sparse_initializer", "sparse tensors")
-        constants: dict[str, Constant] = {}
-        for each in message.get("initializer", []):
-            name, constant = self.constant(each)
-            if name in constants:
-                raise WireError(f"has two tensors {_shown(name)}")
-            constants[name] = constant
+        constants = _by_name(map(self.constant, message.get("initializer", [])), "tensors")
         nodes = tuple(self.node(each) for each in message.get("node", []))
-        inputs, outputs = (dict(map(self.value, message.get(side, []))) for side in ("input", "output"))
+        inputs, outputs = (_by_name(map(self.value, message.get(side, [])), f"{side}s") for side in ("input", "output"))
         return Graph(nodes, constants, inputs, outputs)
 
     def node(self, content: Content) -> Node:
@@ -219,7 +219,7 @@ class _Reader(WireReader):
         operator, domain = _text(message, "op_type"), _text(message, "domain")
         if domain not in ONNX_DOMAINS:
             raise WireError(f"has the operator {_shown(f'{domain}.{operator}')}, which is not one of ONNX")
-        attributes = dict(self.attribute(each, operator) for each in message.get("attribute", []))
+        attributes = _by_name((self.attribute(each, operator) for each in message.get("attribute", [])), "attributes")
         inputs, outputs = (tuple(text(name, "name") for name in message.get(side, [])) for side in ("input", "output"))
         return Node(operator, inputs, outputs, attributes)
 
@@ -278,6 +278,15 @@ class _Reader(WireReader):
         return name, tuple(
             signed(each["dim_value"][0]) if "dim_value" in each else _text(each, "dim_param") for each in dimensions
         )
+
+
+def _by_name(named: Iterable[tuple[str, T]], what: str) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for name, value in named:
+        if name in found:
+            raise WireError(f"has two {what} {_shown(name)}")
+        found[name] = value
+    return found
 
 
 def _fits(message: Message, dtype: np.dtype[Any]) -> bool:

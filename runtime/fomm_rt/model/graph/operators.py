@@ -189,7 +189,9 @@ def _gemm(node: Node, inputs: Inputs) -> list[Value]:
 
 def _reduce(node: Node, inputs: Inputs) -> list[Value]:
     shape = inputs[0].shape
-    axes = {axis_of(axis, len(shape)) for axis in numbers_of(inputs, 1)} if len(inputs) > 1 else set(range(len(shape)))
+    axes = {axis_of(axis, len(shape)) for axis in numbers_of(inputs, 1)} if len(inputs) > 1 else set()
+    if not axes and not node.attributes.get("noop_with_empty_axes", 0):
+        axes = set(range(len(shape)))
     keeps = bool(node.attributes.get("keepdims", 1))
     return [Value(tuple(1 if i in axes else size for i, size in enumerate(shape) if keeps or i not in axes))]
 

@@ -103,6 +103,16 @@ def test_tensors_that_stay_needed_are_added_up() -> None:
         checked(graph_of(*kept, node("Concat", *(f"kept{i}" for i in range(1000)), axis=1)))
 
 
+def test_what_runtimes_compute_once_and_keep_is_added_up() -> None:
+    """Constant folding makes a tensor of each Expand before the first run."""
+    names = ["frame", *(f"sum{i}" for i in range(2000)), "out"]
+    nodes = []
+    for index, (a, b) in enumerate(pairwise(names)):
+        nodes += [node("Expand", "zero", "n", to=f"large{index}"), node("Add", a, f"large{index}", to=b)]
+    with pytest.raises(ModelError, match="GB of memory"):
+        checked(graph_of(*nodes, zero=floats(0), n=ints([1, 3, SIZE, SIZE])))
+
+
 def test_endless_work_is_refused() -> None:
     """A small file whose only convolution would run for hours."""
     wide = node("AveragePool", "frame", kernel_shape=[4001, 4001], pads=[2000] * 4)

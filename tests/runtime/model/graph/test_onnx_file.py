@@ -144,6 +144,19 @@ def two_opsets(model: onnx.ModelProto) -> None:
     model.opset_import.append(helper.make_opsetid("ai.onnx", 17))
 
 
+def an_opset_twice(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("", 20))
+    model.opset_import.append(helper.make_opsetid("", 18))
+
+
+def an_attribute_twice(model: onnx.ModelProto) -> None:
+    model.graph.node[0].attribute.extend(helper.make_attribute("axis", value) for value in (0, 1))
+
+
+def an_input_twice(model: onnx.ModelProto) -> None:
+    model.graph.input.append(X)
+
+
 def a_reference_to_an_attribute(model: onnx.ModelProto) -> None:
     model.graph.node[0].attribute.add(name="axis", ref_attr_name="axis", type=onnx.AttributeProto.INT)
 
@@ -220,6 +233,9 @@ def an_input_without_shape(model: onnx.ModelProto) -> None:
         (another_opset, r"ONNX opset 20; models of this project use 18"),
         (no_opset, r"ONNX opset none"),
         (two_opsets, r"ONNX opset 17, 18"),
+        (an_opset_twice, r"names a set of operators twice"),
+        (an_attribute_twice, r"two attributes axis"),
+        (an_input_twice, r"two inputs x"),
         (a_reference_to_an_attribute, r"a field 21 in an attribute"),
         (an_attribute_of_two_values, r"attribute axis of Identity that is not as ONNX says"),
         (an_attribute_of_another_type, r"attribute axis of Identity that is not as ONNX says"),
