@@ -2,7 +2,8 @@
 
 Modules that Windows does not have cannot be imported, and `os` and `signal` lack what they lack there. The standard
 library and the packages that fomm-rt depends on are imported before, because they choose their code by `sys.platform`,
-which stays. So what is missing is missed by this project's code alone. `os.uname` stays too: `ctypes.util` calls it.
+which stays. So what is missing is missed by this project's code alone. `os.uname` stays too, which `ctypes.util` calls,
+and `os.O_NONBLOCK`, which filelock reads whenever it locks.
 """
 
 import asyncio  # noqa: F401
@@ -36,7 +37,7 @@ FUNCTIONS = (
     "sched_getaffinity", "sched_setaffinity", "sendfile", "setegid", "seteuid", "setgid", "setpgid", "setsid",
     "setuid", "statvfs", "sync", "sysconf", "ttyname", "wait3", "wait4",
 )  # fmt: skip
-FLAGS = ("O_CLOEXEC", "O_DIRECTORY", "O_DSYNC", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC")
+FLAGS = ("O_CLOEXEC", "O_DIRECTORY", "O_DSYNC", "O_NOCTTY", "O_NOFOLLOW", "O_SYNC")
 SIGNALS = (
     "SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGSTOP", "SIGTSTP", "SIGUSR1",
     "SIGUSR2", "SIGWINCH", "SIGXFSZ", "alarm", "pthread_kill", "pthread_sigmask", "setitimer", "siginterrupt",
