@@ -1,7 +1,7 @@
 """The delay that a live session adds, the frames it drops, and its memory over time.
 
     python benchmarks/studies/live.py [--seconds 20] [--window] [--json FILE]
-    python benchmarks/studies/live.py --soak MINUTES
+    python benchmarks/studies/live.py --soak MINUTES [--stand-in]
 
 Delay: a camera that numbers its frames, a network of known time T, and an output that notes when each number arrives.
 "added" is the latency from capture to output less T. At T = 100 ms the network is slower than the camera, so frames are
@@ -11,7 +11,8 @@ Drawing: the time that the window takes for a frame, with all overlays, where th
 
 Bundled model: the bundled performance as a camera of 30 frames per second, on this machine.
 
-Soak: the bundled model for so many minutes, with memory and threads at each, while settings change every ten seconds.
+Soak: the bundled model, or a stand-in network of 10 ms, for so many minutes, with memory and threads at each, while
+settings change every ten seconds.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument("--window", action="store_true", help="measure the window too, which needs a display")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="watch memory and threads instead")
+    parser.add_argument("--stand-in", action="store_true", help="soak the session with a stand-in network")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found: dict[str, Any]
     if given.soak:
-        found = {"soak": list(soak(given.soak))}
+        found = {"soak": soak(given.soak, given.stand_in)}
     else:
         found = {"machine_ms": machine_delay()}
         found["delay"] = [delay(network_ms, given.seconds) for network_ms in NETWORK_MS]
@@ -127,12 +129,13 @@ def window(seconds: float) -> dict[str, Any]:
     return found
 
 
-def soak(minutes: float) -> Iterator[dict[str, float]]:
+def soak(minutes: float, is_stand_in: bool) -> dict[str, Any]:
     """Resident memory and threads at each minute, while avatars are switched and settings change."""
     process = psutil.Process()
-    with Animator.load() as animator:
-        session = LiveSession(animator, _performance(), [NumberReader(on_present=lambda _frame: None)])
-        output = session._runners[0].output
+    camera: Camera = NumberedCamera(1 / CAMERA_FPS) if is_stand_in else _performance()
+    with timed_animator(0.01) if is_stand_in else Animator.load() as animator:
+        output = NumberReader()
+        session = LiveSession(animator, camera, [output])
         rows: list[dict[str, float]] = []
 
         def watch() -> None:
@@ -142,7 +145,6 @@ def soak(minutes: float) -> Iterator[dict[str, float]]:
                     sleep(10)
                     for name in ("next-avatar", "smoothing", "view", "best-reference"):
                         session.send(Command(name))
-                assert isinstance(output, NumberReader)
                 output.frames.clear()
                 row = {
                     "minute": round((perf_counter() - start_s) / 60, 1),
@@ -154,8 +156,9 @@ def soak(minutes: float) -> Iterator[dict[str, float]]:
             session.end()
 
         threading.Thread(target=watch, daemon=True).start()
-        print(session.run().sentence())
-    yield from rows
+        report = session.run()
+    print(report.sentence())
+    return {"rows": rows, **_counts(report)}
 
 
 def _performance() -> Camera:
