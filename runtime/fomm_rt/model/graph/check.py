@@ -21,7 +21,7 @@ from fomm_rt.model.graph.wire import WireError
 from fomm_rt.model.graph.work import scratch_bytes, work_of
 
 MOST_NODES = 5_000
-"""Of one file; the largest export has 308."""
+"""Of one file; exports have a few hundred."""
 
 BYTES_PER_PIXEL = 1 << 14
 """Most memory of a run, without weights, for each pixel of a frame: five times that of published models."""
@@ -105,6 +105,7 @@ class _Run:
             for name, value in zip(node.outputs, self._results(node), strict=False):
                 if name:
                     self._add(name, value)
+                    kept.update([name] if value.numbers is not None else [])
             needed = self._live * _VALUE_BYTES + self._scratch_bytes
             self._limit(needed, self._most_bytes, "GB of memory", node.operator)
             self._limit(self._work, self._most_work, "GMAC", node.operator)

@@ -103,14 +103,16 @@ def test_tensors_that_stay_needed_are_added_up() -> None:
         checked(graph_of(*kept, node("Concat", *(f"kept{i}" for i in range(1000)), axis=1)))
 
 
-def test_what_runtimes_compute_once_and_keep_is_added_up() -> None:
+@pytest.mark.parametrize("shape", ["a constant", "that of the frame"])
+def test_what_runtimes_compute_once_and_keep_is_added_up(shape: str) -> None:
     """Constant folding makes a tensor of each Expand before the first run."""
     names = ["frame", *(f"sum{i}" for i in range(2000)), "out"]
-    nodes = []
+    nodes = [] if shape == "a constant" else [node("Shape", "frame", to="n")]
+    constants: dict[str, Any] = {"n": ints([1, 3, SIZE, SIZE])} if shape == "a constant" else {}
     for index, (a, b) in enumerate(pairwise(names)):
         nodes += [node("Expand", "zero", "n", to=f"large{index}"), node("Add", a, f"large{index}", to=b)]
     with pytest.raises(ModelError, match="GB of memory"):
-        checked(graph_of(*nodes, zero=floats(0), n=ints([1, 3, SIZE, SIZE])))
+        checked(graph_of(*nodes, zero=floats(0), **constants))
 
 
 def test_endless_work_is_refused() -> None:
