@@ -22,6 +22,8 @@ from fuzz.formats import FORMATS
 from fuzz.judge import MEMORY_BYTES
 from fuzz.runner import Outcome, default_workers, run_cases, write_samples
 
+PROGRESS_RUNS = 100
+
 
 def main() -> int:
     """Runs the cases and prints each fault, then a summary."""
@@ -47,8 +49,8 @@ def main() -> int:
                 print(f"{outcome.case}: {outcome.fault}: {outcome.detail}", flush=True)
                 if options.case:
                     print(outcome.text)
-            if sys.stderr.isatty():
-                print(f"\r{len(outcomes)} of {len(cases)}", end="", file=sys.stderr)
+            if len(outcomes) % PROGRESS_RUNS == 0:
+                print(f"{len(outcomes)} of {len(cases)} runs", file=sys.stderr, flush=True)
 
         run_cases(cases, samples, scratch, options.workers, report)
         if options.keep is not None:

@@ -18,13 +18,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from kills.writers import WRITERS, IncompleteError, Writer
 
 OLD, NEW, NEXT = 0, 1, 2
-_FIRST, _BETWEEN, _LAST, _AT_RANDOM = 3, 4, 9, 4
+_FIRST, _BETWEEN, _LAST, _AT_RANDOM = 2, 3, 7, 3
 _EVENTS = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "shutil.rmtree"}
 
 
@@ -102,13 +101,9 @@ class Trial:
     def _look(self, folder: Path) -> None:
         try:
             assert self._writer.find(folder) in (OLD, NEW)
-        except (IncompleteError, ValueError):
+        except IncompleteError:
             if not self._writer.may_be_incomplete:
                 raise
-            visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-            with suppress(IncompleteError):
-                # ValueError is for nothing or a mixture: nothing is right, if the next run can complete it.
-                assert not visible or self._writer.find(folder) in (OLD, NEW)
 
     def _go_on(self, folder: Path) -> None:
         self._writer.write(folder, NEXT)

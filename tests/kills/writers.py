@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -69,16 +70,16 @@ def _find_video(name: str, folder: Path) -> int:
     return version
 
 
-def _find_pictures(folder: Path) -> int:
-    versions = {path.name: _version_of(read_picture(path)) for path in folder.glob("*.png")}
-    (version,) = set(versions.values())
-    if len(versions) != FRAMES - version:
-        raise IncompleteError(f"{sorted(versions)} of version {version}")
-    return version
-
-
 class IncompleteError(Exception):
     """Only a part of a result is there, and nothing of another version."""
+
+
+def _find_pictures(folder: Path) -> int:
+    versions = {path.name: _version_of(read_picture(path)) for path in folder.glob("*.png")}
+    assert len(set(versions.values())) <= 1, versions
+    if not versions or len(versions) != FRAMES - min(versions.values()):
+        raise IncompleteError(sorted(versions))
+    return min(versions.values())
 
 
 def _write_motion(folder: Path, version: int) -> None:
@@ -106,6 +107,18 @@ def _find_model(folder: Path) -> int:
     (version,) = {int((folder / "model" / file.file).read_bytes()) for file in manifest.files}
     assert manifest.name == f"model {version}"
     return version
+
+
+def _write_model_by_moves(folder: Path, version: int) -> None:
+    """Writes a model where the file system cannot exchange two names."""
+    with patch("fomm_export.output_folder.exchange", lambda *_: False):
+        _write_model(folder, version)
+
+
+def _find_moved_model(folder: Path) -> int:
+    if not (folder / "model").exists():
+        raise IncompleteError("no model")
+    return _find_model(folder)
 
 
 def _write_engines(folder: Path, version: int) -> None:
@@ -187,6 +200,7 @@ WRITERS = {
     ),
     "motion": Writer(_write_motion, _find_motion),
     "model": Writer(_write_model, _find_model),
+    "moved model": Writer(_write_model_by_moves, _find_moved_model, may_be_incomplete=True),
     "engines": Writer(_write_engines, _find_engines),
     "fetch record": Writer(_write_record, _find_record),
     "download": Writer(_write_download, _find_download),
