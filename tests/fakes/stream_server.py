@@ -116,7 +116,7 @@ def send_h264(url: str, container_format: str, is_over: threading.Event, size: S
         while not is_over.wait(1 / FPS):
             frame = av.VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
             frame.pts = number
-            with suppress(OSError):  # nobody listens yet
+            with suppress(OSError):  # the port is not read yet
                 output.mux(stream.encode(frame))
             number += 1
 
