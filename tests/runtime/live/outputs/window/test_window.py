@@ -25,6 +25,7 @@ from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.frames import Driver, LiveFrame
 from fomm_rt.live.outputs.protocol import MainThreadOutput
 from fomm_rt.live.outputs.window import Window
+from fomm_rt.live.outputs.window import window as window_module
 from fomm_rt.live.outputs.window.gallery import gallery_layout
 from fomm_rt.live.outputs.window.panel import Style
 from fomm_rt.live.outputs.window.sdl import load_sdl
@@ -252,9 +253,16 @@ def test_changes_by_another_seat_are_seen_without_a_frame(display: VirtualDispla
     with opened(control) as window:
         before = seen(display, window, result(plain(GREEN)))
         control.messages_now = ["The camera was unplugged."]
-        assert not np.array_equal(before, seen(display, window))
+        during = seen(display, window)
+        assert not np.array_equal(before, during)
+        control.messages_now = ["The cameras are unplugged."]
+        changed = seen(display, window)
+        assert not np.array_equal(during, changed)
         control.messages_now = []
         assert np.array_equal(before, seen(display, window))
+    control.messages_now = ["The cameras are unplugged."]
+    with opened(control) as window:
+        assert np.array_equal(changed, seen(display, window, result(plain(GREEN))))
 
 
 def test_it_says_that_it_waits_for_the_camera(display: VirtualDisplay) -> None:
@@ -266,7 +274,8 @@ def test_it_says_that_it_waits_for_the_camera(display: VirtualDisplay) -> None:
 
 
 @pytest.mark.usefixtures("display")
-def test_wake_ends_a_wait() -> None:
+def test_wake_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_module, "SLICE_S", LONG_S)  # so that nothing else ends it
     with opened(FakeControl(BARE)) as window:
         assert isinstance(window, MainThreadOutput)
         for wake_early in (True, False):
@@ -308,12 +317,20 @@ def test_a_renderer_that_fails_gives_way_to_software(
             window.present(replace(frame, sequence=1))
 
 
-def test_a_gpu_that_was_reset_draws_again(display: VirtualDisplay) -> None:
-    frame = result(quarters())
+def test_a_gpu_that_was_reset_draws_again(display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    sdl = load_sdl()
+    create, created = sdl.SDL_CreateRenderer, []
+
+    def count(*arguments: object) -> object:
+        created.append(arguments)
+        return create(*arguments)
+
     with opened(FakeControl(BARE)) as window:
-        window.present(frame)
+        window.present(result(quarters()))
+        monkeypatch.setattr(sdl, "SDL_CreateRenderer", count)
         push("SDL_RENDER_DEVICE_RESET")
         assert at(seen(display, window), 0.8, 0.2) == BLUE
+    assert len(created) == 1
 
 
 def test_windows_can_be_opened_one_after_the_other(display: VirtualDisplay) -> None:
