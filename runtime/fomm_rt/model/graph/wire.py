@@ -62,11 +62,22 @@ class WireReader:
             WireError: It is damaged or has other fields.
         """
         message: Message = {}
-        for number, wire, value in self._fields(content):
-            field = schema.get(number)
+        at, end = 0, len(content)
+        while at < end:
+            self._count()
+            key, at = _varint(content, at)
+            field = schema.get(key >> 3)
             if field is None:
-                raise WireError(f"has a field {number} in {what}, which is not understood")
-            values = message.setdefault(field.name, [])
+                raise WireError(f"has a field {key >> 3} in {what}, which is not understood" if key >> 3 else _DAMAGED)
+            wire = key & 7
+            value: Any
+            if wire == VARINT:
+                value, at = _varint(content, at)
+            else:
+                value, at = _part(content, at, wire)
+            values = message.get(field.name)
+            if values is None:
+                values = message[field.name] = []
             if wire == LENGTH and field.is_repeated and field.wire != LENGTH:
                 values += self._unpacked(value, field.wire)
             elif wire != field.wire:
@@ -77,49 +88,17 @@ class WireReader:
                 values.append(value)
         return message
 
-    def _fields(self, content: Content) -> Iterator[tuple[int, int, Any]]:
-        at, end = 0, len(content)
-        while at < end:
-            self._count(1)
-            key = content[at]
-            at += 1
-            if key > _SMALL:
-                key, at = _varint(content, at - 1)
-            number, wire = key >> 3, key & 7
-            value: Any
-            if wire == VARINT:
-                value, at = _varint(content, at)
-            elif wire in (LENGTH, FIXED64, FIXED32):
-                if wire == LENGTH:
-                    size, at = _varint(content, at)
-                else:
-                    size = _FIXED_BYTES[wire]
-                value, at = content[at : at + size], at + size
-                if size <= _COPIED_BYTES and isinstance(value, memoryview):
-                    value = value.tobytes()
-            else:
-                raise WireError(_DAMAGED)
-            if at > end or number == 0:
-                raise WireError(_DAMAGED)
-            yield number, wire, value
-
     def _unpacked(self, content: Content, wire: int) -> Iterator[Any]:
         """Yields the values of a repeated number that were packed into one field."""
         at = 0
         while at < len(content):
-            self._count(1)
+            self._count()
             value: Any
-            if wire == VARINT:
-                value, at = _varint(content, at)
-            else:
-                size = _FIXED_BYTES[wire]
-                value, at = content[at : at + size], at + size
-            if at > len(content):
-                raise WireError(_DAMAGED)
+            value, at = _varint(content, at) if wire == VARINT else _part(content, at, wire)
             yield value
 
-    def _count(self, fields: int) -> None:
-        self._fields_left -= fields
+    def _count(self) -> None:
+        self._fields_left -= 1
         if self._fields_left < 0:
             raise WireError("has more fields than any model of this project")
 
@@ -141,8 +120,23 @@ def text(value: Content, what: str) -> str:
         raise WireError(f"has a {what} that is not UTF-8") from error
 
 
+def _part(content: Content, at: int, wire: int) -> tuple[Content, int]:
+    """Returns what follows a key that is no varint, and where it ends."""
+    if wire == LENGTH:
+        size, at = _varint(content, at)
+    else:
+        size = _FIXED_BYTES.get(wire, len(content) + 1)  # a group, or no wire type
+    end = at + size
+    if end > len(content):
+        raise WireError(_DAMAGED)
+    part = content[at:end]
+    return part.tobytes() if size <= _COPIED_BYTES and isinstance(part, memoryview) else part, end
+
+
 def _varint(content: Content, at: int) -> tuple[int, int]:
     """Returns an unsigned number of at most 64 bits, and where it ends."""
+    if at < len(content) and content[at] <= _SMALL:  # most numbers
+        return content[at], at + 1
     value, shift = 0, 0
     for byte in content[at : at + _LONGEST_VARINT]:
         at += 1
