@@ -161,11 +161,13 @@ class NumberedCamera(Camera):
         interval_s: Seconds between two pictures.
         count: Pictures until the end; None for no end.
         size: (height, width) in pixels.
+        delay_s: Seconds until the first picture.
     """
 
     interval_s: float = 1 / 30
     count: int | None = None
     size: tuple[int, int] = (240, 320)
+    delay_s: float = 0.0
     name: str = "numbered pictures"
     reconnects: bool = False
     patience_s: float | None = None
@@ -183,7 +185,7 @@ class _NumberedStream(CameraStream):
         self._camera = camera
         self.interval_s = camera.interval_s
         self.description = f"{camera.name}, {1 / camera.interval_s:.0f} fps"
-        self._start_s = perf_counter()
+        self._start_s = perf_counter() + camera.delay_s
         self._number = 0
 
     @override

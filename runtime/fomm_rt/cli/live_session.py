@@ -25,6 +25,8 @@ from fomm_rt.live.outputs.virtual_camera import VirtualCamera
 from fomm_rt.live.session import LiveSession
 
 STATUS_S = 1.0
+RECORDING_END_S = 5.0
+"""A slow disk gets so long for frames that were shown and wait to be written."""
 
 
 def run_live(terminal: Terminal, options: LiveOptions) -> None:
@@ -40,6 +42,8 @@ def run_live(terminal: Terminal, options: LiveOptions) -> None:
         _status(terminal, session, shown=not options.outputs.window),
     ):
         report = session.run(options.duration_s)
+        if not session.wait_for_recordings(RECORDING_END_S):
+            terminal.warn("a recording is still being written; its last frames may be missing")
     files = [str(file) for output in outputs if isinstance(output, Recording) for file in output.files]
     lines = [report.sentence(), *(f"{file} was recorded" for file in files)]
     if options.outputs.virtual_camera is not None and report.sound_delay_ms is not None:
@@ -62,9 +66,9 @@ def run_probe(terminal: Terminal, options: LiveOptions) -> None:
     from fomm_rt.live.outputs.window import ProbeWindow
 
     window = ProbeWindow()
-    # The camera films a screen, in which no face must be found.
+    # The camera films a screen, in which there is no face; the model must run all the same.
     state = replace(_state(options), recording=False, crop=Crop(follows_face=False))
-    with _session(terminal, options, [window], state) as session:
+    with _session(terminal, options, [window], state, finds_faces=False) as session:
         terminal.say(
             "point the camera at the window, which flashes about twice a second; it measures for half a minute"
         )
@@ -76,7 +80,12 @@ def run_probe(terminal: Terminal, options: LiveOptions) -> None:
 
 @contextmanager
 def _session(
-    terminal: Terminal, options: LiveOptions, outputs: Sequence[Output], state: LiveState
+    terminal: Terminal,
+    options: LiveOptions,
+    outputs: Sequence[Output],
+    state: LiveState,
+    *,
+    finds_faces: bool = True,
 ) -> Iterator[LiveSession]:
     """A session with the camera and the model that the options name."""
     camera = _camera(options)
@@ -95,6 +104,7 @@ def _session(
             outputs,
             avatars=options.avatars,
             state=state,
+            finds_faces=finds_faces,
             snapshot=lambda frame: _save_snapshot(options.outputs, frame),
             say=terminal.say,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
-from fomm_rt.errors import FommError, MediaError
+from fomm_rt.errors import MediaError
 from fomm_rt.faces.framing import AnyFraming, resolve_framing
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
@@ -169,7 +169,7 @@ class Gallery:
         path = version[0]
         try:
             avatar = self._framed(path)
-        except (FommError, OSError, MemoryError) as error:
+        except Exception as error:  # whatever a file does to a decoder, the others are loaded
             avatar = None
             self.say(f"{path.name} is left out of the avatars: {error}")
             _log.debug("%s is left out of the avatars", path, exc_info=True)

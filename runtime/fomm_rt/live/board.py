@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from time import perf_counter
 
+from fomm_rt.live.avatars import Avatar
 from fomm_rt.live.controls.commands import Command, changed
 from fomm_rt.live.controls.state import LiveState
 
@@ -26,6 +27,7 @@ class Board:
     def __init__(self, state: LiveState, on_change: Callable[[], None] = lambda: None) -> None:
         self._lock = Lock()
         self._state = state
+        self._avatars: tuple[Avatar, ...] = ()
         self._passing: list[tuple[float, str]] = []
         self._lasting: dict[str, str] = {}
         self._actions: SimpleQueue[str] = SimpleQueue()
@@ -54,15 +56,36 @@ class Board:
             except Empty:
                 return found
 
-    def set_avatars(self, count: int, shown: int) -> None:
-        """Follows a changed gallery, in which the shown avatar may have another number."""
+    @property
+    def avatars(self) -> tuple[Avatar, ...]:
+        """All avatars, in the order of their numbers."""
+        return self._avatars
+
+    def set_avatars(self, avatars: tuple[Avatar, ...], *, is_first: bool = False) -> None:
+        """Follows a changed gallery: the chosen avatar stays chosen, whatever its number is now.
+
+        Args:
+            avatars: At least one.
+            is_first: True if nothing was chosen among others before.
+        """
         with self._lock:
-            self._state = replace(self._state, avatar_count=count, avatar=shown)
+            number = 0 if is_first else self._state.avatar
+            if number < len(self._avatars):
+                chosen = self._avatars[number].path
+                number = next((n for n, avatar in enumerate(avatars) if avatar.path == chosen), number)
+            self._avatars = avatars
+            self._state = replace(self._state, avatar_count=len(avatars), avatar=min(number, len(avatars) - 1))
         self.on_change()
+
+    def chosen(self) -> tuple[LiveState, Avatar]:
+        """The state and the avatar that it chooses."""
+        with self._lock:
+            return self._state, self._avatars[self._state.avatar]
 
     def say(self, sentence: str) -> None:
         """Shows a message for some seconds."""
         with self._lock:
+            self._drop_old()
             self._passing.append((perf_counter() + MESSAGE_S, sentence))
         self.on_change()
 
@@ -77,7 +100,10 @@ class Board:
 
     def messages(self) -> Sequence[str]:
         """The messages to show now."""
-        now_s = perf_counter()
         with self._lock:
-            self._passing = [(end_s, sentence) for end_s, sentence in self._passing if end_s > now_s]
+            self._drop_old()
             return [*self._lasting.values(), *(sentence for _, sentence in self._passing)]
+
+    def _drop_old(self) -> None:
+        now_s = perf_counter()
+        self._passing = [(end_s, sentence) for end_s, sentence in self._passing if end_s > now_s]

@@ -39,19 +39,23 @@ class Engine:
     """Animates the chosen avatar by camera frames, one after another.
 
     Frames are cropped and resized on the host to one size, so that a GPU sees frames of one shape and replays one graph
-    for all of them. The first frame with a face is the reference, until another is chosen.
+    for all of them; smoothing, which is computed on the host, takes two. The first frame with a face is the reference,
+    until another is chosen.
 
     Args:
         animator: The model; its settings follow the state.
         say: Takes a sentence for the user.
+        finds_faces: False to animate every frame, with the centred square.
     """
 
-    def __init__(self, animator: Animator, say: Callable[[str], None] = lambda _sentence: None) -> None:
+    def __init__(
+        self, animator: Animator, say: Callable[[str], None] = lambda _sentence: None, *, finds_faces: bool = True
+    ) -> None:
         self._animator = animator
         self._say = say
         self._size = animator.size
         animator.driving_framing = WHOLE
-        self._crop = LiveCrop(animator.manifest.face_margin)
+        self._crop = LiveCrop(animator.manifest.face_margin if finds_faces else None)
         self._no_face = NoFace()
         self._filter = PoseFilter(self._size)
         self._best = BestPose()

@@ -10,14 +10,15 @@ import numpy as np
 
 from fomm_rt.live.frames import LiveFrame
 
-BIN_MS, LONGEST_MS = 0.1, 10_000.0
+FINE_MS, LONGEST_MS = 200, 10_000
+"""Times below FINE_MS are counted in bins of 0.1 ms, others in bins of 1 ms."""
 RECENT_S = 1.0
 """Rates are counted over this time, and over the whole session at its end."""
 
 
 @dataclass(frozen=True)
 class Quantiles:
-    """Quantiles of a time in milliseconds, exact within 0.1 ms; None before the first."""
+    """Quantiles of a time in milliseconds, exact within 0.1 ms, above 200 ms within 1 ms; None before the first."""
 
     p50: float | None = None
     p90: float | None = None
@@ -32,8 +33,8 @@ class Numbers:
     Attributes:
         captured: Frames that the camera gave.
         shown: Those that the primary output presented.
-        dropped: Those that gave way to a newer one. While a session runs, up to three more are on their way; at its
-            end, captured = shown + dropped.
+        dropped: Those that gave way to a newer one. While a session runs, those since the last shown one are not
+            decided yet; at its end, captured = shown + dropped.
         stale: Shown frames that were older than one camera interval when they were shown.
         latency_ms: From capture to presentation, of shown frames. Pictures that were presented again do not count.
         network_ms: The model alone.
@@ -56,16 +57,17 @@ class Numbers:
 
 
 class Histogram:
-    """Counts times in bins of 0.1 ms, so memory does not grow with the length of a session."""
+    """Counts times in bins, so memory does not grow with the length of a session."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(round(LONGEST_MS / BIN_MS) + 1, np.int64)
+        self._counts = np.zeros(10 * FINE_MS + LONGEST_MS - FINE_MS + 1, np.int64)
         self._max = 0.0
 
     def add(self, milliseconds: float) -> None:
         """Counts one time; those above ten seconds are counted as ten seconds, and remembered as the longest."""
         self._max = max(self._max, milliseconds)
-        self._counts[round(min(max(milliseconds, 0.0), LONGEST_MS) / BIN_MS)] += 1
+        within = min(max(milliseconds, 0.0), LONGEST_MS)
+        self._counts[round(10 * within) if within < FINE_MS else round(within) + 9 * FINE_MS] += 1
 
     def quantiles(self) -> Quantiles:
         """The quantiles of all times."""
@@ -73,9 +75,8 @@ class Histogram:
         count = int(cumulative[-1])
         if count == 0:
             return Quantiles()
-        p50, p90, p99 = (
-            round(float(np.searchsorted(cumulative, share * count)) * BIN_MS, 1) for share in (0.5, 0.9, 0.99)
-        )
+        bins = (int(np.searchsorted(cumulative, share * count)) for share in (0.5, 0.9, 0.99))
+        p50, p90, p99 = (round(b / 10, 1) if b < 10 * FINE_MS else float(b - 9 * FINE_MS) for b in bins)
         return Quantiles(p50, p90, p99, round(self._max, 1))
 
 

@@ -34,6 +34,7 @@ from fomm_rt.live.threads import ENGINE
 _log = logging.getLogger("fomm_rt")
 
 IDLE_S = 0.1
+SLICE_S = 0.1
 """How long the engine waits for a frame before it looks whether another avatar was chosen."""
 FRAME_END_S, ENGINE_END_S, PRIMARY_END_S, END_S = 0.04, 0.08, 0.12, 0.18
 """After an end is asked for: until when the frame that is being animated may go on, until when it is interrupted, until
@@ -56,6 +57,7 @@ class LiveSession(Control):
         avatars: Folders and pictures; the bundled avatars by default.
         avatar_framing: The square of a picture of an avatar to use.
         state: What is set at first.
+        finds_faces: False to animate every frame as it comes, also one without a face, with the centred square.
         snapshot: Called with the frame that is shown at the command "snapshot"; returns a sentence on what it did.
         say: Takes a sentence on what is going on; warnings go to the log.
     """
@@ -69,6 +71,7 @@ class LiveSession(Control):
         avatars: Sequence[str | PathLike[str]] = (),
         avatar_framing: AnyFraming | None = None,
         state: LiveState | None = None,
+        finds_faces: bool = True,
         snapshot: Callable[[LiveFrame], str] | None = None,
         say: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
@@ -83,10 +86,11 @@ class LiveSession(Control):
             avatar_framing or FaceFraming(),
             manifest.face_margin,
             first=self._board.state.avatar,
-            on_change=self._follow_gallery,
+            on_change=lambda: self._board.set_avatars(self._gallery.avatars),
             say=self._tell,
         )
-        self._engine = Engine(animator, self._board.say)
+        self._board.set_avatars(self._gallery.avatars, is_first=True)
+        self._engine = Engine(animator, self._board.say, finds_faces=finds_faces)
         self._accounting = Accounting()
         self._capture = Capture(camera, self._accounting, self._camera_changed)
         self._slot = self._capture.frames
@@ -99,10 +103,9 @@ class LiveSession(Control):
         self._error: Exception | None = None
         self._last: LiveFrame | None = None
         self._engine_thread = Thread(target=self._animate_all, name=ENGINE, daemon=True)
-        self._start_s = perf_counter()
         self._shown: Avatar | None = None
-        self._known = [avatar.path for avatar in self._gallery.avatars]  # by their numbers
-        self._board.set_avatars(1, 0)
+        self._end_began_s: float | None = None
+        self._capture_end = Thread(target=self._capture.stop, name="fomm-rt end of capture", daemon=True)
 
     @property
     @override
@@ -117,7 +120,7 @@ class LiveSession(Control):
             self._gallery.look_again()
         elif command.name == "snapshot":
             self._take_snapshot()
-        elif command.name == "record" and not any(runner.output.records for runner in self._runners):
+        elif command.name == "record" and not any(runner.output.records for runner in self._working()):
             self._board.say("This session has no output that records.")
         else:
             self._board.send(command)
@@ -132,7 +135,7 @@ class LiveSession(Control):
 
     @override
     def thumbnails(self) -> Sequence[Thumbnail]:
-        return [avatar.thumbnail for avatar in self._gallery.avatars]
+        return [avatar.thumbnail for avatar in self._board.avatars]
 
     @property
     @override
@@ -146,8 +149,8 @@ class LiveSession(Control):
 
     def end(self, reason: str = "quit") -> None:
         """Ends the session; may be called from any thread and from a signal handler. `reason` is a key of ENDINGS."""
+        # A signal handler may have interrupted any code, so nothing here takes a lock.
         self._ends.put(reason)
-        self._wake()
 
     def run(self, duration_s: float | None = None) -> LiveReport:
         """Runs the session in this thread, for so many seconds or until it is ended.
@@ -159,9 +162,7 @@ class LiveSession(Control):
             BackendError, ModelError: The model failed.
             CameraError: The camera cannot be opened and is not one that may come back.
         """
-        self._start_s = perf_counter()
-        end_s = None if duration_s is None else self._start_s + duration_s
-        self._follow_gallery()
+        end_s = None if duration_s is None else perf_counter() + duration_s
         main = next((runner for runner in self._runners if runner.needs_main_thread), None)
         try:
             self._gallery.start()
@@ -199,6 +200,15 @@ class LiveSession(Control):
             self._fail(error)
         else:
             self._tell(str(error))
+        if runner.output.records and runner.has_failed:
+            self._board.send(Command("record", False))
+
+    def wait_for_recordings(self, timeout_s: float) -> bool:
+        """Waits, after `run`, for recordings on a slow disk; returns False if one is still being written."""
+        end_s = perf_counter() + timeout_s
+        recordings = [runner for runner in self._runners if runner.output.records]
+        have_ended = [runner.wait(max(end_s - perf_counter(), 0)) for runner in recordings]
+        return all(have_ended)
 
     # --- threads
 
@@ -211,7 +221,8 @@ class LiveSession(Control):
                     break
                 self._animate(frame)
         except Exception as error:
-            self._fail(error)
+            if not self._is_stopping:  # an interrupted frame fails
+                self._fail(error)
         else:
             if self._capture.error is None:
                 self.end("camera")
@@ -221,12 +232,21 @@ class LiveSession(Control):
     def _animate(self, frame: CameraFrame | None) -> None:
         for action in self._board.actions():
             (self._engine.set_reference if action == "set-reference" else self._engine.set_best_reference)()
-        state, avatar = self.state, self._avatar()
-        if frame is None:
-            if avatar is not self._shown:
+        state, avatar = self._board.chosen()
+        if frame is None or state.frozen:
+            has_changed = avatar is not self._shown and (not state.frozen or self._shown is None)
+            if has_changed or self._must_hide_person(state):
                 self._deliver(self._engine.rest(avatar, perf_counter()), avatar)
-        elif not state.frozen and all(runner.has_room for runner in self._runners):
+        elif all(runner.has_room for runner in self._runners):
             self._deliver(self._engine(frame, avatar, state), avatar)
+
+    def _must_hide_person(self, state: LiveState) -> bool:
+        """True if the camera's picture is still shown although the user has turned it off."""
+        shows_person = self._last is not None and self._last.driver == "passthrough"
+        return shows_person and not state.passthrough and state.on_no_face != "passthrough"
+
+    def _working(self) -> list[OutputRunner]:
+        return [runner for runner in self._runners if not runner.has_failed]
 
     def _deliver(self, frame: LiveFrame, avatar: Avatar) -> None:
         self._last, self._shown = frame, avatar
@@ -256,19 +276,6 @@ class LiveSession(Control):
 
     # --- what changes
 
-    def _avatar(self) -> Avatar:
-        avatars = self._gallery.avatars
-        return avatars[min(self.state.avatar, len(avatars) - 1)]
-
-    def _follow_gallery(self) -> None:
-        """Keeps the chosen avatar, whatever its number is now."""
-        paths, known = [avatar.path for avatar in self._gallery.avatars], self._known
-        number = self.state.avatar
-        if number < len(known) and known[number] in paths:
-            number = paths.index(known[number])
-        self._known = paths
-        self._board.set_avatars(len(paths), min(number, len(paths) - 1))
-
     def _camera_changed(self, state: CaptureState) -> None:
         """Shows what is wrong with the camera, until it is right again."""
         self._board.set_lasting("camera", state.message or None)
@@ -287,10 +294,15 @@ class LiveSession(Control):
     # --- start and end
 
     def _wait(self, end_s: float | None) -> None:
-        try:
-            self._ended_by = self._ends.get(timeout=None if end_s is None else max(end_s - perf_counter(), 0))
-        except Empty:
-            self._ended_by = "duration"
+        """Waits for an end, in slices: on Windows, Ctrl-C does not interrupt a longer wait."""
+        while self._ended_by is None:
+            left_s = SLICE_S if end_s is None else min(end_s - perf_counter(), SLICE_S)
+            try:
+                self._ended_by = self._ends.get(timeout=max(left_s, 0))
+            except Empty:
+                if end_s is not None and perf_counter() >= end_s:
+                    self._ended_by = "duration"
+        self._begin_end()
 
     def _watch_while(self, main: OutputRunner, end_s: float | None) -> None:
         """Runs the window in this thread; another one waits for the end, and tells the window."""
@@ -308,31 +320,34 @@ class LiveSession(Control):
             waiting.join()
 
     def _fail(self, error: Exception) -> None:
-        if self._is_stopping:  # an interrupted frame fails
-            return
         if self._error is None:
             self._error = error
         self.end("failure")
 
+    def _begin_end(self) -> float:
+        """Tells all threads but those of the outputs to end; returns when that was."""
+        if self._end_began_s is None:
+            self._end_began_s = perf_counter()
+            self._is_stopping = True
+            self._gallery.stop()
+            self._slot.close()
+            self._capture_end.start()
+        return self._end_began_s
+
     def _stop(self) -> None:
         """Ends all threads, and leaves those behind that are held up in native code."""
-        self._is_stopping = True
-        start_s = perf_counter()
-        self._gallery.stop()
-        self._slot.close()
-        capture_end = Thread(target=self._capture.stop, name="fomm-rt end of capture", daemon=True)
-        capture_end.start()
+        start_s = self._begin_end()
         self._end_engine(start_s)
         # The primary output first: what it still shows belongs into the recordings.
         self._end_outputs(self._runners[:1], start_s + PRIMARY_END_S)
         self._end_outputs(self._runners[1:], start_s + END_S)
-        for thread in (capture_end, self._gallery):
+        for thread in (self._capture_end, self._gallery):
             thread.join(max(start_s + END_S - perf_counter(), 0))
 
     def _end_engine(self, start_s: float) -> None:
         if self._engine_thread.ident is None:  # it was not started
             return
-        self._engine_thread.join(FRAME_END_S)
+        self._engine_thread.join(max(start_s + FRAME_END_S - perf_counter(), 0))
         while self._engine_thread.is_alive() and perf_counter() < start_s + ENGINE_END_S:
             self._animator.interrupt()
             self._engine_thread.join(0.005)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from fomm_rt.live.avatars import Avatar
 from fomm_rt.live.board import MESSAGE_S, Board
 from fomm_rt.live.controls.commands import Command
+from fomm_rt.live.controls.control import Thumbnail
 from fomm_rt.live.controls.state import LiveState
 
 
@@ -41,6 +46,20 @@ def test_messages_pass_or_last(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gallery_that_changes_keeps_what_was_set() -> None:
-    board = Board(LiveState(smoothing=0.5))
-    board.set_avatars(4, 2)
-    assert (board.state.avatar_count, board.state.avatar, board.state.smoothing) == (4, 2, 0.5)
+    a, b, c = (avatar(name) for name in "abc")
+    board = Board(LiveState(smoothing=0.5, avatar=2))
+    board.set_avatars((c,), is_first=True)
+    assert (board.state.avatar_count, board.state.avatar) == (1, 0)
+    board.set_avatars((a, b, c))
+    assert (board.state.avatar_count, board.state.avatar, board.state.smoothing) == (3, 2, 0.5)
+    assert board.chosen() == (board.state, c)
+    newer = avatar("c")
+    board.set_avatars((a, newer))
+    assert board.chosen()[1] is newer, "another version of the same file"
+    board.set_avatars((a, b))
+    assert board.state.avatar == 1
+
+
+def avatar(name: str) -> Avatar:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    return Avatar(Path(name), picture, Thumbnail(name, picture))

@@ -84,6 +84,10 @@ def test_quantiles_are_exact_within_a_bin() -> None:
     for share, quantile in ((0.5, found.p50), (0.9, found.p90), (0.99, found.p99)):
         assert quantile == pytest.approx(float(np.quantile(times, share)), abs=0.2)
     assert found.max == round(times.max(), 1)
+    slow = Histogram()
+    for time in (199.96, 250.4, 300.0, 301.0):
+        slow.add(time)
+    assert slow.quantiles() == Quantiles(250.0, 301.0, 301.0, 301.0)
 
 
 def test_a_time_beyond_the_bins_is_counted() -> None:

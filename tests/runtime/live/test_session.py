@@ -10,6 +10,7 @@ from time import perf_counter
 import pytest
 
 from fomm_bench.live_stand_ins import NumberedCamera, NumberReader, timed_animator
+from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.errors import BackendError, MediaError, OutputError, StateError
 from fomm_rt.faces.framing import FaceFraming
@@ -98,8 +99,10 @@ def test_a_recording_that_is_behind_loses_no_shown_frame(monkeypatch: pytest.Mon
 
 def test_before_the_camera_begins_the_avatar_is_shown() -> None:
     output = NumberReader()
-    session(NumberedCamera(0.3, count=2), output).run(SOON_S)
-    assert output.frames[0][1] is None
+    live = session(NumberedCamera(delay_s=SOON_S), output)
+    output.on_present = lambda _frame: live.end()
+    live.run(SOON_S)
+    assert [sequence for _, sequence, _, _ in output.frames] == [None]
 
 
 @pytest.mark.parametrize("reason", ["quit", "duration"])
@@ -152,6 +155,36 @@ def test_a_frozen_picture_stays_and_frames_are_dropped() -> None:
     assert report.numbers.shown == 0
     assert report.numbers.dropped == 30
     assert [sequence for _, sequence, _, _ in output.frames] == [None]
+
+
+def test_a_frozen_picture_of_the_person_goes_with_passthrough() -> None:
+    shown: list[LiveFrame] = []
+
+    def look(frame: LiveFrame) -> None:
+        shown.append(frame)
+        if frame.driver == "passthrough" and not live.state.frozen:
+            live.send(Command("freeze"))
+            live.send(Command("passthrough"))
+        elif live.state.frozen and frame.driver != "passthrough":
+            live.send(Command("quit"))
+
+    live = LiveSession(
+        timed_animator(FAST_S),
+        NumberedCamera(0.01),
+        [NumberReader(on_present=look)],
+        state=LiveState(passthrough=True),
+    )
+    assert live.run(SOON_S).ended_by == "quit"
+    assert shown[-1].driver == "source"
+
+
+def test_frames_without_a_face_are_animated_if_asked_for() -> None:
+    with Animator.load() as animator:
+        report = LiveSession(animator, NumberedCamera(0.05, count=4), [NumberReader()], finds_faces=False).run(SOON_S)
+    assert report.numbers.network_ms.p50 is not None
+    with Animator.load() as animator:
+        report = LiveSession(animator, NumberedCamera(0.05, count=4), [NumberReader()]).run(SOON_S)
+    assert report.numbers.network_ms.p50 is None, "there is no face in these pictures"
 
 
 def test_another_avatar_is_shown_although_no_frames_come() -> None:

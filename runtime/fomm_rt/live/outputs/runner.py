@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
@@ -79,7 +80,6 @@ class OutputRunner:
         self._events = events
         self._slot: Latest[LiveFrame] = _Ordered() if output.records else Latest()
         self._thread: Thread | None = None
-        self._has_ended = False
 
     @property
     def needs_main_thread(self) -> bool:
@@ -91,11 +91,6 @@ class OutputRunner:
         """False if this is a recording that cannot keep up."""
         return self.has_failed or not isinstance(self._slot, _Ordered) or len(self._slot) < LONGEST_BACKLOG
 
-    @property
-    def has_ended(self) -> bool:
-        """True after the output was closed."""
-        return self._has_ended
-
     def start(self) -> None:
         """Starts the thread of the output."""
         self._thread = Thread(target=self.run, name=f"fomm-rt {self.output.name}", daemon=True)
@@ -104,6 +99,8 @@ class OutputRunner:
     def put(self, frame: LiveFrame) -> None:
         """Hands over a frame; returns at once."""
         if not self.has_failed:
+            if self.output.records:  # its queue would keep large pictures, which it does not need
+                frame = replace(frame, camera=frame.picture, driving=frame.picture, view_picture=None)
             self._slot.put(frame)
             self.wake()
 
@@ -130,8 +127,6 @@ class OutputRunner:
             self._open_and_present()
         except Exception as error:  # it ends this thread, and perhaps the session, but never silently
             self._fail(error)
-        finally:
-            self._has_ended = True
 
     def _open_and_present(self) -> None:
         self.output.open(self._control)
