@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,13 +15,15 @@ from starlette.routing import Route
 from fomm_rt.studio.answers import answer, body_of
 from fomm_rt.studio.jobs import Jobs
 from fomm_rt.studio.library import Item, Library
-from fomm_rt.studio.limits import Limits
+from fomm_rt.studio.limits import MB, Limits
 from fomm_rt.studio.messages import OPAQUE, FindFaces, FoundFaces, Kind
 from fomm_rt.studio.models_api import Models
 from fomm_rt.studio.refusal import Refusal
 from fomm_rt.studio.uploads import Uploads, shown_name
 from fomm_rt.studio.worker import TaskError, Worker
 
+READ_ON_BYTES, READ_ON_S = 64 * MB, 2.0
+"""How much is read of an upload that was refused, and how long each part is awaited."""
 SANDBOX = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 """For files that came from elsewhere: opened by themselves they run nothing."""
 
@@ -77,6 +81,10 @@ class MediaApi:
             item = await self._uploads.receive(cast("Kind", kind), name, announced, request.stream())
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
+        except Refusal:
+            if "expect" not in request.headers:  # with it, the client waits before it sends
+                await _read_on(request)
+            raise
         return answer(self._document(item), 201)
 
     async def _list_uploads(self, _request: Request) -> Response:
@@ -135,3 +143,12 @@ class MediaApi:
         except TaskError as error:
             raise Refusal(500 if error.is_defect else 400, str(error)) from error
         return answer(found)
+
+
+async def _read_on(request: Request) -> None:
+    """Reads some of what a client goes on sending; otherwise it would see a broken connection and no answer."""
+    rest = READ_ON_BYTES
+    with suppress(ClientDisconnect, RuntimeError, asyncio.TimeoutError):
+        stream = request.stream()
+        while rest > 0 and (chunk := await asyncio.wait_for(anext(stream, None), READ_ON_S)) is not None:
+            rest -= len(chunk)

@@ -74,6 +74,11 @@ class Studio:
         ]
         self.app = self._build(api)
 
+    @property
+    def job_process_id(self) -> int | None:
+        """The process that animates; None if there is none."""
+        return self._job_worker.process_id
+
     def stop(self) -> None:
         """Ends all processes at once. May be called without an event loop."""
         self._job_worker.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import msgspec
 from fomm_rt.studio.messages import Inspect, Kind, MediaInfo
 from fomm_rt.studio.refusal import Refusal
 from fomm_rt.studio.worker import TaskError, Worker
+
+INSPECT_S = 300.0
+"""Time to read a file: that of a long film is found by reading all of it."""
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Library:
     def __init__(self, avatars: Sequence[Path], drivers: Sequence[Path], folder: Path, media: Worker) -> None:
         self._media = media
         self._items: dict[str, Item] = {}
+        self._looking: dict[str, asyncio.Task[MediaInfo]] = {}
         folder.mkdir()
         kinds: tuple[tuple[str, Kind, Sequence[Path]], ...] = (
             ("avatar", "picture", avatars),
@@ -95,15 +100,26 @@ class Library:
             Refusal: The file cannot be used; with our readers' sentence.
         """
         if item.info is None:
-            task = Inspect(
-                names={str(item.path): item.name}, path=str(item.path), kind=item.kind, thumbnail=str(item.thumbnail)
-            )
-            try:
-                item.info = msgspec.convert(await self._media.run(task), MediaInfo)
-            except TaskError as error:
-                raise Refusal(500 if error.is_defect else 400, str(error)) from error
-            item.path = Path(item.info.path)
+            looking = self._looking.get(item.id)
+            if looking is None:
+                looking = self._looking[item.id] = asyncio.create_task(self._look(item))
+                looking.add_done_callback(lambda _task: self._looking.pop(item.id, None))
+            # A client that leaves must not end what others wait for.
+            return await asyncio.shield(looking)
         return item.info
+
+    async def _look(self, item: Item) -> MediaInfo:
+        task = Inspect(
+            names={str(item.path): item.name}, path=str(item.path), kind=item.kind, thumbnail=str(item.thumbnail)
+        )
+        try:
+            info = msgspec.convert(await asyncio.wait_for(self._media.run(task), INSPECT_S), MediaInfo)
+        except TaskError as error:
+            raise Refusal(500 if error.is_defect else 400, str(error)) from error
+        except asyncio.TimeoutError:
+            raise Refusal(400, f"{item.name} takes too long to read; use another file") from None
+        item.info, item.path = info, Path(info.path)
+        return info
 
     def _new_id(self, prefix: str, stem: str) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "picture"

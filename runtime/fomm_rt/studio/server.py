@@ -47,7 +47,7 @@ def serve(settings: Settings, on_start: Callable[[str, str], None]) -> None:
         try:
             base = address_of(settings, listener.getsockname()[1])
             server = _Server(
-                _config(studio.app, settings),
+                configuration(studio.app, settings),
                 lambda: on_start(
                     f"{base}/#token={studio.access.token}", f"{base}/#token={studio.access.one_time_token()}"
                 ),
@@ -82,7 +82,8 @@ class _Server(uvicorn.Server):
         self._on_start()
 
 
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How the application is served: limits to sizes and times, and no chatter."""
     certificate, key = settings.certificate or (None, None)
     return uvicorn.Config(
         app,

@@ -61,6 +61,7 @@ class Worker:
         self._does = does
         self._is_verbose = is_verbose
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: Thread | None = None
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count(1)
         self._first_bytes: int | None = None
@@ -83,16 +84,13 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         task.number = next(self._numbers)
+        self._send(task, loop)
         running = self._running[task.number] = _Running(loop.create_future(), on_report)
         try:
-            self._send(task, loop)
             return await running.answer
         except asyncio.CancelledError:
             self.cancel(task.number)
             raise
-        finally:
-            if running.answer.done():
-                self._running.pop(task.number, None)
 
     def cancel(self, number: int) -> None:
         """Ends a task that runs: by asking, then by ending the process."""
@@ -115,6 +113,9 @@ class Worker:
         if process is not None:
             process.kill()
             process.wait()
+            _close_input(process)
+        if self._reader is not None:
+            self._reader.join()
 
     def _send(self, task: Task, loop: AbstractEventLoop) -> None:
         if self._process is None:
@@ -140,13 +141,14 @@ class Worker:
         except OSError as error:
             raise TaskError(f"no process could be started to {self._does}: {error.strerror}", is_defect=True) from error
         self._first_bytes = None
-        Thread(target=self._read, args=(process, loop), name=f"{self._module} reader", daemon=True).start()
+        self._reader = Thread(target=self._read, args=(process, loop), name=f"{self._module} reader", daemon=True)
+        self._reader.start()
         return process
 
     def _read(self, process: subprocess.Popen[bytes], loop: AbstractEventLoop) -> None:
         """Passes reports on to the event loop until the process ends."""
         assert process.stdout is not None
-        with suppress(RuntimeError, ValueError, OSError):  # the event loop is closed, or the pipe
+        with process.stdout, suppress(RuntimeError):  # the event loop is closed
             for line in process.stdout:
                 loop.call_soon_threadsafe(self._receive, process, line)
             process.wait()
@@ -177,9 +179,7 @@ class Worker:
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Fails the tasks of a process that has ended by itself."""
-        for stream in (process.stdin, process.stdout):
-            with suppress(OSError):
-                stream.close()  # type: ignore[union-attr]
+        _close_input(process)
         if process is not self._process:
             return
         self._process = None
@@ -203,6 +203,10 @@ class Worker:
             self._first_bytes = resident
         if resident - self._first_bytes > GROWTH_BYTES and not self._running:
             self._process = None
-            with suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.close()  # which ends it
+            _close_input(process)  # which ends it
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):  # what could not be written to a process that has ended
+        process.stdin.close()
