@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
 from fomm_rt.errors import FommError
-from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.files.interruption import SIGNALS, heeded, uninterrupted
 from fomm_rt.studio.app import Studio
 from fomm_rt.studio.folder import run_folder
 from fomm_rt.studio.impatient import ImpatientProtocol
@@ -40,6 +43,7 @@ def serve(settings: Settings, on_start: Callable[[str, str], None]) -> None:
             which is good once.
 
     Raises:
+        SystemExit: A termination signal has ended it.
         FommError: The port is taken, or something that the settings name cannot be used.
     """
     with _listening(settings.host, settings.port) as listener, run_folder() as folder:
@@ -53,11 +57,11 @@ def serve(settings: Settings, on_start: Callable[[str, str], None]) -> None:
                 ),
             )
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # uvicorn raises it again after it has ended
         finally:
             with uninterrupted():
                 studio.stop()
+    if server.ended_by not in (None, signal.SIGINT):
+        raise SystemExit(128 + server.ended_by)
 
 
 def address_of(settings: Settings, port: int) -> str:
@@ -70,11 +74,35 @@ def address_of(settings: Settings, port: int) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers requests."""
+    """Says when it answers requests, and what has ended it.
+
+    Attributes:
+        ended_by: A signal.
+    """
 
     def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_start = on_start
+        self.ended_by: int | None = None
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, without its signal at the end, which would count as a second Ctrl-C."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in heeded(SIGNALS)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.ended_by = sig
+        self.should_exit = True
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

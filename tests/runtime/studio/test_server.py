@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic, sleep
@@ -47,7 +48,8 @@ class Process:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=SOON_S)
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Authorization": f"Bearer {self.token}"})
-        return connection.getresponse().read()
+        with closing(connection):
+            return connection.getresponse().read()
 
     def end(self, number: int) -> tuple[int, str]:
         """Sends a signal; exit code and what it has printed to standard error."""
@@ -85,12 +87,15 @@ def test_ctrl_c_ends_everything_while_a_job_runs_and_is_watched(studio: Process)
     job = json.loads(studio.request("POST", "/api/jobs", {"source": "avatar:fox", "driving": "driver:performance"}))
     watching = HTTPConnection("127.0.0.1", studio.port, timeout=SOON_S)
     watching.request("GET", f"/api/jobs/{job['id']}/events", headers={"Authorization": f"Bearer {studio.token}"})
-    assert b"event: job" in watching.getresponse().readline()
+    events = watching.getresponse()
+    assert b"event: job" in events.readline()
     workers = children(studio.process.pid)
     assert workers
     (run,) = studio.runs()
     assert run.stat().st_mode & 0o077 == 0
     code, errors = studio.end(signal.SIGINT)
+    events.close()
+    watching.close()
     assert code == 0, errors
     assert "Traceback" not in errors
     assert studio.runs() == []
