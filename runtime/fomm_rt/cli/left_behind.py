@@ -1,4 +1,4 @@
-"""Ends the process of a live session whose engine is still in native code."""
+"""Ends the process of a live session of which a thread is still in native code."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from contextlib import contextmanager, suppress
 
 import typer
 
-from fomm_rt.live.threads import ENGINE
+from fomm_rt.live.threads import ENGINE, GALLERY
 
 
 @contextmanager
-def without_engine_left_behind() -> Iterator[None]:
-    """Runs the body of a command; if that leaves an engine behind, ends the process with the same exit code.
+def without_threads_left_behind() -> Iterator[None]:
+    """Runs the body of a command; if that leaves a thread behind, ends the process with the same exit code.
 
-    Python would free what that thread uses, and the process would crash or hang.
+    Python would free what engine and gallery use in ONNX Runtime, and the process would crash or hang.
     """
     try:
         yield
     except typer.Exit as ended:
         _leave(ended.exit_code)
         raise
+    except SystemExit as ended:  # a signal that ends the process
+        _leave(ended.code if isinstance(ended.code, int) else 1)
+        raise
     _leave(0)
 
 
 def _leave(exit_code: int) -> None:
-    if any(thread.name == ENGINE for thread in threading.enumerate()):
+    if any(thread.name in (ENGINE, GALLERY) for thread in threading.enumerate()):
         with suppress(OSError, ValueError):  # a closed standard output
             sys.stdout.flush()
             sys.stderr.flush()

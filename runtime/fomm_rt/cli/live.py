@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 
-from fomm_rt.cli.left_behind import without_engine_left_behind
+from fomm_rt.cli.left_behind import without_threads_left_behind
 from fomm_rt.cli.live_options import LiveOptions, OutputOptions
 from fomm_rt.cli.model import ModelOption
 from fomm_rt.cli.optional_value import OptionalValueCommand
@@ -158,7 +158,7 @@ def live(
     duration_s = parse_seconds("--duration", duration)
     if duration_s == 0:
         raise typer.BadParameter("--duration: expected more than 0 seconds")
-    with without_engine_left_behind(), running(quiet, as_json, verbose) as terminal:
+    with without_threads_left_behind(), running(quiet, as_json, verbose) as terminal:
         if list_cameras:
             _list_cameras(terminal)
             return

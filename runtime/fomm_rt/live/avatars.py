@@ -14,6 +14,7 @@ from fomm_rt.faces.framing import AnyFraming, resolve_framing
 from fomm_rt.framing import Region, resample
 from fomm_rt.image import Image
 from fomm_rt.live.controls.control import Thumbnail
+from fomm_rt.live.threads import GALLERY
 from fomm_rt.media.read.picture import read_picture
 
 _log = logging.getLogger("fomm_rt")
@@ -98,7 +99,7 @@ class Gallery:
 
     def start(self) -> None:
         """Starts the thread that loads all avatars and looks for changes."""
-        self._thread = Thread(target=self._keep_watch, name="fomm-rt avatars", daemon=True)
+        self._thread = Thread(target=self._keep_watch, name=GALLERY, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

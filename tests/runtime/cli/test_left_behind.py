@@ -9,12 +9,12 @@ LIMIT_S = 60
 CODE = """
 from threading import Event, Thread
 import typer
-from fomm_rt.cli.left_behind import without_engine_left_behind
+from fomm_rt.cli.left_behind import without_threads_left_behind
 from fomm_rt.live.threads import ENGINE
 
 if {is_busy}:
     Thread(target=Event().wait, name=ENGINE).start()  # not a daemon: Python would wait for it
-with without_engine_left_behind():
+with without_threads_left_behind():
     print("done")
     {ending}
 print("after")

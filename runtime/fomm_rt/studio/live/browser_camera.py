@@ -22,21 +22,21 @@ TAGS_KEPT = 256
 
 
 class Tags:
-    """Remembers which packet a captured frame came in, by the time of its capture, until its result is sent."""
+    """Remembers the page's number and time of a frame, by the time of its capture, until its result is sent."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._tags: OrderedDict[float, Packet] = OrderedDict()
+        self._tags: OrderedDict[float, tuple[int, float]] = OrderedDict()
 
-    def put(self, captured_s: float, packet: Packet) -> None:
-        """Remembers a packet; the oldest are forgotten."""
+    def put(self, captured_s: float, number: int, page_ms: float) -> None:
+        """Remembers a frame; the oldest are forgotten."""
         with self._lock:
-            self._tags[captured_s] = packet
+            self._tags[captured_s] = number, page_ms
             while len(self._tags) > TAGS_KEPT:
                 self._tags.popitem(last=False)
 
-    def find(self, captured_s: float) -> Packet | None:
-        """The packet of a frame."""
+    def find(self, captured_s: float) -> tuple[int, float] | None:
+        """Number and time of a frame."""
         with self._lock:
             return self._tags.get(captured_s)
 
@@ -109,6 +109,6 @@ class _BrowserStream(CameraStream):
             raise CameraError(str(error)) from error
         if pixels is None:
             return None
-        self._tags.put(captured_s, packet)
+        self._tags.put(captured_s, packet.number, packet.page_ms)
         self._count += 1
         return CameraFrame(self._count - 1, captured_s, pixels)

@@ -79,8 +79,7 @@ class BrowserOutput(Output):
         if frame is self.last:  # a repetition, for those who have missed it
             audiences &= self._wanting_key
         self.last = frame
-        tag = self._tags.find(frame.captured_s)
-        number, page_ms = (0, float("nan")) if tag is None else (tag.number, tag.page_ms)
+        number, page_ms = self._tags.find(frame.captured_s) or (0, float("nan"))
         for audience in audiences:
             kind, content = self._coded(audience, _picture_for(audience, frame))
             self._send(audience, Packet(kind, number, page_ms, content))

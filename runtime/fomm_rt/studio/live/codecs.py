@@ -69,8 +69,9 @@ class Encoder:
         frame.pts, frame.time_base = self._count * 3000, _TIME_BASE
         frame.pict_type = PictureType.I if needs_key else PictureType.NONE
         self._count += 1
-        content = b"".join(bytes(packet) for packet in context.encode(frame))
-        return (Kind.KEY if needs_key else Kind.DELTA), content
+        packets = context.encode(frame)
+        is_key = any(packet.is_keyframe for packet in packets)  # the encoder makes some by itself
+        return (Kind.KEY if is_key else Kind.DELTA), b"".join(bytes(packet) for packet in packets)
 
 
 def encode_jpeg(picture: Image) -> bytes:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from fomm_rt.animator import Animator
 from fomm_rt.errors import CameraError, FommError, StateError
 from fomm_rt.live.controls.commands import Command, changed
+from fomm_rt.live.controls.control import Thumbnail
 from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.session import LiveSession
 from fomm_rt.studio.live.browser_camera import BrowserCamera
 from fomm_rt.studio.live.browser_output import Audience, BrowserOutput
 from fomm_rt.studio.live.packets import Packet
 from fomm_rt.studio.live.pages import Page
+
+_log = logging.getLogger("fomm_rt")
 
 LOOK_S, NUMBERS_EVERY = 0.1, 5
 """Seconds between two looks at the state, and looks between two reports of the numbers."""
@@ -45,6 +49,8 @@ class Hub:
         self._animator: Animator | None = None
         self._model: str | None = None
         self._running: asyncio.Task[None] | None = None
+        self._ended: LiveSession | None = None
+        self._gallery_version = 0
         self._loop: asyncio.AbstractEventLoop
 
     @property
@@ -64,7 +70,7 @@ class Hub:
             self._owner = page
             self._running = asyncio.get_running_loop().create_task(self._run(page, model))
         self._pages.add(page)
-        self._request_key(page.audience)
+        self.request_key(page.audience)
         page.tell("state", state=asdict(self._state), is_live=self.is_live)
         self._tell_avatars([page])
 
@@ -84,9 +90,7 @@ class Hub:
         for page in list(self._pages):
             page.close()
             await self.remove(page)
-        if self._animator is not None and not (self._session is not None and self._session.is_engine_busy):
-            self._animator.close()
-            self._animator = None
+        self._close_animator()
 
     def push(self, page: Page, packet: Packet) -> None:
         """Takes a frame of the camera.
@@ -99,12 +103,14 @@ class Hub:
         if self._camera is not None:
             self._camera.push(packet)
 
-    def command(self, name: str, value: Any) -> None:
-        """Carries out a command of any page.
+    def command(self, page: Page, name: str, value: Any) -> None:
+        """Carries out a command of the page that gives the camera, or of any page that could.
 
         Raises:
-            StateError: There is no such command, or its value is wrong.
+            StateError: The page is a viewer, there is no such command, or its value is wrong.
         """
+        if page.audience.role == "viewer":
+            raise StateError("this page is a viewer; it can change nothing")
         command = Command(name, value)
         if name in OUTSIDE_COMMANDS:
             raise StateError(f"{name} is carried out by the page")
@@ -141,7 +147,13 @@ class Hub:
                 self._state = session.state
         except FommError as failure:
             error = str(failure)
+        except Exception as failure:
+            _log.exception("the live session failed")
+            error = f"this is a defect in fomm-rt: {type(failure).__name__}: {failure}"
         finally:
+            # Whoever starts again is not shown at once, nor stands still.
+            self._state = replace(self._state, passthrough=False, frozen=False)
+            self._ended = self._session
             self._owner = self._session = self._camera = self._output = None
             if page in self._pages:
                 page.tell("ended", error=error)
@@ -150,10 +162,10 @@ class Hub:
 
     def _open(self, model: str | None) -> LiveSession:
         """Opens the model, unless it is open, and makes the session; runs in a thread."""
+        if self._ended is not None and self._ended.is_engine_busy:
+            self._animator = None  # it is still used; what it holds is freed with the thread
         if self._animator is None or model != self._model:
-            if self._animator is not None:
-                self._animator.close()
-                self._animator = None
+            self._close_animator()
             self._animator, self._model = self._load(model), model
         loop = self._loop
         camera = BrowserCamera()
@@ -166,15 +178,23 @@ class Hub:
         self._camera, self._output, self._session = camera, output, session
         return session
 
+    def _close_animator(self) -> None:
+        """Closes the model, unless a frame of the last session is still in native code."""
+        if self._animator is not None and not (self._ended is not None and self._ended.is_engine_busy):
+            self._animator.close()
+        self._animator = None
+
     async def _watch(self, session: LiveSession) -> None:
         """Tells the pages what changes while a session runs."""
-        state, thumbnails, count = None, 0, 0
+        state, count = None, 0
+        thumbnails: list[Thumbnail] = []
         while True:
             if session.state != state:
                 state = self._state = session.state
                 self._tell_all("state", state=asdict(state), is_live=True)
-            if len(session.thumbnails()) != thumbnails:
-                thumbnails = len(session.thumbnails())
+            if list(session.thumbnails()) != thumbnails:
+                thumbnails = list(session.thumbnails())
+                self._gallery_version += 1
                 self._tell_avatars(self._pages)
             self._tell_face(session)
             if count % NUMBERS_EVERY == 0:
@@ -198,13 +218,14 @@ class Hub:
             if page.audience == audience:
                 page.show(packet)
 
-    def _request_key(self, audience: Audience) -> None:
+    def request_key(self, audience: Audience) -> None:
+        """Makes the next frame for these pages one that needs no other."""
         if self._output is not None:
             self._output.request_key(audience)
 
     def page(self, audience: Audience) -> Page:
         """A new page, which `add` takes in."""
-        return Page(audience, self._request_key)
+        return Page(audience, self.request_key)
 
     def _tell_all(self, kind: str, **content: Any) -> None:
         for page in self._pages:
@@ -213,7 +234,7 @@ class Hub:
     def _tell_avatars(self, pages: Iterable[Page]) -> None:
         names = [] if self._session is None else [thumbnail.name for thumbnail in self._session.thumbnails()]
         for page in pages:
-            page.tell("avatars", names=names)
+            page.tell("avatars", names=names, version=self._gallery_version)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:

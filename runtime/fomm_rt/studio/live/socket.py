@@ -3,7 +3,8 @@
     /api/live?role=camera&codec=h264&model=NAME     gives the camera; one page at a time
     /api/live?role=viewer&codec=jpeg                watches
 
-A page sends packets (see `packets`) and {"type": "command", "name": …, "value": …}. It gets packets and these messages:
+A page sends packets (see `packets`), {"type": "command", "name": …, "value": …} unless it is a viewer, and, if it has
+lost a frame, {"type": "key"}. It gets packets and these messages:
 
     state     what is set, as in `LiveState`, and is_live
     avatars   names of the avatars; their pictures are at /api/live/avatars/NUMBER
@@ -129,16 +130,20 @@ async def _receive_all(socket: WebSocket, hub: Hub, page: Page) -> None:
             if content is not None:
                 hub.push(page, Packet.parse(content))
             else:
-                hub.command(*_command(message.get("text") or ""))
+                kind, name, value = _parsed(message.get("text") or "")
+                if kind == "key":
+                    hub.request_key(page.audience)
+                else:
+                    hub.command(page, name, value)
         except FommError as error:
             page.tell("error", error=str(error))
 
 
-def _command(text: str) -> tuple[str, Any]:
-    """Name and value of a command.
+def _parsed(text: str) -> tuple[str, str, Any]:
+    """Type of a message, and name and value of a command.
 
     Raises:
-        StateError: It is none.
+        StateError: It is neither a command nor a request for a key frame.
     """
     if len(text) > LONGEST_TEXT:
         raise StateError(f"expected a command of up to {LONGEST_TEXT} characters")
@@ -146,6 +151,8 @@ def _command(text: str) -> tuple[str, Any]:
         message = json.loads(text)
     except (ValueError, RecursionError):
         raise StateError("expected a command as JSON") from None
+    if isinstance(message, dict) and message.get("type") == "key":
+        return "key", "", None
     if not isinstance(message, dict) or message.get("type") != "command" or not isinstance(message.get("name"), str):
         raise StateError('expected {"type": "command", "name": …, "value": …}')
-    return message["name"], message.get("value")
+    return "command", message["name"], message.get("value")

@@ -41,6 +41,12 @@ def test_every_encoded_frame_comes_out_at_once() -> None:
         assert number_in(picture) == number
 
 
+def test_key_frames_that_the_encoder_makes_by_itself_are_named() -> None:
+    encoder = Encoder()
+    kinds = [encoder.encode(numbered_picture(number % 4, 64, 64), needs_key=False)[0] for number in range(301)]
+    assert [number for number, kind in enumerate(kinds) if kind is Kind.KEY] == [0, 300]
+
+
 def test_colours_survive() -> None:
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[:, :32], picture[:, 32:64], picture[:, 64:] = (200, 30, 30), (30, 200, 30), (30, 30, 200)

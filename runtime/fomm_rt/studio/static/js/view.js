@@ -13,14 +13,28 @@ const codec = (await canDecode()) ? "h264" : "jpeg";
 watch();
 
 function watch() {
-  const screen = new Screen(canvas);
-  new Connection({ role: "viewer", codec }, (packet) => screen.show(packet), (message) => {
-    if (message.type === "state") {
-      canvas.hidden = !message.is_live;
-      canvas.classList.toggle("mirrored", message.state.mirror_output);
+  let screen = newScreen();
+  const connection = new Connection({ role: "viewer", codec }, (packet) => {
+    screen.show(packet);
+    canvas.hidden = false; // only now, because the canvas may hold the last picture of another session
+  }, (message) => {
+    if (message.type !== "state") return;
+    canvas.classList.toggle("mirrored", message.state.mirror_output);
+    if (!message.is_live) {
+      canvas.hidden = true;
+      screen.close();
+      screen = newScreen();
     }
   }, () => {
+    canvas.hidden = true;
     screen.close();
     setTimeout(watch, AGAIN_MS);
   });
+
+  function newScreen() {
+    const fresh = new Screen(canvas);
+    fresh.clear();
+    fresh.onLost = () => connection.requestKey();
+    return fresh;
+  }
 }

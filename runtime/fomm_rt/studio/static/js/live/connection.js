@@ -26,6 +26,11 @@ export class Connection {
     }
   }
 
+  /** Asks for a frame that needs no other, after one was lost. */
+  requestKey() {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type: "key" }));
+  }
+
   close() {
     this.socket.onclose = null;
     this.socket.close();

@@ -48,10 +48,10 @@ export function controls(keyGroups, command, onStop) {
   const element = h("div.live-controls.card", {},
     h("div.actions", {}, button("primary", "close", "live.stop", onStop)), gallery, ...groups, help, view);
 
-  function setAvatars(names) {
+  function setAvatars(names, version) {
     gallery.replaceChildren(...names.map((name, number) => h("button.live-avatar", {
       type: "button", title: null, "aria-pressed": "false", onclick: () => command("avatar", number) },
-    h("img", { src: `api/live/avatars/${number}?${encodeURIComponent(name)}`, alt: name, width: "72", height: "72" }))));
+    h("img", { src: `api/live/avatars/${number}?version=${version}`, alt: name, width: "72", height: "72" }))));
     mark();
   }
 

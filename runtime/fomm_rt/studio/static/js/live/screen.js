@@ -17,12 +17,19 @@ export class Screen {
     this.newest = 0;
     /** Called after each picture that is on the canvas. */
     this.onShown = () => {};
+    /** Called when a frame is lost, so that those after it cannot be shown. */
+    this.onLost = () => {};
   }
 
   close() {
     this.isClosed = true;
     if (this.decoder && this.decoder.state !== "closed") this.decoder.close();
     this.decoder = null;
+  }
+
+  /** Shows nothing, until the next picture. */
+  clear() {
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
   /** Shows a packet of the socket. */
@@ -40,7 +47,11 @@ export class Screen {
           this.draw(frame, frame.displayWidth, frame.displayHeight, known);
           frame.close();
         },
-        error: () => { this.decoder = null; }, // the next key frame begins anew
+        error: () => {
+          this.decoder = null;
+          this.waiting.clear();
+          if (!this.isClosed) this.onLost();
+        },
       });
       this.decoder.configure({ codec: H264, optimizeForLatency: true });
     }

@@ -33,13 +33,15 @@ export class Sender {
   stop() {
     this.isStopped = true;
     this.reader?.cancel().catch(() => {});
+    this.clone?.stop(); // or the camera would stay on
     if (this.encoder && this.encoder.state !== "closed") this.encoder.close();
   }
 
   /** Frames straight from the camera. */
   async readTrack() {
-    // A clone, because the processor ends its track.
-    this.reader = new MediaStreamTrackProcessor({ track: this.track.clone(), maxBufferSize: 1 }).readable.getReader();
+    // A clone, because the processor takes its track for itself.
+    this.clone = this.track.clone();
+    this.reader = new MediaStreamTrackProcessor({ track: this.clone, maxBufferSize: 1 }).readable.getReader();
     for (;;) {
       const { done, value } = await this.reader.read().catch(() => ({ done: true, value: undefined }));
       if (done || this.isStopped) {
@@ -99,7 +101,10 @@ export class Sender {
 
   coded(chunk) {
     const frame = this.taken.get(chunk.timestamp);
-    this.taken.delete(chunk.timestamp);
+    for (const timestamp of this.taken.keys()) { // those before it were left out by the encoder
+      this.taken.delete(timestamp);
+      if (timestamp === chunk.timestamp) break;
+    }
     if (!frame || this.isStopped) return;
     const content = new Uint8Array(chunk.byteLength);
     chunk.copyTo(content);

@@ -18,6 +18,7 @@ import { stage } from "./stage.js";
 const MOST_ATTEMPTS = 5; // a page that was reloaded may find its former self still live
 const ATTEMPT_MS = 400;
 const NUMBERS_MS = 500;
+const VIEW_MS = 700; // until the canvas shows another view, also on a slow machine
 
 /** Builds the tab in its panel. */
 export async function mount(panel) {
@@ -81,6 +82,8 @@ export async function mount(panel) {
       const parameters = { role: "camera", codec, ...(model.get() && { model: model.get() }) };
       const connection = new Connection(parameters, onPacket, onMessage, onClose);
       let ending = "";
+      screen.onLost = () => connection.requestKey();
+      stream.getVideoTracks()[0].addEventListener("ended", () => running?.stream === stream && fail("live.camera_gone", ""));
 
       function onPacket(packet) {
         if (!running) {
@@ -96,7 +99,7 @@ export async function mount(panel) {
 
       function onMessage(message) {
         if (message.type === "state") take(message.state);
-        else if (message.type === "avatars") panelControls.setAvatars(message.names);
+        else if (message.type === "avatars") panelControls.setAvatars(message.names, message.version);
         else if (message.type === "numbers") view.tellMessages(message.messages);
         else if (message.type === "face") view.setFace(message);
         else if (message.type === "error") problem.tell("live.refused", undefined, message.error);
@@ -146,11 +149,22 @@ export async function mount(panel) {
   /** Carries out a command: here what concerns this page alone, at the studio all else. */
   function command(name, value = null) {
     if (!running) return;
-    if (name === "snapshot") snapshot();
-    else if (name === "record") record();
+    if (name === "snapshot") ofResult(snapshot);
+    else if (name === "record") ofResult(record);
+    else if (name === "view" && recording.isRunning()) problem.tell("live.no_view_while_recording");
     else if (name === "mirror-preview") view.setMirrored(!view.isMirrored());
     else if (name === "quit") stopLive();
     else running.connection.command(name, value);
+  }
+
+  /** Does something with the canvas when it shows the result: views show the person, who is kept out of files. */
+  function ofResult(action) {
+    if (state.view === "result") {
+      action();
+      return;
+    }
+    running.connection.command("view", "result");
+    setTimeout(() => running && action(), VIEW_MS);
   }
 
   function snapshot() {
