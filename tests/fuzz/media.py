@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 from clips import smooth, write_clip
 from fomm_rt.bundled import bundled_avatars
 from fuzz.format import ONE_THREAD, Format, command
-from fuzz.mutations import damage, in_png_chunk
-from picture_files import avif, exif, tiff, with_png_chunk
+from fuzz.mutations import damage, in_png_chunk, nothing
+from picture_files import avif, exif, png_chunk, tiff, with_png_chunk
 
 INPUT = re.compile(r"input\..*")
 
@@ -67,6 +69,7 @@ def formats() -> Iterator[Format]:
     for name, write in _pictures().items():
         mutations = (damage, in_png_chunk, in_png_chunk) if name in {"png", "apng"} else (damage,)
         yield Format(f"picture/{name}", partial(_write_picture, write), run_picture, INPUT, mutations)
+    yield Format("picture/huge", partial(_write_picture, _huge), run_picture, INPUT, (nothing, damage))
     for name, (codec, settings) in _VIDEOS.items():
         yield Format(f"video/{name}", partial(_write_video, name, codec, settings), run_driver, INPUT)
     for name, codec in _SOUNDS.items():
@@ -230,3 +233,30 @@ def _animation(suffix: str, codec: str, pix_fmt: str) -> Iterator[tuple[str, byt
             form = "apng" if codec == "apng" else None
             write_clip(path, frames=frames, codec=codec, pix_fmt=pix_fmt, container_format=form)
             yield suffix, path.read_bytes()
+
+
+def _huge() -> Iterator[tuple[str, bytes]]:
+    """Small files that claim gigabytes of pixels."""
+    side = 30_000
+    header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
+    rows = zlib.compress(bytes(1 << 24), 9)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    yield ".png", b"\x89PNG\r\n\x1a\n" + body
+    jpeg = _encoded(".jpg", _gradient())
+    frame = jpeg.index(b"\xff\xc0")
+    yield ".jpg", jpeg[: frame + 5] + struct.pack(">HH", side, side) + jpeg[frame + 9 :]
+    for name, canvas in ((".gif", struct.pack("<HH", 65_535, 65_535)), (".gif", struct.pack("<HH", 8000, 8000))):
+        content = next(_animation(name, "gif", "rgb8"))[1]
+        place = content.index(b"\x2c", 13)
+        content = content[:6] + canvas + content[10:]
+        yield name, content
+        yield name, content[: place + 5] + canvas + content[place + 9 :]
+    yield ".ppm", b"P6\n%d %d\n255\n" % (side, side) + bytes(1000)
+    yield ".bmp", _encoded(".bmp", _gradient())[:18] + struct.pack("<ii", side, side) + bytes(1000)
+    yield ".hdr", b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (side, side) + bytes(1000)
+    yield (
+        ".tif",
+        tiff(np.zeros((1, 1, 3), np.uint8), 8)
+        .replace(struct.pack("<HHII", 256, 4, 1, 1), struct.pack("<HHII", 256, 4, 1, side))
+        .replace(struct.pack("<HHII", 257, 4, 1, 1), struct.pack("<HHII", 257, 4, 1, side)),
+    )

@@ -9,6 +9,7 @@ import pickle
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import yaml
 
 from fomm_rt.bundled import bundled_avatars, bundled_model
 from fuzz.format import ONE_THREAD, Format, command
-from fuzz.mutations import damage, in_json_value, in_zip_member, with_changed_value
+from fuzz.mutations import damage, in_json_value, in_zip_member, nothing, with_changed_value
 
 _CONFIGURATION_NAME = "small.yaml"
 
@@ -43,6 +44,8 @@ def formats() -> Iterator[Format]:
         file = re.compile(rf"input{re.escape(suffix)}")
         write = partial(_write_checkpoint, suffix, save)
         yield Format(f"checkpoint/{name}", write, _run_checkpoint, file, mutations)
+    file = re.compile(r"input\.pth")
+    yield Format("checkpoint/tensors", _write_odd_tensors, _run_checkpoint, file, (nothing, damage, in_zip_member))
     yield Format("configuration", _write_configuration, _run_configuration, re.compile(r"small\.yaml"), (_in_yaml,))
     state = re.compile(r"training\.state")
     yield Format("training-state", _write_state, _run_state, state, (damage, in_zip_member), _repair_state)
@@ -159,6 +162,35 @@ def _save_safetensors(path: Path, weights: Any) -> None:
     from safetensors.torch import save_file
 
     save_file({f"{part}.{name}": tensor for part, each in weights.items() for name, tensor in each.items()}, path)
+
+
+def _write_odd_tensors(folder: Path) -> None:
+    """Checkpoints with a weight that is a tensor of a kind that no network has."""
+    import torch
+
+    odd: tuple[Callable[[Any], Any], ...] = (
+        lambda weight: weight.to_sparse(),
+        lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+        lambda weight: torch.nested.nested_tensor([weight[0], weight[0][:1]]),
+        lambda weight: weight.to("meta"),
+        lambda weight: weight.to(torch.complex64),
+        lambda weight: weight.to(torch.int8),
+        lambda weight: weight > 0,
+        lambda weight: weight * float("nan"),
+        lambda weight: weight.expand(1 << 20, *weight.shape),
+        lambda weight: [weight],
+        lambda weight: weight.conj().to(torch.complex64).conj(),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of prototypes
+        for number, change in enumerate(odd):
+            place = folder / str(number)
+            place.mkdir()
+            (place / _CONFIGURATION_NAME).write_text(_configuration_text(), encoding="utf-8")
+            weights = _weights()
+            name = min(name for name, tensor in weights["generator"].items() if tensor.ndim == 4)
+            weights["generator"][name] = change(weights["generator"][name])
+            torch.save(weights, place / "input.pth")
 
 
 def _run_checkpoint(_random: Random) -> int:

@@ -22,6 +22,11 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LONGEST_BLOCK_BYTES = 4096
 
 
+def nothing(content: bytes, _other: bytes, _random: Random) -> bytes:
+    """Leaves the content as it is, for samples that are hostile themselves."""
+    return content
+
+
 def damage(content: bytes, other: bytes, random: Random) -> bytes:
     """Applies one to four changes to bytes."""
     for _ in range(random.choice((1, 1, 2, 4))):
