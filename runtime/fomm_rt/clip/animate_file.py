@@ -30,7 +30,8 @@ from fomm_rt.framing import Framing
 from fomm_rt.image import Image
 from fomm_rt.machine.heap import return_free_memory
 from fomm_rt.media.part import Seconds
-from fomm_rt.media.read.picture import read_picture
+from fomm_rt.media.read.limits import FRAME_PIXELS, megapixels
+from fomm_rt.media.read.picture import read_picture, read_reduced
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.output_formats import OutputSize
 from fomm_rt.media.write.quality import check_quality
@@ -148,8 +149,10 @@ def animate_file(
     if quality is not None:
         check_quality(quality)
     KeypointFilter(smooth)  # checks the strength
-    picture = read_picture(source, max_pixels=max_pixels)
-    _log.debug("%s: %d×%d pixels", source, picture.shape[1], picture.shape[0])
+    picture, reduction = _read_source(source, paste_back or _counts_pixels(animator, load), max_pixels)
+    if paste_back:
+        _check_pasted(source, picture)
+    _log.debug("%s: %d×%d pixels, reduced by %d", source, picture.shape[1], picture.shape[0], reduction)
     with ExitStack() as opened:
         opened.callback(return_free_memory)  # the last step, when all files are closed
         frames = opened.enter_context(open_driving(driving, start_s, duration_s, max_pixels=max_pixels))
@@ -172,7 +175,7 @@ def animate_file(
             say(f"{used.manifest.name} names no margin for faces (face_margin), so centred squares are used")
         count: Faces = 1 + len(further) if further else "all" if all_faces else 1
         framings = find_source_framings(picture, used.source_framing, margin, count)
-        squares = tuple(square_of(framing, picture.shape[0], picture.shape[1]) for framing in framings)
+        squares = tuple(square_of(framing, picture.shape[0], picture.shape[1], reduction) for framing in framings)
         if paste_back and any(width != height for _, _, width, height in squares):
             raise ImageError("paste_back needs a square of the source; leave out the fit")
         say(f"{source}: {in_words(squares)}")
@@ -194,6 +197,27 @@ def animate_file(
         cast = Cast(picture if paste_back else None, framings, found, others, smooth)
         done = render(used, frames, result, best_frame, progress, cast, preview)
         return _report(used, frames, result, done, squares, found)
+
+
+def _read_source(path: Path, needs_all: bool, max_pixels: int | None) -> tuple[Image, int]:
+    """Reads the source; returns by what its sides were divided, too, which is 1 if all of its pixels are needed."""
+    return (read_picture(path, max_pixels=max_pixels), 1) if needs_all else read_reduced(path, max_pixels=max_pixels)
+
+
+def _check_pasted(path: Path, picture: Image) -> None:
+    """Raises ImageError for a picture that is too large for the frames of a result."""
+    height, width = picture.shape[:2]
+    if width * height > FRAME_PIXELS:
+        raise ImageError(
+            f"{path} has {width}×{height} pixels, and paste_back makes frames of that size; expected at most "
+            f"{megapixels(FRAME_PIXELS)}. Scale it down, or leave out paste_back"
+        )
+
+
+def _counts_pixels(animator: Animator | None, load: LoadOptions) -> bool:
+    """True if the part of the source to use is given in pixels."""
+    framing = load.get("source_framing", CENTRED_SQUARE) if animator is None else animator.source_framing
+    return isinstance(framing, Framing) and framing.rectangle is not None and framing.unit == "px"
 
 
 def _driving_square(framing: AnyFraming, driving: Driving) -> Square | None:

@@ -63,10 +63,13 @@ class AnimationReport:
     backend: BackendDescription
 
 
-def square_of(framing: Framing, height: int, width: int) -> Square:
-    """The part of a picture of this size that a framing uses; a square unless it fits."""
+def square_of(framing: Framing, height: int, width: int, reduction: int = 1) -> Square:
+    """The part of a picture of this size that a framing uses; a square unless it fits.
+
+    If the picture was reduced, it is that of the picture before.
+    """
     region = framing.region(height, width)
-    return region.x, region.y, region.width, region.height
+    return reduction * region.x, reduction * region.y, reduction * region.width, reduction * region.height
 
 
 def in_words(squares: Sequence[Square]) -> str:

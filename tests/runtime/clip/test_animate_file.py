@@ -360,6 +360,30 @@ def test_paths_are_checked_before_a_model_is_loaded(source: Path, clip: Path, tm
             animate_file(source, clip, output, motion_output=motion, model=tmp_path / "missing-model")
 
 
+def test_a_very_large_source_is_reduced_unless_all_of_it_is_needed(
+    animator: Animator, clip: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "wide.jpg"
+    write_picture(source, np.tile(GOLDEN.source, (1, 16384 // 64, 1)))
+    height = GOLDEN.source.shape[0]
+    report = animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
+    assert report.source_squares == (((16384 - height) // 2, 0, height, height),)
+    animator.source_framing = Framing("crop", (16001, 0, 61, 61))
+    report = animate_file(source, clip, tmp_path / "r.mp4", animator=animator)
+    assert report.source_squares == ((16001, 0, 61, 61),)
+
+
+def test_a_source_too_large_to_paste_into_is_refused(
+    animator: Animator, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "large.png"
+    write_picture(source, GOLDEN.source)
+    monkeypatch.setattr("fomm_rt.clip.animate_file.FRAME_PIXELS", GOLDEN.source[..., 0].size - 1)
+    with pytest.raises(ImageError, match="paste_back makes frames of that size; expected at most"):
+        animate_file(source, clip, tmp_path / "r.mp4", animator=animator, paste_back=True)
+    assert animate_file(source, clip, tmp_path / "r.mp4", animator=animator).frames == 7
+
+
 def test_leaves_the_sound_out(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
     animate_file(source, clip, tmp_path / "r.mp4", audio=False, animator=animator)
     with VideoReader(tmp_path / "r.mp4") as result:

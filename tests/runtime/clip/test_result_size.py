@@ -74,3 +74,10 @@ def test_says_once_that_odd_sizes_are_rounded(caplog: pytest.LogCaptureFixture) 
 def test_other_sizes_are_refused(size: Any) -> None:
     with pytest.raises(OutputError, match="expected an output size"):
         Scaling(size, True)
+
+
+def test_a_frame_that_is_too_large_is_refused() -> None:
+    wide = np.zeros((10, 4000, 3), np.uint8)
+    assert Scaling(16, is_even=False)(wide).shape == (16, 6400, 3)
+    with pytest.raises(OutputError, match="frames of 1728000×4320 pixels; expected at most"):
+        Scaling(4320, is_even=False)(wide)

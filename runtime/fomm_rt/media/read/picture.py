@@ -12,6 +12,7 @@ from fomm_rt.errors import MediaError
 from fomm_rt.media.read.input_file import HEAD_BYTES, name_content, open_file
 from fomm_rt.media.read.limits import Limits, TooLargeError
 from fomm_rt.media.read.picture_format import PictureKind, find_picture
+from fomm_rt.media.read.reduction import choose_reduction
 from fomm_rt.media.read.still_picture import decode_still
 from fomm_rt.media.read.video_reader import VideoReader
 
@@ -37,16 +38,36 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int | None = None)
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, damaged, too large or not a picture.
     """
-    path = Path(path)
+    return _read(Path(path), max_pixels, reduces=False)[0]
+
+
+def read_reduced(path: Path, *, max_pixels: int | None = None) -> tuple[NDArray[np.uint8], int]:
+    """Reads a picture of which a model sees a square, a very large JPEG at a half, a quarter or an eighth of its size.
+
+    It stays so large that no face that is found loses detail, see `fomm_rt.media.read.reduction`.
+
+    Returns:
+        The picture as from `read_picture`, and by what its sides were divided: 1, 2, 4 or 8.
+
+    Raises:
+        MediaError: See `read_picture`.
+    """
+    return _read(path, max_pixels, reduces=True)
+
+
+def _read(path: Path, max_pixels: int | None, *, reduces: bool) -> tuple[NDArray[np.uint8], int]:
     limits = Limits.of(max_pixels)
+    reduction = 1
     with open_file(path) as file:
         kind, animated = find_picture(file)
         if kind is PictureKind.HEIC:
             raise MediaError(f"{path} is a HEIC picture, which cannot be read; export it as JPEG or PNG.")
         # Of an AVIF sequence OpenCV reads the still picture beside it, with transparency, which FFmpeg ignores.
         if kind is None or (animated and kind is not PictureKind.AVIF):
-            return _read_moving(path, file, max_pixels)
-        pixels = decode_still(path, file, kind, limits)
+            return _read_moving(path, file, max_pixels), reduction
+        if reduces and kind is PictureKind.JPEG:
+            reduction = choose_reduction(file, limits)
+        pixels = decode_still(path, file, kind, limits, reduction)
     if pixels is None:
         raise MediaError(
             f"{path} is a {kind.value} picture that is damaged or stored in an unusual form; copy it again, or convert "
@@ -54,7 +75,7 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int | None = None)
         )
     if animated:
         _warn_of_first_frame(path)
-    return pixels
+    return pixels, reduction
 
 
 def _read_moving(path: Path, file: BinaryIO, max_pixels: int | None) -> NDArray[np.uint8]:

@@ -18,10 +18,18 @@ from numpy.typing import NDArray
 from fomm_rt.errors import MediaError
 from fomm_rt.media.read.colour import ColourSpace, picture_in_bt709
 from fomm_rt.media.read.ffmpeg_picture import decode_with_ffmpeg
-from fomm_rt.media.read.formats import netpbm
+from fomm_rt.media.read.formats import jpeg, netpbm
 from fomm_rt.media.read.limits import Limits, PictureSize
 from fomm_rt.media.read.picture_format import PictureKind, Storage, find_damage, find_size, find_storage
 from fomm_rt.media.read.pixels import UPRIGHT, lay_over_white, row_bands, turned
+
+_FLAGS = {
+    1: cv2.IMREAD_UNCHANGED,
+    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
+    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
+    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
+}
+"""Reduction -> how OpenCV decodes; the picture is turned afterwards."""
 
 _ALIGNMENT = 128
 """FFmpeg pads pictures to multiples of up to this."""
@@ -51,8 +59,12 @@ class _Samples:
         return _Samples(self.colour[rows], None if self.alpha is None else self.alpha[rows])
 
 
-def decode_still(path: Path, file: BinaryIO, kind: PictureKind, limits: Limits) -> NDArray[np.uint8] | None:
+def decode_still(
+    path: Path, file: BinaryIO, kind: PictureKind, limits: Limits, reduction: int = 1
+) -> NDArray[np.uint8] | None:
     """Decodes an open picture file upright and opaque to (H, W, 3) uint8 RGB; None if it cannot be decoded.
+
+    The sides of a JPEG are divided by `reduction`, which is 1, 2, 4 or 8.
 
     Raises:
         MediaError: The file is damaged, cut off, or too large to decode.
@@ -60,7 +72,7 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind, limits: Limits) 
     limits.check_picture(path, kind.value, file.seek(0, os.SEEK_END), None)
     file.seek(0)
     content = file.read()
-    size = find_size(content, kind)
+    size = find_size(content, kind) if reduction == 1 else jpeg.find_size(content, reduction)
     if size is None:
         return None
     limits.check_picture(path, kind.value, len(content), size)
@@ -68,7 +80,7 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind, limits: Limits) 
     if damage:
         raise MediaError(f"{path} is not a complete {kind.value} picture: {damage}. Copy or export it again.")
     storage = find_storage(io.BytesIO(content), kind)
-    decoded = _decode(path, content, kind, storage, size)
+    decoded = _decode(path, content, kind, storage, size, reduction)
     del content  # no longer needed, and perhaps large
     if decoded is None:
         return None
@@ -80,13 +92,15 @@ def decode_still(path: Path, file: BinaryIO, kind: PictureKind, limits: Limits) 
 
 
 def _decode(
-    path: Path, content: bytes, kind: PictureKind, storage: Storage, size: PictureSize
+    path: Path, content: bytes, kind: PictureKind, storage: Storage, size: PictureSize, reduction: int
 ) -> tuple[_Samples, Storage] | None:
     """Decodes a file by the first decoder that does it right; returns the samples and what is left to do with them."""
-    samples = _decode_with_opencv(path, content, kind) if _is_known_to_opencv(kind, storage) else None
+    samples = (
+        _decode_with_opencv(path, content, kind, _FLAGS[reduction]) if _is_known_to_opencv(kind, storage) else None
+    )
     if samples is not None and not _is_misread(samples, storage):
         return samples, _after_opencv(storage, samples)
-    if _has_long_numbers(storage):
+    if _has_long_numbers(storage) or reduction > 1:
         return None
     if kind is PictureKind.NETPBM:
         decoded = netpbm.decode(content)
@@ -113,9 +127,9 @@ def _has_long_numbers(storage: Storage) -> bool:
     return storage.tiff is not None and storage.tiff.bits > 16 and not storage.tiff.is_float
 
 
-def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind) -> _Samples | None:
+def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind, flags: int) -> _Samples | None:
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise MediaError(
             f"{path} is a {kind.value} picture that OpenCV refuses to decode: it is damaged or has an unusual form. "
