@@ -192,7 +192,7 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
 
 def _own_names() -> set[str]:
     name = socket.gethostname().lower()
-    return {name, f"{name}.local", socket.getfqdn().lower()}
+    return {name, f"{name}.local"}
 
 
 def _bearer(headers: Headers) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,14 +102,15 @@ class Studio:
 
     @asynccontextmanager
     async def _run_jobs(self, _app: Starlette) -> AsyncIterator[None]:
-        runner = asyncio.create_task(self._jobs.run())
+        # The first page asks for the backends at once, and the worker takes seconds to start.
+        tasks = [asyncio.create_task(self._jobs.run()), asyncio.create_task(self._models.backends())]
         try:
             yield
         finally:
             await self._hub.close()
-            runner.cancel()
-            with suppress(asyncio.CancelledError):
-                await runner
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _open_session(self, request: Request) -> Response:
         asked = await body_of(request, _SessionRequest, self._settings.limits.body_bytes)
@@ -134,7 +135,7 @@ class Studio:
         )
 
 
-def _page(name: str):  # type: ignore[no-untyped-def]
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(_request: Request) -> Response:
         if not (STATIC / name).exists():
             raise Refusal(404, f"this installation of fomm-rt lacks {name}; install it again")
