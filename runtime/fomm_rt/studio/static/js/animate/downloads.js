@@ -1,6 +1,6 @@
 /** The result as a file, in one of several formats. */
 
-import { h, icon } from "../base/dom.js";
+import { h, icon, isBusy, setBusy } from "../base/dom.js";
 import { say } from "../base/i18n.js";
 import { announce } from "../frame/announce.js";
 import { request } from "../server/api.js";
@@ -21,8 +21,9 @@ function downloadButton(job, format, name, isFirst, problem) {
   const control = h(isFirst ? "button.primary" : "button", { type: "button", "data-format": format }, icon("download"), words);
   control.addEventListener("click", async () => {
     const url = `/api/jobs/${job.id}/result?format=${format}`;
+    if (isBusy(control)) return;
+    setBusy(control, true);
     problem.clear();
-    control.disabled = true;
     say(words, "download.preparing", { format: name });
     announce("download.preparing", { format: name });
     try {
@@ -35,10 +36,9 @@ function downloadButton(job, format, name, isFirst, problem) {
     } catch (error) {
       problem.tellError("download.failed", error);
     } finally {
-      control.disabled = false;
+      setBusy(control, false);
       delete words.dataset.i18n;
       words.textContent = name;
-      control.focus();
     }
   });
   return control;

@@ -47,7 +47,7 @@ function entry(first, open, forget) {
   const state = h("span.hint");
   const main = h("button.open", { type: "button", onclick: () => open(job) },
     h("span.poster", {}, icon("picture"), image), h("span.words", {}, name, state));
-  const element = h("li", {}, main);
+  const element = h("li", { "data-job": job.id }, main);
   const remove = iconButton("delete", "history.delete", () => forget(job));
   const tellName = () => {
     name.textContent = nameOfJob(job);

@@ -41,6 +41,7 @@ export function mediaStep({ kind, number, symbol, accept, choice, view, further 
   const stage = h("div.stage", {}, empty, uploading, slot);
   const name = h("p.file-name");
   const below = h("div");
+  const about = h("div.about", {}, name, below);
   const clear = iconButton("close", `${kind}.clear`, () => {
     choice.set(null);
     choose.focus();
@@ -57,13 +58,13 @@ export function mediaStep({ kind, number, symbol, accept, choice, view, further 
     slot.replaceChildren(...(shown ? [shown.element] : []));
     below.replaceChildren(...(shown?.below ? [shown.below] : []));
     if (chosen) sayName(name, chosen);
-    show(Boolean(chosen), slot, clear, name);
+    show(Boolean(chosen), slot, clear, about);
     show(!chosen, empty);
     if (chosen) problem.clear();
   });
 
   function refusal(blob) {
-    const limit = studio.get().limits.upload_bytes;
+    const limit = studio.get()?.limits.upload_bytes ?? Infinity; // the studio checks it too
     if (blob.size === 0) return ["upload.empty"];
     if (blob.size > limit) return ["upload.too_large", { size: bytes(blob.size), limit: bytes(limit) }];
     return null;
@@ -112,7 +113,7 @@ export function mediaStep({ kind, number, symbol, accept, choice, view, further 
     h("header", {},
       h("h2", { id: titleId }, h("span.number", { "aria-hidden": "true" }, String(number)), h("span", { text: `${kind}.title` })),
       clear),
-    stage, file, h("div.about", {}, name, below), problem.element,
+    stage, file, about, problem.element,
   );
   return { element, stage, take };
 }

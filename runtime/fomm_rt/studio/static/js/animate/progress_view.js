@@ -1,6 +1,6 @@
 /** A job that waits or runs: how far it is, how long it takes, and what it looks like so far. */
 
-import { button, h, icon, show } from "../base/dom.js";
+import { button, h, icon, isBusy, setBusy, show } from "../base/dom.js";
 import { percent } from "../base/format.js";
 import { hasText, say, sayVerbatim } from "../base/i18n.js";
 import { announce } from "../frame/announce.js";
@@ -19,12 +19,13 @@ export function progressView(job) {
   const left = h("p.hint");
   const problem = problemPlace();
   const cancel = button("", "close", "job.cancel", async () => {
-    cancel.disabled = true;
+    if (isBusy(cancel)) return;
+    setBusy(cancel, true);
     try {
       await post(`/api/jobs/${job.id}/cancel`);
     } catch (error) {
       problem.tellError("job.cancel_failed", error);
-      cancel.disabled = false;
+      setBusy(cancel, false);
     }
   });
   let spoken = 0;

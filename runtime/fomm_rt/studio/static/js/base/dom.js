@@ -60,6 +60,13 @@ export function show(shown, ...elements) {
   for (const element of elements) element.hidden = !shown;
 }
 
+/** Marks a button as busy. It keeps the focus, which a disabled one would lose. */
+export function setBusy(element, isBusy) {
+  element.setAttribute("aria-disabled", String(isBusy));
+}
+
+export const isBusy = (element) => element.getAttribute("aria-disabled") === "true";
+
 let lastId = 0;
 
 /** An id that no other element has. */
