@@ -19,24 +19,24 @@ def models(page: Page) -> Page:
     return page
 
 
-def _events(fetch: dict[str, Any]) -> str:
-    return f"event: models\ndata: {json.dumps({'models': {'vox-adv': fetch}, 'changes': 1})}\n\n"
+def _report_fetch(page: Page, fetch: dict[str, Any], problem: str | None = None) -> None:
+    """Lets the studio answer as if it fetched vox-adv, because tests download nothing.
 
-
-def _report_fetch(page: Page, fetch: dict[str, Any]) -> None:
-    """Lets the studio answer as if it fetched vox-adv, because tests download nothing."""
+    Args:
+        page: Whose requests are answered.
+        fetch: How far it is.
+        problem: What is missing to fetch.
+    """
 
     def answer(route: Route) -> None:
         real = route.fetch()
         document = real.json()
         next(model for model in document["models"] if model["name"] == "vox-adv")["fetch"] = fetch
-        document["fetch_problem"] = None
+        document["fetch_problem"] = problem
         route.fulfill(response=real, body=json.dumps(document))
 
     page.route("**/api/models", answer)
-    page.route(
-        "**/api/models/events", lambda route: route.fulfill(content_type="text/event-stream", body=_events(fetch))
-    )
+    page.route("**/api/models/events", lambda route: route.abort())
 
 
 FETCH = {
@@ -87,6 +87,14 @@ def test_a_failed_fetch_says_why_and_can_be_tried_again(page: Page) -> None:
     card = page.locator(".model", has_text="vox-adv").first
     expect(card.get_by_role("alert")).to_contain_text("no source sent the file", timeout=LOADED_MS)
     expect(card.get_by_role("button", name="Download, 751 MB")).to_be_visible()
+
+
+def test_what_is_missing_to_fetch_is_said_instead_of_trying(page: Page) -> None:
+    _report_fetch(page, {**FETCH, "state": "cancelled"}, "torch is missing: pip install torch")
+    page.get_by_role("tab", name="Models").click()
+    card = page.locator(".model", has_text="vox-adv").first
+    card.get_by_role("button").click(timeout=LOADED_MS)
+    expect(card.get_by_role("alert")).to_contain_text("pip install torch")
 
 
 def test_an_unverified_model_is_fetched_after_a_question(page: Page) -> None:

@@ -76,18 +76,12 @@ export function modelCard(name, refresh) {
     badge.classList.toggle("installed", model.installed);
     show(model.installed || name === RECOMMENDED, badge);
     if (model.bytes) say(words, "models.fetch_size", { size: bytes(model.bytes) });
-    follow(model.fetch);
-  }
-
-  /** Shows how far a download is. */
-  function follow(fetch) {
-    model.fetch = fetch;
-    const busy = isFetching();
+    const busy = model.fetch?.state === "running";
     show(busy, fetching, cancel);
     show(!busy && !model.installed, download);
     show(model.is_removable && !busy, drop);
-    if (busy) tellProgress(fetch);
-    else if (fetch?.state === "failed") problem.tell("models.fetch_failed", undefined, fetch.error ?? "");
+    if (busy) tellProgress(model.fetch);
+    else if (model.fetch?.state === "failed") problem.tell("models.fetch_failed", undefined, model.fetch.error ?? "");
   }
 
   function tellProgress(fetch) {
@@ -108,9 +102,8 @@ export function modelCard(name, refresh) {
     else sayVerbatim(element, otherwise || name);
   }
 
-  const isFetching = () => model.fetch?.state === "running";
   const element = h("article.card.model", {},
     h("header", {}, title, badge), description, licence, fetching, problem.element,
     h("div.actions", {}, download, cancel, drop));
-  return { element, update, follow, isFetching };
+  return { element, update };
 }
