@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 STOP_S = 20
@@ -58,12 +58,16 @@ def visiting(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             faults.append(message.text)
 
+    def look(request: Request) -> None:
+        if not _is_at(request.url, own):
+            faults.append(f"went to {request.url}")
+
     context = browser.new_context(**{"locale": "en-US", "viewport": {"width": 1280, "height": 900}, **settings})
     try:
         page = context.new_page()
         page.on("console", hear)
         page.on("pageerror", lambda error: faults.append(error.stack or error.message))
-        page.on("request", lambda request: _is_at(request.url, own) or faults.append(f"went to {request.url}"))
+        page.on("request", look)
         page.goto(address)
         yield page
     finally:

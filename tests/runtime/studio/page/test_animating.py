@@ -129,7 +129,7 @@ def test_a_part_plays_beside_its_part_of_the_driver(page: Page, face: Path, make
 
 def test_motion_is_used_again(made: Page, job: dict[str, Any]) -> None:
     made.get_by_role("button", name="Use this motion again").click()
-    expect(made.locator("#driver .file-name")).to_have_text("Motion of film.mp4")
+    expect(made.locator("#driver .about .file-name")).to_have_text("Motion of film.mp4")
     made.locator("#picture .thumb").last.click()
     made.click("#start")
     until(

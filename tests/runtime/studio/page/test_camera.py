@@ -13,7 +13,7 @@ def test_a_photo_becomes_the_picture(page: Page) -> None:
     dialog = page.get_by_role("dialog", name="Take a photo")
     dialog.get_by_role("button", name="Take the photo").click()
     dialog.get_by_role("button", name="Use this photo").click()
-    expect(page.locator("#picture .file-name").first).to_have_text("Photo.jpg", timeout=LOADED_MS)
+    expect(page.locator("#picture .about .file-name")).to_have_text("Photo.jpg", timeout=LOADED_MS)
     expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
 
 
@@ -28,7 +28,7 @@ def _record(page: Page, seconds: float) -> None:
 
 def test_a_recording_with_sound_drives_the_picture(page: Page) -> None:
     _record(page, 1)
-    expect(page.locator("#driver .file-name").first).to_have_text("Recording.webm", timeout=LOADED_MS)
+    expect(page.locator("#driver .about .file-name")).to_have_text("Recording.webm", timeout=LOADED_MS)
     expect(page.locator("#driver .found")).to_contain_text("with sound")
     page.locator("#picture .thumb").first.click()
     page.get_by_text("More options").click()
@@ -78,7 +78,9 @@ def test_without_a_camera_the_dialog_says_why(
 def test_a_camera_that_another_program_has_is_said_to_be_busy(page: Page) -> None:
     # No switch of Chromium makes a fake camera busy.
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('in use', 'NotReadableError'))"
+        """() => {
+          navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("in use", "NotReadableError"));
+        }"""
     )
     page.get_by_role("button", name="Record yourself").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Another program may be using it")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from clips import write_clip
 from studio_page import LOADED_MS, ask, until
@@ -36,18 +35,18 @@ def _bring(page: Page, kind: str, selector: str, *files: tuple[Path, str]) -> No
 
 def test_a_dropped_picture_is_taken(page: Page, face: Path) -> None:
     _bring(page, "drop", "#picture .stage", (face, "image/png"))
-    expect(page.locator("#picture .file-name")).to_have_text(face.name, timeout=LOADED_MS)
+    expect(page.locator("#picture .about .file-name")).to_have_text(face.name, timeout=LOADED_MS)
 
 
 def test_two_files_dropped_anywhere_go_where_they_belong(page: Page, face: Path, film: Path) -> None:
     _bring(page, "drop", "h1", (film, "video/mp4"), (face, "image/png"))
-    expect(page.locator("#picture .file-name")).to_have_text(face.name, timeout=LOADED_MS)
-    expect(page.locator("#driver .file-name")).to_have_text(film.name, timeout=LOADED_MS)
+    expect(page.locator("#picture .about .file-name")).to_have_text(face.name, timeout=LOADED_MS)
+    expect(page.locator("#driver .about .file-name")).to_have_text(film.name, timeout=LOADED_MS)
 
 
 def test_a_pasted_picture_is_taken(page: Page, face: Path) -> None:
     _bring(page, "paste", "body", (face, "image/png"))
-    expect(page.locator("#picture .file-name")).to_have_text(face.name, timeout=LOADED_MS)
+    expect(page.locator("#picture .about .file-name")).to_have_text(face.name, timeout=LOADED_MS)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_a_file_of_another_kind_is_refused_in_its_place(page: Page, tmp_path: Pa
     path = tmp_path / "notes.mp4"
     path.write_text("no film at all\n" * 50)
     page.set_input_files(f"#{kind} input[type=file]", path)
-    problem = page.locator(f"#{kind} .problem")
+    problem = page.locator(f"#{kind} > .problem")
     expect(problem).to_contain_text(lead, timeout=LOADED_MS)
     expect(problem).to_contain_text("notes.mp4")
     expect(page.locator(f"#{kind} .empty")).to_be_visible()
@@ -69,8 +68,8 @@ def test_what_was_chosen_before_stays_after_a_bad_file(page: Page, face: Path, t
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\x89PNG\r\n\x1a\n broken")
     page.set_input_files("#picture input[type=file]", bad)
-    expect(page.locator("#picture .problem")).to_be_visible(timeout=LOADED_MS)
-    expect(page.locator("#picture .file-name").first).to_have_text(face.name)
+    expect(page.locator("#picture > .problem")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .about .file-name")).to_have_text(face.name)
     expect(page.locator(".square")).to_be_visible()
 
 
@@ -78,22 +77,18 @@ def test_an_empty_file_is_refused_at_once(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "empty.png"
     path.touch()
     page.set_input_files("#picture input[type=file]", path)
-    expect(page.locator("#picture .problem")).to_contain_text("This file is empty.")
+    expect(page.locator("#picture > .problem")).to_contain_text("This file is empty.")
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(page: Page, face: Path) -> None:
-    def lower(route: Route) -> None:
-        answer = route.fetch()
-        status = answer.json()
-        status["limits"]["upload_bytes"] = 1000
-        route.fulfill(response=answer, body=json.dumps(status))
-
-    page.route("**/api/status", lower)
+    status = ask(page, "/api/status")
+    status["limits"]["upload_bytes"] = 1000
+    page.route("**/api/status", lambda route: route.fulfill(json=status))
     page.reload()
     page.wait_for_selector(".thumb")
     until(page, "document.getElementById('running-on').textContent !== ''")
     page.set_input_files("#picture input[type=file]", face)
-    expect(page.locator("#picture .problem")).to_contain_text("at most 1 kB fit")
+    expect(page.locator("#picture > .problem")).to_contain_text("at most 1 kB fit")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +98,8 @@ def test_a_refusal_of_the_studio_is_put_in_words(page: Page, face: Path, status:
     refusal = {"error": "its own sentence"}
     page.route("**/api/uploads*", lambda route: route.fulfill(status=status, json=refusal))
     page.set_input_files("#picture input[type=file]", face)
-    expect(page.locator("#picture .problem")).to_contain_text(words)
-    expect(page.locator("#picture .problem")).to_contain_text("its own sentence")
+    expect(page.locator("#picture > .problem")).to_contain_text(words)
+    expect(page.locator("#picture > .problem")).to_contain_text("its own sentence")
 
 
 def test_an_upload_is_cancelled(page: Page, face: Path) -> None:
@@ -112,15 +107,15 @@ def test_an_upload_is_cancelled(page: Page, face: Path) -> None:
     page.set_input_files("#picture input[type=file]", face)
     page.locator("#picture").get_by_role("button", name="Cancel").click()
     expect(page.locator("#picture .empty")).to_be_visible()
-    expect(page.locator("#picture .problem")).to_be_hidden()
+    expect(page.locator("#picture > .problem")).to_be_hidden()
 
 
 def test_a_name_is_shown_and_never_run(page: Page, face: Path, tmp_path: Path) -> None:
     path = tmp_path / HOSTILE
     path.write_bytes(face.read_bytes())
     page.set_input_files("#picture input[type=file]", path)
-    expect(page.locator("#picture .file-name").first).to_have_text(HOSTILE, timeout=LOADED_MS)
-    assert page.locator("#picture .file-name img").count() == 0
+    expect(page.locator("#picture .about .file-name")).to_have_text(HOSTILE, timeout=LOADED_MS)
+    assert page.locator("#picture .about .file-name img").count() == 0
 
 
 def test_a_cleared_picture_leaves_the_place_empty(page: Page) -> None:

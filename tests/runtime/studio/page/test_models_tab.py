@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from studio_page import LOADED_MS, ask
 
@@ -28,14 +27,10 @@ def _report_fetch(page: Page, fetch: dict[str, Any], problem: str | None = None)
         problem: What is missing to fetch.
     """
 
-    def answer(route: Route) -> None:
-        real = route.fetch()
-        document = real.json()
-        next(model for model in document["models"] if model["name"] == "vox-adv")["fetch"] = fetch
-        document["fetch_problem"] = problem
-        route.fulfill(response=real, body=json.dumps(document))
-
-    page.route("**/api/models", answer)
+    document = ask(page, "/api/models")
+    next(model for model in document["models"] if model["name"] == "vox-adv")["fetch"] = fetch
+    document["fetch_problem"] = problem
+    page.route("**/api/models", lambda route: route.fulfill(json=document))
     page.route("**/api/models/events", lambda route: route.abort())
 
 

@@ -20,6 +20,7 @@ BUILT = (
     r"(picture|driver)\.(choose|drop|wanted|hint|title|clear|unusable)",
     r"options\.(smooth_|start|length)",
     r"gallery\.",
+    r"live\.",
     r"history\.(waiting|running|failed|cancelled)",
     r"stage\.",
     r"theme\.",

@@ -36,9 +36,10 @@ def square(page: Page, group: Path) -> Locator:
 
 
 def _place(square: Locator) -> dict[str, float]:
-    return square.evaluate(
+    place: dict[str, float] = square.evaluate(
         "({style}) => ({left: parseFloat(style.left), top: parseFloat(style.top), side: parseFloat(style.width)})"
     )
+    return place
 
 
 def _asked(page: Page) -> Any:
@@ -47,14 +48,15 @@ def _asked(page: Page) -> Any:
     with page.expect_request("**/api/jobs") as waiting:
         page.route("**/api/jobs", lambda route: route.fulfill(status=429, json={"error": "not now"}))
         page.click("#start")
-    return waiting.value.post_data_json["options"]
+    request: Any = waiting.value.post_data_json
+    return request["options"]
 
 
 def test_the_square_has_a_name_and_a_value(square: Locator) -> None:
     expect(square).to_have_role("slider")
     expect(square).to_have_accessible_name("Frame around the face")
     value = square.get_attribute("aria-valuetext") or ""
-    assert "% of the picture" in value
+    assert "pixels wide" in value
     square.press("ArrowRight")
     assert square.get_attribute("aria-valuetext") != value
 

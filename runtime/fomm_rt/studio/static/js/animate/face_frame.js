@@ -1,9 +1,8 @@
 /** The picture with the square that will move: shown, moved and resized by mouse, touch and keyboard. */
 
 import { h, icon } from "../base/dom.js";
-import { percent } from "../base/format.js";
 import { sayAttribute, t } from "../base/i18n.js";
-import { dragged, grown, moved, within } from "./square.js";
+import { dragged, grown, moved, smallest, within } from "./square.js";
 
 const CORNERS = ["nw", "ne", "sw", "se"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -30,14 +29,10 @@ export function faceFrame(picture, changed, chosen) {
     box.style.top = `${100 * square.y / size.height}%`;
     box.style.width = `${100 * square.side / size.width}%`;
     box.style.height = `${100 * square.side / size.height}%`;
-    const short = Math.min(size.width, size.height);
-    const values = {
-      left: percent(square.x / size.width), top: percent(square.y / size.height), side: percent(square.side / short),
-    };
-    box.setAttribute("aria-valuemin", "1");
-    box.setAttribute("aria-valuemax", "100");
-    box.setAttribute("aria-valuenow", String(values.side));
-    box.setAttribute("aria-valuetext", t("square.value", values));
+    box.setAttribute("aria-valuemin", String(smallest(size)));
+    box.setAttribute("aria-valuemax", String(Math.min(size.width, size.height)));
+    box.setAttribute("aria-valuenow", String(square.side));
+    box.setAttribute("aria-valuetext", t("square.value", { left: square.x, top: square.y, side: square.side }));
   }
 
   function set(next) {

@@ -1,16 +1,15 @@
 /** The choice among the installed models, with an honest word on the one that is chosen. */
 
-import { h, show } from "../base/dom.js";
+import { h, icon, show } from "../base/dom.js";
 import { field } from "../base/fields.js";
 import { hasText, say, sayVerbatim } from "../base/i18n.js";
 import { studio } from "../studio.js";
-import { caution } from "./options.js";
 
 /** @param {{get: () => string|null, set: (name: string) => void}} model the store of the chosen name */
 export function modelField(model) {
   const control = h("select", { onchange: choose });
   const words = h("span");
-  const warning = caution(words);
+  const warning = h("p.caution", {}, icon("warning"), words);
   const more = h("a.better", { href: "#models", text: "options.better_models" });
   const element = field("options.model", control);
   element.append(warning, more);

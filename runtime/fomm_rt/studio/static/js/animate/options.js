@@ -1,9 +1,9 @@
 /** The options of a job: the few that matter first, the rest folded away. */
 
-import { h, icon, show } from "../base/dom.js";
+import { h, show } from "../base/dom.js";
 import { check, field, radios, select } from "../base/fields.js";
 import { parseClock } from "../base/format.js";
-import { say } from "../base/i18n.js";
+import { say, t } from "../base/i18n.js";
 
 /** What the page starts with. The reference is searched for, because most bad results come from an unlucky one. */
 const DEFAULTS = { relative: true, adapt_scale: true, best_frame: "auto", smooth: 0, paste_back: false, audio: true };
@@ -59,13 +59,11 @@ function smoothingField(onchange) {
     onchange(strength);
     const key = strength === 0 ? "none" : strength < 0.4 ? "light" : strength < 0.8 ? "medium" : "strong";
     say(words, `options.smooth_${key}`);
-    say(spoken, `options.smooth_${key}`);
-    control.setAttribute("aria-valuetext", spoken.textContent);
+    control.setAttribute("aria-valuetext", t(`options.smooth_${key}`));
   }
-  const spoken = h("span");
   tell();
+  document.addEventListener("languagechange", tell);
   const element = field("options.smooth", control, "options.smooth_hint");
-  element.querySelector("label").append(" ");
   element.querySelector("label").after(words);
   return element;
 }
@@ -92,7 +90,7 @@ function partFields() {
   const times = ["start", "length"].map((name) => {
     const control = h("input", { type: "text", inputmode: "decimal", autocomplete: "off" });
     control.placeholder = name === "start" ? "0:00" : "";
-    const wrong = h("p.wrong", { text: "options.time_wrong", hidden: true }, );
+    const wrong = h("p.wrong", { text: "options.time_wrong", hidden: true });
     const element = field(`options.${name}`, control);
     element.append(wrong);
     return {
@@ -115,9 +113,4 @@ function partFields() {
       return { start_s: start_s === null ? 0 : start_s, duration_s };
     },
   };
-}
-
-/** A sentence with a sign, for what a person should know before starting. */
-export function caution(words) {
-  return h("p.caution", {}, icon("warning"), words);
 }

@@ -48,11 +48,17 @@ export function pictureView(picture, model, framing) {
     else say(words, "square.several", { count, number: taken.number });
   }
 
+  let newest = 0; // an answer that another question has overtaken is not used
+
   async function look() {
+    newest += 1;
+    const mine = newest;
     try {
       const answer = await post("/api/faces", { id: picture.id, model: model.get() });
+      if (mine !== newest) return;
       found = answer;
     } catch (error) {
+      if (mine !== newest) return;
       show(false, words);
       problem.tellError("square.failed", error);
       return;
@@ -67,6 +73,9 @@ export function pictureView(picture, model, framing) {
     below: h("div.below-view", {}, words, reset, keys, problem.element),
     look,
     isUntouched: () => taken === null || !framing.get()?.square,
-    closed: () => document.removeEventListener("languagechange", frame.redraw),
+    closed() {
+      newest += 1;
+      document.removeEventListener("languagechange", frame.redraw);
+    },
   };
 }

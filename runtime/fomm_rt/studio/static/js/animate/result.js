@@ -25,6 +25,10 @@ export function resultPlace(actions) {
     if (shown) names.textContent = nameOfJob(shown);
   });
 
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && (!shown || isFinal(shown))) document.title = pageTitle;
+  });
+
   let shown = null; // the job
   let view = null;
   let stopFollowing = () => {};
@@ -54,7 +58,7 @@ export function resultPlace(actions) {
       replace(doneView(job, actions));
       if (isNews && before !== "done") {
         announce("job.done");
-        document.title = `${t("job.done_title")} · ${pageTitle}`;
+        if (document.hidden) document.title = `${t("job.done_title")} · ${pageTitle}`;
         view.play();
       }
     } else {

@@ -55,7 +55,6 @@ export function transport(leader, followers, { fps, hasSound }) {
     const length = Number.isFinite(leader.duration) ? leader.duration : 0;
     seek.max = String(length || 1);
     if (document.activeElement !== seek || !leader.paused) seek.value = String(leader.currentTime);
-    seek.style.setProperty("--at", `${length ? 100 * leader.currentTime / length : 0}%`);
     time.textContent = `${clock(leader.currentTime)} / ${clock(length)}`;
     seek.setAttribute("aria-valuetext", t("player.at", { at: clock(leader.currentTime), length: clock(length) }));
   }
