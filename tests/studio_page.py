@@ -72,7 +72,7 @@ def visiting(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-    assert faults == []
+    assert not faults, faults
 
 
 def _is_at(url: str, host: str) -> bool:
