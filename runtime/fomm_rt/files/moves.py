@@ -66,7 +66,7 @@ def finish(hidden: Path) -> None:
     with suppress(OSError, ValueError), uninterrupted(), _taking_turns(hidden.parent):
         earlier = typed(parse_json(journal.read_text(encoding="utf-8")), _Journal)
         names = {*earlier, *(path.name for path in (hidden / "new").iterdir())}
-        if any(Path(name).name != name for name in names):
+        if any(name == ".." or Path(name).name != name for name in names):
             return
         left = {path.name for path in (hidden / _EARLIER_NAME).iterdir()}
         arrived = {name for name in names if not (hidden / "new" / name).exists()} & left

@@ -131,12 +131,13 @@ def test_files_that_the_user_has_changed_since_stay(tmp_path: Path, killed: Path
     assert contents(tmp_path)[name] == "the user's own picture"
 
 
-def test_a_journal_that_names_files_elsewhere_is_not_followed(tmp_path: Path, killed: Path) -> None:
-    killed_at(1, killed, tmp_path)
-    victim = tmp_path / "victim.txt"
-    victim.write_text("victim")
-    (hidden,) = tmp_path.glob(".fomm-rt-*-*")
-    info = victim.stat()
-    (hidden / "moves.json").write_text(f'{{"new/../../victim.txt": [{info.st_size}, {info.st_mtime_ns}]}}')
-    remove_leftovers(tmp_path)
-    assert contents(tmp_path) == {**OLD, "victim.txt": "victim"}
+@pytest.mark.parametrize("name", ["new/../../victim.txt", ".."])
+def test_a_journal_that_names_files_elsewhere_is_not_followed(tmp_path: Path, killed: Path, name: str) -> None:
+    folder = tmp_path / "results"
+    killed_at(1, killed, folder)
+    (folder / "victim.txt").write_text("victim")
+    (hidden,) = folder.glob(".fomm-rt-*-*")
+    info = (hidden.parent / name.removeprefix("new/../../")).stat()
+    (hidden / "moves.json").write_text(f'{{"{name}": [{info.st_size}, {info.st_mtime_ns}]}}')
+    remove_leftovers(folder)
+    assert contents(folder) == {**OLD, "victim.txt": "victim"}
