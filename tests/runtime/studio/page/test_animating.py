@@ -159,6 +159,20 @@ def test_a_job_that_fails_says_why(page: Page, face: Path, film: Path) -> None:
     assert newest_job(page)["state"] == "failed"
 
 
+def test_a_running_job_shows_its_progress_and_a_preview(page: Page, face: Path, make_clip: ClipMaker) -> None:
+    choose_files(page, face, make_clip("film.mp4", frames=150))
+    page.get_by_text("More options").click()
+    page.get_by_label("Movement counts from").select_option("first")  # no search before the first frame
+    page.click("#start")
+    expect(page.locator(".preview img")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator(".preview .symbol")).to_be_hidden()
+    expect(page.locator(".running .lead")).to_have_text("Animating…")
+    until(page, "document.querySelector('.running progress').value > 0")
+    expect(page.locator(".running .hint")).to_contain_text("%")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".ended")).to_be_visible(timeout=LOADED_MS)
+
+
 def test_a_running_job_is_cancelled(page: Page, face: Path, long_film: Path) -> None:
     choose_files(page, face, long_film)
     page.click("#start")

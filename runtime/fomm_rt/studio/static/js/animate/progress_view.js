@@ -13,7 +13,8 @@ const SPOKEN_STEP = 25;
 /** @param {any} job as it is now */
 export function progressView(job) {
   const preview = h("img", { alt: "", hidden: true });
-  const place = h("div.preview", {}, h("span.symbol", {}, icon("spark")), preview);
+  const symbol = h("span.symbol", {}, icon("spark"));
+  const place = h("div.preview", {}, symbol, preview);
   const stage = h("p.lead");
   const bar = h("progress", { max: "1", label: "job.progress" });
   const left = h("p.hint");
@@ -42,6 +43,7 @@ export function progressView(job) {
     if (now.preview) {
       preview.src = `${now.preview}${now.preview.includes("?") ? "&" : "?"}at=${now.done}`;
       show(true, preview);
+      show(false, symbol);
     }
     const step = share === null ? 0 : Math.floor(percent(share) / SPOKEN_STEP) * SPOKEN_STEP;
     if (step > spoken && step < 100) announce("job.spoken", { percent: step });
