@@ -55,6 +55,9 @@ def main() -> int:
         run_cases(cases, samples, scratch, options.workers, report)
         if options.keep is not None:
             _keep([each for each in outcomes if each.fault or options.case], samples, options.keep)
+    if len(outcomes) < len(cases):
+        print(f"only {len(outcomes)} of {len(cases)} cases were run")
+        return 1
     return _summarize(outcomes, monotonic() - started)
 
 

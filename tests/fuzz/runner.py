@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -66,18 +67,25 @@ def _feed(waiting: SimpleQueue[Case], arguments: Sequence[Path], report: Callabl
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
             assert worker.stdin is not None
             assert worker.stdout is not None
+            has_answered = False
             while worker.poll() is None:
                 try:
                     case = waiting.get_nowait()
                 except Empty:
                     break
-                print(case, file=worker.stdin, flush=True)
-                line = worker.stdout.readline()
+                line = ""
+                with suppress(BrokenPipeError):
+                    print(case, file=worker.stdin, flush=True)
+                    line = worker.stdout.readline()
                 if not line:
                     report(Outcome(str(case), "signal", "the worker died", worker.wait(), 0, 0.0, ""))
+                    if not has_answered:
+                        return  # the next one would die as well
                     break
                 report(Outcome(**json.loads(line)))
-            worker.stdin.close()
+                has_answered = True
+            with suppress(BrokenPipeError):
+                worker.stdin.close()
 
 
 def write_samples(folder: Path, formats: Sequence[str]) -> None:

@@ -93,13 +93,15 @@ def _modules_of_a_run() -> list[str]:
         for stream in (1, 2):
             os.dup2(nothing, stream)
         with tempfile.TemporaryDirectory() as folder:
-            command("animate", bundled_avatars()[0], bundled_performance(), "-o", f"{folder}/r.mp4", "--duration", 0.1)
+            result = f"{folder}/r.mp4"
+            code = command("animate", bundled_avatars()[0], bundled_performance(), "-o", result, "--duration", 0.1)
         os.write(writer, json.dumps([name for name in sys.modules if name not in before]).encode())
-        os._exit(0)
+        os._exit(code)
     os.close(writer)
     with open(reader, encoding="utf-8") as said:  # noqa: PTH123
         names: list[str] = json.loads(said.read() or "[]")
-    os.waitpid(process, 0)
+    if os.waitpid(process, 0)[1] != 0:
+        raise SystemExit("fomm-rt cannot animate the bundled avatar, so nothing can be said about damaged inputs")
     return names
 
 
