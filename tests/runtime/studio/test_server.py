@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic, sleep
@@ -146,6 +146,16 @@ def test_a_host_for_others_needs_a_decision() -> None:
         assert part in words
 
 
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+def test_without_the_extra_the_command_says_what_to_install(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from fomm_rt.__main__ import main; main()"
+    refused = subprocess.run([sys.executable, "-c", code, "studio"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert f'{package} is not installed; the studio needs it. Install it with: pip install "fomm-rt[studio]"' in (
+        refused.stderr
+    )
+
+
 def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_text("not a key")
@@ -202,16 +212,23 @@ def test_an_upload_that_stops_arriving_is_given_up(small_model: Path, tmp_path: 
 def test_many_sockets_at_once(client: Client) -> None:
     url = f"ws://127.0.0.1:{client.port}/api/live?role=viewer&codec=jpeg"
     token = {"Authorization": f"Bearer {client.studio.access.token}"}
-    for headers in ({}, {"Authorization": "Bearer x"}, {**token, "Origin": "http://evil.example"}):
-        with pytest.raises(InvalidStatus):
-            connect(url, additional_headers=headers)
-    opened = [connect(url, additional_headers=token) for _ in range(Limits().sockets)]
-    with pytest.raises(InvalidStatus):
-        connect(url, additional_headers=token)
-    assert client.get("/api/status").status == 200
-    for each in opened:
-        each.close()
-    connect(url, additional_headers=token).close()
+
+    def refused(headers: dict[str, str]) -> bool:
+        try:
+            with connect(url, additional_headers=headers):
+                return False
+        except InvalidStatus:
+            return True
+
+    assert refused({})
+    assert refused({"Authorization": "Bearer x"})
+    assert refused({**token, "Origin": "http://evil.example"})
+    with ExitStack() as opened:
+        for _ in range(Limits().sockets):
+            opened.enter_context(connect(url, additional_headers=token))
+        assert refused(token)
+        assert client.get("/api/status").status == 200
+    assert not refused(token)
 
 
 def test_many_connections_at_once(client: Client) -> None:
