@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from getpass import getuser
+from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
 from threading import Thread
@@ -82,17 +83,17 @@ def studio(
     fomm-rt studio --port 9000 --no-browser -m vox-adv
     """
     with running(quiet, as_json=False, verbose=verbose) as terminal:
-        try:
-            from fomm_rt.studio.access import is_loopback
-            from fomm_rt.studio.server import FIRST_PORT, check_certificate, serve
-            from fomm_rt.studio.settings import Settings
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "websockets", "anyio", "h11"):
-                raise
+        missing = [package for package in ("starlette", "uvicorn", "websockets") if find_spec(package) is None]
+        if missing:
+            are = "is" if len(missing) == 1 else "are"
             raise BackendError(
-                f'{error.name} is not installed; the studio needs it. Install it with: pip install "fomm-rt[studio]"'
-            ) from error
+                f"{', '.join(missing)} {are} not installed; the studio needs {'it' if are == 'is' else 'them'}. "
+                'Install with: pip install "fomm-rt[studio]"'
+            )
+        from fomm_rt.studio.access import is_loopback
         from fomm_rt.studio.messages import LoadOptions
+        from fomm_rt.studio.server import FIRST_PORT, check_certificate, serve
+        from fomm_rt.studio.settings import Settings
 
         is_local = is_loopback(host)
         if not is_local and tls is None and not insecure:

@@ -146,12 +146,12 @@ def test_a_host_for_others_needs_a_decision() -> None:
         assert part in words
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "websockets"])
 def test_without_the_extra_the_command_says_what_to_install(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from fomm_rt.__main__ import main; main()"
     refused = subprocess.run([sys.executable, "-c", code, "studio"], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert f'{package} is not installed; the studio needs it. Install it with: pip install "fomm-rt[studio]"' in (
+    assert f'{package} is not installed; the studio needs it. Install with: pip install "fomm-rt[studio]"' in (
         refused.stderr
     )
 
