@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import webbrowser
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import BackendOption, Engines, PrecisionOption, Quiet, Threads, Verbose
+from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, Verbose
 from fomm_rt.cli.terminal import running
 from fomm_rt.errors import BackendError
 from fomm_rt.model.names import find_model, models_folder
@@ -72,6 +73,7 @@ def studio(
     threads: Threads = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """Animate pictures on a page in the browser.
 
@@ -82,7 +84,7 @@ def studio(
 
     fomm-rt studio --port 9000 --no-browser -m vox-adv
     """
-    with running(quiet, as_json=False, verbose=verbose) as terminal:
+    with running(quiet, as_json, verbose) as terminal:
         missing = [package for package in ("starlette", "uvicorn", "websockets") if find_spec(package) is None]
         if missing:
             are = "is" if len(missing) == 1 else "are"
@@ -113,7 +115,8 @@ def studio(
         )
 
         def on_start(address: str, address_once: str) -> None:
-            print(address, flush=True)
+            base, _, token = address.partition("/#token=")
+            print(json.dumps({"url": base, "token": token}) if as_json else address, flush=True)
             if not is_local and tls is None:
                 terminal.warn(_INSECURE)
             if is_local and "SSH_CONNECTION" in os.environ:

@@ -65,7 +65,7 @@ def test_short_options(tmp_path: Path) -> None:
 def test_help_begins_with_what_is_used_most() -> None:
     group = typer.main.get_command(build_app())
     listed = group.list_commands(None)  # type: ignore[attr-defined]
-    assert listed[:4] == ["demo", "animate", "fetch", "models"]
+    assert listed[:5] == ["demo", "animate", "live", "studio", "fetch"]
     assert sorted(listed) == sorted(group.commands)  # type: ignore[attr-defined]
 
 
