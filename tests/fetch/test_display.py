@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
 
 from fomm_fetch import display
-from fomm_fetch.display import figures, showing
+from fomm_fetch.display import figures, printing_json, showing
 from fomm_fetch.progress import FetchProgress
 from fomm_rt.cli.terminal import Terminal
 
@@ -108,3 +109,19 @@ def test_nothing_if_quiet() -> None:
     with showing(terminal) as progress:
         progress(FetchProgress("downloading", "downloading vox", 10 * MB, 25 * MB, MB))
     assert terminal.err.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_progress_for_programs_is_a_line_of_json_a_report(capsys: pytest.CaptureFixture[str]) -> None:
+    with printing_json() as report:
+        report(FetchProgress("downloading", "downloading x", 5, 10, 2.5))
+        report(FetchProgress("verifying", "verifying x"))
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first == {
+        "step": "downloading",
+        "message": "downloading x",
+        "done_bytes": 5,
+        "total_bytes": 10,
+        "bytes_per_s": 2.5,
+        "remaining_s": 2.0,
+    }
+    assert (second["step"], second["done_bytes"], second["remaining_s"]) == ("verifying", None, None)
