@@ -511,6 +511,7 @@ def test_keypoints_come_with_the_frame(fake: FakeGpu) -> None:
         assert fake.device.replays <= replays + 1, "a frame stays one graph"
         assert np.array_equal(tracked.kp_driving.value, found.value)
         assert tracked.kp_driving.jacobian is not None
+        assert found.jacobian is not None
         assert np.array_equal(tracked.kp_driving.jacobian, found.jacobian)
         assert np.array_equal(tracked.prediction, fake.animator.animate(frame))
 
