@@ -10,6 +10,7 @@ Further kills come at random times, while an encoder works. Prints a line for ea
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import shutil
@@ -34,6 +35,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", action="store_true", help="kill at every moment")
     options = parser.parse_args()
+    for name in WRITERS[options.writer].imports:
+        importlib.import_module(name)
     trial = Trial(WRITERS[options.writer], options.folder.absolute())
     wrong = [text for text in trial.run(options.every) if text is not None]
     print("\n".join(wrong) or f"{options.writer}: killed {trial.kills} times")

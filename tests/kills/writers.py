@@ -41,11 +41,13 @@ class Writer:
         find: Returns the version of the result in a folder; raises an exception if it is not whole.
         may_be_incomplete: True if a kill while the result is replaced may leave a part of one version, which the next
             run completes; parts of two are never there.
+        imports: Modules that it imports late; imported once, before processes are forked.
     """
 
     write: Callable[[Path, int], None]
     find: Callable[[Path], int]
     may_be_incomplete: bool = False
+    imports: tuple[str, ...] = ()
 
 
 def _picture(version: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -188,6 +190,9 @@ def _video(name: str) -> Writer:
     return Writer(partial(_write_video, name), partial(_find_video, name))
 
 
+_EXPORT = ("fomm_export.output_folder",)
+_TRAINING = ("fomm_export.checkpoints.own", "fomm_train.loop.state")
+
 WRITERS = {
     "mp4": _video("r.mp4"),
     "mkv": _video("r.mkv"),
@@ -199,10 +204,10 @@ WRITERS = {
         lambda folder: _version_of(read_picture(folder / "r.png")),
     ),
     "motion": Writer(_write_motion, _find_motion),
-    "model": Writer(_write_model, _find_model),
-    "moved model": Writer(_write_model_by_moves, _find_moved_model, may_be_incomplete=True),
+    "model": Writer(_write_model, _find_model, imports=_EXPORT),
+    "moved model": Writer(_write_model_by_moves, _find_moved_model, may_be_incomplete=True, imports=_EXPORT),
     "engines": Writer(_write_engines, _find_engines),
     "fetch record": Writer(_write_record, _find_record),
-    "download": Writer(_write_download, _find_download),
-    "training state": Writer(_write_state, _find_state),
+    "download": Writer(_write_download, _find_download, imports=("fomm_fetch.partial_file",)),
+    "training state": Writer(_write_state, _find_state, imports=_TRAINING),
 }
