@@ -105,7 +105,7 @@ def test_a_refusal_of_the_studio_is_put_in_words(page: Page, face: Path, status:
 def test_an_upload_is_cancelled(page: Page, face: Path) -> None:
     page.route("**/api/uploads*", lambda _route: None)  # never answered
     page.set_input_files("#picture input[type=file]", face)
-    page.locator("#picture").get_by_role("button", name="Cancel").click()
+    page.locator("#picture").get_by_role("button", name="Cancel", exact=True).click()
     expect(page.locator("#picture .empty")).to_be_visible()
     expect(page.locator("#picture > .problem")).to_be_hidden()
 

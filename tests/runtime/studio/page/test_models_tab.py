@@ -73,7 +73,7 @@ def test_a_running_fetch_shows_its_progress(page: Page) -> None:
     expect(card).to_contain_text("300 MB of 750 MB, 40 %", timeout=LOADED_MS)
     expect(card.get_by_role("progressbar")).to_have_js_property("value", 0.4)
     with page.expect_request("**/api/models/vox-adv/cancel"):
-        card.get_by_role("button", name="Cancel").click()
+        card.get_by_role("button", name="Cancel", exact=True).click()
 
 
 def test_a_failed_fetch_says_why_and_can_be_tried_again(page: Page) -> None:

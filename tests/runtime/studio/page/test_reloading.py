@@ -20,7 +20,7 @@ def running(page: Page, face: Path, long_film: Path) -> Page:
 
 
 def _cancel(page: Page) -> None:
-    page.locator(".running").get_by_role("button", name="Cancel").click()
+    page.locator(".running").get_by_role("button", name="Cancel", exact=True).click()
     expect(page.locator(".ended")).to_be_visible(timeout=LOADED_MS)
 
 
