@@ -91,8 +91,12 @@ def test_a_second_page_is_told_and_can_watch(live: Page, visit: Visit, studio: s
     expect(second.get_by_role("alert").filter(has_text="Another page is live")).to_be_visible(timeout=LOADED_MS)
     expect(live.locator(NUMBERS)).to_contain_text("from camera to picture")
     second.goto(f"{studio.partition('#')[0]}view")
-    until(second, "document.querySelector('#avatar').width === 256")
-    assert shown(second, "#avatar").std() > 20
+    expect(second.locator("#avatar")).to_be_visible(timeout=LOADED_MS)
+    for _ in range(100):  # until the first picture is decoded
+        if shown(second, "#avatar").std() > 20:
+            return
+        second.wait_for_timeout(100)
+    raise AssertionError("the view stays empty")
 
 
 def test_a_snapshot_and_a_recording_are_downloaded(live: Page) -> None:
