@@ -65,7 +65,6 @@ def main() -> None:
 def import_everything() -> None:
     """Imports what runs import, so that no run pays for it."""
     import cv2
-    import onnxruntime
     import torch
 
     import fomm_build.timing_cache
@@ -76,6 +75,7 @@ def import_everything() -> None:
     import fomm_fetch.fetch
     import fomm_rt.cli.app
     import fomm_train.loop.state
+    from fomm_rt.machine.onnx_runtime import onnxruntime
 
     del cv2, onnxruntime, torch, fomm_build, fomm_export, fomm_fetch, fomm_rt, fomm_train
     for name in _modules_of_a_run():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from typing import BinaryIO
 
 
@@ -21,6 +22,8 @@ class SeekableFile:
     def seek(self, offset: int, whence: int = 0) -> int:
         """Moves to a place and returns it, or a negative number if it does not exist."""
         try:
+            if whence == io.SEEK_CUR:  # files in memory would go to their start instead
+                offset, whence = self._file.tell() + offset, io.SEEK_SET
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
             return -errno.EINVAL
