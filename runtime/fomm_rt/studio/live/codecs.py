@@ -14,10 +14,13 @@ from av.video.frame import VideoFrame as CodedFrame
 
 from fomm_rt.errors import MediaError
 from fomm_rt.image import Image
+from fomm_rt.media.read.formats.jpeg import find_size
+from fomm_rt.studio import jpeg
 from fomm_rt.studio.live.packets import Kind
 
 LARGEST_SIDE = 1920
 JPEG_QUALITY = 85
+START_OF_JPEG = b"\xff\xd8"
 _TIME_BASE = Fraction(1, 90_000)
 
 
@@ -76,31 +79,19 @@ class Encoder:
 
 def encode_jpeg(picture: Image) -> bytes:
     """Encodes (H, W, 3) uint8 RGB."""
-    coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    return bytes(coded)
+    return jpeg.encode(picture, JPEG_QUALITY)
 
 
 def _decode_jpeg(content: bytes) -> Image:
     # Without size limits of its own, OpenCV would allocate whatever a header says.
-    _check_size(*_jpeg_size(content))
+    size = find_size(content) if content.startswith(START_OF_JPEG) else None
+    if size is None:
+        raise MediaError("a picture of the camera is no JPEG")
+    _check_size(size.width, size.height)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
         raise MediaError("a picture of the camera cannot be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG header states."""
-    position = 2
-    while position + 9 < len(content) and content[:2] == b"\xff\xd8":
-        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
-        if content[position] != 0xFF or length < 2:
-            break
-        if 0xC0 <= marker <= 0xC3:  # a frame header; browsers write no rarer kinds
-            height, width = (int.from_bytes(content[position + at : position + at + 2], "big") for at in (5, 7))
-            return width, height
-        position += 2 + length
-    raise MediaError("a picture of the camera is no JPEG")
 
 
 def _check_size(width: int, height: int) -> None:
