@@ -19,6 +19,7 @@ from fomm_rt.cli.options import (
     Quiet,
     Threads,
     Verbose,
+    option,
 )
 from fomm_rt.cli.parsing import parse_best_frame, parse_faces, parse_framing, parse_seconds, parse_size
 from fomm_rt.cli.terminal import running
@@ -29,12 +30,8 @@ if TYPE_CHECKING:
     from fomm_rt.animator import Animator
 
 
-def _option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
-    return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
-
-
 def _crop(panel: str, help_text: str) -> Any:
-    return _option(panel, help_text, metavar="auto|center|X,Y,W,H", show_default="auto")
+    return option(panel, help_text, metavar="auto|center|X,Y,W,H", show_default="auto")
 
 
 BOTH = "Source and driving"
@@ -52,11 +49,11 @@ def animate(
         _crop("Source", "Use the square around the face, the centred square, or a rectangle in pixels or %."),
     ] = None,
     source_fit: Annotated[
-        bool, _option("Source", "Use the whole source, its edges extended to a square.", "--source-fit")
+        bool, option("Source", "Use the whole source, its edges extended to a square.", "--source-fit")
     ] = False,
     face: Annotated[
         str | None,
-        _option(
+        option(
             "Source",
             "Animate this face (see fomm-rt faces); 'all' needs --paste-back.",
             metavar="N|all",
@@ -65,30 +62,30 @@ def animate(
     ] = None,
     driving_crop: Annotated[str | None, _crop("Driving", "As --source-crop, for the driving video.")] = None,
     driving_fit: Annotated[
-        bool, _option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
+        bool, option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
     ] = False,
     further: Annotated[
         list[Path] | None,
-        _option("Driving", "A driver of its own for the next face; may be repeated.", "--driving", metavar="FILE"),
+        option("Driving", "A driver of its own for the next face; may be repeated.", "--driving", metavar="FILE"),
     ] = None,
     crop: Annotated[str | None, _crop(BOTH, "Sets --source-crop and --driving-crop, unless they are given.")] = None,
-    fit: Annotated[bool, _option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
+    fit: Annotated[bool, option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
     relative: Annotated[
         bool,
-        _option(
+        option(
             "Motion",
             "Apply the driver's movement since the reference frame, or copy its pose.",
             "--relative/--absolute",
         ),
     ] = True,
-    adapt_scale: Annotated[bool, _option("Motion", "Scale relative movement to the size of the source.")] = True,
+    adapt_scale: Annotated[bool, option("Motion", "Scale relative movement to the size of the source.")] = True,
     start: Annotated[
-        str | None, _option("Driving", "Start at this time of the driving video.", metavar="SECONDS|[HH:]MM:SS")
+        str | None, option("Driving", "Start at this time of the driving video.", metavar="SECONDS|[HH:]MM:SS")
     ] = None,
-    duration: Annotated[str | None, _option("Driving", "Length to use.", metavar="SECONDS|[HH:]MM:SS")] = None,
+    duration: Annotated[str | None, option("Driving", "Length to use.", metavar="SECONDS|[HH:]MM:SS")] = None,
     best_frame: Annotated[
         str | None,
-        _option(
+        option(
             "Motion",
             "The reference frame: the one posed most like the source, or number N, counted from 0 at --start.",
             metavar="auto|N",
@@ -97,7 +94,7 @@ def animate(
     ] = None,
     smooth: Annotated[
         float | None,
-        _option(
+        option(
             "Motion",
             "Smooth the driver's movement, from 0 to 1, which delays it most; 0.5 if no strength is given.",
             metavar="[STRENGTH]",
@@ -107,24 +104,24 @@ def animate(
         ),
     ] = None,
     save_motion: Annotated[
-        Path | None, _option("Motion", "Save the motion, to drive other pictures by it.", metavar="FILE.npz")
+        Path | None, option("Motion", "Save the motion, to drive other pictures by it.", metavar="FILE.npz")
     ] = None,
     paste_back: Annotated[
-        bool, _option("Result", "Paste the animated face back into the whole picture.", "--paste-back")
+        bool, option("Result", "Paste the animated face back into the whole picture.", "--paste-back")
     ] = False,
-    panel: Annotated[bool, _option("Result", "Show source, driving frame and result side by side.", "--panel")] = False,
+    panel: Annotated[bool, option("Result", "Show source, driving frame and result side by side.", "--panel")] = False,
     explain: Annotated[
         bool,
-        _option(
+        option(
             "Result",
             "Show keypoints, deformation, masks and occlusion map, to find out why a result is bad.",
             "--explain",
         ),
     ] = False,
-    audio: Annotated[bool, _option("Result", "Keep the sound of the driving video.")] = True,
+    audio: Annotated[bool, option("Result", "Keep the sound of the driving video.")] = True,
     output_size: Annotated[
         str | None,
-        _option(
+        option(
             "Result",
             "Scale frames to this height, or to width and height, with black bars if need be.",
             metavar="N|WxH",
@@ -133,7 +130,7 @@ def animate(
     ] = None,
     quality: Annotated[
         int | None,
-        _option("Result", "From 0, the smallest file, to 100, the best picture.", min=0, max=100, show_default="80"),
+        option("Result", "From 0, the smallest file, to 100, the best picture.", min=0, max=100, show_default="80"),
     ] = None,
     max_pixels: MaxPixels = None,
     overwrite: OverwriteOption = None,

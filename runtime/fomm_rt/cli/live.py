@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ from fomm_rt.cli.options import (
     Quiet,
     Threads,
     Verbose,
+    option,
 )
 from fomm_rt.cli.parsing import parse_pair, parse_seconds
 from fomm_rt.cli.terminal import Terminal, running
@@ -35,35 +36,31 @@ class LiveCommand(OptionalValueCommand):
     optional_values: ClassVar[Mapping[str, str]] = {"--virtual-camera": "auto", "--smooth": "0.5"}
 
 
-def _option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
-    return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
-
-
 CAMERA, AVATAR, MOTION, OUTPUTS = "Camera", "Avatar", "Motion", "Outputs"
 
 
 def live(
     camera: Annotated[
         str | None,
-        _option(
+        option(
             CAMERA,
             "A camera by number, path or part of its name; the address of a stream; a video or picture; 'test'.",
             metavar="CAMERA",
             show_default="the first camera",
         ),
     ] = None,
-    list_cameras: Annotated[bool, _option(CAMERA, "List the cameras and end.", "--list-cameras")] = False,
+    list_cameras: Annotated[bool, option(CAMERA, "List the cameras and end.", "--list-cameras")] = False,
     camera_size: Annotated[
-        str | None, _option(CAMERA, "Size to ask the camera for.", metavar="WxH", show_default="640x480")
+        str | None, option(CAMERA, "Size to ask the camera for.", metavar="WxH", show_default="640x480")
     ] = None,
     camera_fps: Annotated[
         float | None,
-        _option(CAMERA, "Frames per second to ask the camera for.", min=1, max=240, show_default="30"),
+        option(CAMERA, "Frames per second to ask the camera for.", min=1, max=240, show_default="30"),
     ] = None,
-    loop: Annotated[bool, _option(CAMERA, "Play a video over and over, or once.", "--loop/--once")] = True,
+    loop: Annotated[bool, option(CAMERA, "Play a video over and over, or once.", "--loop/--once")] = True,
     avatars: Annotated[
         list[Path] | None,
-        _option(
+        option(
             AVATAR,
             "A folder of pictures, or a picture; may be repeated.",
             "--avatars",
@@ -71,16 +68,16 @@ def live(
             show_default="the bundled ones",
         ),
     ] = None,
-    avatar: Annotated[int, _option(AVATAR, "Number of the first avatar.", min=1)] = 1,
+    avatar: Annotated[int, option(AVATAR, "Number of the first avatar.", min=1)] = 1,
     model: ModelOption = None,
     relative: Annotated[
         bool,
-        _option(MOTION, "Apply your movement since the reference frame, or copy your pose.", "--relative/--absolute"),
+        option(MOTION, "Apply your movement since the reference frame, or copy your pose.", "--relative/--absolute"),
     ] = True,
-    adapt_scale: Annotated[bool, _option(MOTION, "Scale relative movement to the size of the avatar.")] = True,
+    adapt_scale: Annotated[bool, option(MOTION, "Scale relative movement to the size of the avatar.")] = True,
     smooth: Annotated[
         float | None,
-        _option(
+        option(
             MOTION,
             "Smooth your movement, from 0 to 1, which delays it most; 0.5 if no strength is given.",
             metavar="[STRENGTH]",
@@ -90,46 +87,44 @@ def live(
         ),
     ] = None,
     follow_face: Annotated[
-        bool, _option(MOTION, "Let the square of the camera's picture follow your face, or rest in the middle.")
+        bool, option(MOTION, "Let the square of the camera's picture follow your face, or rest in the middle.")
     ] = True,
     on_no_face: Annotated[
         Literal["hold", "source", "passthrough"],
-        _option(
+        option(
             MOTION,
             "While no face is seen: hold the picture, then show the resting avatar; show that at once; or show the "
             "camera's picture.",
         ),
     ] = "hold",
-    window: Annotated[bool, _option(OUTPUTS, "Open a window; needs the extra [live].")] = True,
+    window: Annotated[bool, option(OUTPUTS, "Open a window; needs the extra [live].")] = True,
     virtual_camera: Annotated[
         str | None,
-        _option(
+        option(
             OUTPUTS,
             "Be a camera for other programs; the first such device if none is given.",
             metavar="[DEVICE]",
         ),
     ] = None,
-    record: Annotated[
-        Path | None, _option(OUTPUTS, "Record from the start into this file.", metavar="FILE.mkv")
-    ] = None,
+    record: Annotated[Path | None, option(OUTPUTS, "Record from the start into this file.", metavar="FILE.mkv")] = None,
     microphone: Annotated[
-        str | None, _option(OUTPUTS, "Record the sound of this microphone; 'default' or its name.", metavar="NAME")
+        str | None, option(OUTPUTS, "Record the sound of this microphone; 'default' or its name.", metavar="NAME")
     ] = None,
-    raw: Annotated[bool, _option(OUTPUTS, "Write raw RGB frames to standard output, for FFmpeg.", "--raw")] = False,
+    raw: Annotated[bool, option(OUTPUTS, "Write raw RGB frames to standard output, for FFmpeg.", "--raw")] = False,
     output_size: Annotated[
         str | None,
-        _option(OUTPUTS, "Size of the virtual camera and of raw frames.", metavar="WxH", show_default="1280x720"),
+        option(OUTPUTS, "Size of the virtual camera and of raw frames.", metavar="WxH", show_default="1280x720"),
     ] = None,
     mirror: Annotated[
-        bool, _option(OUTPUTS, "Mirror what others see; the window is a mirror by itself.", "--mirror")
+        bool, option(OUTPUTS, "Mirror what others see; the window is a mirror by itself.", "--mirror")
     ] = False,
     snapshots: Annotated[
-        Path, _option(OUTPUTS, "First name of the snapshots that a key takes.", metavar="FILE.png")
+        Path, option(OUTPUTS, "First name of the snapshots that a key takes.", metavar="FILE.png")
     ] = Path("snapshot.png"),
-    duration: Annotated[str | None, _option(OUTPUTS, "End after this time.", metavar="SECONDS|[HH:]MM:SS")] = None,
+    duration: Annotated[str | None, option(OUTPUTS, "End after this time.", metavar="SECONDS|[HH:]MM:SS")] = None,
     probe: Annotated[
         bool,
-        _option(OUTPUTS, "Measure the delay from glass to glass: point the camera at the window.", "--probe"),
+        option(OUTPUTS, "Measure the delay from glass to glass: point the camera at the window.", "--probe"),
     ] = False,
     overwrite: OverwriteOption = None,
     backend: BackendOption = "auto",

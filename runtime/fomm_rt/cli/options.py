@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fomm_rt.backends.options import BackendName
 from fomm_rt.model.precision import Precision
+
+
+def option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
+    """An option that the help shows under a heading of its own."""
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
+
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print a log, and the traceback of an error.")]

@@ -11,21 +11,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
 from threading import Thread
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from fomm_rt.cli.model import ModelOption
-from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, Verbose
+from fomm_rt.cli.options import AsJson, BackendOption, Engines, PrecisionOption, Quiet, Threads, Verbose, option
 from fomm_rt.cli.terminal import running
 from fomm_rt.errors import BackendError
 from fomm_rt.model.names import find_model, models_folder
-
-
-def _option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
-    return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
-
 
 NETWORK = "Network"
 
@@ -43,19 +38,19 @@ _INSECURE = (
 def studio(
     port: Annotated[
         int | None,
-        _option(NETWORK, "Port to listen on.", min=0, max=65535, show_default="the first free one from 7860"),
+        option(NETWORK, "Port to listen on.", min=0, max=65535, show_default="the first free one from 7860"),
     ] = None,
     host: Annotated[
-        str, _option(NETWORK, "Address to listen on; one that others can reach needs --tls or --insecure.")
+        str, option(NETWORK, "Address to listen on; one that others can reach needs --tls or --insecure.")
     ] = "127.0.0.1",
-    browser: Annotated[bool, _option(NETWORK, "Open the page in the browser.")] = True,
+    browser: Annotated[bool, option(NETWORK, "Open the page in the browser.")] = True,
     tls: Annotated[
         tuple[Path, Path] | None,
-        _option(NETWORK, "Speak HTTPS with this certificate and key in PEM format.", metavar="CERT KEY"),
+        option(NETWORK, "Speak HTTPS with this certificate and key in PEM format.", metavar="CERT KEY"),
     ] = None,
     insecure: Annotated[
         bool,
-        _option(NETWORK, "Listen for other machines without encryption.", "--insecure"),
+        option(NETWORK, "Listen for other machines without encryption.", "--insecure"),
     ] = False,
     avatars: Annotated[
         list[Path] | None,
