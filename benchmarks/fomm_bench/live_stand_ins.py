@@ -6,7 +6,7 @@ So what the session says about order and delay can be checked against what reall
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event
 from time import perf_counter, sleep
@@ -110,15 +110,6 @@ class TimedBackend(Backend):
         self._wait(self.seconds)
         out[...] = reference.source.image
         return {}
-
-    @override
-    def animate_all(
-        self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
-    ) -> Generator[Image, None, None]:
-        for image, region in frames:
-            out = np.empty((self._size, self._size, 3), np.uint8)
-            self.animate(reference, image, region, out)
-            yield out
 
     @override
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:

@@ -175,11 +175,15 @@ class Backend(Protocol):
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
     ) -> Generator[Image, None, None]:
-        """Animates many frames in order, several at a time, while it uploads the next and downloads the last.
+        """Animates many frames in order; a backend with a batch takes several at a time, and copies meanwhile.
 
-        Reads up to twice `batch` frames ahead of the predictions, which are new arrays. Until it ends, no other method
-        may be called.
+        Such a backend reads up to twice `batch` frames ahead of the predictions, which are new arrays. Until it ends,
+        no other method may be called.
         """
+        for image, region in frames:
+            out = np.empty_like(reference.source.image)
+            self.animate(reference, image, region, out)
+            yield out
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """Does the same as `animate_keypoints` and returns the intermediate results, too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from statistics import median
@@ -171,15 +171,6 @@ class OnnxRuntimeBackend(Backend):
         clock = StageClock()
         self._animate(reference, keypoints, out, clock)
         return clock.milliseconds() if timed else {}
-
-    @override
-    def animate_all(
-        self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
-    ) -> Generator[Image, None, None]:
-        for image, region in frames:
-            out = np.empty((self._size, self._size, 3), np.uint8)
-            self.animate(reference, image, region, out)
-            yield out
 
     @override
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
