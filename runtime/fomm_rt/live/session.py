@@ -99,7 +99,6 @@ class LiveSession(Control):
             raise StateError("expected at most one output that needs the main thread, such as a window")
         self._ends: SimpleQueue[str] = SimpleQueue()
         self._ended_by: str | None = None
-        self._is_stopping = False
         self._error: Exception | None = None
         self._last: LiveFrame | None = None
         self._engine_thread = Thread(target=self._animate_all, name=ENGINE, daemon=True)
@@ -221,7 +220,7 @@ class LiveSession(Control):
                     break
                 self._animate(frame)
         except Exception as error:
-            if not self._is_stopping:  # an interrupted frame fails
+            if self._end_began_s is None:  # an interrupted frame fails
                 self._fail(error)
         else:
             if self._capture.error is None:
@@ -328,7 +327,6 @@ class LiveSession(Control):
         """Tells all threads but those of the outputs to end; returns when that was."""
         if self._end_began_s is None:
             self._end_began_s = perf_counter()
-            self._is_stopping = True
             self._gallery.stop()
             self._slot.close()
             self._capture_end.start()
