@@ -66,7 +66,7 @@ class Trial:
             chosen = {*range(1, _FIRST + 1), *between, *range(moments - _LAST + 1, moments + 1)}
         at_moments = [self._kill(f"moment {moment} of {moments}", moment, None) for moment in sorted(chosen)]
         times = [numbers.random() * seconds for _ in range(_AT_RANDOM)]
-        return at_moments + [self._kill(f"after {after:.3f} s", None, after) for after in times]
+        return at_moments + [self._kill(f"kill {n} after {after:.3f} s", None, after) for n, after in enumerate(times)]
 
     def _count(self) -> int:
         """The number of moments of a run."""

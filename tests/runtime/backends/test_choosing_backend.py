@@ -15,8 +15,9 @@ from fomm_rt.errors import BackendError, ModelError
 from fomm_rt.machine import nvidia_driver
 from fomm_rt.machine.onnx_runtime import onnxruntime
 from fomm_rt.model.folder import open_model_folder
+from fomm_rt.model.manifest import CPU_INT8
 from fomm_rt.model.precision import PRECISIONS, Precision
-from model_copies import add_int8
+from model_copies import add_int8, edit_network
 
 
 @pytest.fixture
@@ -67,9 +68,10 @@ def test_rejects_a_provider_that_falls_back_silently(small_model: Path, monkeypa
     """Without a driver, ONNX Runtime silently runs on the CPU when asked for CUDA."""
     session = onnxruntime.InferenceSession
 
-    def fall_back(path: str, options: object, providers: list[tuple[str, object]]) -> object:
+    def fall_back(content: bytes, options: object, providers: list[tuple[str, object]], enable_fallback: int) -> object:
         assert [name for name, _ in providers] == ["CUDAExecutionProvider"]
-        return session(path, options, providers=["CPUExecutionProvider"])
+        assert not enable_fallback
+        return session(content, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
     with pytest.raises(BackendError, match=r"CUDAExecutionProvider .* would run on CPUExecutionProvider"):
@@ -81,8 +83,8 @@ def test_auto_falls_to_the_next_backend(
 ) -> None:
     session = onnxruntime.InferenceSession
 
-    def fall_back(path: str, options: object, providers: object) -> object:  # noqa: ARG001
-        return session(path, options, providers=["CPUExecutionProvider"])
+    def fall_back(content: bytes, options: object, **_: object) -> object:
+        return session(content, options, providers=["CPUExecutionProvider"])
 
     claimed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(nvidia_driver, "is_installed", lambda: True)
@@ -122,13 +124,15 @@ def test_every_backend_runs_its_own_graphs(
     copied_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: Precision, generator: str
 ) -> None:
     add_int8(copied_model)
+    edit_network(copied_model, "generator", lambda network: setattr(network, "doc_string", "int8"), CPU_INT8)
     session, opened = onnxruntime.InferenceSession, []
+    names = {path.read_bytes(): path.name for path in copied_model.glob("*.onnx")}
 
     class Session:
-        def __init__(self, path: str, options: object, providers: list[tuple[str, object]]) -> None:
-            opened.append(Path(path).name)
+        def __init__(self, content: bytes, options: object, providers: list[tuple[str, object]], **_: object) -> None:
+            opened.append(names[content])
             self.provider = providers[0][0]
-            self.session = session(path, options, providers=["CPUExecutionProvider"])
+            self.session = session(content, options, providers=["CPUExecutionProvider"])
 
         def __getattr__(self, name: str) -> object:
             return getattr(self.session, name)

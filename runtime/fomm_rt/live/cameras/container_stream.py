@@ -27,6 +27,10 @@ LONGEST_SKIP_S = 0.25
 SHARE_OF_PATIENCE = 0.9
 """`read` gives up a silent camera before whoever watches it would, so that it is closed and not left behind."""
 
+STALE_INTERVALS = 3
+"""The driver's buffers hold the oldest frames of a long pause. If the last of them is older than so many intervals, the
+next frame is the newest."""
+
 # Devices whose packets are buffers of the driver. FFmpeg gives them back by way of the container, and crashes if that
 # is closed by then, so packets are copied at once and none is kept.
 _LENDERS = frozenset({"v4l2", "video4linux2,v4l2"})
@@ -103,7 +107,7 @@ class ContainerStream:
     def read(self) -> CameraFrame:
         """Waits for the next frame and gives the newest; see `CameraStream`."""
         start_s = perf_counter()
-        has_come = False
+        has_come = has_skipped = False
         while True:
             left_s = start_s + SHARE_OF_PATIENCE * self._patience_s - self._times.ask()
             if left_s <= 0 or (self._wait is not None and not self._wait(left_s)):
@@ -115,8 +119,9 @@ class ContainerStream:
             if self._is_intra_only:
                 # An old picture is left out before it is decoded, since no later one needs it.
                 captured_s = self._times.captured_s(packet.pts, arrived_s)
-                if may_skip and self._newer_waits():
+                if may_skip and self._newer_waits(arrived_s - captured_s if has_skipped else 0):
                     self._sequence += 1
+                    has_skipped = True
                     continue
             frames = self._decode(packet)
             if not frames:
@@ -124,7 +129,8 @@ class ContainerStream:
             self._sequence += len(frames)
             if not self._is_intra_only:
                 captured_s = self._times.captured_s(frames[-1].pts, arrived_s)
-                if may_skip and self._newer_waits():
+                if may_skip and self._newer_waits(arrived_s - captured_s if has_skipped else 0):
+                    has_skipped = True
                     continue
             return CameraFrame(self._sequence, captured_s, self._convert(frames[-1]))
 
@@ -158,8 +164,10 @@ class ContainerStream:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise unreadable(self._name) from error
 
-    def _newer_waits(self) -> bool:
-        return self._times.is_late or (self._wait is not None and self._wait(0))
+    def _newer_waits(self, age_s: float) -> bool:
+        """True if a newer frame is there, or due at once after frames as old as this one."""
+        due_s = self.interval_s if age_s > STALE_INTERVALS * self.interval_s else 0
+        return self._times.is_late or (self._wait is not None and self._wait(due_s))
 
 
 def _copied(packet: av.Packet[VideoStream]) -> av.Packet[VideoStream]:

@@ -16,7 +16,6 @@ from numbered_pictures import number_of
 folder, changes, accounting = Path(devices), SimpleQueue(), Accounting()
 capture = Capture(choose_camera(camera), accounting, changes.put, retry_s=0.1)
 capture.start()
-threads = threading.active_count()
 seen = []
 
 def until(phase):
@@ -83,6 +82,8 @@ def test_camera_that_stalls_is_closed_and_opened_again(devices: FakeVideoDevices
     seen, threads, later = devices.evaluate(
         CAPTURE
         + """
+until("open")
+threads = threading.active_count()
 until("lost")
 until("open")
 later = threading.active_count()
