@@ -17,9 +17,9 @@ import uvicorn
 
 from fomm_rt.studio.app import Studio
 from fomm_rt.studio.limits import Limits
-from fomm_rt.studio.messages import LoadOptions
 from fomm_rt.studio.server import configuration
 from fomm_rt.studio.settings import Settings
+from fomm_rt.workers.messages import LoadOptions
 
 SOON_S = 120
 """The machine of a test may be busy."""

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fomm_rt.errors import MediaError
-from fomm_rt.studio.messages import Convert, Progress, Task
-from fomm_rt.studio.worker_process import Reporter, serve
+from fomm_rt.studio.messages import Convert, Order
+from fomm_rt.workers.messages import Progress, Task
+from fomm_rt.workers.worker_process import Reporter, serve
 
 
 def perform(task: Task, report: Reporter) -> Any:
@@ -41,4 +42,4 @@ def perform(task: Task, report: Reporter) -> Any:
 
 def main() -> None:
     """Runs the process."""
-    serve(perform, ThreadPoolExecutor(2))
+    serve(perform, ThreadPoolExecutor(2), Order)

@@ -88,9 +88,9 @@ def studio(
                 'Install with: pip install "fomm-rt[studio]"'
             )
         from fomm_rt.studio.access import is_loopback
-        from fomm_rt.studio.messages import LoadOptions
         from fomm_rt.studio.server import FIRST_PORT, check_certificate, serve
         from fomm_rt.studio.settings import Settings
+        from fomm_rt.workers.messages import LoadOptions
 
         is_local = is_loopback(host)
         if not is_local and tls is None and not insecure:

@@ -20,7 +20,7 @@ from fomm_rt.studio.messages import OPAQUE, FindFaces, FoundFaces, Kind
 from fomm_rt.studio.models_api import Models
 from fomm_rt.studio.refusal import Refusal
 from fomm_rt.studio.uploads import Uploads, shown_name
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.workers.worker import TaskError, Worker
 
 READ_ON_BYTES, READ_ON_S = 64 * MB, 2.0
 """How much is read of an upload that was refused, and how long each part is awaited."""

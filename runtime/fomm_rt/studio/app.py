@@ -27,13 +27,13 @@ from fomm_rt.studio.jobs import Jobs
 from fomm_rt.studio.library import Library
 from fomm_rt.studio.live.hub import Hub
 from fomm_rt.studio.live.socket import live_routes
-from fomm_rt.studio.loading import load_animator
 from fomm_rt.studio.models_api import Models
 from fomm_rt.studio.refusal import Refusal
 from fomm_rt.studio.settings import Settings
 from fomm_rt.studio.uploads import Uploads
-from fomm_rt.studio.worker import Worker
 from fomm_rt.version import __version__
+from fomm_rt.workers.loading import load_animator
+from fomm_rt.workers.worker import Worker
 
 STATIC = Path(__file__).parent / "static"
 

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any, Literal
 
 from fomm_rt.files.typed_json import parse_json, typed
-from fomm_rt.studio.module_command import module_command
+from fomm_rt.workers.module_command import module_command
 
 _STOP_S = 3.0
 _STEPS = {"waiting", "downloading", "verifying", "exporting", "notice"}

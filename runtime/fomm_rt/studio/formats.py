@@ -8,7 +8,7 @@ from pathlib import Path
 from fomm_rt.studio.jobs import Job
 from fomm_rt.studio.messages import Convert
 from fomm_rt.studio.refusal import Refusal
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.workers.worker import TaskError, Worker
 
 CONTENT_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "gif": "image/gif"}
 

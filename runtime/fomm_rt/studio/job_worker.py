@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from typing_extensions import override
-
-from fomm_rt.animator import Animator
 from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.report import AnimationReport
 from fomm_rt.faces.framing import AnyFraming, FaceFraming
@@ -20,21 +14,12 @@ from fomm_rt.image import Image
 from fomm_rt.media.read.input_container import find_audio, open_input
 from fomm_rt.studio.job_options import Square
 from fomm_rt.studio.jpeg import write_jpeg
-from fomm_rt.studio.loading import load_animator
-from fomm_rt.studio.messages import (
-    Animate,
-    AnimationResult,
-    BackendInfo,
-    Loaded,
-    LoadOptions,
-    Preview,
-    Progress,
-    Task,
-)
-from fomm_rt.studio.worker_process import Reporter, serve
+from fomm_rt.studio.messages import Animate, AnimationResult, Order
+from fomm_rt.workers.loading import KeptAnimator
+from fomm_rt.workers.messages import BackendInfo, Loaded, Preview, Progress, Task
+from fomm_rt.workers.reporting import ReportedProgress, collected_warnings
+from fomm_rt.workers.worker_process import Reporter, serve
 
-REPORT_S = 0.2
-"""Progress is reported so often, and at each new step."""
 PREVIEW_S = 0.35
 PREVIEW_SIDE = 384
 
@@ -43,7 +28,7 @@ class JobWorker:
     """Does jobs one after the other."""
 
     def __init__(self) -> None:
-        self._loaded: tuple[LoadOptions, Animator] | None = None
+        self._animator = KeptAnimator()
 
     def __call__(self, task: Task, report: Reporter) -> AnimationResult:
         """Animates.
@@ -54,7 +39,7 @@ class JobWorker:
         if not isinstance(task, Animate):
             raise TypeError(f"expected a task of the job worker; got {type(task).__name__}")
         folder, options = Path(task.folder), task.options
-        with _collected_warnings() as notes:
+        with collected_warnings() as notes:
             report(Progress(task.number, "loading the model", 0, None))
             animator = self._animator(task.load)
             backend = BackendInfo(animator.backend.name, animator.backend.device, animator.backend.reason)
@@ -82,35 +67,6 @@ class JobWorker:
                 say=notes.append,
             )
         return _result(done, backend, [report.in_names(note) for note in notes])
-
-    def _animator(self, load: LoadOptions) -> Animator:
-        if self._loaded is not None and self._loaded[0] == load:
-            return self._loaded[1]
-        if self._loaded is not None:
-            self._loaded[1].close()  # first: two models may not fit into the memory of a GPU
-            self._loaded = None
-        animator = load_animator(load)
-        self._loaded = load, animator
-        return animator
-
-
-class ReportedProgress:
-    """Reports the frames that are done, a few times a second."""
-
-    def __init__(self, number: int, report: Reporter) -> None:
-        self._number = number
-        self._report = report
-        self._stage = ""
-        self._next_s = 0.0
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Takes what `animate_file` says. Raises CancelledTask if the task has been cancelled."""
-        now = monotonic()
-        if stage == self._stage and now < self._next_s and done != total:
-            self._report.check()
-            return
-        self._stage, self._next_s = stage, now + REPORT_S
-        self._report(Progress(self._number, stage, done, total))
 
 
 class ReportedPreview:
@@ -155,27 +111,9 @@ def _result(done: AnimationReport, backend: BackendInfo, notes: list[str]) -> An
     )
 
 
-@contextmanager
-def _collected_warnings() -> Iterator[list[str]]:
-    """Yields a list that takes the warnings of the logger "fomm_rt"."""
-    notes: list[str] = []
-
-    class _Collector(logging.Handler):
-        @override
-        def emit(self, record: logging.LogRecord) -> None:
-            notes.append(record.getMessage())
-
-    logger, collector = logging.getLogger("fomm_rt"), _Collector(logging.WARNING)
-    logger.addHandler(collector)
-    try:
-        yield notes
-    finally:
-        logger.removeHandler(collector)
-
-
 def main() -> None:
     """Runs the process."""
-    serve(JobWorker(), ThreadPoolExecutor(1))
+    serve(JobWorker(), ThreadPoolExecutor(1), Order)
 
 
 if __name__ == "__main__":

@@ -18,20 +18,10 @@ from fomm_rt.studio.changes import Changes
 from fomm_rt.studio.job_options import JobOptions
 from fomm_rt.studio.library import Item, Library
 from fomm_rt.studio.limits import Limits
-from fomm_rt.studio.messages import (
-    OPAQUE,
-    Animate,
-    AnimationResult,
-    BackendInfo,
-    Loaded,
-    LoadOptions,
-    MediaInfo,
-    Preview,
-    Progress,
-    Report,
-)
+from fomm_rt.studio.messages import OPAQUE, Animate, AnimationResult, MediaInfo
 from fomm_rt.studio.refusal import Refusal
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.workers.messages import BackendInfo, Loaded, LoadOptions, Preview, Progress, Report
+from fomm_rt.workers.worker import TaskError, Worker
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 

@@ -12,7 +12,7 @@ import msgspec
 
 from fomm_rt.studio.messages import Inspect, Kind, MediaInfo
 from fomm_rt.studio.refusal import Refusal
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.workers.worker import TaskError, Worker
 
 INSPECT_S = 300.0
 """Time to read a file: that of a long film is found by reading all of it."""

@@ -36,10 +36,10 @@ from fomm_rt.studio.messages import (
     FoundFaces,
     Inspect,
     MediaInfo,
-    Progress,
-    Task,
+    Order,
 )
-from fomm_rt.studio.worker_process import Reporter, serve
+from fomm_rt.workers.messages import Progress, Task
+from fomm_rt.workers.worker_process import Reporter, serve
 
 THREADS = 2
 THUMBNAIL_SIDE = 512
@@ -161,7 +161,7 @@ def convert(task: Convert, report: Reporter) -> None:
 def main() -> None:
     """Runs the process."""
     cv2.setNumThreads(1)
-    serve(perform, ThreadPoolExecutor(THREADS))
+    serve(perform, ThreadPoolExecutor(THREADS), Order)
 
 
 if __name__ == "__main__":

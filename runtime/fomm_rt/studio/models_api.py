@@ -23,10 +23,11 @@ from fomm_rt.studio.answers import answer, body_of
 from fomm_rt.studio.changes import Changes
 from fomm_rt.studio.events import event_stream
 from fomm_rt.studio.fetching import Fetch, Published, list_published
-from fomm_rt.studio.messages import BackendInfo, BackendState, DescribeBackends, LoadOptions
+from fomm_rt.studio.messages import BackendState, DescribeBackends
 from fomm_rt.studio.refusal import Refusal
 from fomm_rt.studio.settings import Settings
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.workers.messages import BackendInfo, LoadOptions
+from fomm_rt.workers.worker import TaskError, Worker
 
 
 @dataclass

@@ -10,7 +10,7 @@ from fomm_rt.errors import MediaError
 from fomm_rt.live.avatars import pictures_in
 from fomm_rt.model.names import BUNDLED
 from fomm_rt.studio.limits import Limits
-from fomm_rt.studio.messages import LoadOptions
+from fomm_rt.workers.messages import LoadOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The inside of a worker process: tasks arrive as lines on standard input, reports leave on standard output.
 
-The process ends with the server, even if the server is killed: standard input ends then.
+The process ends with the program that started it, even if that is killed: standard input ends then.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from fomm_rt.errors import FommError
-from fomm_rt.studio.messages import Cancel, Done, Failed, Order, Report, Task
 from fomm_rt.version import __version__
+from fomm_rt.workers.messages import Cancel, Done, Failed, Report, Task
 
 Perform = Callable[[Task, "Reporter"], Any]
 """Does a task and returns its result."""
@@ -64,12 +64,13 @@ class Reporter:
         return text
 
 
-def serve(perform: Perform, executor: Executor) -> None:
+def serve(perform: Perform, executor: Executor, orders: Any) -> None:
     """Does tasks until standard input ends; does not return.
 
     Args:
         perform: Does a task.
         executor: Runs it.
+        orders: The union of `Cancel` and the tasks that may arrive.
     """
     out = _standard_output()
     lock = threading.Lock()
@@ -79,14 +80,14 @@ def serve(perform: Perform, executor: Executor) -> None:
             out.write(msgspec.json.encode(report) + b"\n")
             out.flush()
 
-    decoder = msgspec.json.Decoder(Order)
+    decoder = msgspec.json.Decoder(orders)
     running: dict[int, Reporter] = {}
 
     def run(task: Task, reporter: Reporter) -> None:
         try:
             send(_outcome(perform, task, reporter))
         except OSError:
-            os._exit(0)  # the server is gone
+            os._exit(0)  # the other side is gone
         finally:
             running.pop(task.number, None)
 

@@ -1,12 +1,13 @@
-"""The server's side of a worker process. It is started when there is something to do, and again after it has ended."""
+"""The other side of a worker process. It is started when there is something to do, and again after it has ended."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import subprocess
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -15,8 +16,8 @@ from typing import Any
 import msgspec
 
 from fomm_rt.errors import FommError
-from fomm_rt.studio.messages import Cancel, Done, Failed, Order, Report, Task
-from fomm_rt.studio.module_command import module_command
+from fomm_rt.workers.messages import Cancel, Done, Failed, Report, Task
+from fomm_rt.workers.module_command import module_command
 
 CANCEL_S = 5.0
 """How long a worker may take to end a cancelled task; then the process is ended."""
@@ -54,12 +55,16 @@ class Worker:
         module: What the process runs; its `main` calls `worker_process.serve`.
         does: What it does, for the message after a crash.
         is_verbose: True to let it print to standard error.
+        environment: Further variables of its environment.
     """
 
-    def __init__(self, module: str, does: str, is_verbose: bool = False) -> None:
+    def __init__(
+        self, module: str, does: str, is_verbose: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._module = module
         self._does = does
         self._is_verbose = is_verbose
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: Thread | None = None
         self._running: dict[int, _Running] = {}
@@ -122,7 +127,7 @@ class Worker:
             self._process = self._start(loop)
         self._write(task)
 
-    def _write(self, order: Order | Task) -> None:
+    def _write(self, order: Task | Cancel) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         with suppress(OSError):  # the process has ended; its reader says so
@@ -136,7 +141,8 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if self._is_verbose else subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C reaches the server alone, which ends its workers
+                env={**os.environ, **self._environment},
+                start_new_session=True,  # Ctrl-C reaches this process alone, which ends its workers
             )
         except OSError as error:
             raise TaskError(f"no process could be started to {self._does}: {error.strerror}", is_defect=True) from error

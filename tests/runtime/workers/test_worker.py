@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from fomm_rt.studio import worker as worker_module
-from fomm_rt.studio.messages import Convert, Progress, Report
-from fomm_rt.studio.worker import TaskError, Worker
+from fomm_rt.studio.messages import Convert
+from fomm_rt.workers import worker as worker_module
+from fomm_rt.workers.messages import Progress, Report
+from fomm_rt.workers.worker import TaskError, Worker
 
 TESTS = Path(__file__).parents[2]
 Use = Callable[[Worker], Coroutine[Any, Any, None]]

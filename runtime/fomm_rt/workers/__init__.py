@@ -1,0 +1,1 @@
+"""Processes that do tasks for another process, which outlives their crashes."""

@@ -1,0 +1,53 @@
+"""What a worker process reports about a clip that it animates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from typing_extensions import override
+
+from fomm_rt.workers.messages import Progress
+from fomm_rt.workers.worker_process import Reporter
+
+REPORT_S = 0.2
+"""Progress is reported so often, and at each new step."""
+
+
+class ReportedProgress:
+    """Reports the frames that are done, a few times a second."""
+
+    def __init__(self, number: int, report: Reporter) -> None:
+        self._number = number
+        self._report = report
+        self._stage = ""
+        self._next_s = 0.0
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Takes what `animate_file` says. Raises CancelledTask if the task has been cancelled."""
+        now = monotonic()
+        if stage == self._stage and now < self._next_s and done != total:
+            self._report.check()
+            return
+        self._stage, self._next_s = stage, now + REPORT_S
+        self._report(Progress(self._number, stage, done, total))
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Yields a list that takes the warnings of the logger "fomm_rt"."""
+    notes: list[str] = []
+
+    class _Collector(logging.Handler):
+        @override
+        def emit(self, record: logging.LogRecord) -> None:
+            notes.append(record.getMessage())
+
+    logger, collector = logging.getLogger("fomm_rt"), _Collector(logging.WARNING)
+    logger.addHandler(collector)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(collector)
