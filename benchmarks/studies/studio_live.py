@@ -12,24 +12,16 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from time import sleep
 from typing import Any
 
 import numpy as np
-import uvicorn
 from playwright.sync_api import Page, sync_playwright
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from fomm_bench.live_stand_ins import timed_animator
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
 from fomm_bench.results.results_file import write_document
-from fomm_rt.studio.app import STATIC
-from fomm_rt.studio.live.hub import Hub
-from fomm_rt.studio.live.socket import live_routes
+from fomm_bench.studio_stand_in import serving_live
 
 CHROMIUM = "/usr/bin/chromium"
 FAKE_CAMERA = ("--no-sandbox", "--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream")
@@ -74,7 +66,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = {}
-    with _serving(given.network_ms) as address, _browsing(address) as page:
+    with serving_live(given.network_ms) as address, _browsing(address) as page:
         for codec in CODECS:
             delays_ms = np.array(page.evaluate(LIVE, [codec, WARMUP_S * 1000, given.seconds * 1000]))
             found[codec] = _summary(delays_ms, given.seconds)
@@ -95,30 +87,11 @@ def _summary(delays_ms: np.ndarray[Any, Any], seconds: float) -> dict[str, float
 
 
 @contextmanager
-def _serving(network_ms: float) -> Iterator[str]:
-    """A server of the live socket and the page's files; yields its address."""
-    hub = Hub(lambda _model: timed_animator(network_ms / 1e3))
-    app = Starlette(routes=[*live_routes(hub), Mount("/", StaticFiles(directory=STATIC, html=True))])
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False)
-    )
-    thread = Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-@contextmanager
 def _browsing(address: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FAKE_CAMERA))
         page = browser.new_page()
-        page.goto(f"{address}/style.css")
+        page.goto(f"http://{address}/style.css")
         try:
             yield page
         finally:

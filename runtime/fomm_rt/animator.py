@@ -391,9 +391,15 @@ class Animator:
             StateError: No source has been set, or the animator was closed meanwhile.
             ImageError: A frame is not such an array.
         """
-        predictions = self._predictions(self._source_to_animate(), iter(frames))
+        predictions = _predictions_of(self._animate_in_order(self._source_to_animate(), iter(frames)))
         self._iteration = ref(predictions)
         return predictions
+
+    def animate_all_tracked(self, frames: Iterable[Image | Frame]) -> Generator[AnimatedFrame[Image], None, None]:
+        """Animates the source by many driving frames, as `animate_all` does, and yields their keypoints too."""
+        animated = self._animate_in_order(self._source_to_animate(), iter(frames))
+        self._iteration = ref(animated)
+        return animated
 
     def explain(self, frame: Image | Frame | Keypoints) -> Explanation:
         """Animates the source by one frame and returns its keypoints, deformation, masks and occlusion map as well."""
@@ -457,18 +463,20 @@ class Animator:
             out, *self._backend.animate(self._reference.prepare(source), image, region, out, timed=timed)
         )
 
-    def _predictions(self, source: Source, frames: Iterator[Image | Frame]) -> Generator[Image, None, None]:
-        """The body of `animate_all`."""
+    def _animate_in_order(
+        self, source: Source, frames: Iterator[Image | Frame]
+    ) -> Generator[AnimatedFrame[Image], None, None]:
+        """The body of `animate_all_tracked`."""
         framed_frames = map(self._framed_in_host_memory, frames)
         first = next(framed_frames, None)
         if first is None:
             return
         keypoints = self._backend.detect(*first) if self._reference.is_missing else None
         reference = self._prepared_reference(source, keypoints)
-        predictions = self._backend.animate_all(reference, chain([first], framed_frames))
-        with closing(predictions):
-            for prediction in predictions:
-                yield prediction
+        animated = self._backend.animate_all(reference, chain([first], framed_frames))
+        with closing(animated):
+            for prediction, found in animated:
+                yield AnimatedFrame(prediction, found, {})
                 self._check_open()
 
     def _check_open(self) -> None:
@@ -514,6 +522,12 @@ class Animator:
         if is_on_device(pixels_of(frame)):
             raise ImageError("animate_all takes frames in host memory; pass frames on a GPU to animate one by one")
         return framed(frame, self._driving_framing(frame))
+
+
+def _predictions_of(animated: Generator[AnimatedFrame[Image], None, None]) -> Generator[Image, None, None]:
+    with closing(animated):
+        for frame in animated:
+            yield frame.prediction
 
 
 def _check_types(**settings: object) -> None:

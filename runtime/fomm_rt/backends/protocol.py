@@ -174,16 +174,19 @@ class Backend(Protocol):
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
-    ) -> Generator[Image, None, None]:
+    ) -> Generator[tuple[Image, Keypoints], None, None]:
         """Animates many frames in order; a backend with a batch takes several at a time, and copies meanwhile.
 
-        Such a backend reads up to twice `batch` frames ahead of the predictions, which are new arrays. Until it ends,
-        no other method may be called.
+        Such a backend reads up to twice `batch` frames ahead of the predictions. Until it ends, no other method may be
+        called.
+
+        Yields:
+            The prediction of each frame, a new array, and the keypoints of the frame.
         """
         for image, region in frames:
             out = np.empty_like(reference.source.image)
-            self.animate(reference, image, region, out)
-            yield out
+            keypoints, _ = self.animate(reference, image, region, out)
+            yield out, keypoints
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
         """Does the same as `animate_keypoints` and returns the intermediate results, too."""

@@ -45,8 +45,8 @@ class FrameRenderer:
 
     @property
     def shows_predictions_alone(self) -> bool:
-        """True if frames may be animated in batches: only predictions are shown, and keypoints are not needed."""
-        return self.view == "result" and not self._needs_keypoints
+        """True if frames may be animated in batches: only predictions are shown, of keypoints as they are found."""
+        return self.view == "result" and self.smooth is None and self.pasted is None
 
     @property
     def _needs_keypoints(self) -> bool:

@@ -152,7 +152,7 @@ def render(
             del reference  # a frame may be large
             frames = map(hold, frames)
             rendered = (
-                _render_batches(animator, frames, ahead, clock)
+                _render_batches(renderer, frames, ahead)
                 if in_batches
                 else ((renderer(frame), frame.time) for frame in frames)
             )
@@ -243,12 +243,13 @@ def _renderer(
 
 
 def _render_batches(
-    animator: Animator, frames: Iterable[DrivingFrame], ahead: ReadAhead[DrivingFrame], clock: StageClock
+    renderer: FrameRenderer, frames: Iterable[DrivingFrame], ahead: ReadAhead[DrivingFrame]
 ) -> Generator[tuple[Image, Fraction], None, None]:
-    """Yields predictions with the times of their frames; `animate_all` takes several frames before it yields one.
+    """Yields predictions with the times of their frames; the animator takes several frames before it yields one.
 
     `ahead` is what reads the frames.
     """
+    recording, clock = renderer.recording, renderer.clock
     times: deque[Fraction] = deque()
 
     def pictures() -> Iterator[Image]:
@@ -257,15 +258,18 @@ def _render_batches(
             times.append(frame.time)
             yield frame.pixels
 
-    predictions = animator.animate_all(pictures())
+    animated = renderer.animator.animate_all_tracked(pictures())
     try:
         while True:
             start = perf_counter() - ahead.waiting_s
-            prediction = next(predictions, None)
+            frame = next(animated, None)
             # Time spent waiting for the decoder meanwhile counts as waiting.
             clock.add("networks", perf_counter() - ahead.waiting_s - start)
-            if prediction is None:
+            if frame is None:
                 return
-            yield prediction, times.popleft()
+            time = times.popleft()
+            if recording is not None:
+                recording.add(frame.kp_driving, time)
+            yield frame.prediction, time
     finally:
-        predictions.close()
+        animated.close()

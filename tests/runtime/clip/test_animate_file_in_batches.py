@@ -14,8 +14,10 @@ from clips import write_clip
 from fakes.animator import FakeGpu
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
+from fomm_rt.backends.protocol import AnimatedFrame
 from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.frame_renderer import View
+from fomm_rt.clip.motion_file import load_motion
 from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
@@ -39,17 +41,17 @@ def fake(small_model: Path) -> Iterator[FakeGpu]:
 
 @pytest.fixture
 def batched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts the frames that each call of `animate_all` yields."""
+    """Counts the frames that each call of `animate_all_tracked` yields."""
     runs: list[int] = []
-    animate_all = Animator.animate_all
+    animate_all_tracked = Animator.animate_all_tracked
 
-    def counted(self: Animator, frames: Iterator[Image]) -> Iterator[Image]:
+    def counted(self: Animator, frames: Iterator[Image]) -> Iterator[AnimatedFrame[Image]]:
         runs.append(0)
-        for result in animate_all(self, frames):
+        for result in animate_all_tracked(self, frames):
             runs[-1] += 1
             yield result
 
-    monkeypatch.setattr(Animator, "animate_all", counted)
+    monkeypatch.setattr(Animator, "animate_all_tracked", counted)
     return runs
 
 
@@ -128,12 +130,34 @@ def test_views_are_drawn_one_by_one(
     assert not batched
 
 
-def test_keypoints_are_recorded_and_refake_one_by_one(
+def test_batches_record_the_motion_of_each_frame(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int]
 ) -> None:
     motion = tmp_path / "m.npz"
     animate_file(source, clip, tmp_path / "a.mp4", motion_output=motion, animator=fake.animator)
+    assert batched == [COUNT]
+    recorded = load_motion(motion)
+    with VideoReader(clip) as reader:
+        for frame, time, keypoints in zip(reader, recorded.times, recorded, strict=True):
+            assert time == frame.time
+            # Networks may round otherwise for several frames than for one.
+            np.testing.assert_allclose(keypoints.value, fake.animator.keypoints(frame.pixels).value, atol=1e-3)
+
+
+def test_a_motion_file_animates_one_by_one(
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int]
+) -> None:
+    motion = tmp_path / "m.npz"
+    animate_file(source, clip, tmp_path / "a.mp4", motion_output=motion, animator=fake.animator)
+    batched.clear()
     assert animate_file(source, motion, tmp_path / "b.mp4", animator=fake.animator).frames == COUNT
+    assert not batched
+
+
+def test_smoothed_keypoints_animate_one_by_one(
+    fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, batched: list[int]
+) -> None:
+    animate_file(source, clip, tmp_path / "r.mp4", smooth=0.5, animator=fake.animator)
     assert not batched
 
 

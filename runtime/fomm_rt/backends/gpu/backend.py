@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -117,7 +117,7 @@ class GpuBackend(Backend):
             else:
                 self._frame_stream.start([image], region, timed)
             stage_ms = self._finish(out)
-            return self._keypoints(self._frame_stream.found()), stage_ms
+            return self._keypoints(self._frame_stream.found()[0]), stage_ms
 
     @override
     def animate_keypoints(
@@ -131,7 +131,7 @@ class GpuBackend(Backend):
     @override
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
-    ) -> Generator[Image, None, None]:
+    ) -> Generator[tuple[Image, Keypoints], None, None]:
         if not self._batch_streams:
             with self._device.current():
                 self._batch_streams = [self._new_frame_stream(batch=self.batch) for _ in range(BATCH_STREAMS)]
@@ -186,11 +186,13 @@ class GpuBackend(Backend):
             return self._frame_stream.finish_on_device(picture, other)
         return self._frame_stream.finish([out])
 
-    def _collect(self, frame_stream: FrameStream, count: int) -> Sequence[Image]:
+    def _collect(self, frame_stream: FrameStream, count: int) -> list[tuple[Image, Keypoints]]:
+        """The predictions and keypoints of a batch, when it is done."""
         outs: list[Image] = list(np.empty((count, self._size, self._size, 3), np.uint8))
         with self._device.current():
             frame_stream.finish(outs)
-        return outs
+            rows = frame_stream.found()
+        return [(out, self._keypoints(row)) for out, row in zip(outs, rows, strict=False)]
 
     def _keypoints(self, rows: NDArray[np.float32]) -> Keypoints:
         # Weights were checked when the engines were built; half precision may still overflow.

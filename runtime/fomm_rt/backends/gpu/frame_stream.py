@@ -199,7 +199,7 @@ class FrameStream:
             self._copy(self.pipeline.keypoints, self._keypoints_host)
 
         self._run(_Program("detect", given.region), queue)
-        return self.found()
+        return self.found()[0]
 
     def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
         """Does the same as `detect` for a frame on the device, see `start_on_device`."""
@@ -207,7 +207,7 @@ class FrameStream:
         self._wait(other)
         self.pipeline.detect(picture, region, self.stream)
         self._copy(self.pipeline.keypoints, self._keypoints_host)
-        return self.found()
+        return self.found()[0]
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
         """Animates by keypoints (K, 6); returns the prediction, and by name all maps of an explanation."""
@@ -255,10 +255,9 @@ class FrameStream:
         }
 
     def found(self) -> NDArray[np.float32]:
-        """Waits for queued work; returns the keypoints (K, 6) of the latest frame, the first one of a batch."""
+        """Waits for queued work; returns the keypoints (N, K, 6) of the latest batch."""
         self._settle()
-        found: NDArray[np.float32] = self._keypoints_host[0].copy()
-        return found
+        return self._keypoints_host.copy()
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
         """Copies the used part of each frame into pinned memory."""
