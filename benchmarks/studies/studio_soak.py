@@ -88,7 +88,8 @@ def drive(socket: ClientConnection, seconds: float) -> Iterator[float]:
 
 def soak(minutes: float, network_ms: float) -> list[dict[str, float]]:
     """Runs a session; returns a row for each minute."""
-    process, rows = psutil.Process(), []
+    process = psutil.Process()
+    rows: list[dict[str, float]] = []
     with serving_live(network_ms) as address, ExitStack() as opened:
         camera = connect(f"ws://{address}/api/live?role=camera&codec=h264", max_size=None)
         answers = Answers(camera)

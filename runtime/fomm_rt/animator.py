@@ -73,7 +73,7 @@ class Animator:
         self._source_framing = source_framing
         self._driving_framing = HeldFraming(driving_framing, manifest.face_margin)
         self._source: Source | None = None
-        self._iteration: ref[Generator[Image, None, None]] | None = None
+        self._iteration: ref[Generator[Any, None, None]] | None = None
         self._closed = False
 
     @classmethod

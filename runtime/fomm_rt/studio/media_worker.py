@@ -23,6 +23,7 @@ from fomm_rt.machine.heap import return_free_memory
 from fomm_rt.media.read.input_container import open_input
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.picture_format import PictureKind, find_picture
+from fomm_rt.media.read.sound_end import find_sound_end
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import VideoWriter
 from fomm_rt.studio.jpeg import write_jpeg
@@ -88,11 +89,16 @@ def inspect(task: Inspect) -> MediaInfo:
     else:
         with VideoReader(path) as reader:
             picture = next(iter(reader)).pixels
-            duration = reader.timing.duration
-            duration_s, has_audio = None if duration is None else float(duration), reader.has_audio
+            duration_s, has_audio = _duration_of(reader), reader.has_audio
     height, width = picture.shape[:2]
     write_jpeg(Path(task.thumbnail), picture, THUMBNAIL_SIDE)
     return MediaInfo(str(path), _content_type(path), width, height, duration_s, has_audio, False, True)
+
+
+def _duration_of(reader: VideoReader) -> float | None:
+    """Seconds until picture and sound have ended. A busy browser records fewer pictures at the end than sound."""
+    ends = [reader.timing.duration, find_sound_end(reader.path) if reader.has_audio else None]
+    return max((float(end) for end in ends if end is not None), default=None)
 
 
 def _inspect_motion(path: Path) -> MediaInfo:

@@ -73,6 +73,39 @@ def clip(tmp_path: Path) -> Path:
     )
 
 
+def test_the_preview_sees_each_frame_before_it_is_scaled(
+    animator: Animator, source: Path, clip: Path, tmp_path: Path
+) -> None:
+    seen: list[Image] = []
+    output = tmp_path / "r-%d.png"
+    animate_file(source, clip, output, output_size=128, preview=seen.append, animator=animator)
+    assert len(seen) == 7
+    for number, picture in enumerate(seen, 1):
+        assert picture.shape == (64, 64, 3)
+        assert picture.dtype == np.uint8
+        written = read_picture(tmp_path / f"r-{number}.png")
+        assert written.shape == (128, 128, 3)
+        assert np.abs(written[::2, ::2].astype(int) - picture).mean() < 12
+
+
+def test_the_preview_sees_the_chosen_view(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    seen: list[Image] = []
+    output = tmp_path / "r.mp4"
+    animate_file(source, clip, output, view="panel", duration_s=0.04, preview=seen.append, animator=animator)
+    assert [picture.shape for picture in seen] == [(64, 192, 3)]
+
+
+def test_a_preview_that_fails_ends_the_run(animator: Animator, source: Path, clip: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+
+    def fail(_picture: Image) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        animate_file(source, clip, tmp_path / "r.mp4", preview=fail, animator=animator)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def frames_of(path: Path) -> list[Image]:
     with VideoReader(path) as reader:
         return [frame.pixels for frame in reader]

@@ -125,6 +125,12 @@ def test_a_driver_is_recognized_by_its_content(client: Client, make_clip: ClipMa
     assert driver["content_type"] == "video/mp4"
 
 
+def test_a_recording_lasts_as_long_as_its_sound(client: Client, make_clip: ClipMaker) -> None:
+    """A busy browser records sound to the end, but not pictures, and writes no length into the headers."""
+    clip = make_clip("live.mkv", frames=10, audio="aac", audio_seconds=2, container_options={"live": "1"})
+    assert client.upload("driver", clip, "recording.webm").json["duration_s"] == pytest.approx(2, abs=0.06)
+
+
 @pytest.mark.parametrize(
     ("kind", "content", "sentence"),
     [

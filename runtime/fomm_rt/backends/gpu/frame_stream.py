@@ -257,7 +257,8 @@ class FrameStream:
     def found(self) -> NDArray[np.float32]:
         """Waits for queued work; returns the keypoints (N, K, 6) of the latest batch."""
         self._settle()
-        return self._keypoints_host.copy()
+        found: NDArray[np.float32] = self._keypoints_host.copy()
+        return found
 
     def _take(self, images: Sequence[Image], region: Region) -> _Input:
         """Copies the used part of each frame into pinned memory."""
