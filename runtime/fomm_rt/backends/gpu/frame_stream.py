@@ -199,7 +199,8 @@ class FrameStream:
             self._copy(self.pipeline.keypoints, self._keypoints_host)
 
         self._run(_Program("detect", given.region), queue)
-        return self.found()[0]
+        first: NDArray[np.float32] = self.found()[0]
+        return first
 
     def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
         """Does the same as `detect` for a frame on the device, see `start_on_device`."""
@@ -207,7 +208,8 @@ class FrameStream:
         self._wait(other)
         self.pipeline.detect(picture, region, self.stream)
         self._copy(self.pipeline.keypoints, self._keypoints_host)
-        return self.found()[0]
+        first: NDArray[np.float32] = self.found()[0]
+        return first
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[Image, dict[str, NDArray[np.float32]]]:
         """Animates by keypoints (K, 6); returns the prediction, and by name all maps of an explanation."""
