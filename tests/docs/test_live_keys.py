@@ -10,7 +10,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "live.md").read_text(encoding="
 
 
 def test_the_table_of_keys() -> None:
-    table = ["| key | what it does |", "|---|---|"]
+    table = ["| key | effect |", "|---|---|"]
     for group in GROUPS:
         table.append(f"| **{group.title}** | |")
         table += [f"| {' '.join(f'`{key}`' for key in row.label.split('  '))} | {row.text} |" for row in group.rows]
