@@ -97,12 +97,12 @@ class Animator:
             model: The name of a model that `fomm-rt fetch` installed, such as "vox-adv", or a model folder made by
                 `fomm-rt export`; the bundled model for drawn faces by default.
             backend: "auto" takes the fastest that runs here, "cpu" the fastest on the CPU, "cuda" on an NVIDIA GPU.
-            relative: Apply the movement since a reference frame to the source; otherwise take over the driver's pose.
+            relative: Apply the movement since a reference frame to the source; otherwise copy the driver's pose.
             adapt_scale: In relative mode, scale the movement by the size of the source's keypoint hull relative to the
                 reference's.
             source_framing, driving_framing: The square of the source and of driving frames that the networks see: a
-                `Framing`, or a `FaceFraming` to find the face. The face of the first driving frame decides for all, so
-                the square rests; `clear_reference` makes the next frame decide.
+                `Framing`, or a `FaceFraming` to find the face. The square of the first driving frame is kept for all
+                later frames; after `clear_reference`, it is found again.
             threads: CPU threads within a network.
             precision: "fp32"; "fp16" for TensorRT, its default; or "int8" on a CPU if the model was exported with
                 `fomm-rt export --int8`. The backend's default if not given.
@@ -241,7 +241,7 @@ class Animator:
 
     @property
     def reference(self) -> Reference | None:
-        """What relative motion is measured from; None before a reference is set, and in absolute mode."""
+        """The reference of relative motion; None before it is set, and in absolute mode."""
         return None if self._reference.keypoints is None or not self.relative else self._reference
 
     def prepare_reference(self, frame: Image | Frame | Keypoints) -> Reference:
@@ -354,7 +354,7 @@ class Animator:
     def animate_tracked(
         self, frame: Image | Frame, adjust: Callable[[Keypoints], Keypoints] | None = None
     ) -> AnimatedFrame[Image]:
-        """Animates the source by one driving frame, as `animate` does, and returns its keypoints too.
+        """Animates the source by one driving frame, as `animate` does, and also returns its keypoints.
 
         Args:
             frame: (H, W, 3) uint8 RGB of any size.
@@ -369,8 +369,8 @@ class Animator:
     def interrupt(self) -> None:
         """Makes the frame that another thread is animating fail with BackendError, if the backend can end it.
 
-        The only method that another thread may call. Between two networks of a frame it has no effect, so a program
-        that is ending calls it until the frame is over.
+        The only method that another thread may call. Between two networks of a frame it has no effect, so call it again
+        until the frame has ended.
         """
         self._backend.interrupt()
 

@@ -16,7 +16,7 @@ from fomm_rt.image import check_image, pixels_of
 def framed(frame: Any, framing: Framing, backend: Backend | None = None) -> tuple[Any, Region]:
     """Checks a frame, (H, W, 3) uint8 or an object that holds such an array in `pixels`; returns array and region.
 
-    It lies in host memory, or on a GPU if it is for a backend that takes it there.
+    The array lies in host memory, or on a GPU if the backend accepts GPU arrays.
 
     Raises:
         ImageError: Not such an array, one on a GPU that the backend does not take, or the framing lies outside it.

@@ -1,4 +1,4 @@
-"""Images as arrays: what fomm-rt accepts, how to convert what it does not, and PSNR."""
+"""Images as arrays: checks, hints for converting other arrays, and PSNR."""
 
 from __future__ import annotations
 

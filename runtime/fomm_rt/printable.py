@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# C0 and C1 controls; marks that reorder text or that nothing shows; other line separators.
+# C0 and C1 controls; marks that reorder text or are invisible; other line separators.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
 _UNPRINTABLE = re.compile(f"[{_CONTROLS}]")
 _NOT_ON_A_LINE = re.compile(f"[{_CONTROLS}\t\n]")
@@ -20,12 +20,12 @@ def printable(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Escapes control characters, line ends and tabs too: no text can pass for a line of its own."""
+    """Escapes control characters, line ends and tabs, so text cannot imitate a separate line."""
     return _NOT_ON_A_LINE.sub(_escaped, text)
 
 
 def strings_on_one_line(document: Any) -> Any:
-    """Returns parsed JSON whose strings, keys too, went through `on_one_line`.
+    """Applies `on_one_line` to all strings and keys of parsed JSON.
 
     Raises:
         RecursionError: It is nested too deeply.

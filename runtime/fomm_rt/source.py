@@ -37,7 +37,7 @@ class Source:
 class Reference:
     """Settings of motion transfer and the keypoints that relative motion is measured from.
 
-    It keeps one prepared form for every source that is still in use, so going back to a source costs nothing.
+    It caches one prepared form for every source that is still in use, so going back to a source costs nothing.
     """
 
     relative: bool

@@ -66,7 +66,7 @@ def animate(
     ] = False,
     further: Annotated[
         list[Path] | None,
-        option("Driving", "A driver of its own for the next face; may be repeated.", "--driving", metavar="FILE"),
+        option("Driving", "Another driver, for the next face; may be repeated.", "--driving", metavar="FILE"),
     ] = None,
     crop: Annotated[str | None, _crop(BOTH, "Sets --source-crop and --driving-crop, unless they are given.")] = None,
     fit: Annotated[bool, option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,

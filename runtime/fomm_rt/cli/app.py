@@ -1,4 +1,4 @@
-"""The commands of `fomm-rt`: the runtime's own, and those that installed packages add.
+"""The commands of `fomm-rt`: those of the runtime, and those that installed packages add.
 
 A package adds a command through an entry point in the group "fomm_rt.commands" that names a function, or a
 `typer.Typer` with subcommands. `fomm-rt export` and `fomm-rt bench` are added this way, so the runtime does not import

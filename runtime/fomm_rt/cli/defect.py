@@ -1,4 +1,4 @@
-"""What to say about an exception that fomm-rt does not raise on purpose."""
+"""The message for an exception that fomm-rt does not raise on purpose."""
 
 from __future__ import annotations
 

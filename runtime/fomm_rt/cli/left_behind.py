@@ -1,4 +1,4 @@
-"""Ends the process of a live session of which a thread is still in native code."""
+"""Ends the process of a live session while one of its threads is still in native code."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def live(
         float | None,
         option(CAMERA, "Frames per second to ask the camera for.", min=1, max=240, show_default="30"),
     ] = None,
-    loop: Annotated[bool, option(CAMERA, "Play a video over and over, or once.", "--loop/--once")] = True,
+    loop: Annotated[bool, option(CAMERA, "Play a video in a loop, or once.", "--loop/--once")] = True,
     avatars: Annotated[
         list[Path] | None,
         option(
@@ -102,7 +102,7 @@ def live(
         str | None,
         option(
             OUTPUTS,
-            "Be a camera for other programs; the first such device if none is given.",
+            "Show the result to other programs as a camera; the first free device if none is given.",
             metavar="[DEVICE]",
         ),
     ] = None,
@@ -135,7 +135,7 @@ def live(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Drive an avatar by a camera.
+    """Drive an avatar with a camera.
 
     Opens a window with the first camera, the bundled model and its
     avatars. ? or F1 shows the keys. Ctrl-C ends.

@@ -1,4 +1,4 @@
-"""What the user of `fomm-rt live` has asked for."""
+"""The parsed options of `fomm-rt live`."""
 
 from __future__ import annotations
 

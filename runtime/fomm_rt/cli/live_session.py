@@ -1,4 +1,4 @@
-"""Opens what the options of `fomm-rt live` name, and runs the session."""
+"""Opens camera, model and outputs as the options of `fomm-rt live` say, and runs the session."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run_probe(terminal: Terminal, options: LiveOptions) -> None:
     state = replace(_state(options), recording=False, crop=Crop(follows_face=False))
     with _session(terminal, options, [window], state, finds_faces=False) as session:
         terminal.say(
-            "point the camera at the window, which flashes about twice a second; it measures for half a minute"
+            "point the camera at the window, which flashes about once a second; the measurement takes half a minute"
         )
         with _ended_by_ctrl_c(session):
             session.run(options.duration_s)
@@ -145,7 +145,7 @@ def _outputs(terminal: Terminal, options: OutputOptions) -> list[Output]:
     if options.record is not None or options.window:
         microphone = None if options.microphone is None else Microphone(options.microphone)
         if microphone is not None:
-            microphone.open()  # before the model is loaded: a wrong name is told at once
+            microphone.open()  # before the model is loaded, so a wrong name is reported at once
         overwrite = None if options.record is None else options.overwrite
         outputs.append(Recording(options.record or DEFAULT_NAME, overwrite, microphone=microphone))
     return outputs
@@ -170,7 +170,7 @@ def _save_snapshot(options: OutputOptions, frame: LiveFrame) -> str:
 
 @contextmanager
 def _ended_by_ctrl_c(session: LiveSession) -> Iterator[None]:
-    """Lets Ctrl-C end the session as its other ends do; an exception could strike anywhere."""
+    """Makes Ctrl-C end the session in the regular way; an exception could be raised anywhere."""
     if current_thread() is not main_thread():
         yield
         return

@@ -13,7 +13,7 @@ Print = Callable[[str], None]
 
 
 class ReportedWarnings(logging.Handler):
-    """Passes on the text of warnings and worse."""
+    """Passes on the text of warnings and errors."""
 
     def __init__(self, report: Print) -> None:
         super().__init__(logging.WARNING)
@@ -25,7 +25,7 @@ class ReportedWarnings(logging.Handler):
 
 
 class PrintedLog(logging.Handler):
-    """Prints what is below a warning, with the seconds since the start of the process, level and module.
+    """Prints records below the level of a warning, with seconds since the start of the process, level and module.
 
     For example: "   0.52 s debug fomm_rt.media.read.video_reader: talking.mp4: 175 frames of 256×256".
     """

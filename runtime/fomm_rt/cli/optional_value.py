@@ -1,4 +1,4 @@
-"""Options whose value may be left out, such as `--smooth` for `--smooth 0.5`, which typer does not offer."""
+"""Options with an optional value, such as `--smooth` for `--smooth 0.5`, which typer does not support."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of options that have a form of their own. Every function raises typer.BadParameter for anything else."""
+"""Parsers for values of options. Every function raises typer.BadParameter for malformed text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def parse_seconds(name: str, text: str | None) -> Fraction | None:
     if text is None:
         return None
     first, *others = text.split(":")
-    # What follows a colon is less than 60.
+    # Minutes and seconds after a colon are less than 60.
     is_time = _SECONDS.fullmatch(first) and len(others) <= 2 and all(map(_SIXTIES.fullmatch, others))
     if not is_time or any("." in part for part in [first, *others][:-1]):
         raise typer.BadParameter(f"{name}: expected seconds such as 12.5, or [HH:]MM:SS; got {text!r}")

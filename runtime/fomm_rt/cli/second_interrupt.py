@@ -1,14 +1,14 @@
 """Ends the process at the second Ctrl-C, even while native code is busy.
 
-Python handles a signal between two of its own instructions. A decoder or a network that runs for minutes, or forever,
-holds it up: the first Ctrl-C has no effect until the call returns. So a thread waits for the signals in Python's wakeup
-file, which the C handler writes at once. At the second one it removes unfinished results, gives the terminal back and
-ends the process.
+Python handles a signal only between two bytecode instructions. While a decoder or a network runs for minutes, or
+forever, the first Ctrl-C has no effect until the call returns. So a thread reads the signals from Python's wakeup file
+descriptor, which the C handler writes at once. At the second signal it removes unfinished results, restores the
+terminal and ends the process.
 
-Native code that also keeps Python's lock holds that thread up as well. For it the first signal leaves the system's own
-action behind, which ends the process at the second one, and the thread takes the signal over again as soon as it runs.
-That needs glibc, and lasts until somebody installs another handler. Elsewhere such code is ended by SIGKILL, and on
-Windows by Ctrl-Break.
+Native code that holds Python's lock also blocks that thread. For this case the C handler runs once and then leaves the
+default action in place, so the second signal ends the process. As soon as the thread runs again, it reinstalls Python's
+handler. This needs glibc, and works until other code installs a handler. On other systems such code must be ended by
+SIGKILL, on Windows by Ctrl-Break.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from fomm_rt.files.hidden_folder import remove_hidden_folders
 from fomm_rt.files.interruption import SIGNALS, heeded, stop_steps
 
 SAME_PRESS_S = 0.2
-"""Some programs that start others pass on the Ctrl-C that the terminal has sent to both: the same one, not a second."""
+"""Programs that start others may pass on the Ctrl-C that the terminal sent to both. Signals within this time count as
+one."""
 
 LONGEST_STEP_S = 3.0
 """How long the end waits for a step that must not be cut short."""

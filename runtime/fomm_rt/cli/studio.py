@@ -73,7 +73,7 @@ def studio(
     """Animate pictures on a page in the browser.
 
     Serves the page to this machine alone and prints its address, which
-    holds a token: anybody who has it can use the studio. Ctrl-C ends it.
+    holds a token: anyone who has it can use the studio. Ctrl-C ends it.
 
     fomm-rt studio
 
@@ -118,7 +118,7 @@ def studio(
                 terminal.say(
                     f"to open it on the machine you came from, run there first: {_tunnel(urlsplit(address).port)}"
                 )
-            terminal.say("anybody who has this address can use the studio; Ctrl-C ends it")
+            terminal.say("anyone who has this address can use the studio; Ctrl-C ends it")
             if browser and _has_display():
                 Thread(target=webbrowser.open, args=(address_once,), daemon=True).start()
 

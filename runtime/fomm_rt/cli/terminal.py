@@ -108,7 +108,7 @@ class Terminal:
             display.stop()
 
     def replacing(self, overwrite: bool | None) -> Overwrite:
-        """What happens to existing results: as the option says; without it, a terminal asks and others refuse."""
+        """How to treat existing results: as the option says; without it, ask on a terminal and refuse elsewhere."""
         if overwrite is not None:
             return overwrite
         return self._ask_to_replace if self.can_ask() else False

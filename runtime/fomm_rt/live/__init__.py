@@ -5,6 +5,6 @@
     │ capture │ ─▶ │ 1 │ ─▶ │ engine │ ─▶ │ 1 │ ─▶ │ output │
     └─────────┘    └───┘    └────────┘    └───┘    └────────┘
 
-A slot holds one frame. A newer frame takes its place, so nothing queues and overload lowers the frame rate, not the
-delay. `LiveSession` puts these together.
+A slot holds one frame. A newer frame replaces it, so nothing queues and overload lowers the frame rate, not the delay.
+`LiveSession` connects these parts.
 """

@@ -1,4 +1,4 @@
-"""The gallery: the pictures of a folder, decoded and framed in a thread, so that a switch never waits for a file."""
+"""The gallery: pictures of a folder, decoded and framed in a thread, so switching avatars never waits for a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger("fomm_rt")
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".jp2"})
 MOST_AVATARS = 200
-"""A folder of photographs may hold thousands; these are kept in memory at the model's size."""
+"""A folder may hold thousands of photographs; so many are kept in memory, at the model's size."""
 THUMBNAIL_SIDE = 96
 LOOK_AGAIN_S = 1.0
 
@@ -54,8 +54,8 @@ class Gallery:
         framing: The square of a picture to use.
         face_margin: Side of the square in face heights, of the model.
         first: Number of the avatar, from 0, that is loaded at once; the others follow in the thread.
-        on_change: Called in the thread of the gallery when avatars have changed.
-        say: Takes a sentence for the user.
+        on_change: Called in the gallery's thread when avatars have changed.
+        say: Called with messages for the user.
 
     Raises:
         MediaError: There is no such folder or file, or no picture in them.
@@ -85,7 +85,7 @@ class Gallery:
         self._is_stopped = False
         self._thread: Thread | None = None
         versions = self._versions()
-        # If it cannot be read, any other one.
+        # If the first avatar cannot be read, any other one.
         loaded = next(filter(None, map(self._load, [*versions[first : first + 1], *versions])), None)
         if loaded is None:
             folders = ", ".join(map(str, paths))
@@ -117,7 +117,7 @@ class Gallery:
         self._look.set()
 
     def keep(self, avatar: Avatar) -> None:
-        """Names the avatar that is shown: it stays, even if its file is deleted."""
+        """Keeps the avatar that is shown, even if its file is deleted."""
         self._shown = avatar.path
 
     def _keep_watch(self) -> None:
@@ -127,7 +127,7 @@ class Gallery:
             self._look.wait(LOOK_AGAIN_S)
 
     def _reload(self) -> None:
-        """Loads what is new, and forgets what is gone."""
+        """Loads new files and drops those that are gone."""
         versions = self._versions()
         loaded: list[Avatar] = []
         for version in versions:
@@ -170,7 +170,7 @@ class Gallery:
         path = version[0]
         try:
             avatar = self._framed(path)
-        except Exception as error:  # whatever a file does to a decoder, the others are loaded
+        except Exception as error:  # however decoding one file fails, the others are loaded
             avatar = None
             self.say(f"{path.name} is left out of the avatars: {error}")
             _log.debug("%s is left out of the avatars", path, exc_info=True)

@@ -13,14 +13,14 @@ from fomm_rt.live.controls.commands import Command, changed
 from fomm_rt.live.controls.state import LiveState
 
 MESSAGE_S = 5.0
-"""How long a message that passes is shown."""
+"""How long a passing message is shown."""
 
 
 class Board:
-    """What all threads of a session share. Every method returns at once.
+    """The state that all threads of a session share. Every method returns at once.
 
     Args:
-        state: What is set at first.
+        state: The initial state.
         on_change: Called after the state or a message has changed, in the thread that changed it.
     """
 
@@ -62,11 +62,11 @@ class Board:
         return self._avatars
 
     def set_avatars(self, avatars: tuple[Avatar, ...], *, is_first: bool = False) -> None:
-        """Follows a changed gallery: the chosen avatar stays chosen, whatever its number is now.
+        """Follows a changed gallery: the chosen avatar stays chosen, even if its number changes.
 
         Args:
             avatars: At least one.
-            is_first: True if nothing was chosen among others before.
+            is_first: True for the first full list of avatars.
         """
         with self._lock:
             number = 0 if is_first else self._state.avatar

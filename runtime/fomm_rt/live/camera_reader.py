@@ -13,10 +13,10 @@ from fomm_rt.live.cameras.protocol import Camera, CameraStream
 from fomm_rt.live.frames import CameraFrame
 
 OPEN_PATIENCE_S = 15.0
-"""A camera that takes longer to open is left behind: longer than the time that a network stream is given."""
+"""A camera that takes longer to open is left behind. It is longer than the timeout of a network stream."""
 
 Ending = Exception | None
-"""Why a camera is not read any more: its failure, or None after its last frame."""
+"""Why a camera is no longer read: its failure, or None after its last frame."""
 
 
 class CameraReader:

@@ -1,4 +1,4 @@
-"""Reads a camera in threads of its own, and opens it again when it fails."""
+"""Reads a camera in its own threads, and opens it again when it fails."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fomm_rt.live.numbers import Accounting
 _logger = logging.getLogger("fomm_rt")
 
 RETRY_S = 1.0
-"""From one attempt to open a camera that failed to the next."""
+"""Between two attempts to open a camera that failed."""
 END_S = 0.1
 """How long `stop` waits for a camera to be closed properly. One that hangs in its driver is left behind."""
 
 MOST_LEFT_BEHIND = 3
-"""Threads that hang in a camera; with so many, it is not opened again before one of them comes back."""
+"""With this many threads hanging in a camera, it is not opened again until one of them returns."""
 
 Phase = Literal["opening", "open", "lost", "ended", "failed"]
 
@@ -39,7 +39,7 @@ class CaptureState:
         phase: "opening" at first; "open" while frames are read; "lost" until a camera that failed is back; "ended"
             after the last frame of a file or after `stop`; "failed" if the camera could not be opened, or is not opened
             again.
-        message: What the user should know, in one sentence; empty if nothing.
+        message: A sentence for the user; empty if there is nothing to say.
     """
 
     phase: Phase
@@ -54,8 +54,8 @@ class Capture:
         frame = capture.frames.take(timeout_s=1)
         capture.stop()
 
-    Frames are numbered from 0, also across a camera that was lost and is back; each number was counted as captured. The
-    slot is closed after the last frame.
+    Frames are numbered from 0, without starting over when a lost camera returns; each number was counted as captured.
+    The slot is closed after the last frame.
 
     Args:
         camera: Opened and read in a thread that ends when `read` returns.
@@ -151,7 +151,7 @@ class Capture:
         return reader.complaint()
 
     def _is_over(self, ending: Ending) -> bool:
-        """Says what an ending means; returns False if the camera is to be opened again."""
+        """Sets the state after an ending; returns False if the camera is to be opened again."""
         if ending is None or self._is_stopping:
             self._change(CaptureState("ended"))
             return True
@@ -163,7 +163,7 @@ class Capture:
         return True
 
     def _pause(self) -> None:
-        """Waits before the next attempt; goes on waiting while too many threads hang in the camera."""
+        """Waits before the next attempt, and as long as too many threads hang in the camera."""
         until_s = perf_counter() + self._retry_s
         while not self._is_stopping:
             left_s = until_s - perf_counter()
@@ -178,7 +178,7 @@ class Capture:
             self._stream = stream
 
     def _deliver(self, reader: CameraReader, frame: CameraFrame, new: int) -> bool:
-        """Takes a frame, the last of `new` ones; returns False to a reader that is not to go on."""
+        """Takes a frame, the last of `new` ones; returns False if the reader must stop."""
         with self._lock:
             if reader is not self._reader or self._is_stopping:
                 return False
@@ -191,9 +191,9 @@ class Capture:
         return True
 
     def _change(self, state: CaptureState, reader: CameraReader | None = None) -> None:
-        """Tells a change once, however often the camera fails in the same way.
+        """Reports a change once, however often the camera fails in the same way.
 
-        What a reader says that was left behind is old.
+        Reports of readers that were left behind are ignored.
         """
         with self._lock:
             if reader is not None and reader is not self._reader:

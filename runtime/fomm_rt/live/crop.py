@@ -13,16 +13,16 @@ from fomm_rt.image import Image
 from fomm_rt.live.controls.state import Crop
 
 SEARCH_INTERVAL = 5
-"""Frames between two searches of the whole picture while there is no face. A search takes as long as some frames."""
+"""Frames between two searches of the whole picture while there is no face. A search takes as long as several frames."""
 
 
 @dataclass(frozen=True)
 class Cropped:
-    """What was found in a camera frame.
+    """The square and the face of a camera frame.
 
     Attributes:
         square: The square to use.
-        face: The face in the picture; None if there is none, or if faces are not looked for.
+        face: The face in the picture; None if there is none, or if faces are not searched.
     """
 
     square: Region
@@ -33,8 +33,8 @@ class LiveCrop:
     """Finds the square in successive camera frames.
 
     Args:
-        face_margin: Side of the square in face heights; None for a model that was not trained on faces. Its frames are
-            cropped by hand, and faces are not looked for.
+        face_margin: Side of the square in face heights; None for a model that was not trained on faces: then the square
+            is set by hand, and faces are not searched.
     """
 
     def __init__(self, face_margin: float | None) -> None:
@@ -44,7 +44,7 @@ class LiveCrop:
 
     @property
     def looks_for_faces(self) -> bool:
-        """True if a missing face means that nobody sits before the camera."""
+        """True if faces are searched, so a missing face means that nobody is in front of the camera."""
         return self._face_margin is not None
 
     def reset(self) -> None:
@@ -54,7 +54,7 @@ class LiveCrop:
         self._around_face: Region | None = None
 
     def __call__(self, picture: Image, crop: Crop) -> Cropped:
-        """Finds the square of the next picture, (H, W, 3) uint8 RGB. While the face is lost, the square rests."""
+        """Finds the square of the next picture, (H, W, 3) uint8 RGB. While the face is lost, the square stays."""
         height, width = picture.shape[:2]
         if picture.shape != self._shape:  # a camera that changed its format
             self._shape = picture.shape

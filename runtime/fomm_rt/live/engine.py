@@ -1,4 +1,4 @@
-"""Makes a result of each camera frame. It owns the animator, so all of it runs in one thread."""
+"""Animates camera frames. The engine owns the animator, so all of it runs in one thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.source import Source
 
 SOURCES_KEPT = 8
-"""Prepared sources, each of some megabytes, so that going back to an avatar costs nothing."""
+"""Prepared sources to keep, each of some megabytes, so that going back to an avatar costs nothing."""
 WHOLE = Framing()
 
 
 @dataclass(frozen=True)
 class _Animated:
-    """A prediction and what it came from."""
+    """A prediction and the data it was computed from."""
 
     prediction: Image
     keypoints: Keypoints
@@ -36,7 +36,7 @@ class _Animated:
 
 
 class Engine:
-    """Animates the chosen avatar by camera frames, one after another.
+    """Animates the chosen avatar with camera frames, one after another.
 
     Frames are cropped and resized on the host to one size, so that a GPU sees frames of one shape and replays one graph
     for all of them; smoothing, which is computed on the host, takes two. The first frame with a face is the reference,
@@ -44,7 +44,7 @@ class Engine:
 
     Args:
         animator: The model; its settings follow the state.
-        say: Takes a sentence for the user.
+        say: Called with messages for the user.
         finds_faces: False to animate every frame, with the centred square.
     """
 
@@ -60,7 +60,7 @@ class Engine:
         self._filter = PoseFilter(self._size)
         self._best = BestPose()
         self._reference: Pose | None = None
-        self._given: tuple[Pose, Region] | None = None  # what the animator's reference was computed from
+        self._given: tuple[Pose, Region] | None = None  # the pose that the animator's reference was computed from
         self._wants_reference = False
         self._sources: OrderedDict[Avatar, Source] = OrderedDict()
         self._avatar: Avatar | None = None
@@ -73,7 +73,7 @@ class Engine:
     def set_best_reference(self) -> None:
         """Makes the best pose so far the reference."""
         if self._best.pose is None:
-            self._say("no face was seen yet, so there is no best reference")
+            self._say("no face has been found yet, so there is no best reference")
         else:
             self._reference = self._best.pose
 
@@ -128,7 +128,7 @@ class Engine:
         )
 
     def _follow_format(self, pixels: Image) -> None:
-        """Squares of another size of picture do not compare, so everything that counts from them starts over."""
+        """Squares in pictures of another size cannot be compared, so everything that depends on them starts over."""
         if pixels.shape != self._shape:
             self._shape = pixels.shape
             self._reference = None
@@ -168,7 +168,7 @@ class Engine:
         return _Animated(tracked.prediction, tracked.kp_driving, view, network_ms)
 
     def _give_reference(self, square: Region) -> None:
-        """Gives the animator the reference, moved with the square: a moved square would look like a moved head."""
+        """Gives the animator the reference, moved with the square, or it would look like a moving head."""
         assert self._reference is not None
         if self._given != (self._reference, square):
             self._animator.set_reference(self._reference.in_square(square, self._size))

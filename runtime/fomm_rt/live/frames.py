@@ -15,8 +15,8 @@ from fomm_rt.image import Image
 from fomm_rt.motion.keypoints import Keypoints
 
 Driver = Literal["face", "held", "fading", "source", "passthrough"]
-"""What a picture shows: the avatar moved by a face; while no face is seen the last picture, its fading into the source,
-or the source; or the camera's own picture."""
+"""What a picture shows: the avatar moved by a face; while no face is found the last picture, its fading into the
+source, or the source; or the camera's own picture."""
 
 View = Literal["result", "panel", "explain"]
 """The result alone, or the views of `fomm-rt animate --panel` and `--explain`."""
@@ -27,7 +27,7 @@ class CameraFrame:
     """One picture of a camera.
 
     Attributes:
-        sequence: Counts the frames of a session from 0, also those that gave way to newer ones before they were read.
+        sequence: Counts the frames of a session from 0, including frames that newer ones replaced.
         captured_s: When the picture was taken, as early as the camera can tell.
         pixels: (H, W, 3) uint8 RGB, not changed after it was handed over.
     """
@@ -39,9 +39,9 @@ class CameraFrame:
 
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
-    """What the engine made of one camera frame.
+    """The result of one camera frame.
 
-    `driving`, `camera` and `view_picture` show the person who drives. They are for the window alone.
+    `driving`, `camera` and `view_picture` show the driving person. They are for the window alone.
 
     Attributes:
         sequence, captured_s: Those of the camera frame; `sequence` is None for a picture made without one, such
@@ -54,7 +54,7 @@ class LiveFrame:
         face: The face that was found in it, if faces are followed.
         kp_driving: Keypoints of `driving`; None if it was not animated.
         network_ms: Time that the model took.
-        view: Which view was chosen.
+        view: The chosen view.
         view_picture: (H, W, 3) uint8 RGB: that view, unless it is the result; never mirrored, because it holds text.
         stages_ms: Stage of the session -> milliseconds, so far.
     """

@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class Latest(Generic[Item]):
-    """Hands over the newest item: one that was not taken gives its place to the next.
+    """Hands over the newest item: it replaces an item that was not taken.
 
-    One thread puts, one thread takes. Nothing waits in `put`. Queues in C carry the signal, for the reason that
-    `fomm_rt.clip.overlap` gives.
+    One thread puts, one thread takes. `put` never waits. The signals are queues in C, for the reason given in
+    `fomm_rt.clip.overlap`.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ class Latest(Generic[Item]):
                 if self._is_closed:
                     return None
             try:
-                # Every item is followed by a signal, so a signal may also stand for an item that was taken already.
+                # Every item is followed by a signal, so a signal can be left from an item that was taken already.
                 self._signals.get(timeout=None if end is None else max(0.0, end - perf_counter()))
             except Empty:
                 return None
 
     def close(self) -> None:
-        """Lets `take` return at once from now on; an item in the slot can still be taken."""
+        """Makes `take` return at once from now on; an item in the slot can still be taken."""
         self._is_closed = True
         self._signals.put(None)
 

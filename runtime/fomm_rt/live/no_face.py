@@ -1,4 +1,4 @@
-"""What is shown while no face is seen: the last picture, and after a time the resting avatar."""
+"""The picture while no face is found: the last one, and after some time the resting avatar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fomm_rt.live.controls.state import OnNoFace
 from fomm_rt.live.frames import Driver
 
 HOLD_S = 2.0
-"""A face that turns away, or is hidden by a hand, is back by then."""
+"""By then, a face that turned away or was hidden by a hand is usually back."""
 FADE_S = 0.7
 
 
@@ -31,12 +31,12 @@ class NoFace:
         self._last = None
 
     def __call__(self, source: Image, camera: Image, policy: OnNoFace, now_s: float) -> tuple[Image, Driver]:
-        """The picture of a frame without a face, and what it shows.
+        """The picture of a frame without a face, and the name of what it shows.
 
         Args:
-            source: (size, size, 3) uint8 RGB: the avatar at rest.
+            source: (size, size, 3) uint8 RGB: the resting avatar.
             camera: (H, W, 3) uint8 RGB: the camera's picture, which only the policy "passthrough" shows.
-            policy: What the user has chosen.
+            policy: The user's choice.
             now_s: When the frame was captured.
         """
         if policy == "passthrough":

@@ -1,4 +1,4 @@
-"""The numbers of a live session: frames counted by what became of them, and times by their quantiles."""
+"""The numbers of a live session: counts of captured, shown and dropped frames, and quantiles of times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fomm_rt.live.frames import LiveFrame
 FINE_MS, LONGEST_MS = 200, 10_000
 """Times below FINE_MS are counted in bins of 0.1 ms, others in bins of 1 ms."""
 RECENT_S = 1.0
-"""Rates are counted over this time, and over the whole session at its end."""
+"""Rates are averages over this time, and over the whole session at its end."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numbers of a session up to now.
+    """The numbers of a session so far.
 
     Attributes:
-        captured: Frames that the camera gave.
-        shown: Those that the primary output presented.
-        dropped: Those that gave way to a newer one. While a session runs, those since the last shown one are not
-            decided yet; at its end, captured = shown + dropped.
+        captured: Frames that the camera delivered.
+        shown: Frames that the primary output presented.
+        dropped: Frames that newer ones replaced. While a session runs, frames since the last shown one are not
+            counted yet; at its end, captured = shown + dropped.
         stale: Shown frames that were older than one camera interval when they were shown.
         latency_ms: From capture to presentation, of shown frames. Pictures that were presented again do not count.
-        network_ms: The model alone.
+        network_ms: Time of the model alone.
         stages_ms: Stage -> its quantiles. The times of a frame add up to its latency: "waiting" until the engine takes
             it, "framing", "animation", and "output" until it is presented.
         camera_fps, shown_fps: Over the last second; at the end over the whole session.
@@ -64,7 +64,7 @@ class Histogram:
         self._max = 0.0
 
     def add(self, milliseconds: float) -> None:
-        """Counts one time; those above ten seconds are counted as ten seconds, and remembered as the longest."""
+        """Adds one time; a longer time than ten seconds goes into the last bin, but `max` keeps its value."""
         self._max = max(self._max, milliseconds)
         within = min(max(milliseconds, 0.0), LONGEST_MS)
         self._counts[round(10 * within) if within < FINE_MS else round(within) + 9 * FINE_MS] += 1
@@ -94,7 +94,7 @@ class Accounting:
         self._stages: dict[str, Histogram] = {}
 
     def captured(self, captured_s: float) -> None:
-        """Counts a frame that the camera gave."""
+        """Counts a frame that the camera delivered."""
         with self._lock:
             self._captured += 1
             if self._first_s is None:

@@ -1,4 +1,4 @@
-"""What a live session reports at its end."""
+"""The report of a live session."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fomm_rt.live.numbers import Numbers
 
 ENDINGS: Mapping[str, str] = {
     "quit": "ended by the user",
-    "duration": "the time was over",
-    "camera": "the camera came to its end",
+    "duration": "the duration is over",
+    "camera": "the camera has ended",
     "reader": "the reader of the output is gone",
-    "failure": "the session could not go on",
+    "failure": "the session could not continue",
 }
 """Why a session ended -> in words."""
 
@@ -42,7 +42,7 @@ class LiveReport:
         return None if p50 is None else round(p50)
 
     def document(self) -> dict[str, Any]:
-        """All of it as plain values, for JSON."""
+        """The report as plain values, for JSON."""
         return {
             **asdict(self.numbers),
             "backend": self.backend.name,
@@ -54,7 +54,7 @@ class LiveReport:
         }
 
     def sentence(self) -> str:
-        """The most important of it, in one line."""
+        """The most important numbers, in one line."""
         n = self.numbers
         if n.latency_ms.p50 is None:
             return f"{n.captured} frames captured, none shown; {ENDINGS[self.ended_by]}"

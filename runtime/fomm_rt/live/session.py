@@ -42,13 +42,13 @@ when the primary output may close, and until when everything else may. What has 
 
 
 class LiveSession(Control):
-    """Animates avatars by a camera until it is told to end.
+    """Animates avatars with a camera until it is ended.
 
         with Animator.load() as animator:
             session = LiveSession(animator, choose_camera("0"), [Window()])
             report = session.run()
 
-    Camera and outputs may be a program's own: see `Camera` and `Output`. A session runs once.
+    A program can pass its own camera and outputs: see `Camera` and `Output`. A session runs once.
 
     Args:
         animator: The model. It belongs to the session until `run` returns.
@@ -56,10 +56,10 @@ class LiveSession(Control):
         outputs: Where results go. The first is the primary one: frames that it has presented count as shown.
         avatars: Folders and pictures; the bundled avatars by default.
         avatar_framing: The square of a picture of an avatar to use.
-        state: What is set at first.
-        finds_faces: False to animate every frame as it comes, also one without a face, with the centred square.
-        snapshot: Called with the frame that is shown at the command "snapshot"; returns a sentence on what it did.
-        say: Takes a sentence on what is going on; warnings go to the log.
+        state: The initial settings.
+        finds_faces: False to animate every frame, with or without a face, with the centred square.
+        snapshot: Called with the shown frame at the command "snapshot"; returns a message for the user.
+        say: Called with messages; warnings go to the log.
     """
 
     def __init__(
@@ -148,18 +148,18 @@ class LiveSession(Control):
 
     def end(self, reason: str = "quit") -> None:
         """Ends the session; may be called from any thread and from a signal handler. `reason` is a key of ENDINGS."""
-        # A signal handler may have interrupted any code, so nothing here takes a lock.
+        # A signal handler may have interrupted any code, so no lock is taken here.
         self._ends.put(reason)
 
     def run(self, duration_s: float | None = None) -> LiveReport:
-        """Runs the session in this thread, for so many seconds or until it is ended.
+        """Runs the session in this thread, for `duration_s` seconds or until it is ended.
 
         With a window, this must be the main thread. Returns within 200 ms after an end.
 
         Raises:
             OutputError: The primary output failed.
             BackendError, ModelError: The model failed.
-            CameraError: The camera cannot be opened and is not one that may come back.
+            CameraError: The camera cannot be opened, and it is not one that can return.
         """
         end_s = None if duration_s is None else perf_counter() + duration_s
         main = next((runner for runner in self._runners if runner.needs_main_thread), None)
@@ -213,7 +213,7 @@ class LiveSession(Control):
 
     def _animate_all(self) -> None:
         try:
-            self._animate(None)  # the avatar at rest, until the camera has opened
+            self._animate(None)  # the resting avatar, until the camera is open
             while True:
                 frame = self._slot.take(IDLE_S)
                 if frame is None and self._slot.is_closed:
@@ -282,7 +282,7 @@ class LiveSession(Control):
             self._say(f"camera: {self._capture.description}")
 
     def _tell(self, sentence: str) -> None:
-        """Says a sentence in the window and in the log."""
+        """Shows a message in the window and in the log."""
         _log.warning("%s", sentence)
         self._board.say(sentence)
 
@@ -304,7 +304,7 @@ class LiveSession(Control):
         self._begin_end()
 
     def _watch_while(self, main: OutputRunner, end_s: float | None) -> None:
-        """Runs the window in this thread; another one waits for the end, and tells the window."""
+        """Runs the window in this thread; another thread waits for the end and wakes the window."""
 
         def wait() -> None:
             self._wait(end_s)
@@ -324,7 +324,7 @@ class LiveSession(Control):
         self.end("failure")
 
     def _begin_end(self) -> float:
-        """Tells all threads but those of the outputs to end; returns when that was."""
+        """Asks all threads except those of the outputs to end; returns the time."""
         if self._end_began_s is None:
             self._end_began_s = perf_counter()
             self._gallery.stop()
@@ -333,10 +333,10 @@ class LiveSession(Control):
         return self._end_began_s
 
     def _stop(self) -> None:
-        """Ends all threads, and leaves those behind that are held up in native code."""
+        """Ends all threads; those stuck in native code are left behind."""
         start_s = self._begin_end()
         self._end_engine(start_s)
-        # The primary output first: what it still shows belongs into the recordings.
+        # The primary output first: frames that it still shows belong in the recordings.
         self._end_outputs(self._runners[:1], start_s + PRIMARY_END_S)
         self._end_outputs(self._runners[1:], start_s + END_S)
         for thread in (self._capture_end, self._gallery):

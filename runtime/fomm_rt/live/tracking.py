@@ -61,7 +61,7 @@ class PoseFilter:
         self._fixed = None
 
     def at(self, square: Region, time_s: float, strength: float) -> Callable[[Keypoints], Keypoints] | None:
-        """What smooths the keypoints of a frame; None without smoothing."""
+        """The function that smooths the keypoints of a frame; None without smoothing."""
         if strength != self._filter.strength:
             self._filter = KeypointFilter(strength)
             self._fixed = None

@@ -125,7 +125,7 @@ def test_the_reference_can_be_set_anew(seat: Seat, performance: list[Image], ava
 
 def test_the_best_reference_so_far_is_found(seat: Seat, performance: list[Image], avatars: list[Avatar]) -> None:
     seat.engine.set_best_reference()
-    assert seat.sentences == ["no face was seen yet, so there is no best reference"]
+    assert seat.sentences == ["no face has been found yet, so there is no best reference"]
     for pixels in performance:
         seat.show(pixels, avatars[0])
     best = seat.engine._best.pose

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 LARGEST_AGE_S = 5.0
-"""A stamp that makes a frame older than this is taken for one of another clock."""
+"""A stamp that makes a frame older than this comes from another clock."""
 CLOCKS_AGREE_S = 0.001
 
 
 class CaptureClock:
-    """Turns the time stamps of a camera into times of `time.perf_counter`.
+    """Converts the timestamps of a camera to times of `time.perf_counter`.
 
-    Drivers on Linux stamp frames with that very clock. The stamps of others only tell how far frames lie apart: a frame
-    that had to be waited for counts from its arrival, one that was there already from when it should have come.
+    Drivers on Linux stamp frames with the same clock. Other timestamps only give the distance between frames: a frame
+    that was waited for counts from its arrival, one that waited in a buffer from the time it should have arrived.
 
         captured = stamp                                          if the clocks agree
         captured = arrival                                        of a frame that was waited for
         captured = stamp + (arrival − stamp) of the latest one    that was waited for, otherwise
 
-    Stamps that run faster or slower than time, as those that are merely counted, therefore do no harm.
+    So stamps that run too fast or too slow, such as mere frame counts, do no harm.
 
     `is_monotonic` is True if stamps are meant to be on the same clock; the first one decides whether they are.
     """
@@ -26,15 +26,15 @@ class CaptureClock:
         self._agrees: bool | None = None if is_monotonic else False
         self._punctual_lag_s: float | None = None
         self.late_s = 0.0
-        """By how much the latest frame came later than if it had been waited for."""
+        """How much later the latest frame arrived than a frame that was waited for."""
 
     def captured_s(self, stamp_s: float | None, arrived_s: float, *, has_waited: bool) -> float:
         """Seconds at which a frame was taken.
 
         Args:
-            stamp_s: Its time stamp in seconds of any clock; None if it has none.
-            arrived_s: When it was there.
-            has_waited: True if it was not there yet when it was asked for.
+            stamp_s: Its timestamp in seconds of any clock; None if it has none.
+            arrived_s: When it arrived.
+            has_waited: True if the reader had to wait for it.
         """
         if stamp_s is None:
             self.late_s = 0.0

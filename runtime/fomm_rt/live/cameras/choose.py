@@ -1,4 +1,4 @@
-"""Which camera a user means."""
+"""Finds the camera that a user names."""
 
 from __future__ import annotations
 

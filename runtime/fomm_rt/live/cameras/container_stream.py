@@ -1,4 +1,4 @@
-"""Reads a camera or a network stream that FFmpeg has opened: the newest frame, with the least delay."""
+"""Reads the newest frame of a camera or network stream that FFmpeg has opened, with the least delay."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from fomm_rt.live.frames import CameraFrame
 from fomm_rt.media.read.frame_pixels import FramePixels
 
 LONGEST_SKIP_S = 0.25
-"""A machine that cannot decode as fast as frames come still gets one in this time."""
+"""A machine that decodes slower than frames arrive still gets one frame in this time."""
 SHARE_OF_PATIENCE = 0.9
-"""`read` gives up a silent camera before whoever watches it would, so that it is closed and not left behind."""
+"""`read` gives up a silent camera before `Capture` does, so the camera is closed and not left behind."""
 
 STALE_INTERVALS = 3
 """The driver's buffers hold the oldest frames of a long pause. If the last of them is older than so many intervals, the
 next frame is the newest."""
 
-# Devices whose packets are buffers of the driver. FFmpeg gives them back by way of the container, and crashes if that
-# is closed by then, so packets are copied at once and none is kept.
+# Devices whose packets are buffers of the driver. FFmpeg returns them through the container, and crashes if that is
+# closed by then, so packets are copied at once and none is kept.
 _LENDERS = frozenset({"v4l2", "video4linux2,v4l2"})
-# Formats without times: FFmpeg makes some up, at 25 frames per second.
+# Formats without timestamps: FFmpeg invents some, at 25 frames per second.
 _WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v"})
 
 Wait = Callable[[float], bool]
@@ -45,13 +45,13 @@ class ContainerStream:
     """An open camera or network stream; see `CameraStream`.
 
     Args:
-        container: What FFmpeg opened; the stream closes it, also if it cannot be read.
+        container: The container that FFmpeg opened; the stream closes it, even if it cannot be read.
         name: As a user would call the camera.
         clock: For the time stamps of this camera.
-        patience_s: `read` fails after about so many seconds without a picture.
+        patience_s: `read` fails after about this many seconds without a picture.
         explain: Turns an error of FFmpeg into the one to raise.
         wait: Waits for a packet; None if only reading waits.
-        is_paced: True if the other end sends faster than frames follow each other, as a file on a server.
+        is_paced: True if the sender is faster than the frame rate, like a file on a server, so reading must wait.
 
     Raises:
         CameraError: It has no pictures, or they cannot be decoded.
@@ -75,7 +75,7 @@ class ContainerStream:
             container.close()
             raise unreadable(name)
         self._context = video.codec_context
-        # Threads that decode several frames at a time hold some back; threads within a frame do not.
+        # Frame threading holds frames back; slice threading does not.
         self._context.thread_type = ThreadType.SLICE
         self._context.flags |= Flags.low_delay
         self._is_intra_only = self._context.codec.intra_only
@@ -117,7 +117,7 @@ class ContainerStream:
             arrived_s = perf_counter()
             may_skip = arrived_s - start_s < LONGEST_SKIP_S
             if self._is_intra_only:
-                # An old picture is left out before it is decoded, since no later one needs it.
+                # An old picture that no later one needs is skipped before it is decoded.
                 captured_s = self._times.captured_s(packet.pts, arrived_s)
                 if may_skip and self._newer_waits(arrived_s - captured_s if has_skipped else 0):
                     self._sequence += 1
@@ -136,7 +136,7 @@ class ContainerStream:
 
     def close(self) -> None:
         """Frees the device or ends the connection."""
-        self._packets = iter(())  # lets go of the latest packet
+        self._packets = iter(())  # releases the latest packet
         self._container.close()
 
     def _next_packet(self) -> av.Packet[VideoStream]:
@@ -149,7 +149,7 @@ class ContainerStream:
         return _copied(packet) if self._is_lent and packet.size else packet
 
     def _decode(self, packet: av.Packet[VideoStream]) -> list[CodedFrame]:
-        """The frames of a packet; none of one that was damaged on the way or needs a key frame that was missed."""
+        """The frames of a packet; none if it was damaged in transfer or needs a key frame that was missed."""
         if not packet.size:
             return []
         try:

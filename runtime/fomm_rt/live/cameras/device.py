@@ -81,7 +81,7 @@ class DeviceCamera:
         return self._stream(container, path, CaptureClock(is_monotonic=False), None)
 
     def _path_now(self) -> str:
-        """Where the camera is: at its path, or at another number after it was plugged in again."""
+        """The path of the camera, which may have another number after it was plugged in again."""
         at_path = v4l2.describe(self.listed.path)
         if (at_path.captures and at_path.name == self.name) or at_path.problem not in {None, *GONE}:
             return self.listed.path
@@ -95,13 +95,13 @@ class DeviceCamera:
         options = {"video_size": f"{width}x{height}", "framerate": f"{self.fps:g}"}
         is_large = width * height > DEFAULT_SIZE[0] * DEFAULT_SIZE[1]
         if is_large and any(each.code == "MJPG" for each in formats):
-            # USB 2 carries large pictures at full rate only compressed.
+            # USB 2 transfers large pictures at full rate only if they are compressed.
             options["input_format"] = "mjpeg"
         return options
 
     def _open_container(self, path: str, attempts: list[dict[str, str]]) -> InputContainer:
         """Opens the device with the first options that it takes."""
-        # One frame tells all that there is to find out, and waits nowhere.
+        # Probing one frame is enough, and needs no waiting.
         quick = {"fflags": "nobuffer", "probesize": "32", "analyzeduration": "0"}
         for options in attempts[:-1]:
             try:
@@ -121,10 +121,10 @@ class DeviceCamera:
 
 
 def _descriptors_of(path: str) -> Iterator[int]:
-    """Yields the file descriptors that this process has of a device."""
+    """Yields the file descriptors of this process for a device."""
     with v4l2.opened(path) as own:
         device = os.fstat(own)
-        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208, as a path would be made of each only to be taken apart
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208, paths would be made only to be taken apart
             with suppress(OSError):  # one that was closed meanwhile
                 if int(name) != own and os.path.samestat(os.fstat(int(name)), device):
                     yield int(name)
@@ -133,7 +133,7 @@ def _descriptors_of(path: str) -> Iterator[int]:
 def _waiting_for(descriptor: int | None) -> Wait | None:
     """Waits for a device by its file descriptor, so that a silent device is noticed and can still be closed.
 
-    FFmpeg itself waits in the driver, from where nothing brings it back.
+    FFmpeg itself would wait in the driver, where nothing can interrupt it.
     """
     if descriptor is None:
         return None

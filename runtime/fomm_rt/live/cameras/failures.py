@@ -1,4 +1,4 @@
-"""Says in one sentence why a camera cannot be opened or has failed, and what to do."""
+"""Messages that say why a camera cannot be opened or has failed, and what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRIVACY = {
 
 def explain_failure(name: str, error: Exception, path: str | None = None) -> CameraError:
     """The error to raise for a camera that FFmpeg or the system reports as failed; `path` is that of a device."""
-    number = getattr(error, "errno", None)  # of FFmpeg's errors, not all are an OSError
+    number = getattr(error, "errno", None)  # some of FFmpeg's errors are not an OSError
     if number == errno.EBUSY:
         return CameraError(f"{name} is held by another program{_holders(path)}; close it there, then try again.")
     if number in _NOT_PERMITTED:
@@ -38,7 +38,7 @@ def failed(name: str, error: Exception) -> CameraError:
 
 
 def unplugged(name: str) -> CameraError:
-    """The error to raise for a device that is not there any more."""
+    """The error to raise for a device that is gone."""
     return CameraError(f"{name} was unplugged; plug it in again.")
 
 
@@ -50,7 +50,7 @@ def stalled(name: str, patience_s: float) -> CameraError:
 
 
 def unreadable(name: str) -> CameraError:
-    """The error to raise for a camera that sends what cannot be decoded."""
+    """The error to raise for a camera whose pictures cannot be decoded."""
     return CameraError(f"{name} sends no pictures that can be decoded; choose another camera, size or format.")
 
 

@@ -1,4 +1,4 @@
-"""A video file as a camera: its frames come at the times at which a player would show them."""
+"""A video file as a camera: frames arrive when a player would show them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _interval_s(timing: Timing) -> float:
 def _schedule(
     reader: VideoReader, part: Part | None, timing: Timing, *, loops: bool
 ) -> Generator[tuple[float, Image | None], None, None]:
-    """Yields the frames with their times from the first one, and at last the end of the last one."""
+    """Yields the frames with their times from the first one, then the end of the last one."""
     begin_s = 0.0
     while True:
         first_s = last_s = None
@@ -73,7 +73,7 @@ def _schedule(
             yield begin_s + last_s - first_s, frame.pixels
         if first_s is None or last_s is None:
             raise MediaError(f"{reader.path} holds no frame that can be read.")
-        # A damaged file may announce less or more than it holds.
+        # A damaged file may hold less or more than it declares.
         shown_s = last_s - first_s + _last_s(timing)
         begin_s += max(shown_s, float(timing.duration or 0))
         if not loops:
@@ -82,5 +82,5 @@ def _schedule(
 
 
 def _last_s(timing: Timing) -> float:
-    """For how many seconds the last frame is shown."""
+    """Seconds that the last frame is shown."""
     return float(timing.last_duration) if timing.last_duration else _interval_s(timing)

@@ -1,4 +1,4 @@
-"""When the frames of a stream were taken, how far they lie apart, and which of them came late."""
+"""Capture times and interval of the frames of a stream, and which of them arrived late."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from fomm_rt.live.cameras.capture_clock import CaptureClock
 
 FALLBACK_FPS = 30
 INTERVALS = 30
-"""The interval is the median of so many: a lost frame does not change it."""
+"""The interval is the median of this many, so a lost frame does not change it."""
 WAITED_S = 0.002
-"""A packet that takes longer to get was not there yet."""
+"""If reading a packet takes longer, it had to wait for the packet."""
 
 
 class FrameTimes:
-    """Follows the time stamps of a stream.
+    """Follows the timestamps of a stream.
 
     Args:
-        clock: For the stamps of this camera.
-        time_base: Seconds per tick of the stamps; None if they mean nothing.
-        fps: What the stream says about its rate; None if nothing.
-        is_paced: True to wait for the time of each frame, because the other end does not.
+        clock: For the timestamps of this camera.
+        time_base: Seconds per tick of the timestamps; None if they are meaningless.
+        fps: The rate that the stream declares; None if it does not.
+        is_paced: True to wait until each frame is due, because the sender does not.
 
     Attributes:
-        interval_s: Seconds between two frames: as the stream says at first, then as measured.
+        interval_s: Seconds between two frames: at first as declared, then as measured.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class FrameTimes:
 
     @property
     def is_late(self) -> bool:
-        """True if the next frame has come already, or comes any moment."""
+        """True if the next frame has arrived already, or is due."""
         return self._clock.late_s > self.interval_s
 
     def ask(self) -> float:
-        """Notes that a packet is asked for now; returns the time."""
+        """Notes that a packet is requested now; returns the time."""
         self._asked_s = perf_counter()
         return self._asked_s
 

@@ -1,4 +1,4 @@
-"""The cameras of this machine, and how a user names one: by number, path or part of its name."""
+"""Lists the cameras of this machine, and finds one by number, path or part of its name."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ListedCamera:
         number: What `--camera` takes: on Linux the number of /dev/videoN, elsewhere the place in the list from 0.
         name: As the system calls it.
         path: What FFmpeg opens.
-        formats: Sizes by pixel format, where asking costs little (Linux); else empty.
-        problem: Why it cannot be used, in a few words; empty if nothing is known to be wrong.
+        formats: Sizes by pixel format where a query is cheap (Linux); else empty.
+        problem: Why it cannot be used, in a few words; empty if no problem is known.
         is_virtual: True if a program provides it, such as this one's virtual camera.
     """
 
@@ -79,7 +79,7 @@ def find_camera(text: str, cameras: Sequence[ListedCamera]) -> ListedCamera:
 
 
 def first_camera(cameras: Sequence[ListedCamera]) -> ListedCamera:
-    """The first camera that nothing is known to be wrong with; a virtual one only if there is no other.
+    """The first camera without a known problem; a virtual one only if there is no other.
 
     Raises:
         CameraError: There is none.
@@ -117,7 +117,7 @@ def _list_v4l2() -> list[ListedCamera]:
 def _formats_of(path: str) -> tuple[Format, ...]:
     try:
         return tuple(v4l2.list_formats(path))
-    except OSError:  # it was unplugged between two questions
+    except OSError:  # it was unplugged between two queries
         return ()
 
 

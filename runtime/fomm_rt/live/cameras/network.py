@@ -15,10 +15,10 @@ from fomm_rt.live.cameras.failures import failed, stalled
 from fomm_rt.live.cameras.protocol import CameraStream
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "rtmp", "rtmps", "srt")
-"""What an address may begin with. A playlist or a redirection cannot lead to anything else, such as a file."""
+"""Schemes of addresses. Playlists and redirects cannot lead to any other, such as a file."""
 
 _PROTOCOLS = (*SCHEMES, "tls", "httpproxy", "crypto")
-# Formats that are sent over networks; none that opens files by name.
+# Formats for network streams; none of them opens files by name.
 _DEMUXERS = (
     "rtsp,sdp,rtp,mpegts,mpjpeg,mjpeg,jpeg_pipe,h264,hevc,m4v,flv,live_flv,hls,matroska,webm,mov,mp4,ogg,nut,avi"
 )
@@ -27,14 +27,14 @@ _OPTIONS = {
     "protocol_whitelist": ",".join(_PROTOCOLS),
     "format_whitelist": _DEMUXERS,
     "flags": "low_delay",
-    # Enough for a key frame with its headers; more would be waited for.
+    # Enough for a key frame with its headers; probing more would wait longer.
     "probesize": "1000000",
     "analyzeduration": "1000000",
-    # The rate is measured while frames are shown, not before the first one.
+    # The rate is measured while frames are shown, not by probing before the first one.
     "fpsprobesize": "0",
-    # Over TCP no packet is lost, and firewalls let answers through.
+    # TCP loses no packets and passes firewalls.
     "rtsp_flags": "prefer_tcp",
-    # A reader that was late for a moment loses packets, not the stream.
+    # A reader that falls behind loses packets, not the stream.
     "overrun_nonfatal": "1",
 }
 _TIMEOUTS = (av.error.ExitError, TimeoutError)
@@ -74,7 +74,7 @@ class NetworkCamera:
             CaptureClock(is_monotonic=False),
             self.patience_s,
             self._explain_reading,
-            # Files and playlists on a server come as fast as the network carries them.
+            # A server sends files and playlists as fast as the network can.
             is_paced=bool(container.duration) or container.format.name == "hls",
         )
 

@@ -1,4 +1,4 @@
-"""Plays pictures at their times, as a camera would have taken them."""
+"""Delivers pictures when they are due, as a camera would."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fomm_rt.image import Image
 from fomm_rt.live.frames import CameraFrame
 
 LONGEST_SILENCE_S = 0.25
-"""A picture that is shown for longer is given again, as by a camera: otherwise the avatar would not react meanwhile."""
+"""A picture that is shown longer is repeated, as a camera would: otherwise the avatar would not react meanwhile."""
 LARGEST_DELAY_S = 0.25
-"""If reading falls behind by more, because it is too slow or the machine slept, later pictures move by as much."""
+"""If reading is later than this, because it is too slow or the machine slept, all later pictures are delayed too."""
 
 Schedule = Iterator[tuple[float, Image | None]]
 """When pictures are due, in seconds from the first, and the pictures, (H, W, 3) uint8 RGB; None stands for the end."""
@@ -21,14 +21,14 @@ Schedule = Iterator[tuple[float, Image | None]]
 class Playback:
     """A stream of pictures that are known before they are due; see `CameraStream`.
 
-    A picture counts as captured when it is due, so preparing it adds no latency. One that is late is given at once.
+    A picture counts as captured when it is due, so preparing it adds no latency. A late picture is returned at once.
 
     Args:
         schedule: The pictures; each is asked for before it is due.
         interval_s: Seconds between two of them.
         description: Name, size, rate and format in words.
         close: Called at the end.
-        now, wait: The clock, and what waits for some seconds.
+        now, wait: Return the time, and wait for some seconds.
     """
 
     def __init__(

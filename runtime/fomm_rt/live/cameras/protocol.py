@@ -1,4 +1,4 @@
-"""What a live session needs of a camera."""
+"""The protocol of a camera in a live session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class CameraStream(Protocol):
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two frames, as far as is known; it may change while frames are read."""
+        """Seconds between two frames, as known so far; it may change while frames are read."""
 
     @property
     def description(self) -> str:
@@ -21,8 +21,8 @@ class CameraStream(Protocol):
     def read(self) -> CameraFrame | None:
         """Waits for the next frame; returns None after the last one.
 
-        A camera that takes pictures without being asked gives the newest it has, never an older one that waits in a
-        buffer. The sequence counts from 0; a frame that gave way to a newer one counts too.
+        A camera that captures continuously returns its newest frame, never an older one from a buffer. The sequence
+        counts from 0 and includes frames that newer ones replaced.
 
         Raises:
             CameraError: The camera was unplugged, failed, or sends what cannot be read.
@@ -33,7 +33,7 @@ class CameraStream(Protocol):
 
 
 class Camera(Protocol):
-    """A camera that can be opened, also again."""
+    """A camera that can be opened, and opened again."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Camera(Protocol):
 
     @property
     def patience_s(self) -> float | None:
-        """After so many seconds in `read` without a frame it counts as stalled; None if it may take any time."""
+        """Seconds in `read` without a frame after which it counts as stalled; None if it may take any time."""
 
     def open(self) -> CameraStream:
         """Opens the camera.

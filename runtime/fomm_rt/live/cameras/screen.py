@@ -1,4 +1,4 @@
-"""A screen of X11 as a camera: for video calls that are shown there, and for measuring a window's delay."""
+"""An X11 screen as a camera, to capture a video call or to measure a window's delay."""
 
 from __future__ import annotations
 

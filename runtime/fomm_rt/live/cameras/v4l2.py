@@ -1,4 +1,4 @@
-"""Asks Linux which video devices there are and what they offer, without starting them.
+"""Lists the video devices of Linux and their formats, without starting them.
 
 Source: <linux/videodev2.h>.
 """
@@ -22,7 +22,7 @@ LOOPBACK = "v4l2 loopback"
 """The driver of virtual cameras."""
 
 _MOST = 256
-"""No driver lists as many formats or sizes; one that never ends its list is cut off."""
+"""More formats or sizes than any driver lists; a list without an end is cut off here."""
 
 _FORMAT_NAMES = {"MJPG": "MJPEG", "JPEG": "MJPEG", "H264": "H.264", "YU12": "YUV420"}
 
@@ -61,9 +61,9 @@ class VideoDevice:
         number: That of the path.
         name: As the driver calls it.
         driver: For example "uvcvideo" or "v4l2 loopback".
-        captures: True if it is a camera: frames can be read, by FFmpeg, which leaves out those in several planes.
+        captures: True if it is a camera that FFmpeg can read; FFmpeg does not read multi-planar devices.
         outputs: True if frames can be written to it.
-        problem: Why it could not be asked, as errno; None if it answered.
+        problem: The errno of a failed query; None if it answered.
     """
 
     path: str
@@ -91,7 +91,7 @@ def list_devices() -> list[VideoDevice]:
 
 
 def describe(path: str) -> VideoDevice:
-    """Asks a device what it is; a device that cannot be opened is named by the kernel."""
+    """Queries a device; one that cannot be opened gets its name from the kernel."""
     match = re.search(r"(\d+)$", os.path.realpath(path))
     number = int(match[1]) if match else -1
     try:
@@ -143,7 +143,7 @@ def _ask(device: int, request: int, argument: bytes) -> bytes:
 
 
 def _listed(device: int, request: int, question: str, size: int, *given: int) -> Iterator[tuple[Any, ...]]:
-    """Yields the answers to a question that is asked by index, as the fields of `question`."""
+    """Yields the answers to a query by index, as the fields of `question`."""
     for index in range(_MOST):
         argument = struct.pack(f"{1 + len(given)}I", index, *given).ljust(size, b"\0")
         try:

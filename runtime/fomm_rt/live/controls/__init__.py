@@ -1,1 +1,1 @@
-"""Controls: the state that a user changes, the commands that change it, and their keys. All of it is pure."""
+"""Controls: the state that a user changes, the commands that change it, and their keys, all free of side effects."""

@@ -1,7 +1,7 @@
-"""Commands of a live session: what each does to the state, or what the session does at it.
+"""Commands of a live session. A command changes the state, or asks the session for an action.
 
-A command has a name, which pages and key tables use, and perhaps a value. A switch without a value changes to the other
-side; with the value True or False it is set.
+A command has a name, which pages and key tables use, and some have a value. A switch without a value is toggled; with
+True or False it is set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OVERLAY_STEP = 0.1
 SMOOTHING_STEPS = (0.0, 0.3, 0.5, 0.7, 1.0)
 
 Action = Literal["set-reference", "best-reference", "snapshot", "reload-avatars", "quit"]
-"""Commands that change no state: the session carries them out."""
+"""Commands that do not change the state: the session executes them."""
 ACTIONS: tuple[str, ...] = get_args(Action)
 
 
@@ -45,7 +45,7 @@ class Command:
 
     @property
     def is_action(self) -> bool:
-        """True if the session carries it out, instead of changing the state."""
+        """True if the session executes it, instead of changing the state."""
         return self.name in ACTIONS
 
 
@@ -177,4 +177,4 @@ CHANGES: dict[str, Change] = {
     "keypoints": _switch("shows_keypoints"),
     "driving": _switch("shows_driving"),
 }
-"""Command -> what it does to the state."""
+"""Name of a command -> the function that changes the state."""

@@ -1,4 +1,4 @@
-"""What an output or a page sees of a session, and how it controls it."""
+"""The interface through which an output or a page watches and controls a session."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class Thumbnail:
 
 
 class Control(Protocol):
-    """A running session, seen from a seat: all of it can be called from any thread, and returns at once."""
+    """A running session. All methods can be called from any thread, and return at once."""
 
     @property
     def state(self) -> LiveState:
-        """What is set now."""
+        """The current state."""
 
     def send(self, command: Command) -> None:
-        """Carries out a command; what it shows is seen within two frames."""
+        """Executes a command; its effect is visible within two frames."""
 
     def numbers(self) -> Numbers:
-        """The numbers up to now."""
+        """The numbers so far."""
 
     def messages(self) -> Sequence[str]:
-        """What the user should know at this moment, one sentence each: a lost camera, a skipped picture."""
+        """Current messages for the user, one sentence each: a lost camera, a skipped picture."""
 
     def thumbnails(self) -> Sequence[Thumbnail]:
         """The avatars, in the order of their numbers."""
 
     @property
     def backend(self) -> str:
-        """What runs the model, in a few words: "CPU, ONNX Runtime 1.31"."""
+        """The backend in a few words: "CPU, ONNX Runtime 1.31"."""

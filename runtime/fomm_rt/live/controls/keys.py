@@ -13,7 +13,7 @@ from fomm_rt.live.controls.commands import FINE_MOVE_STEP, Command
 from fomm_rt.live.controls.state import LiveState
 
 FULL_SCREEN = "F11"
-"""A key without a command: each window, and each page, changes its own size."""
+"""A key without a command: each window or page changes its own size."""
 
 REPEATED = frozenset(
     {

@@ -1,4 +1,4 @@
-"""A word on what a command has changed, for settings that a picture does not show at once."""
+"""Short notices of changed settings that the picture does not show at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VIEW_NAMES = {"result": "Result", "panel": "Source, driving face, result", "expl
 
 
 def notice_of(before: LiveState, after: LiveState) -> str | None:
-    """What has changed, in a few words; None if nothing did, or if the window shows it anyway."""
+    """The change in a few words; None if nothing changed, or if the window shows it anyway."""
     return next((words(after) for value_of, words in _NOTICES if value_of(before) != value_of(after)), None)
 
 
@@ -47,4 +47,4 @@ _NOTICES: tuple[tuple[Callable[[LiveState], object], Callable[[LiveState], str]]
         lambda state: f"Output: {'mirrored' if state.mirror_output else 'not mirrored'}",
     ),
 )
-"""The value that a notice is about, and its words."""
+"""Functions of the state: the value that a notice reports, and its text."""

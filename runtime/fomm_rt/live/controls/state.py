@@ -1,4 +1,4 @@
-"""What a user can change while an avatar is live. It is pure: a page or another program can share it as JSON."""
+"""The settings that a user can change during a session, as plain values that convert to JSON."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class LiveState:
         smoothing: Strength of the keypoint filter, 0 to 1.
         crop: The square of the camera's picture.
         view: The result alone, or one of the views that show how it was made.
-        overlay_opacity: How much of the driving face lies over the avatar in the window, 0 to 1, for lining up.
-        mirror_preview: Mirror the window, as a looking glass does.
+        overlay_opacity: Opacity of the driving face over the avatar in the window, 0 to 1, to line up both.
+        mirror_preview: Mirror the window.
         mirror_output: Mirror all other outputs.
-        shows_help, shows_gallery, shows_numbers, shows_keypoints: What lies over the picture in the window.
+        shows_help, shows_gallery, shows_numbers, shows_keypoints: Overlays of the picture in the window.
         shows_driving: Show the driving face in a corner of the window. Off at first: some share their window in calls.
         on_no_face: What is shown while no face is seen.
     """

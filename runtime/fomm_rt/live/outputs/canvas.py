@@ -1,7 +1,7 @@
-"""The picture that other programs get: of one size, whatever is shown.
+"""The picture for other programs, which always has the same size.
 
-An avatar is as large as fits. The bars beside it show a dark, blurred enlargement of it. The camera's own picture fills
-all of the canvas instead, so a part of it may be cut off.
+An avatar is scaled to fit. The bars beside it show a dark, blurred enlargement of it. The camera's own picture fills
+the canvas instead, so part of it may be cut off.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Size = tuple[int, int]
 """Width and height."""
 
 DEFAULT_SIZE: Size = (1280, 720)
-"""What video calls ask a camera for."""
+"""The size that video calls request from a camera."""
 
 _BRIGHTNESS = 0.4
 _CARD_COLOUR = (32, 34, 38)
@@ -47,7 +47,7 @@ class Canvas:
         self._pixels = np.empty((height, width, 3), np.uint8)
 
     def compose(self, frame: LiveFrame, *, is_mirrored: bool) -> Image:
-        """Composes what a frame shows: an avatar as large as fits; the camera's own picture fills all of the canvas.
+        """Composes the picture of a frame: an avatar is scaled to fit, the camera's own picture fills the canvas.
 
         Returns:
             (height, width, 3) uint8 RGB; the next call overwrites it.
@@ -56,20 +56,20 @@ class Canvas:
         return self._fill(picture) if frame.driver == "passthrough" else self.fit(picture)
 
     def card(self, thumbnail: Image | None) -> Image:
-        """What is shown before there is anything to show: an avatar's thumbnail, or a dark plane."""
+        """The picture before the first result: an avatar's thumbnail, or a dark plane."""
         if thumbnail is not None:
             return self.fit(thumbnail)
         self._pixels[:] = _CARD_COLOUR
         return self._pixels
 
     def fit(self, picture: Image) -> Image:
-        """A whole (H, W, 3) picture as large as fits, on a dark, blurred enlargement of itself."""
+        """A whole (H, W, 3) picture scaled to fit, on a dark, blurred enlargement of itself."""
         width, height = self.size
         rows, columns = picture.shape[:2]
         scale = min(width / columns, height / rows)
         inner_width, inner_height = max(1, round(columns * scale)), max(1, round(rows * scale))
         left, top = (width - inner_width) // 2, (height - inner_height) // 2
-        if not left and not top:  # one pixel of a difference is none
+        if not left and not top:  # a difference of one pixel does not matter
             inner_width, inner_height = self.size
         else:
             self._draw_bars(picture, left, top, inner_width, inner_height)
@@ -103,7 +103,7 @@ def _resize_into(target: Image, picture: Image) -> None:
     """Resizes a picture to the size of a target and writes it there: sharp enlarged, averaged if it shrinks a lot."""
     height, width = target.shape[:2]
     factor = min(picture.shape[0] / height, picture.shape[1] / width)
-    # Averaging costs several times as much as the two others, and shows only below half the size.
+    # Averaging costs several times as much as the other two, and is visible only below half the size.
     interpolation = cv2.INTER_CUBIC if factor < 1 else cv2.INTER_LINEAR if factor <= 2 else cv2.INTER_AREA
     target[:] = cv2.resize(picture, (width, height), interpolation=interpolation)
 

@@ -1,4 +1,4 @@
-"""The delay from glass to glass, out of a flashing window and camera frames that see it.
+"""Computes the delay from glass to glass from a flashing window and camera frames that see it.
 
     window turns white ──▶ light ──▶ camera: captured ──▶ model ──▶ shown in the window
     flip.time_s                      sighting.captured_s            sighting.shown_s
@@ -23,12 +23,12 @@ from fomm_rt.live.numbers import Quantiles
 COLUMNS, ROWS = 32, 24
 LONGEST_DELAY_S, DELAY_STEP_S = 1.5, 0.01
 LEAST_CORRELATION = 0.6
-"""Of the cell that follows the flips best; without a flashing window it is chance, below 0.4 for a dozen flips."""
+"""Correlation of the cell that follows the flips best. Chance gives less than 0.4 for a dozen flips."""
 LEAST_CONTRAST = 5.0
 """Between the bright and the dark window, in grey levels."""
 FEWEST_FLIPS = 4
 LEAST_GAP_S = 0.4
-"""Flips are at least so far apart."""
+"""Shortest time between flips."""
 
 Floats = NDArray[np.float64]
 
@@ -51,8 +51,8 @@ class Sighting:
     """A camera frame.
 
     Attributes:
-        captured_s: When it was taken, as its driver says.
-        shown_s: When the result of it was handed to the screen.
+        captured_s: When it was captured, by its driver's timestamp.
+        shown_s: When its result was handed to the screen.
         brightness: (ROWS · COLUMNS,) float32: mean grey level of each cell.
     """
 
@@ -63,11 +63,11 @@ class Sighting:
 
 @dataclass(frozen=True)
 class FlashDelay:
-    """Delays of the flips that were seen.
+    """Delays of the flips that were found.
 
     Attributes:
-        flips: That the window made.
-        seen: That were found in the camera's frames.
+        flips: Number of flips of the window.
+        seen: Number of flips found in the camera's frames.
         capture_ms: From the flip to the time of the first camera frame that shows it: screen and camera.
         shown_ms: From the flip to the result of that frame on the screen: glass to glass.
     """
@@ -102,7 +102,7 @@ def brightness_of(picture: Image) -> NDArray[np.float32]:
 
 
 def flash_delay(flips: Sequence[Flip], sightings: Sequence[Sighting]) -> FlashDelay | None:
-    """Finds the flips in what the camera saw; None if it does not see the window."""
+    """Finds the flips in the camera's frames; None if the camera does not see the window."""
     if len(flips) < FEWEST_FLIPS or len(sightings) < 2 * len(flips):
         return None
     captured = np.array([sighting.captured_s for sighting in sightings])
@@ -151,12 +151,12 @@ def _state(flips: Sequence[Flip], times_s: Floats) -> NDArray[np.int8]:
 def _first_frames(flips: Sequence[Flip], times_s: Floats, is_bright: NDArray[np.bool_]) -> list[int | None]:
     """For each flip the number of the first frame that shows it, None if it is not seen.
 
-    A frame that flickers is none: the frames after it, up to the next flip, must show the flip too.
+    A single flickering frame does not count: the frames after it, up to the next flip, must show the flip too.
 
     Args:
         flips: In the order of their times.
         times_s: When the frames were captured, less the usual delay.
-        is_bright: If the window is bright in each frame.
+        is_bright: True for each frame in which the window is bright.
     """
     flip_times = np.array([flip.time_s for flip in flips])
     middles = (flip_times[:-1] + flip_times[1:]) / 2

@@ -1,4 +1,4 @@
-"""When a flashing window flips, and when enough was seen: aiming first, then measuring."""
+"""Schedules the flips of a flashing window: first while the user aims the camera, then for the measurement."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from fomm_rt.errors import OutputError
 from fomm_rt.live.outputs.flash_delay import LEAST_GAP_S, FlashDelay, Flip, Sighting, flash_delay
 
 LONGEST_GAP_S = 0.7
-"""Between two flips. The time is drawn at random, so that a delay cannot be taken for another. Three flashes a second
+"""Between two flips. The time is random, so that delays are not ambiguous. Three flashes a second
 or more could harm people with photosensitive epilepsy: these are at most 1.25."""
 LEAST_FRAMES = 4
-"""Frames that a slow session shows between two flips at least: it flips later."""
+"""Least number of frames shown between two flips: a slow session flips later."""
 AIMING_FLIPS = 10
-"""The camera sees the window if the last so many flips are found."""
+"""The camera sees the window if this many flips in a row are found."""
 LOOK_INTERVAL_S = 1.0
 LATE_S = 1.5
-"""After the last flip, frames are awaited for so long."""
+"""How long to wait for frames after the last flip."""
 NOT_SEEN = (
     "the camera does not see the window flash: point it at this screen from about half a metre away, "
     "turn off its automatic exposure if it has one, and start again"
@@ -31,7 +31,7 @@ ENDED_EARLY = "the measurement was ended before it was done; start it again and 
 
 
 class FlashMeasurement:
-    """Collects flips and what the camera saw. Times are seconds of `time.perf_counter`.
+    """Collects flips and camera frames. Times are seconds of `time.perf_counter`.
 
     Args:
         flip_count: Flips to measure.
@@ -40,7 +40,7 @@ class FlashMeasurement:
 
     Attributes:
         is_measuring: True once the camera has seen the flips.
-        has_ended: True if enough was seen, or if the camera did not see the flips in time.
+        has_ended: True if enough flips were measured, or if the camera did not see them in time.
         next_flip_s: When the window is to flip.
     """
 
@@ -73,7 +73,7 @@ class FlashMeasurement:
         self._sightings.append(sighting)
 
     def look(self, now_s: float) -> None:
-        """Starts to measure once the camera sees the flips; ends after the last one, or when patience is over."""
+        """Starts to measure once the camera sees the flips; ends after the last flip, or when `patience_s` is over."""
         if self.is_measuring:
             is_over = len(self._flips) >= self._flip_count and now_s >= self._flips[-1].time_s + LATE_S
             self.has_ended = self.has_ended or is_over
@@ -95,7 +95,7 @@ class FlashMeasurement:
         return (recent[-1] - recent[0]) / (len(recent) - 1) if len(recent) > 1 else 0.0
 
     def delay(self) -> FlashDelay:
-        """What was measured.
+        """The measured delays.
 
         Raises:
             OutputError: The camera did not see the window, too few frames were shown, or it was ended too early.

@@ -1,4 +1,4 @@
-"""The kernel module v4l2loopback: if it is there, and the commands that install and load it."""
+"""The kernel module v4l2loopback: its state, and the commands that install and load it."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ _TEST_TONE = "aevalsrc=0.4*sin(2*PI*1000*t)*lt(mod(t\\,1)\\,0.05):s=48000,arealt
 """A beep of 50 ms at every full second."""
 
 _MOST_CHUNKS = 4096
-"""Sound that is not taken is dropped after this many chunks; a chunk lasts 3 to 100 ms."""
+"""With this many untaken chunks, further sound is dropped; a chunk lasts 3 to 100 ms."""
 _LONGEST_AGE_S = 5.0
-"""PulseAudio hands over sound up to two seconds after its capture."""
+"""PulseAudio delivers sound up to two seconds after its capture."""
 _DRIFT_SHARE, _JUMP_S = 0.01, 0.2
 
 
@@ -51,7 +51,7 @@ class Sound:
 
 
 class Microphone:
-    """Listens in a thread of its own.
+    """Records sound in its own thread.
 
     Args:
         name: A name that `list_microphones` gives, or a part of one; what FFmpeg calls it; or "test", a beep at every
@@ -73,7 +73,7 @@ class Microphone:
         """Opens the device and starts listening, which may take seconds; does nothing if it is open.
 
         Raises:
-            OutputError: It cannot be opened; the message lists those that there are.
+            OutputError: It cannot be opened; the message lists the microphones that were found.
         """
         if self.form is not None:
             return
@@ -87,7 +87,7 @@ class Microphone:
         Thread(target=self._listen, args=(container, captured_s), name="fomm-rt microphone", daemon=True).start()
 
     def take(self) -> list[Sound]:
-        """What was heard since the last call."""
+        """The sound since the last call."""
         taken = []
         with suppress(IndexError):
             while True:
@@ -119,17 +119,17 @@ class Microphone:
 
 
 class SampleClock:
-    """Smooths the measured times of chunks: sound is continuous, and what jumps is the time of arrival.
+    """Smooths the measured times of chunks: sound is continuous, only its arrival jitters.
 
-    Times follow the measured ones slowly, as the clock of a sound card drifts. If they lie apart by more than 0.2 s, as
-    after lost sound, the measured time holds.
+    Times follow the measured ones slowly, because the clock of a sound card drifts. If both differ by more than 0.2 s,
+    for example after lost sound, the measured time is used.
     """
 
     def __init__(self) -> None:
         self._next_s: float | None = None
 
     def time_of(self, measured_s: float, seconds: float) -> float:
-        """The time of the next chunk, which lasts so many seconds."""
+        """The time of the next chunk, which lasts `seconds`."""
         start_s = self._next_s
         if start_s is None or abs(measured_s - start_s) > _JUMP_S:
             start_s = measured_s
@@ -147,7 +147,7 @@ def list_microphones() -> dict[str, str]:
         devices = av.enumerate_input_devices(_format())
     except (OSError, ValueError, av.FFmpegError):
         return {}
-    # ALSA does not say what a device gives, and has none for pictures; its null device hears nothing.
+    # ALSA does not say what a device is for, but it has no cameras; its null device is silent.
     heard = [device for device in devices if "audio" in device.media_types or not device.media_types]
     return {device.name: device.description for device in heard if device.name != "null"}
 
@@ -186,7 +186,7 @@ def _opened(file: str, form: str) -> InputContainer:
 
 
 def _captured_s(stamp_s: float | None, arrived_s: float, seconds: float) -> float:
-    """When a chunk began, by its timestamp if that is one of the wall clock or of `perf_counter`, else by its arrival.
+    """When a chunk began: its timestamp if that is of the wall clock or `perf_counter`, else computed from its arrival.
 
     ALSA's are of the wall clock, AVFoundation's of the clock that `perf_counter` reads on macOS.
     """
@@ -204,7 +204,7 @@ def _format() -> str:
 def _has_sound_system() -> bool:
     """True unless this is Linux without ALSA's settings, of which ALSA complains on standard error.
 
-    Tells the ALSA library of PyAV's wheel, which was built to look elsewhere, where settings and plug-ins are.
+    Sets the paths of settings and plug-ins for the ALSA library of PyAV's wheel, which was built with others.
     """
     if sys.platform != "linux":
         return True

@@ -1,4 +1,4 @@
-"""What a virtual camera needs of a system's way to offer pictures to other programs."""
+"""The protocol of a device that shows pictures to other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a live session needs of an output."""
+"""The protocol of an output of a live session."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Output(Protocol):
     Attributes:
         name: As a user would call it.
         records: True if it must get every shown frame.
-        repeat_interval_s: Present the last frame again if nothing new came for so long, so that a reader does not take
-            the output for dead; None to wait.
+        repeat_interval_s: Present the last frame again if no new one came for this time, so that readers do not time
+            out; None to wait.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Output(Protocol):
         """
 
     def present(self, frame: LiveFrame) -> None:
-        """Shows or writes one frame; returns when it is on its way to the eye.
+        """Shows or writes one frame; returns when it was handed to the screen or the device.
 
         Raises:
             OutputError: It failed; the session goes on without this output, and ends if it was the primary one. An
-                output that `records` is presented with later frames all the same: it has switched recording off.
+                output that `records` still gets later frames: it has switched recording off.
             BrokenPipeError: The reader is gone; the session ends.
         """
 
@@ -62,14 +62,14 @@ class MainThreadOutput(Output, Protocol):
     """
 
     def wait(self, timeout_s: float) -> None:
-        """Handles what the user does until `wake` is called or the time is over; one call of `wake` ends one `wait`.
+        """Handles the user's input until `wake` is called or the time is over; one call of `wake` ends one `wait`.
 
         The last frame is drawn again if the state or the size of the window changes; that frame does not count as
-        presented. A time of 0 handles what has come. Python's signal handlers run at least every 50 ms.
+        presented. A time of 0 handles pending input only. Python's signal handlers run at least every 50 ms.
 
         Raises:
             OutputError: As in `present`.
         """
 
     def wake(self) -> None:
-        """Ends the `wait` that runs, or else the next one. May be called from any thread, and after `close`."""
+        """Ends the running `wait`, or else the next one. May be called from any thread, and after `close`."""

@@ -21,7 +21,7 @@ from fomm_rt.live.outputs.protocol import Output
 
 DEFAULT_RATE = 30
 LONGEST_GAP_S = 1.0
-"""A longer gap is left out: the reader had stopped, and repeated frames would keep it that late for ever."""
+"""After a longer gap, no frames are repeated: the reader had stopped, and would stay late forever."""
 
 
 class RawFrames(Output):
@@ -31,7 +31,7 @@ class RawFrames(Output):
         size: Width and height of the canvas.
         rate: Frames per second.
         descriptor: Standard output by default.
-        clock: Tells seconds.
+        clock: Returns seconds.
     """
 
     name = "raw frames"
@@ -84,7 +84,7 @@ class RawFrames(Output):
         """The descriptor belongs to the process and is left open."""
 
     def _frames_due(self) -> int:
-        """How many frames are missing up to now, this one included."""
+        """Number of frames that are due by now, including this one."""
         now_s = self._clock()
         if self._start_s is None:
             self._start_s = now_s

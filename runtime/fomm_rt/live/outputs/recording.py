@@ -1,7 +1,7 @@
-"""A recording of exactly the shown frames: MKV, started and stopped as often as the user likes.
+"""A recording of exactly the shown frames, as MKV. The user can start and stop it any number of times.
 
-A picture has the time of its capture in the file, not that of its presentation. So it moves as the person did, and the
-sound of a microphone, which also has the time of its capture, is in step with it whatever the delay of the session was.
+A frame is stamped with the time of its capture, not of its presentation. So the motion is right, and the sound of a
+microphone, which is also stamped with its capture time, is in sync with it whatever the latency of the session was.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Recording(Output):
 
     Args:
         path: The first file, which ends in .mkv.
-        overwrite: May the first file replace one that exists? None takes the next free name instead, as all later
-            files do.
+        overwrite: True if the first file may replace an existing one; None takes the next free name instead, as all
+            later files do.
         size: Even width and height of the files; that of its first picture by default.
-        microphone: Its sound is recorded, too.
+        microphone: Its sound is also recorded.
 
     Raises:
         OutputError: The file cannot be written, exists and may not be replaced, or the size is odd.
@@ -50,7 +50,7 @@ class Recording(Output):
 
     name = "recording"
     records = True
-    # A presentation that is no new frame writes the sound, and ends the file while the picture is frozen.
+    # A repeated frame still writes the sound, and can end the file while the picture is frozen.
     repeat_interval_s: float | None = PUMP_INTERVAL_S
 
     def __init__(
@@ -128,7 +128,7 @@ class Recording(Output):
         return file
 
     def _write_sound(self) -> None:
-        """Writes what the microphone has heard. Without a file it stays there: pictures are shown after their sound."""
+        """Writes the sound so far. Without a file it stays in the microphone: pictures are shown after their sound."""
         if self._microphone is not None and self._file is not None:
             for chunk in self._microphone.take():
                 self._file.write_sound(chunk.frame, chunk.captured_s)

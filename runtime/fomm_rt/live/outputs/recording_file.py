@@ -1,4 +1,4 @@
-"""One recorded file: MKV with the times at which its pictures were captured, readable however the process ends."""
+"""One recorded file: MKV with the capture times of its pictures, readable even if the process is killed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from fomm_rt.media.write.quality import DEFAULT_QUALITY, h264_crf
 from fomm_rt.media.write.sound_encoder import SoundEncoder, add_encoder
 
 _TICK = Fraction(1, 1000)
-"""What MKV counts times in."""
+"""The time unit of MKV."""
 ENCODER_OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "threads": "1", "g": "60"}
 """Of x264. For pictures of 256×256, veryfast takes twice the processor time of ultrafast and 0.4 of the bytes; slower
 presets save no more (benchmarks/studies/live_outputs.py). zerolatency hands out every picture at once."""
 _CONTAINER_OPTIONS = {
-    # Every picture begins a cluster, and a cluster is written when it ends: a killed process loses one picture.
+    # Every picture begins a cluster, and a cluster is written when it ends, so a killed process loses one picture.
     "cluster_time_limit": "1",
     "flush_packets": "1",
-    # Sound that comes late, or no more, does not hold the pictures back, in microseconds.
+    # In microseconds: sound that is late or has stopped does not hold the pictures back.
     "max_interleave_delta": "400000",
 }
 _FALLBACK_TICKS = 33
@@ -113,7 +113,7 @@ class RecordingFile:
         """Writes the end of the file.
 
         Raises:
-            OutputError: It cannot be written; the file holds what was written before.
+            OutputError: It cannot be written; the file keeps what was written before.
         """
         with self._reported():
             self._container.mux(self._stream.encode(None))
@@ -129,7 +129,7 @@ class RecordingFile:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = stream.time_base = _TICK
-        context.framerate = Fraction(0)  # unknown, because times vary: players follow the times alone
+        context.framerate = Fraction(0)  # unknown, because times vary; players follow the timestamps
         self._coded.tag(context)
         return stream
 
@@ -153,7 +153,7 @@ def even_size(picture: Image) -> Size:
 
 
 def _letterboxed(picture: Image, size: Size) -> Image:
-    """A picture as large as fits into a size, the rest black."""
+    """A picture scaled to fit into a size, the rest black."""
     rows, columns = picture.shape[:2]
     width, height = size
     if (columns, rows) == size:

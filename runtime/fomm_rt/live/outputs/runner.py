@@ -1,4 +1,4 @@
-"""Runs the outputs of a session, each in a thread of its own, so that none of them holds up another."""
+"""Runs each output of a session in its own thread, so that no output delays another."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from fomm_rt.live.outputs.protocol import MainThreadOutput, Output
 Item = TypeVar("Item")
 
 LONGEST_BACKLOG = 64
-"""Shown frames that a recording may be behind. With more, the session takes no new frame: it never loses one that was
-shown, and memory does not grow."""
+"""Shown frames that a recording may be behind. Beyond that, the session takes no new frame, so no
+shown frame is lost and memory does not grow."""
 LONGEST_WAIT_S = 0.05
-"""A window waits so long at a time, because an end may come from a thread that cannot wake it."""
+"""Longest wait of a window, because a thread that cannot wake it may end the session."""
 
 
 class _Ordered(Latest[Item], Generic[Item]):
@@ -55,13 +55,13 @@ class _Ordered(Latest[Item], Generic[Item]):
 
 
 class RunnerEvents(Protocol):
-    """What a session learns from the threads of its outputs."""
+    """Events that a session gets from the threads of its outputs."""
 
     def presented(self, runner: OutputRunner, frame: LiveFrame, presented_s: float) -> None:
         """An output has presented a frame for the first time."""
 
     def failed(self, runner: OutputRunner, error: Exception) -> None:
-        """An output cannot go on. A BrokenPipeError says that its reader is gone."""
+        """An output cannot continue. A BrokenPipeError means that its reader is gone."""
 
 
 class OutputRunner:
@@ -99,18 +99,18 @@ class OutputRunner:
     def put(self, frame: LiveFrame) -> None:
         """Hands over a frame; returns at once."""
         if not self.has_failed:
-            if self.output.records:  # its queue would keep large pictures, which it does not need
+            if self.output.records:  # its queue would keep large pictures that it does not need
                 frame = replace(frame, camera=frame.picture, driving=frame.picture, view_picture=None)
             self._slot.put(frame)
             self.wake()
 
     def wake(self) -> None:
-        """Lets a window see what has changed."""
+        """Makes a window look for changes."""
         if isinstance(self.output, MainThreadOutput):
             self.output.wake()
 
     def tell_to_end(self) -> None:
-        """Lets the output finish what it was handed, and close."""
+        """Makes the output finish the frames that it has, and close."""
         self._slot.close()
         self.wake()
 
@@ -125,7 +125,7 @@ class OutputRunner:
         """Opens the output, presents frames until told to end, and closes it; reports failures."""
         try:
             self._open_and_present()
-        except Exception as error:  # it ends this thread, and perhaps the session, but never silently
+        except Exception as error:  # it ends this thread, and maybe the session, but never silently
             self._fail(error)
 
     def _open_and_present(self) -> None:
@@ -160,7 +160,7 @@ class OutputRunner:
         return True
 
     def _take(self, last: LiveFrame | None) -> LiveFrame | None:
-        """The next frame; None after the time at which the last one is due again, or at the end."""
+        """The next frame; None when the last one is due again, or at the end."""
         if isinstance(self.output, MainThreadOutput):
             frame = self._slot.take()
             if frame is None and not self._slot.is_closed:

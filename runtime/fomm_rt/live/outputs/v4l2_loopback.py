@@ -147,7 +147,7 @@ def _loopback(device: VideoDevice) -> LoopbackDevice | None:
 
 
 def _request_format(path: str, size: Size) -> None:
-    """Sets the format before FFmpeg does, which does not notice that a device keeps another one."""
+    """Sets the format before FFmpeg does, because FFmpeg does not notice if the device keeps another one."""
     import fcntl
 
     width, height = size

@@ -1,4 +1,4 @@
-"""A virtual camera: other programs choose it as they choose a webcam."""
+"""A virtual camera, which other programs use like a webcam."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _logger = logging.getLogger("fomm_rt")
 
 REPEAT_INTERVAL_S = 0.1
 RATE = 30
-"""What is announced; readers take pictures when they come."""
+"""The announced rate; readers take pictures when they arrive."""
 
 
 class VirtualCamera(Output):
@@ -47,7 +47,7 @@ class VirtualCamera(Output):
         self._control = control
         self._sink = open_sink(self._device, self._canvas.size)
         try:
-            # A program that gets no picture gives up, and the first result may take a while.
+            # Programs time out without a picture, and the first result may take a while.
             self._sink.write(self._canvas.card(_thumbnail(control)))
         except OutputError:
             self._sink.close()

@@ -17,8 +17,8 @@ from fomm_rt.live.outputs.window.sdl import Library
 _ErrorHandler = CFUNCTYPE(c_int, c_void_p)
 _ExitHandler = CFUNCTYPE(None, c_void_p, c_void_p)
 
-# Xlib has one handler of errors for all displays of a process; its own prints a message. What happens next is decided
-# by the exit handler of each display.
+# Xlib has one error handler for all displays of a process; the default one prints a message. The exit handler of each
+# display decides what happens next.
 _say_nothing = _ErrorHandler(lambda _display: 0)
 
 
@@ -26,7 +26,7 @@ class DisplayLoss:
     """Watches the connection of a window to its X server; does nothing on other window systems.
 
     Attributes:
-        has_happened: True once the connection is lost. SDL must not be called from then on: it may wait for ever.
+        has_happened: True once the connection is lost. From then on SDL must not be called: it may wait forever.
     """
 
     def __init__(self, sdl: Library, window: Any) -> None:

@@ -14,7 +14,7 @@ from fomm_rt.live.outputs.window.panel import ACCENT, DIM, RAISED, SHADE, SOLID,
 from fomm_rt.live.outputs.window.text import BOLD, line_height, shortened, width_of
 
 LARGEST_SHARE = 0.55
-"""Of the window's height that the gallery takes at most."""
+"""Largest share of the window's height that the gallery takes."""
 DIGITS = 9
 
 
@@ -72,7 +72,7 @@ def gallery_layout(count: int, page: int | None, current: int, style: Style, wid
     page = min(max(current // (columns * down) if page is None else page, 0), page_count - 1)
     first = page * columns * down
     end = min(count, first + columns * down)
-    # All pages are as high as the first, so that nothing jumps while they are turned.
+    # All pages are as high as the first, so nothing jumps when pages are turned.
     rows = min(down, max(1, ceil(count / columns)))
     header = style.line if page_count > 1 else 0
     inner = max(columns * step - style.gap, 8 * style.text)

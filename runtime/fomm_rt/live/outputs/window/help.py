@@ -12,7 +12,7 @@ from fomm_rt.live.outputs.window.panel import ACCENT, RAISED, SOLID, WHITE, Box,
 from fomm_rt.live.outputs.window.text import BOLD, line_height, width_of
 
 SMALLEST_TEXT = 9
-"""Where this is too large, the drawn help is made smaller as a whole."""
+"""If text of this size does not fit, the drawn help is scaled down as a whole."""
 
 
 def help_panel(style: Style, width: int, height: int) -> Panel:

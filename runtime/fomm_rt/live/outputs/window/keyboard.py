@@ -1,10 +1,10 @@
-"""Names of keys from what SDL tells about them: see `fomm_rt.live.controls.keys` for the names."""
+"""Names of keys from SDL's key events: see `fomm_rt.live.controls.keys` for the names."""
 
 from __future__ import annotations
 
 import string
 
-# Places of keys on the keyboard, whatever is printed on them: usage codes of USB keyboards, which SDL and others use.
+# Positions of keys on the keyboard, whatever is printed on them: usage codes of USB keyboards, as in SDL.
 _LETTERS = dict(zip(range(4, 30), string.ascii_lowercase, strict=True))
 _DIGITS = dict(zip(range(30, 40), "1234567890", strict=True))
 _KEYPAD_DIGITS = dict(zip(range(89, 99), "1234567890", strict=True))
@@ -15,15 +15,15 @@ _BY_PLACE = {**_DIGITS, **_KEYPAD_DIGITS, **_FUNCTION_KEYS, **_OTHERS}
 _SHIFT, _CONTROL, _ALT, _META = 0x0003, 0x00C0, 0x0300, 0x0C00
 
 _QUESTION_MARKS = frozenset("?/ß,'+")
-"""Letters on the key that gives a question mark with Shift: US, German, French, Spanish and Italian, Nordic keyboards.
-Text input would know exactly, but it would also send letters to the input methods of Asian languages."""
+"""Characters of the key that gives a question mark with Shift: US, German, French, Spanish and Italian, Nordic
+keyboards. Text input would know exactly, but it would also send letters to the input methods of Asian languages."""
 
 
 def key_name(keycode: int, scancode: int, modifiers: int) -> str | None:
     """The name of a pressed key; None for keys without one, and while Control, Alt or Meta is held.
 
-    Letters go by what is printed on the key, if it is a Latin letter, and digits by their place: on a French keyboard
-    the row of digits gives them with Shift only.
+    Letters are matched by the character on the key, if it is a Latin letter. Digits are matched by position, because
+    the digit row of a French keyboard gives digits with Shift only.
 
     Args:
         keycode: SDL's `keysym.sym`: the character of the key without modifiers, if it has one.

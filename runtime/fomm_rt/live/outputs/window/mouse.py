@@ -8,7 +8,7 @@ from fomm_rt.live.outputs.window.panel import Box
 
 
 class Mouse:
-    """Turns what the mouse does into commands. Positions are in pixels of the window.
+    """Turns mouse events into commands. Positions are in pixels of the window.
 
     Attributes:
         page: The page of the gallery that the wheel has turned to; None for that of the current avatar.
@@ -45,9 +45,9 @@ class Mouse:
         return [Command("zoom-in" if steps > 0 else "zoom-out")] * abs(steps)
 
     def dragged(self, picture: Box) -> list[Command]:
-        """Commands for the way that the mouse was dragged since the last call: the face follows the pointer.
+        """Commands for the drag since the last call: the face follows the pointer.
 
-        The square moves against the pointer, by the share of the picture's side that the pointer went.
+        The square moves against the pointer, by the pointer's movement as a share of the picture's side.
         """
         side = max(1, min(picture.width, picture.height))
         right, down = min(max(self._right / side, -1.0), 1.0), min(max(self._down / side, -1.0), 1.0)

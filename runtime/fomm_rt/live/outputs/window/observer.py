@@ -1,4 +1,4 @@
-"""Watches a session for the window: what has changed, numbers twice a second, notices that fade."""
+"""Watches a session for the window: changes, numbers twice a second, notices that fade."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Observer:
     def scene(
         self, size: tuple[int, int], pixel_ratio: float, frame: LiveFrame | None, page: int | None, now_s: float
     ) -> Scene:
-        """What is to be seen; equal to the last one if nothing has changed."""
+        """The scene to draw; equal to the last one if nothing has changed."""
         state = self._control.state
         notice = None if state is self._state else notice_of(self._state, state)
         self._state = state

@@ -1,4 +1,4 @@
-"""All that lies over the picture. Each panel is drawn again only if its content, its place or its size has changed."""
+"""The panels over the picture. A panel is drawn again only if its content, its place or its size has changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSET_SHARE = 0.27
 
 @dataclass(frozen=True)
 class Scene:
-    """What the window shows, beside the pictures.
+    """The contents of the window except the pictures.
 
     Attributes:
         width, height: Of the window in pixels.
@@ -95,7 +95,7 @@ class Overlay:
             self.gallery = gallery_layout(len(scene.thumbnails), scene.page, state.avatar, style, width, height)
             panels["gallery"] = self._draw("gallery", gallery_panel, self.gallery, scene.thumbnails, state.avatar)
             bottom = self.gallery.box.y
-        if (state.shows_driving or state.shows_keypoints) and state.view == "result":  # the views hold it already
+        if (state.shows_driving or state.shows_keypoints) and state.view == "result":  # the views contain it already
             side = round(INSET_SHARE * min(width, height))
             self.inset = Box(width - side - style.gap, bottom - side - style.gap, side, side)
         notice = scene.notice

@@ -62,7 +62,7 @@ class Renderer:
         self._create()
 
     def upload(self, name: str, content: object, pixels: NDArray[np.uint8], *, is_transparent: bool = False) -> None:
-        """Puts (h, w, 4) uint8 BGRA pixels into a texture; `content` is what they show, for `holds`.
+        """Puts (h, w, 4) uint8 BGRA pixels into a texture; `content` identifies them for `holds`.
 
         Raises:
             RendererError: That fails.
@@ -71,7 +71,7 @@ class Renderer:
         texture = self._textures.get(name)
         if texture is None or (texture.width, texture.height) != (width, height):
             self.forget(name)
-            # Every renderer of SDL takes this format without converting it.
+            # Every SDL renderer takes this format without conversion.
             handle = sdl.SDL_CreateTexture(
                 self._handle, sdl.SDL_PIXELFORMAT_ARGB8888, sdl.SDL_TEXTUREACCESS_STREAMING, width, height
             )
@@ -119,7 +119,7 @@ class Renderer:
             sdl.SDL_SetTextureAlphaMod(texture.handle, 255)
 
     def show(self) -> None:
-        """Shows what was drawn."""
+        """Presents the drawing."""
         self._sdl.SDL_RenderPresent(self._handle)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The library SDL: loading it, and its errors in words.
+"""Loads SDL and describes its errors.
 
 PySDL2 and the library itself are the extra [live].
 """
@@ -14,7 +14,7 @@ from fomm_rt.errors import OutputError
 
 INSTALL = 'pip install "fomm-rt[live]"'
 WITHOUT_DISPLAY = frozenset({"offscreen", "dummy", "evdev"})
-"""Video drivers that SDL falls back to where there is no display; they work, and show nothing."""
+"""Video drivers that SDL falls back to without a display; they succeed and show nothing."""
 
 _DRIVERS = {"DISPLAY": "x11", "WAYLAND_DISPLAY": "wayland"}
 """Variable that names a display -> SDL's driver for it."""
@@ -68,9 +68,9 @@ def start_video(sdl: Library) -> None:
 
 
 def _choose_drivers(sdl: Library) -> None:
-    """Lets SDL try only displays that the environment names, where it does.
+    """Restricts SDL to displays that the environment names, on systems where it does.
 
-    Of its own accord SDL would also take over a console, or draw where nothing is seen.
+    By itself SDL would also take over a console, or draw into nothing.
     """
     if os.name != "posix" or sys.platform == "darwin" or "SDL_VIDEODRIVER" in os.environ:
         return

@@ -14,7 +14,7 @@ from fomm_rt.live.outputs.window.sdl import Library, load_sdl, sdl_error, start_
 FIRST_SIZE, SMALLEST_SIZE = 720, 320
 """In points of the window system."""
 SCREEN_SHARE = 0.8
-"""Of the screen's height that the window takes at most at first."""
+"""Largest share of the screen's height that a new window takes."""
 
 
 class SdlWindow:
@@ -37,7 +37,7 @@ class SdlWindow:
         start_video(self.sdl)
         self.handle: Any = None
         try:
-            self.sdl.SDL_StopTextInput()  # keys are keys here: input methods must not take them
+            self.sdl.SDL_StopTextInput()  # input methods must not intercept keys
             self.handle = self._create(title)
             self._display_loss = DisplayLoss(self.sdl, self.handle)
             self.renderer = Renderer(self.sdl, self.handle)
@@ -62,7 +62,7 @@ class SdlWindow:
         return self.size[0] / max(1, width.value)
 
     def check_display(self) -> None:
-        """Raises OutputError if the display is gone; nothing else must be called then but `close` and `wake`."""
+        """Raises OutputError if the display is gone; from then on only `close` and `wake` may be called."""
         self._display_loss.check()
 
     def wake(self) -> None:

@@ -1,4 +1,4 @@
-"""Signs over the picture: numbers, what is recorded or frozen, messages, and the warning that the camera is shown."""
+"""Signs over the picture: numbers, recording and freeze, messages, and the warning that the camera is shown."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def numbers_panel(numbers: Numbers, backend: str, style: Style, top: int, width:
 
 
 def status_panel(signs: Sequence[tuple[str, Colour]], style: Style, top: int, width: int) -> Panel:
-    """Short signs with coloured dots, below each other in the upper right corner."""
+    """Short signs with coloured dots, one below the other in the upper right corner."""
     space, dot = style.padding, round(0.3 * style.text)
     inner = max(width_of(text, style.text, BOLD) for text, _ in signs) + 2 * dot + space
     canvas = Canvas(inner + 2 * space, len(signs) * style.line + 2 * space - style.line // 4, style.radius)
@@ -54,7 +54,7 @@ def status_panel(signs: Sequence[tuple[str, Colour]], style: Style, top: int, wi
 
 
 def statuses(is_recording: bool, is_frozen: bool, driver: Driver | None) -> tuple[tuple[str, Colour], ...]:
-    """What the status panel says."""
+    """The signs of the status panel."""
     signs: list[tuple[str, Colour]] = []
     if is_recording:
         signs.append(("Recording", RED))

@@ -49,7 +49,7 @@ def width_of(text: str, size: int, weight: int = REGULAR) -> int:
 
 
 def shortened(text: str, size: int, width: int, weight: int = REGULAR) -> str:
-    """The text, or as much of its beginning as fits into the width, with an ellipsis."""
+    """The text, cut with an ellipsis if it is wider than `width`."""
     if width_of(text, size, weight) <= width:
         return text
     shortest, longest = 0, len(text)
@@ -61,7 +61,7 @@ def shortened(text: str, size: int, width: int, weight: int = REGULAR) -> str:
 
 
 def wrapped(text: str, size: int, width: int, most_lines: int) -> list[str]:
-    """The text in lines that fit into the width; what does not fit into so many lines is cut off with an ellipsis."""
+    """The text in lines that fit into the width, cut with an ellipsis after `most_lines`."""
     words = text.split()
     lines: list[str] = []
     while words and len(lines) < most_lines - 1:

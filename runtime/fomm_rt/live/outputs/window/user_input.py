@@ -1,4 +1,4 @@
-"""What the user does, from SDL's events to commands."""
+"""Turns SDL's events into commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class UserInput:
         return self._mouse.page
 
     def read(self, timeout_s: float, gallery: GalleryLayout | None, picture: Box, pixel_ratio: float) -> None:
-        """Handles what has come; waits up to `timeout_s` for something to come.
+        """Handles pending events; waits up to `timeout_s` for the first one.
 
         Args:
             timeout_s: 0 for no waiting.

@@ -1,4 +1,4 @@
-"""The window: shows the avatar and what the user has set, and turns keys and the mouse into commands."""
+"""The window: shows the avatar and the settings, and turns keys and mouse into commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger("fomm_rt")
 
 
 class Window(MainThreadOutput):
-    """Shows frames in a window, and sends what the user does to the session."""
+    """Shows frames in a window, and sends the user's commands to the session."""
 
     name = "window"
     records = False
@@ -46,7 +46,7 @@ class Window(MainThreadOutput):
 
     @override
     def open(self, control: Control) -> None:
-        """Opens the window; it says that it waits for the camera until the first frame comes.
+        """Opens the window, which says that it waits for the camera until the first frame arrives.
 
         Raises:
             OutputError: The extra [live] is not installed, there is no display, or nothing can be drawn on it.
@@ -118,7 +118,7 @@ class Window(MainThreadOutput):
         try:
             self._paint(scene, self._frame)
         except RendererError as error:
-            logger.warning("the window is drawn by the processor now, which is slower: %s", error)
+            logger.warning("the CPU draws the window now, which is slower: %s", error)
             self._opened.renderer.recreate(in_software=True)
             self._paint(scene, self._frame)
 

@@ -310,7 +310,7 @@ def test_a_renderer_that_fails_gives_way_to_software(
     with opened(FakeControl(BARE)) as window:
         monkeypatch.setattr(sdl, "SDL_UpdateTexture", lambda *args: failures.pop() if failures else update(*args))
         picture = seen(display, window, frame)
-        assert "drawn by the processor" in caplog.text
+        assert "the CPU draws the window now" in caplog.text
         assert at(picture, 0.2, 0.2) == GREEN
         failures += [-1, -1]
         with pytest.raises(OutputError, match="--no-window"):
