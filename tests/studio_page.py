@@ -84,7 +84,7 @@ def choose_files(page: Page, picture: Path, driver: Path) -> None:
     """Chooses a picture and a driver, and waits until the studio has looked at them."""
     page.set_input_files("#picture input[type=file]", picture)
     page.set_input_files("#driver input[type=file]", driver)
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
     expect(page.locator("#driver .slot")).to_be_visible(timeout=LOADED_MS)
 
 

@@ -137,7 +137,7 @@ class MediaApi:
         load = self._models.load_options(asked.model)
         if item.info is not None and item.info.is_motion:
             raise Refusal(400, f"{item.name} is a motion file, which shows no face")
-        task = FindFaces(names={str(item.path): item.name}, path=str(item.path), model=load.model)
+        task = FindFaces(names={str(item.path): item.name}, path=str(item.path), kind=item.kind, model=load.model)
         try:
             found = msgspec.convert(await self._media.run(task), FoundFaces)
         except TaskError as error:

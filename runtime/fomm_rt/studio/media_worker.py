@@ -14,11 +14,14 @@ import cv2
 
 from fomm_rt.backends.registry import REGISTRY
 from fomm_rt.bundled import open_model
+from fomm_rt.clip.driving import open_driving
+from fomm_rt.clip.driving_square import find_driving_square
 from fomm_rt.clip.motion_file import load_motion
 from fomm_rt.errors import MotionError
 from fomm_rt.faces.search import find_faces
 from fomm_rt.faces.squares import DEFAULT_MARGIN, face_square
 from fomm_rt.framing import Framing
+from fomm_rt.image import Image
 from fomm_rt.machine.heap import return_free_memory
 from fomm_rt.media.read.input_container import open_input
 from fomm_rt.media.read.picture import read_picture
@@ -26,6 +29,7 @@ from fomm_rt.media.read.picture_format import PictureKind, find_picture
 from fomm_rt.media.read.sound_end import find_sound_end
 from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import VideoWriter
+from fomm_rt.studio.job_options import Square
 from fomm_rt.studio.jpeg import write_jpeg
 from fomm_rt.studio.messages import (
     OPAQUE,
@@ -43,6 +47,8 @@ from fomm_rt.workers.messages import Progress, Task
 from fomm_rt.workers.worker_process import Reporter, serve
 
 THREADS = 2
+LOOKED_AT_S = 30.0
+"""A face is followed through so much of a film, of which a job follows it through all."""
 THUMBNAIL_SIDE = 512
 LARGEST_MOTION_BYTES = 1 << 28
 """Of a motion file when it is unpacked: more than a day of motion."""
@@ -129,14 +135,27 @@ def _content_type(path: Path) -> str:
 
 
 def look_for_faces(task: FindFaces) -> FoundFaces:
-    """Finds the faces of a picture and their squares for a model.
+    """Finds the faces of a picture or a film and their squares for a model.
 
     Raises:
-        MediaError: The picture cannot be read.
+        MediaError: The file cannot be read.
         ModelError: The model cannot be opened.
     """
     margin = open_model(task.model).manifest.face_margin
-    picture = read_picture(task.path)
+    if task.kind == "picture":
+        return _faces_of(read_picture(task.path), margin)
+    with open_driving(Path(task.path), 0, LOOKED_AT_S) as driving:
+        first = next(iter(driving)).pixels
+        assert first is not None
+        found = _faces_of(first, margin)
+        if margin is not None:
+            followed = find_driving_square(driving, margin, 1, lambda _done: None).square
+            if followed is not None:
+                _use(found, (followed.x, followed.y, followed.side))
+    return found
+
+
+def _faces_of(picture: Image, margin: float | None) -> FoundFaces:
     height, width = picture.shape[:2]
     squares = [(face, face_square(face, height, width, margin or DEFAULT_MARGIN)) for face in find_faces(picture)]
     faces = [
@@ -147,6 +166,15 @@ def look_for_faces(task: FindFaces) -> FoundFaces:
         return FoundFaces(width, height, faces[0].square, faces)
     centred = Framing().region(height, width)
     return FoundFaces(width, height, (centred.x, centred.y, centred.side), faces)
+
+
+def _use(found: FoundFaces, square: Square) -> None:
+    """Makes the square of a face that was followed through a film the one that is used."""
+    x, y, side = found.square = square
+    if found.faces:
+        found.faces[0].square = square
+    else:  # the first frame shows none
+        found.faces.append(FaceInfo(1, (x, y, side, side), square))
 
 
 def convert(task: Convert, report: Reporter) -> None:

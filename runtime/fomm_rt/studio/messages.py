@@ -40,9 +40,10 @@ class Inspect(Task, tag=True):
 
 
 class FindFaces(Task, tag=True):
-    """Finds the faces of a picture; the answer is a `FoundFaces`."""
+    """Finds the faces of a picture, or of a film; the answer is a `FoundFaces`."""
 
     path: str
+    kind: Kind
     model: str | None
 
 
@@ -99,7 +100,10 @@ class FaceInfo(Struct):
 
 
 class FoundFaces(Struct):
-    """The faces of a picture, and the square (x, y, side) that is used by default, in pixels."""
+    """The faces of a picture, and the square (x, y, side) that is used by default, in pixels.
+
+    Of a film, the faces of its first frame; the square of the first one holds the face wherever it moves.
+    """
 
     width: int
     height: int

@@ -206,6 +206,12 @@ def test_faces_of_a_picture(client: Client) -> None:
     assert 0 <= y <= 256 - side
 
 
+def test_faces_of_a_film(client: Client) -> None:
+    found = client.post("/api/faces", {"id": "driver:performance"}).json
+    assert (found["width"], found["height"]) == (256, 256)
+    assert [face["number"] for face in found["faces"]] == [1]
+
+
 def test_from_two_files_to_a_result(client: Client, make_clip: ClipMaker, tmp_path: Path) -> None:
     source = client.upload("picture", png(), "me.png").json["id"]
     driving = client.upload("driver", make_clip(frames=8, audio="aac"), "talk.mp4").json["id"]

@@ -123,7 +123,7 @@ def test_a_part_plays_beside_its_part_of_the_driver(page: Page, face: Path, make
     page.click("#start")
     wait_for_result(page)
     page.evaluate("document.querySelector('.outcome video').pause()")
-    page.get_by_label("Position").fill("0.2")
+    page.locator("#result").get_by_label("Position").fill("0.2")
     until(page, "Math.abs(document.querySelector('.panes .driver video').currentTime - 1.2) < 0.08")
 
 

@@ -14,7 +14,7 @@ def test_a_photo_becomes_the_picture(page: Page) -> None:
     dialog.get_by_role("button", name="Take the photo").click()
     dialog.get_by_role("button", name="Use this photo").click()
     expect(page.locator("#picture .about .file-name")).to_have_text("Photo.jpg", timeout=LOADED_MS)
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
 
 
 def _record(page: Page, seconds: float) -> None:
@@ -29,7 +29,7 @@ def _record(page: Page, seconds: float) -> None:
 def test_a_recording_with_sound_drives_the_picture(page: Page) -> None:
     _record(page, 1)
     expect(page.locator("#driver .about .file-name")).to_have_text("Recording.webm", timeout=LOADED_MS)
-    expect(page.locator("#driver .found")).to_contain_text("with sound")
+    expect(page.locator("#driver .found").first).to_contain_text("with sound")
     page.locator("#picture .thumb").first.click()
     page.get_by_text("More options").click()
     page.get_by_label("Length").fill("0.2")

@@ -64,13 +64,13 @@ def test_a_file_of_another_kind_is_refused_in_its_place(page: Page, tmp_path: Pa
 
 def test_what_was_chosen_before_stays_after_a_bad_file(page: Page, face: Path, tmp_path: Path) -> None:
     page.set_input_files("#picture input[type=file]", face)
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\x89PNG\r\n\x1a\n broken")
     page.set_input_files("#picture input[type=file]", bad)
     expect(page.locator("#picture > .problem")).to_be_visible(timeout=LOADED_MS)
     expect(page.locator("#picture .about .file-name")).to_have_text(face.name)
-    expect(page.locator(".square")).to_be_visible()
+    expect(page.locator("#picture .square")).to_be_visible()
 
 
 def test_an_empty_file_is_refused_at_once(page: Page, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_it_works_without_webcodecs(visit: Visit) -> None:
     page.wait_for_selector(".thumb")
     assert page.evaluate("'VideoEncoder' in window") is False
     page.locator("#picture .thumb").first.click()
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
 
 
 def test_a_stopped_studio_is_missed_and_a_new_one_asks_for_its_address(chromium: Browser, tmp_path: Path) -> None:

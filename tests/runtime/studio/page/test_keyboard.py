@@ -27,7 +27,7 @@ def _tab_to(page: Page, selector: str) -> None:
 def test_everything_from_the_choice_to_the_result_by_keys(page: Page) -> None:
     _tab_to(page, "#picture .thumb")
     page.keyboard.press("Enter")
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
     _tab_to(page, "#driver .thumb")
     page.keyboard.press("Enter")
     _tab_to(page, "summary")
@@ -40,7 +40,7 @@ def test_everything_from_the_choice_to_the_result_by_keys(page: Page) -> None:
     expect(page.locator("#announcements")).to_have_text("The result is ready.", timeout=LOADED_MS)
     wait_for_result(page)
     page.evaluate("document.querySelector('.outcome video').pause()")
-    _tab_to(page, ".transport .play")
+    _tab_to(page, "#result .transport .play")
     page.keyboard.press("Space")
     until(page, "!document.querySelector('.outcome video').paused")
     _tab_to(page, "[data-format=mp4]")
@@ -74,7 +74,7 @@ def test_every_control_has_a_name(page: Page) -> None:
     page.locator("#picture .thumb").first.click()
     page.locator("#driver .thumb").first.click()
     page.locator("summary").first.click()
-    expect(page.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(page.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
     assert page.evaluate(UNNAMED) == []
     page.get_by_role("tab", name="Models").click()
     page.wait_for_selector(".backends")

@@ -17,7 +17,7 @@ SCRIPTS = sorted(STATIC.glob("js/**/*.js"))
 KEY = re.compile(r'["`]([a-z]+\.[a-z0-9_.-]+)["`]')
 # Keys that scripts put together, and keys for names that the server sends.
 BUILT = (
-    r"(picture|driver)\.(choose|drop|wanted|hint|title|clear|unusable)",
+    r"(picture|driver)\.(choose|drop|wanted|hint|title|clear|unusable|square_[a-z]+)",
     r"options\.(smooth_|start|length)",
     r"gallery\.",
     r"live\.",

@@ -30,7 +30,7 @@ def test_a_reload_finds_the_running_job_and_the_choices(running: Page) -> None:
     expect(running.locator(".running progress")).to_be_visible(timeout=LOADED_MS)
     until(running, "() => document.querySelector('.running progress')?.hasAttribute('value')")
     expect(running.locator("#driver .about .file-name")).to_have_text("long.mp4")
-    expect(running.locator(".square")).to_be_visible(timeout=LOADED_MS)
+    expect(running.locator("#picture .square")).to_be_visible(timeout=LOADED_MS)
     assert newest_job(running)["id"] == job["id"]
     _cancel(running)
     assert newest_job(running)["state"] == "cancelled"

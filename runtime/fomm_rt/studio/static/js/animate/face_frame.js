@@ -1,4 +1,4 @@
-/** The picture with the square that will move: shown, moved and resized by mouse, touch and keyboard. */
+/** A picture or a film with the square that counts: shown, moved and resized by mouse, touch and keyboard. */
 
 import { h, icon } from "../base/dom.js";
 import { sayAttribute, t } from "../base/i18n.js";
@@ -8,20 +8,19 @@ const CORNERS = ["nw", "ne", "sw", "se"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * @param {{url: string, thumbnail: string}} picture
+ * @param {Element} media the picture or the film
+ * @param {{name: string, described: string}} labels key of the square's name, and id of the element that explains it
  * @param {(square: import("./square.js").Square) => void} changed called when the person changes the square
  * @param {(face: any) => void} chosen called when the person takes another face
  */
-export function faceFrame(picture, changed, chosen) {
+export function faceFrame(media, { name, described }, changed, chosen) {
   let size = null;
   let square = null;
 
-  const image = h("img", { src: picture.url, alt: "", draggable: "false" });
-  image.addEventListener("error", () => { image.src = picture.thumbnail; }, { once: true });
-  const box = h("div.square", { role: "slider", tabindex: "0", label: "square.name", "aria-describedby": "square-keys",
-    hidden: true }, ...CORNERS.map((corner) => h(`span.corner.${corner}`, { "data-corner": corner })));
+  const box = h("div.square", { role: "slider", tabindex: "0", label: name, "aria-describedby": described, hidden: true },
+    ...CORNERS.map((corner) => h(`span.corner.${corner}`, { "data-corner": corner })));
   const marks = h("div.marks");
-  const fit = h("div.fit", {}, image, marks, box);
+  const fit = h("div.fit", {}, media, marks, box);
 
   function draw() {
     if (!square) return;

@@ -20,7 +20,7 @@ export function player(job) {
     if (driver.video) followers.push({ video: driver.video, offset: job.options.start_s ?? 0 });
   }
   panes.push(pane("player.result", result, "outcome"));
-  const controls = transport(result, followers, { fps: job.result.fps, hasSound: job.result.has_audio });
+  const controls = transport(result, followers, { fps: job.result.fps, hasSound: job.result.has_audio, label: "player.controls" });
   for (const video of [result, ...followers.map((one) => one.video)]) {
     video.addEventListener("click", () => (result.paused ? controls.play() : result.pause()));
   }

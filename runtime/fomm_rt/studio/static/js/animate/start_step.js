@@ -9,10 +9,10 @@ import { modelField } from "./model_field.js";
 import { jobOptions } from "./options.js";
 
 /**
- * @param {object} chosen the stores picture, driver, framing and model
+ * @param {object} chosen the stores picture, driver and model, and the stores picture and driver of framings
  * @param {(job: any) => void} started
  */
-export function startStep({ picture, driver, framing, model }, started) {
+export function startStep({ picture, driver, framings, model }, started) {
   const options = jobOptions(modelField(model));
   const problem = problemPlace();
   const missing = h("p.hint.missing", { id: "start-missing" });
@@ -53,9 +53,13 @@ export function startStep({ picture, driver, framing, model }, started) {
   }
 
   function framed() {
-    const { square, face } = framing.get() ?? {};
-    if (square) return { source_square: [square.x, square.y, square.side] };
-    return face ? { face } : {};
+    const { square, face } = framings.picture.get() ?? {};
+    const driving = framings.driver.get()?.square;
+    return {
+      ...(square && { source_square: [square.x, square.y, square.side] }),
+      ...(face && { face }),
+      ...(driving && { driving_square: [driving.x, driving.y, driving.side] }),
+    };
   }
 
   return h("section.step.card.start-step", { "aria-labelledby": "start-title" },

@@ -27,14 +27,19 @@ const DRIVERS = "video/*,image/*,.npz,.mkv,.avi,.mov";
 export async function mount(panel) {
   const picture = store(null);
   const driver = store(null);
-  const framing = store(null);
+  const framings = { picture: store(null), driver: store(null) };
   const model = store(null);
   const jobs = jobList();
   const problem = problemPlace();
 
-  const pictureStep = pictureStepOf({ picture, framing, model });
+  const pictureStep = mediaStep({
+    kind: "picture", number: 1, symbol: "picture", accept: PICTURES, choice: picture,
+    view: lookingView(pictureView, picture, model, framings.picture),
+    further: button("", "camera", "picture.snapshot", () => takeSnapshot((blob, name) => pictureStep.take(blob, name))),
+  });
   const driverStep = mediaStep({
-    kind: "driver", number: 2, symbol: "film", accept: DRIVERS, choice: driver, view: driverView,
+    kind: "driver", number: 2, symbol: "film", accept: DRIVERS, choice: driver,
+    view: lookingView(driverView, driver, model, framings.driver),
     further: button("", "record", "driver.record", () => recordDriver((blob, name) => driverStep.take(blob, name))),
   });
 
@@ -64,7 +69,7 @@ export async function mount(panel) {
     return undefined;
   }
 
-  const start = startStep({ picture, driver, framing, model }, (job) => {
+  const start = startStep({ picture, driver, framings, model }, (job) => {
     jobs.put(job);
     result.open(job, true);
   });
@@ -81,22 +86,16 @@ export async function mount(panel) {
   document.addEventListener("visibilitychange", () => document.hidden || jobs.refresh().catch(() => {}));
 }
 
-function pictureStepOf({ picture, framing, model }) {
-  let current = null; // the view of the chosen picture
-  const step = mediaStep({
-    kind: "picture", number: 1, symbol: "picture", accept: PICTURES, choice: picture,
-    view(chosen) {
-      const shown = pictureView(chosen, model, framing);
-      current = shown;
-      shown.look();
-      return shown;
-    },
-    further: button("", "camera", "picture.snapshot", () => takeSnapshot((blob, name) => step.take(blob, name))),
-  });
-  picture.watch((chosen) => chosen || framing.set(null));
+/** Shows what is chosen by `view`, which looks for the face at once, and again for another model. */
+function lookingView(view, choice, model, framing) {
+  let current = null;
   // Each model has a margin of its own around the face; a square that was moved by hand stays.
-  model.watch(() => picture.get() && current?.isUntouched() && current.look());
-  return step;
+  model.watch(() => choice.get() && current?.isUntouched() && current.look());
+  return (chosen) => {
+    current = view(chosen, model, framing);
+    current.look();
+    return current;
+  };
 }
 
 /** Keeps the choices over a reload of the page. */

@@ -11,9 +11,9 @@ const DEFAULT_FPS = 25;
 /**
  * @param {HTMLVideoElement} leader its sound is heard
  * @param {{video: HTMLVideoElement, offset: number}[]} followers `offset` is their time when the leader's is 0, in seconds
- * @param {{fps: number|null, hasSound: boolean}} facts of the leader
+ * @param {{fps: number|null, hasSound: boolean, label: string}} facts of the leader; `label` names the controls
  */
-export function transport(leader, followers, { fps, hasSound }) {
+export function transport(leader, followers, { fps, hasSound, label }) {
   const toggle = iconButton("play", "player.play", () => (leader.paused ? play() : leader.pause()));
   toggle.classList.add("play");
   const seek = h("input.seek", { type: "range", min: "0", max: "1", step: String(1 / (fps ?? DEFAULT_FPS)), value: "0",
@@ -80,5 +80,5 @@ export function transport(leader, followers, { fps, hasSound }) {
   });
   tell();
 
-  return { element: h("div.transport", { role: "group", label: "player.controls" }, toggle, seek, time, mute, repeat), play };
+  return { element: h("div.transport", { role: "group", label }, toggle, seek, time, mute, repeat), play };
 }
