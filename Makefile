@@ -78,8 +78,11 @@ demo: $(RESULTS)
 	@echo "  $(BIN)/pip install -e '.[export]'"
 	@echo "  $(BIN)/fomm-rt fetch vox-adv"
 
+# Tests of a file share fixtures, so one process runs them all.
+WORKERS ?= 2
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 RUNS ?= 400
 SEED ?= 1
