@@ -1,1 +1,1 @@
-"""Backends: the ways to run a model, and the choice among them."""
+"""The backends that run a model, and the choice among them."""

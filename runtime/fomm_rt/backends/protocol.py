@@ -1,7 +1,7 @@
-"""What the animator needs of a backend, at the level of the frame.
+"""The interface between the animator and a backend, at the level of the frame.
 
-Sessions, device buffers and captured graphs stay behind the prepared objects, so a GPU backend can upload a frame, run
-all networks on it and download only the result.
+The prepared objects hide sessions, device buffers and captured graphs, so a GPU backend can upload a frame, run all
+networks on it and download only the result.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Backend(Protocol):
     def animate_keypoints(
         self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
     ) -> StageTimes:
-        """Does the same as `animate` from keypoints found earlier; returns the times alone."""
+        """Does the same as `animate` with keypoints found earlier; returns only the times."""
 
     def animate_all(
         self, reference: PreparedReference, frames: Iterable[tuple[Image, Region]]
@@ -189,7 +189,7 @@ class Backend(Protocol):
             yield out, keypoints
 
     def explain(self, reference: PreparedReference, keypoints: Keypoints) -> Explanation:
-        """Does the same as `animate_keypoints` and returns the intermediate results, too."""
+        """Does the same as `animate_keypoints` and returns the intermediate results."""
 
     def interrupt(self) -> None:
         """Makes the network that runs in another thread fail soon, if the backend can end it; otherwise does nothing.

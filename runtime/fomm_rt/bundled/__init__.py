@@ -1,4 +1,4 @@
-"""A model, pictures and a video that are installed with the runtime, so it can animate a face at once.
+"""The bundled model, pictures and video, with which the runtime can animate a face right after installation.
 
 model/            a model folder, trained by fomm-rt on drawn faces
 avatars/*.png     drawn faces to animate, 256×256

@@ -108,9 +108,9 @@ def animate_file(
             their first frame; their last frame is held. Sound, length and frame rate come from `driving`. Needs
             `paste_back`.
         smooth: Strength of the smoothing of the driver's keypoints over time, from 0 (none) to 1.
-        best_frame: The driving frame that relative motion counts from: its number, from 0 at the start of the part
-            that is used, or "auto" for the one posed most like the source; by default the first one with contrast
-            and, if faces are looked for, with a face.
+        best_frame: The reference frame of relative motion: its number, from 0 at the start of the part that is used, or
+            "auto" for the frame whose pose is most like the source's; by default the first frame with contrast and,
+            if faces are searched, with a face.
         view: What a frame of the result shows: "result", the prediction; "panel", source, driving frame and prediction
             side by side; "explain", keypoints, deformation, masks and occlusion map.
         audio: True to keep the sound of the driving video.
@@ -123,7 +123,7 @@ def animate_file(
         quality: From 0 (smallest file) to 100 (best picture); 80 by default.
         max_pixels: Pixels of the largest picture or frame to decode; by default 100 million of a picture and 35
             million of a frame, see `read_picture` and `VideoReader`.
-        overwrite: False to refuse if a result exists, or a function that decides about those that exist.
+        overwrite: False to refuse if a result exists, or a function that decides about existing results.
         progress: Called after every frame with the name of the step, the frames done and, where known, all frames.
         preview: Called with every frame of the result, (H, W, 3) uint8 RGB, before it is scaled and written. The next
             frame waits for it.
@@ -200,7 +200,7 @@ def animate_file(
 
 
 def _read_source(path: Path, needs_all: bool, max_pixels: int | None) -> tuple[Image, int]:
-    """Reads the source; returns by what its sides were divided, too, which is 1 if all of its pixels are needed."""
+    """Reads the source; also returns the divisor of its sides, which is 1 if all of its pixels are needed."""
     return (read_picture(path, max_pixels=max_pixels), 1) if needs_all else read_reduced(path, max_pixels=max_pixels)
 
 
@@ -265,12 +265,12 @@ def _motion_target(path: Path, inputs: Sequence[Path]) -> StagedOutput:
 
 
 def _with_faces(load: LoadOptions) -> LoadOptions:
-    """Options that find faces on both sides, unless they say otherwise."""
+    """Adds `FaceFraming` for source and driver to the options, unless they have framings."""
     return {"source_framing": FaceFraming(), "driving_framing": FaceFraming(), **load}
 
 
 def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image, drivers: Sequence[Driving]) -> None:
-    """Makes sure that the squares to use lie within all pictures. Raises ImageError if one does not."""
+    """Checks that the squares lie within all pictures. Raises ImageError if one does not."""
     source_framing = load.get("source_framing", CENTRED_SQUARE) if animator is None else animator.source_framing
     driving_framing = load.get("driving_framing", CENTRED_SQUARE) if animator is None else animator.driving_framing
     if isinstance(source_framing, Framing):  # loading reports another type

@@ -57,7 +57,7 @@ _Results = tuple[VideoTarget, StagedOutput]
 
 @dataclass(frozen=True)
 class ClipReport:
-    """What animating one clip did.
+    """The report of one animated clip.
 
     Attributes:
         video, contact_sheet: The results.
@@ -77,7 +77,7 @@ class ClipReport:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What `run_demo` did: with the bundled faces, and with the source and driver that were also given, if any."""
+    """The report of `run_demo`, for the bundled faces and for the additional source and driver, if any."""
 
     demo: ClipReport
     outside_training: ClipReport | None
@@ -117,9 +117,9 @@ def run_demo(
 
     Args:
         folder: Where the results go; it need not exist yet.
-        also: A source picture and what drives it, as `animate_file` takes them.
+        also: A source and a driving file, as for `animate_file`.
         animator: An open animator to use; its source and reference are replaced.
-        overwrite: What happens to existing results, as in `animate_file`.
+        overwrite: How to treat existing results, as in `animate_file`.
         progress: Called after every frame.
         on_load: Called with the animator before the first frame.
         load: Options of `Animator.load`, instead of `animator`.
@@ -241,7 +241,7 @@ def _find_moments(driving: Driving, progress: Callable[[int], None]) -> list[int
     def descriptions() -> Iterator[NDArray[np.float32]]:
         for frame in driving:
             progress(frame.index + 1)
-            driving_frame = frame.driving  # keypoints if a motion file drives
+            driving_frame = frame.driving  # keypoints of a motion file
             yield driving_frame.value if isinstance(driving_frame, Keypoints) else thumbnail(driving_frame)
 
     return choose_moments(descriptions(), MOMENTS)

@@ -26,8 +26,8 @@ _log = logging.getLogger("fomm_rt")
 class DrivingFrame:
     """One driving frame: a picture to find keypoints in, (H, W, 3) uint8 RGB, or recorded keypoints.
 
-    The index counts from 0; the time is in seconds from the start of the clip. `shown` is the picture that views show,
-    if it is another than the one that drives.
+    The index counts from 0; the time is in seconds from the start of the clip. `shown` is the picture for views, if it
+    differs from the driving picture.
     """
 
     index: int
@@ -76,7 +76,7 @@ class Driving:
         return self.source.missing_frames if isinstance(self.source, VideoReader) else 0
 
     def left_out(self, *, audio: bool) -> tuple[str, ...]:
-        """What the driving file holds and no result shows, see `LeftOut`; without its sound if `audio` is False."""
+        """Parts of the driving file that results lack, see `LeftOut`; without its sound if `audio` is False."""
         if not isinstance(self.source, VideoReader):
             return ()
         left = self.source.left_out
@@ -109,7 +109,7 @@ class Driving:
             yield from islice(self, 0, None, interval)
 
     def check_architecture(self, model: Manifest) -> None:
-        """Makes sure that recorded keypoints are as many as the model's. Raises MotionError if they are not."""
+        """Checks that recorded keypoints are as many as the model's. Raises MotionError if they are not."""
         if isinstance(self.source, Motion):
             self.source.check_architecture(self.path, model)
 
@@ -122,7 +122,7 @@ class Driving:
             )
 
     def check_frame(self, number: int) -> None:
-        """Makes sure that there is a frame of this number, counted from 0.
+        """Checks that there is a frame of this number, counted from 0.
 
         Raises:
             MotionError: There is none.

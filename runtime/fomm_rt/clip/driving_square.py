@@ -19,7 +19,7 @@ from fomm_rt.framing import Framing, Region
 _log = logging.getLogger("fomm_rt")
 
 INTERVAL = 10
-"""A face is looked for in every tenth frame: a head moves little in a third of a second."""
+"""Every tenth frame is searched for a face: a head moves little in a third of a second."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class DrivingSquare:
 
     Attributes:
         square: The square; None if no frame shows a face.
-        looked_at, with_face: Number of frames that were looked at, and that show the face.
-        nearest_before: Number of the last frame looked at before the face first showed; None if frame 0 shows it.
+        looked_at, with_face: Number of frames that were searched, and that show the face.
+        nearest_before: Number of the last frame searched before the first one with the face; None if frame 0 shows it.
     """
 
     square: Region | None
@@ -51,9 +51,9 @@ class DrivingSquare:
 def choose_driving_framing(
     framing: AnyFraming, model_margin: float | None, driving: Driving, progress: Callable[[int], None]
 ) -> tuple[Framing, DrivingSquare | None]:
-    """The framing of all frames of a clip; with where the face is, if it was looked for.
+    """The framing of all frames of a clip, and the driver's face, if it was searched.
 
-    No face is looked for with another framing than `FaceFraming`, for a motion file, and for a model without faces.
+    Faces are searched only with `FaceFraming`, for a driver with pictures and a model of faces.
     """
     if isinstance(framing, Framing):
         return framing, None

@@ -24,7 +24,7 @@ class FurtherDriver:
         animator: Finds keypoints; its own driving framing stays as it is.
         driving: The clip.
         framing: The square of its frames.
-        faces: Where its face is, if it was looked for.
+        faces: Its face, if it was searched.
         smooth: Smooths its keypoints.
     """
 

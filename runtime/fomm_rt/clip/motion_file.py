@@ -73,7 +73,7 @@ class Motion:
         return Fraction(1, lcm(*(time.denominator for time in self.times)))
 
     def check_architecture(self, path: Path, model: Manifest) -> None:
-        """Makes sure that a model can be driven by this motion.
+        """Checks that this motion can drive a model.
 
         Raises:
             MotionError: Its keypoints are those of another architecture.

@@ -1,7 +1,7 @@
-"""Reads named arrays from an .npz file that may be damaged or made to harm.
+"""Reads named arrays from an .npz file that may be damaged or malicious.
 
-Only arrays that are asked for are read. Their sizes are compared with the bytes that are there before any memory is
-allocated: NumPy would believe a shape of terabytes.
+Only requested arrays are read. Their sizes are compared with the available bytes before any memory is allocated:
+NumPy would trust a shape of terabytes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _read_array(member: IO[bytes], size_bytes: int) -> NDArray[Any]:
 
 
 def _check_directory(file: IO[bytes]) -> None:
-    """Makes sure that the list of a file's members is short: `zipfile` reads all of it at once."""
+    """Checks that the list of a file's members is short: `zipfile` reads all of it at once."""
     size = file.seek(0, 2)
     file.seek(max(size - _END_BYTES - _LONGEST_COMMENT, 0))
     tail = file.read()

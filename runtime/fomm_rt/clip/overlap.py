@@ -27,7 +27,7 @@ Queues in C carry places and items: unlike conditions written in Python they sta
 
 
 class ReadAhead(Generic[Item]):
-    """Iterates over something once in a thread, up to `depth` items before the caller asks for them.
+    """Iterates over something once in a thread, up to `depth` items ahead of the caller.
 
         with ReadAhead(frames, depth=2) as ahead:
             for frame in ahead:

@@ -65,7 +65,7 @@ class PastedPicture:
         self._animator.set_source(source)
         if reference is not None:
             self._animator.set_reference(reference)
-        # The source moved by nothing: by the reference itself, or in absolute mode by its own pose.
+        # The source at rest: driven by the reference itself, or in absolute mode by its own pose.
         rest = source.keypoints if reference is None else reference.keypoints
         assert rest is not None
         return PastedFace(

@@ -1,7 +1,7 @@
-"""Chooses the driving frame that relative motion counts from.
+"""Chooses the reference frame of relative motion.
 
 A frame that shows nothing, such as the black before a fade, would distort every frame of the result, so it is never
-chosen unless it is asked for by its number.
+chosen unless the user asks for its number.
 
 The published code animates outward from the best frame in both directions. Each prediction depends on the source, the
 reference and its own driving frame alone, so animating from the first frame to the last gives the same pictures.
@@ -33,7 +33,7 @@ _log = logging.getLogger("fomm_rt")
 BestFrame = int | Literal["auto"]
 
 LEAST_CONTRAST = 32.0
-"""Grey levels of 255. Of pictures that are faded below it, the keypoints of faces move far: see its test."""
+"""Grey levels of 255. Below it, fading a picture moves the keypoints of faces far: see its test."""
 
 BLANK_CONTRAST = LEAST_CONTRAST / 2
 """Below it, keypoints say nothing about the picture any more."""
@@ -49,7 +49,7 @@ class ChosenFrame:
     Attributes:
         frame: The driving frame.
         keypoints: Its keypoints.
-        note: What the user should know about the choice; None if it is what was asked for.
+        note: A message about the choice for the user; None if it is the requested frame.
     """
 
     frame: DrivingFrame
@@ -81,9 +81,9 @@ class ReferenceSearch:
     Attributes:
         animator: Finds keypoints; "auto" compares them with those of its source.
         best_frame: A number from 0; "auto" for the frame whose pose is nearest to that of the source, among frames that
-            show the face from the front if possible; None for the first. The last two pass over frames without
-            contrast, and without a face if the clip shows one.
-        faces: Where the driver's face is, if it was looked for.
+            show the face from the front if possible; None for the first. The last two skip frames without contrast, and
+            frames without a face if the clip shows one.
+        faces: The driver's face, if it was searched.
     """
 
     animator: Animator
@@ -91,14 +91,14 @@ class ReferenceSearch:
     faces: DrivingSquare | None = None
 
     def may_be_first(self, first: DrivingFrame) -> bool:
-        """True if the first frame may be the reference without being asked for."""
+        """True if the first frame can be the reference by default."""
         shows_face = self.faces is None or self.faces.square is None or self.faces.shows_face_at_once
         return shows_face and is_usable(self.animator, first)
 
     def set_reference(
         self, frames: Iterable[DrivingFrame], path: Path, progress: Callable[[int], None] = lambda _count: None
     ) -> DrivingFrame:
-        """Gives the animator the frame that `find` chooses, with a warning if the user should know about it.
+        """Gives the animator the frame that `find` chooses, with a warning if there is a note about it.
 
         Returns the frame. `path` is the driving file, for the warning.
         """
@@ -157,15 +157,15 @@ class ReferenceSearch:
 
 
 def is_usable(animator: Animator, frame: DrivingFrame) -> bool:
-    """Returns True if a frame may be the reference without being asked for."""
+    """True if a frame can be the reference by default."""
     return _contrast_of(animator, frame) >= LEAST_CONTRAST
 
 
 class PoseHold:
-    """Lets frames that show nothing keep the pose of the last frame that showed something, at first the reference's.
+    """Makes frames without contrast keep the pose of the last frame with contrast, at first the reference's.
 
-    Otherwise black at the start or the end of a clip would tear the source to pieces. Nothing is held if the reference
-    itself shows nothing, or in absolute mode, whose `reference` is None.
+    Otherwise black at the start or the end of a clip would tear the source apart. No pose is held if the reference
+    itself has no contrast, or in absolute mode, whose `reference` is None.
 
     Attributes:
         reference: Number of the reference frame; None in absolute mode.
@@ -179,7 +179,7 @@ class PoseHold:
         self._last = reference if reference is not None and is_usable(animator, reference) else None
 
     def __call__(self, frame: DrivingFrame) -> DrivingFrame:
-        """Returns the frame, or one that drives as the last frame did."""
+        """Returns the frame, or one with the pose of the last frame."""
         if self._last is None:
             return frame
         if _contrast_of(self._animator, frame) >= BLANK_CONTRAST:
@@ -189,7 +189,7 @@ class PoseHold:
         return self._held(frame)
 
     def note(self) -> str | None:
-        """What the user should know about held frames; None if there are none."""
+        """A message for the user about held frames; None if there are none."""
         if self.count == 0:
             return None
         if self.count == 1:
@@ -212,9 +212,9 @@ def _awkwardness(face: Face, height: int, width: int) -> float:
 
 
 def _contrast_of(animator: Animator, frame: DrivingFrame) -> float:
-    """The contrast of the part that the networks see; infinite for recorded keypoints, of which nothing is known.
+    """The contrast of the part that the networks see; infinite for recorded keypoints, whose pictures are unknown.
 
-    Of a picture whose face is still to be found, all of it counts.
+    If the face of a picture is not found yet, the whole picture counts.
     """
     if frame.pixels is None:
         return float("inf")
@@ -235,7 +235,7 @@ def _as_asked(animator: Animator, frame: DrivingFrame) -> ChosenFrame:
 
 
 def _first_usable(animator: Animator, frame: DrivingFrame, lack: str) -> ChosenFrame:
-    """The first usable frame; `lack` is what those before it lack."""
+    """The first usable frame; `lack` says what earlier frames lack."""
     note = None
     if frame.index > 0:
         note = f"the first frames show {lack}; frame {frame.index}, the first that is usable, is the reference"

@@ -38,7 +38,7 @@ Progress = Callable[[str, int, "int | None"], None]
 """Called with the name of the step, the number of frames done, and the number of all frames where known."""
 
 FRAMES_AHEAD = 2
-"""Decoded frames, and drawn ones, that may wait for the next stage: enough to even out slow frames.
+"""Decoded and drawn frames that may wait for the next stage: enough to even out slow frames.
 
 With batches, the size of a batch if that is more, because their frames come and go together."""
 
@@ -50,7 +50,7 @@ _log = logging.getLogger("fomm_rt")
 
 @dataclass(frozen=True)
 class Result:
-    """What is written, and how.
+    """The result files and their options.
 
     Attributes:
         target: The video or pictures.
@@ -71,7 +71,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What `render` did; for the attributes see `AnimationReport`."""
+    """The report of `render`; for the attributes see `AnimationReport`."""
 
     frames: int
     duration: Fraction | None
@@ -83,12 +83,12 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Cast:
-    """What is animated by what, beyond the animator's source by the driving frames.
+    """Sources and drivers beyond the animator's source and the driving frames.
 
     Attributes:
         picture: The source picture, (H, W, 3) uint8 RGB, if animated faces are pasted back into it.
         framings: Its squares that are animated.
-        faces: Where the driver's face is, if it was looked for.
+        faces: The driver's face, if it was searched.
         further: Drivers of its second face and so on, with their squares; without them, one driver moves all faces.
         smooth: Strength of the smoothing of keypoints, 0 to 1.
     """
@@ -176,7 +176,7 @@ def render(
 
 
 def frames_ahead(driving: Driving, picture: Image | None = None) -> int:
-    """How many frames may wait; `picture` is what animated faces are pasted into."""
+    """How many frames may wait; `picture` is the one that animated faces are pasted into."""
     pixels = 0 if picture is None else picture.shape[0] * picture.shape[1]
     if isinstance(driving.source, VideoReader):
         pixels = max(pixels, driving.source.width * driving.source.height)
@@ -201,13 +201,13 @@ def joined(nouns: Sequence[str]) -> str:
 def _prepare_reference(
     search: ReferenceSearch, driving: Driving, at_once: bool, clock: StageClock, progress: Progress
 ) -> DrivingFrame | None:
-    """Returns the reference frame if it is needed at once or asked for, otherwise and in absolute mode None."""
+    """Returns the reference frame if it is needed at once or requested; else, and in absolute mode, None."""
     search.animator.clear_reference()
     if search.animator.relative:
         is_needed = at_once or search.best_frame is not None
         return _look_for_reference(search, driving, clock, progress) if is_needed else None
     if search.best_frame is not None:
-        _log.warning("absolute motion has no reference; the best frame is not looked for")
+        _log.warning("absolute motion has no reference frame; the choice of one is ignored")
     return None
 
 

@@ -1,4 +1,4 @@
-"""What `animate_file` did."""
+"""The report of `animate_file`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Square = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class AnimationReport:
-    """What `animate_file` did.
+    """The report of `animate_file`.
 
     Attributes:
         output: The result.
@@ -33,9 +33,9 @@ class AnimationReport:
         reference_frame: Number of the driving frame that relative motion counts from, from 0 at the start of the part;
             None in absolute mode.
         skipped_packets: Broken packets of the driving video.
-        missing_frames: Approximate number of frames that a damaged driving video announces but does not hold; 0 where
+        missing_frames: Approximate number of frames that a damaged driving video declares but does not hold; 0 if
             unknown.
-        left_out: Parts of the driving file that the result does not have, such as "subtitles"; warnings say why.
+        left_out: Parts of the driving file that the result lacks, such as "subtitles"; warnings say why.
         stage_s: Seconds that each stage was busy. "decode" and "encode" overlap the others; "networks", "drawing" (of
             a view) and "waiting" (for decoder or encoder) make up most of `seconds`.
         model: Name of the model.
@@ -66,7 +66,7 @@ class AnimationReport:
 def square_of(framing: Framing, height: int, width: int, reduction: int = 1) -> Square:
     """The part of a picture of this size that a framing uses; a square unless it fits.
 
-    If the picture was reduced, it is that of the picture before.
+    For a reduced picture, it is given in pixels of the original picture.
     """
     region = framing.region(height, width)
     return reduction * region.x, reduction * region.y, reduction * region.width, reduction * region.height

@@ -27,8 +27,8 @@ def check_size(size: OutputSize) -> None:
 class Scaling:
     """Scales the frames of a result, (H, W, 3) uint8.
 
-    Pictures are shrunk by area averaging and enlarged by Lanczos resampling. If the size has another aspect ratio,
-    the picture is centred between black bars, never squashed.
+    Pictures are shrunk by area averaging and enlarged by Lanczos resampling. If the size has another aspect ratio, the
+    picture is centred between black bars.
 
     Args:
         size: The size of a frame; None to keep the picture's.

@@ -25,7 +25,7 @@ def panel(source: Image, driving: Image | None, prediction: Image) -> Image:
 def explanation_view(source: Image, driving: Image | None, explanation: Explanation, align_corners: bool) -> Image:
     """Shows captioned pictures in two rows: keypoints of both sides, prediction, deformation, masks, occlusion map.
 
-    A model with blend mask has a fourth column: that mask, and what it takes from the source.
+    A model with blend mask has a fourth column: that mask, and the part of the source that it shows.
 
     Args:
         source: (S, S, 3) uint8.
@@ -81,7 +81,7 @@ def draw_deformation(source: Image, deformation: NDArray[np.float32], align_corn
 
 
 def draw_taken(source: Image, deformation: NDArray[np.float32], blend_mask: NDArray[np.float32]) -> Image:
-    """What a prediction takes from the source: warped along (h, w, 2), black by 1 − (S, S) -> (S, S, 3) uint8."""
+    """The source's part of a prediction: warped along (h, w, 2), times the mask (S, S) -> (S, S, 3) uint8."""
     size = source.shape[0]
     centres = (np.arange(size, dtype=np.float32) * ((len(deformation) - 1) / max(size - 1, 1))).astype(np.float32)
     across, along = np.meshgrid(centres, centres)

@@ -1,4 +1,4 @@
-"""Requirements of `fomm-rt live`: cameras, microphones, virtual cameras, a window; how to set up what is missing."""
+"""Checks for `fomm-rt live`: cameras, microphones, virtual cameras, a window; and how to set up missing parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VirtualCameraHealth:
 
 @dataclass(frozen=True)
 class LiveHealth:
-    """What a live session finds on this machine.
+    """The devices that a live session finds on this machine.
 
     Attributes:
         cameras: The cameras.
@@ -44,7 +44,7 @@ class LiveHealth:
         virtual_cameras: The virtual cameras.
         window: The driver of the window system; None if no window can be opened.
         window_problem: Why not, and what to do; None if one can.
-        to_do: What is missing -> the command or step that sets it up.
+        to_do: Missing part -> the command or step that sets it up.
     """
 
     cameras: list[CameraHealth]

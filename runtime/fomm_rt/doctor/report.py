@@ -1,4 +1,4 @@
-"""What this machine can run: versions, OpenCV, codecs, and short timed runs of media, backends and a model."""
+"""Checks of this machine: versions, OpenCV, codecs, and short timed runs of media, backends and a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where engines are built: one builder at a time, and an old set stays until the new one is complete."""
+"""Places into which engines are built: one builder at a time, and an old set stays until the new one is complete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PendingSet:
     Attributes:
         spec: What is being built.
         existing: The intact set that is already there; None if there is none.
-        waited: True if another builder was waited for; `existing` is then what it built.
+        waited: True if another builder was waited for; `existing` is then its result.
         place: Where the set goes.
     """
 
@@ -91,7 +91,7 @@ class EnginePlace(ABC):
 
     @abstractmethod
     def open(self, spec: EngineSpec) -> EngineSet:
-        """Opens what is in the place of a set, or raises EngineError."""
+        """Opens the set that is in its place, or raises EngineError."""
 
     def occupied(self) -> list[Path]:
         """Files of another set that a new one would replace."""

@@ -20,7 +20,7 @@ class EngineSet:
 
     Attributes:
         path: Its file or folder.
-        manifest: What is known about it.
+        manifest: Its description.
         content: Returns the bytes of an engine, not checked yet.
     """
 

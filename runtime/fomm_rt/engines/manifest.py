@@ -1,7 +1,7 @@
 """Manifest of a set of TensorRT engines: its types and how it is read.
 
 A set holds one model's engines for one flavour and version of TensorRT. `EngineSpec` is everything that determines the
-engines; `EngineManifest` adds what became known by building them.
+engines; `EngineManifest` adds the results of building them.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class EngineManifest:
-    """What is known about a set of engines.
+    """The description of a set of engines.
 
     Attributes:
         spec: What determines the engines.

@@ -1,4 +1,4 @@
-"""Engines are read only from plain files that no other user can write, as TensorRT executes what an engine says.
+"""Engines are read only from plain files that no other user can write, because TensorRT executes their content.
 
 The checks are those of `fomm_kernels.private_files`; here they raise EngineError.
 """

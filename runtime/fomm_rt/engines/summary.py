@@ -1,4 +1,4 @@
-"""What people are told about a set of engines."""
+"""The summary of a set of engines for people."""
 
 from __future__ import annotations
 

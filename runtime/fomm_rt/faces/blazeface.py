@@ -1,6 +1,6 @@
 """BlazeFace: two small detectors of faces, on ONNX Runtime.
 
-Each network looks at a square picture and gives, for every anchor, a score, a box and six landmarks, all relative to
+Each network takes a square picture and returns, for every anchor, a score, a box and six landmarks, all relative to
 the anchor. Overlapping boxes are merged into their mean, weighted by score.
 
 Source: Bazarevsky et al. 2019; anchors and merging as in MediaPipe. `models/ORIGIN.md` says where the weights are from.
@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Detections:
-    """N detections in the coordinates of the picture that was looked at, in pixels, best first."""
+    """N detections in pixel coordinates of the searched picture, best first."""
 
     scores: Floats  # (N,), 0 to 1
     centres: Floats  # (N, 2), of the boxes

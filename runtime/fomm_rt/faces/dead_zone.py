@@ -1,7 +1,7 @@
 """A square that follows a face in a camera's frames without shaking.
 
-A square that moved with every frame would look like a motion of the head. So it rests while the face stays near its
-centre, and glides there when the face has gone too far.
+The networks would take a moving square for a moving head. So the square rests while the face stays near its centre, and
+glides to the face when it has moved too far.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DeadZoneSquare:
 def moved_keypoints(keypoints: Keypoints, old: Region, new: Region, size: int) -> Keypoints:
     """Keypoints found in one square of a camera's picture, as they would be found in another square of it.
 
-    Move the reference with the square by this, or the moved square would animate the source.
+    Use this to move the reference with the square; otherwise the moved square would animate the source.
 
     Args:
         keypoints: Found in the square `old`.

@@ -1,7 +1,7 @@
 """Follows one face from frame to frame.
 
-A frame costs one run of the short-range detector in a window that stays in place while the face moves little, so a
-resting face gives a resting box. Only if the face is lost is the whole frame searched.
+A frame costs one run of the short-range detector in a window that stays in place while the face moves little, so the
+box of a resting face rests too. The whole frame is searched only if the face is lost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ WINDOW_SIDE = 2.25
 """Side of the window in face heights."""
 FOLLOWED_SCORE = 0.7
 LARGEST_OFFSET = 0.35
-"""Distance from the window's centre, in face heights, from which the window is placed anew."""
+"""Distance from the window's centre, in face heights, from which the window is moved."""
 LARGEST_RATIO = 1.25
-"""Ratio of sizes from which the window is placed anew."""
+"""Ratio of sizes from which the window is resized."""
 SAME_PERSON = 1.0
 """A face in the window that is farther than this from the last one, in face heights, is another person's. Once the face
 is lost, the whole frame is searched, and the nearest face is followed, whoever it belongs to."""

@@ -41,7 +41,7 @@ class FaceFraming:
             raise ImageError(f"expected a face number from 1; got {self.face!r}")
 
     def around_face(self, picture: Image, model_margin: float | None) -> Framing:
-        """The framing of this picture, (H, W, 3) uint8 RGB, for a model with a margin of its own or without one.
+        """The framing of this picture, (H, W, 3) uint8 RGB, for a model with this margin, or None without one.
 
         Raises:
             ImageError: There are faces, but not so many.
@@ -85,9 +85,9 @@ def _in_host_memory(pixels: Any) -> Image:
 
 
 class HeldFraming:
-    """The framing of successive driving frames: the face of the first one decides, and the square rests.
+    """The framing of successive driving frames: the square around the face of the first frame is kept.
 
-    A first frame without a face holds the centred square. Frames of another size are framed anew.
+    If the first frame shows no face, the centred square is kept. For frames of another size, the face is found again.
     """
 
     def __init__(self, framing: AnyFraming, model_margin: float | None) -> None:
@@ -105,5 +105,5 @@ class HeldFraming:
         return self._held[1]
 
     def reset(self) -> None:
-        """Makes the next frame decide."""
+        """Forgets the square; the next frame sets it."""
         self._held = None

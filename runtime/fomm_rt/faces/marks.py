@@ -21,7 +21,7 @@ def mark_squares(picture: Image, squares: Sequence[Region]) -> Image:
     marked = picture.copy()
     extent = max(picture.shape[:2])
     thickness = max(1, round(extent / 400))
-    passes = ((3 * thickness, OUTLINE), (thickness, None))  # a dark line under a bright one shows on any picture
+    passes = ((3 * thickness, OUTLINE), (thickness, None))  # a dark line under a bright one is visible on any picture
     for width, paint in passes:
         for index, square in enumerate(squares):
             corners = (square.x, square.y), (square.x + square.side - 1, square.y + square.side - 1)

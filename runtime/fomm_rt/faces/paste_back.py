@@ -3,10 +3,10 @@
     weight = feather · moved
     picture' = picture + weight · (prediction + colour − picture)
 
-Within a square around the face only. `feather` falls to 0 towards the square's edges, except where they are the edges
-of the picture. `moved` is 0 where the prediction is what the networks make of the face at rest, so that what does not
-move keeps the picture's own pixels and sharpness. `colour` is the coarse difference between the picture and the face at
-rest, which the networks reproduce a little off.
+This applies only within a square around the face. `feather` falls to 0 towards the square's edges, except where they
+are the edges of the picture. `moved` is 0 where the prediction equals that of the resting face, so parts that do not
+move keep the picture's own pixels and sharpness. `colour` is the coarse difference between the picture and the
+prediction of the resting face, whose colours are slightly off.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ FEATHER = 0.12
 COLOUR_BLUR = 24 / 256
 """Standard deviation of the blur that separates colour from detail, as a share of the side."""
 MOVED_BLUR = 3 / 256
-"""The same of the blur that smooths where something moves."""
+"""The same for the blur that smooths `moved`."""
 STILL_LEVELS, MOVED_LEVELS = 4.0, 16.0
-"""Differences from the face at rest, in levels, up to which a pixel is still and from which it has moved."""
+"""Differences from the resting face, in levels: up to the first, a pixel is still; from the second on, it has moved."""
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 def paste_back(picture: Image | Frame, square: Region, prediction: Image) -> Image:
     """Lays a prediction over the square of the picture that it was made from, with soft edges.
 
-    `PasteBack` also matches colours and keeps the picture's own pixels where nothing moves.
+    `PasteBack` also matches colours, and keeps the picture's own pixels where nothing moves.
 
     Args:
         picture: (H, W, 3) uint8 RGB.

@@ -1,11 +1,11 @@
 """Finds every face in a picture.
 
-The full-range detector proposes faces, also wrong ones. The short-range detector then looks at each proposal with the
-eyes turned level, which drops wrong ones, and places the face more exactly. If nothing is found in the whole picture,
-it is searched turned by a quarter and a half, for people who lie or hang; then overlapping tiles of half its side are,
-for faces that are too small in the whole.
+The full-range detector proposes faces, some of them wrong. The short-range detector then examines each proposal, turned
+so that the eyes are level; this drops wrong proposals and places the face more exactly. If the whole picture shows no
+face, it is searched again, turned by 90° and 180°, for people who lie or hang; then overlapping tiles of half its side
+are searched for small faces.
 
-The constants were measured on drawn scenes, paintings and films; `benchmarks/studies/faces.py` repeats that.
+The constants were tuned on drawn scenes, paintings and videos; `benchmarks/studies/faces.py` measures their result.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PROPOSAL_SCORE = 0.3
 LOOK_SCORE, TILE_LOOK_SCORE = 0.6, 0.7
 """Lowest scores of the short-range detector that make a proposal of the whole picture, or of a tile, a face."""
 LOOK_SIDE = 3.0
-"""Side of the window that is looked at, in sides of the proposed box."""
+"""Side of the window around a proposal, in sides of the proposed box."""
 LOOK_OFFSET, LOOK_RATIO = 0.3, 2.0
 """How far, in sides of the proposed box, and by what factor a face may differ from its proposal."""
 LARGEST_TURN_DEG = 15.0
-"""Roll that is left in the second look from which a third one is taken, with the eyes level."""
+"""If the second look leaves more roll than this, a third look follows with the eyes level."""
 SAME_FACE = 0.4
 """Faces nearer than this, in heights of the larger one, are the same."""
 
@@ -105,7 +105,7 @@ def _confirm(picture: Image, window: Window, found: Detections, index: int, min_
 
 
 def _look_closely(picture: Image, level: Window, min_score: float) -> Face | None:
-    """The best face in a window that was placed on a proposal; None if there is none of its place and size."""
+    """The best face in a window around a proposal; None if none has the proposal's place and size."""
     side = SHORT_RANGE.side
     seen = SHORT_RANGE.detect(level.cut(picture, side)[None], min_score)[0]
     proposed = side / LOOK_SIDE

@@ -10,12 +10,12 @@ from fomm_rt.faces.face import Face
 from fomm_rt.framing import Framing, Region
 
 DEFAULT_MARGIN = 1.5
-"""Side of the square in face heights: what the published face models were trained on."""
+"""Side of the square in face heights, as in the training of the published face models."""
 TUBE_MARGIN = 1.2 / 1.5
 """Side of a clip's square in sides of its tube, per margin: 1.2 for the published face models, whose training clips
-were cut so (the union of the boxes, enlarged by a fifth)."""
+were cut this way (the union of the boxes, enlarged by a fifth)."""
 TUBE_PERCENTILES = (2, 98)
-"""Of the edges of a clip's boxes; a single wrong box does not enlarge the tube."""
+"""Quantile of the edges of a clip's boxes, so that a single wrong box does not enlarge the tube."""
 
 
 def face_square(face: Face, height: int, width: int, margin: float = DEFAULT_MARGIN) -> Region:
@@ -28,7 +28,7 @@ def face_square(face: Face, height: int, width: int, margin: float = DEFAULT_MAR
 
 
 def tube_square(faces: Sequence[Face], height: int, width: int, margin: float = DEFAULT_MARGIN) -> Region:
-    """One square for all frames of a clip, around the tube that its face moves in.
+    """One square for all frames of a clip, around the area in which its face moves (the tube).
 
     Args:
         faces: The face in at least one frame.

@@ -1,4 +1,4 @@
-"""Square windows into a picture, resized to what a detector looks at, and the way back to the picture."""
+"""Square windows into a picture: resized for a detector, with coordinates converted back to the picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Window:
         return cls((width / 2, height / 2), max(width, height))
 
     def cut(self, picture: Image, size: int) -> Image:
-        """Resizes what the window shows to (size, size, 3) uint8; shrinks by area averaging."""
+        """Resizes the window to (size, size, 3) uint8; shrinks by area averaging."""
         import cv2
 
         height, width = picture.shape[:2]

@@ -1,1 +1,1 @@
-"""Files that are complete or not there, and interruption."""
+"""Atomic writes, locks, and interruption."""

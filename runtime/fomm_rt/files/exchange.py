@@ -13,7 +13,7 @@ _RENAME_SWAP = 2  # sys/stdio.h of macOS
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Gives each of two paths what the other one has, in one step.
+    """Exchanges the contents of two paths in one step.
 
     Linux does it on local file systems such as ext4, XFS, Btrfs, ZFS and tmpfs, and macOS on APFS.
 

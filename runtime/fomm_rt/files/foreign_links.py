@@ -1,8 +1,7 @@
-"""Links that another user may have set as a trap in a folder that everybody may write, such as /tmp.
+"""Finds links that another user may have set as a trap in a world-writable folder such as /tmp.
 
-The rule is that of Linux's `protected_symlinks`, which is not switched on everywhere and does not watch programs that
-resolve links themselves: in a sticky folder that everybody may write, only links of this user and of the folder's owner
-are followed.
+The rule is that of Linux's `protected_symlinks`: in a sticky world-writable folder, only links of this user and of the
+folder's owner are followed. That setting is not always on, and does not cover programs that resolve links themselves.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ def find_foreign_link(path: Path) -> Path | None:
 
 def _is_foreign(link: Path) -> bool:
     folder = link.parent.stat()
-    everybody = stat.S_ISVTX | stat.S_IWOTH
-    return folder.st_mode & everybody == everybody and link.lstat().st_uid not in {os.geteuid(), folder.st_uid}
+    sticky = stat.S_ISVTX | stat.S_IWOTH
+    return folder.st_mode & sticky == sticky and link.lstat().st_uid not in {os.geteuid(), folder.st_uid}
 
 
 def _behind(path: Path, link: Path) -> Path:

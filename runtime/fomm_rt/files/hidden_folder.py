@@ -1,14 +1,13 @@
-"""Hidden folders that results are made in, beside where they go, and those that killed processes left.
+"""Hidden folders in which results are made, beside their target, and those that killed processes left.
 
     .fomm-rt-MACHINE-RANDOM/    of this user alone
       lock                      locked while the process lives that made the folder
       new/                      what it writes
 
-The kernel frees the lock of a process that is killed, so a free lock in a folder of this machine means that nothing
-uses the folder, even if another process has the same number by now. MACHINE changes with every boot. Locks of another
-machine on a network file system may not be visible, so what another machine, or this one before it was restarted, has
-left is removed only once it has not changed for a day. The same holds for folders without a lock file: not all file
-systems have locks.
+The kernel frees the lock of a killed process, so a free lock in a folder of this machine means that no process uses the
+folder, even if the process ID is in use again. MACHINE changes with every boot. Locks of another machine on a network
+file system may be invisible, so a folder of another machine, or from before a restart, is removed only once it has not
+changed for a day. The same holds for folders without a lock file: not all file systems have locks.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class HiddenFolder:
                 break
             except BaseException as error:
                 self.__exit__()
-                # Another process took the folder for abandoned before it was locked, and may have removed it.
+                # Before it was locked, another process may have found the folder abandoned and removed it.
                 if isinstance(error, (Timeout, FileNotFoundError)) and self.folder.exists() and tries_left:
                     self._choose_name()
                     continue
@@ -90,24 +89,24 @@ def remove_hidden_folders() -> None:
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """Yields hidden folders of this user in a folder that nothing uses any more, and removes each afterwards."""
+    """Yields hidden folders of this user that no process uses any more, and removes each afterwards."""
     try:
         with os.scandir(folder) as entries:
             found = [Path(entry.path) for entry in entries if entry.name.startswith(PREFIX)]
     except OSError:
-        return  # may be writable and not listable
+        return  # a folder can be writable but not listable
     for path in filter(_is_own_folder, found):
         lock = None
         if not (path / _LOCK_NAME).exists():
             if path.name.startswith(_own_prefix()):
                 with suppress(OSError):
-                    path.rmdir()  # works only if it is empty: not locked yet, or not any more
+                    path.rmdir()  # works only if it is empty: not locked yet, or no longer locked
             if not _is_unchanged(path):
                 continue
         else:
             try:
                 lock = _try_lock(path / _LOCK_NAME)
-            except (OSError, NotImplementedError):  # it is held, among others
+            except (OSError, NotImplementedError):  # for example, it is held
                 continue
         try:
             if path.name.startswith(_own_prefix()) or _is_unchanged(path):
@@ -141,7 +140,7 @@ def _try_lock(path: Path) -> FileLock:
 
 
 def _remove(path: Path, lock: FileLock | None) -> None:
-    """Removes a folder, the lock file last, so that a kill meanwhile leaves what the next run removes."""
+    """Removes a folder, the lock file last, so that the next run can remove it if this one is killed."""
     with suppress(OSError):
         for entry in path.iterdir():
             if entry.is_dir() and not entry.is_symlink():

@@ -17,11 +17,11 @@ def heeded(signals: Iterable[int]) -> list[int]:
 
 
 _step = threading.RLock()
-"""Held while a step is under way that must not be cut short."""
+"""Held during a step that must not be interrupted."""
 
 
 def stop_steps(patience_s: float) -> bool:
-    """Waits for the end of the step under way and begins no other, because the process is about to end.
+    """Waits for the end of the current step and prevents further ones, because the process is about to end.
 
     Returns:
         False if the step did not end in time.

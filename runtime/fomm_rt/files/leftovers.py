@@ -1,4 +1,4 @@
-"""Removes what killed processes left beside a result."""
+"""Removes files that killed processes left beside a result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fomm_rt.files.moves import finish
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Finishes or removes what processes of this user that no longer live have left in a folder.
+    """Finishes or removes files that ended processes of this user have left in a folder.
 
-    It never fails: what cannot be removed stays.
+    It never fails: files that cannot be removed stay.
     """
     for hidden in abandoned(folder):
         finish(hidden)

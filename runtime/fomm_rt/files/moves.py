@@ -1,7 +1,7 @@
 """Puts several files, or a folder, in place of earlier ones so that old and new are never mixed.
 
-All earlier files leave before the first new one arrives, and a journal in the hidden folder says what is being moved.
-If the process is killed in between, the next run to the same folder finishes the moves, see `finish`.
+All earlier files are moved away before the first new one is put in place, and a journal in the hidden folder lists the
+moves. If the process is killed in between, the next run to the same folder finishes them, see `finish`.
 
     .fomm-rt-…/moves.json    names of the earlier files, with size and time of change
     .fomm-rt-…/earlier/      earlier files that have left
@@ -23,7 +23,7 @@ from fomm_rt.files.typed_json import parse_json, typed
 
 _JOURNAL_NAME = "moves.json"
 _EARLIER_NAME = "earlier"
-# Two runs that put pictures into one folder take turns, so that each set arrives whole.
+# Two runs that put pictures into one folder take turns, so that sets are never mixed.
 _LOCK_NAME = ".fomm-rt-moves.lock"
 
 _Journal = dict[str, tuple[int, int]]
@@ -34,7 +34,7 @@ def put_in_place(hidden: HiddenFolder, obsolete: Iterable[str] = ()) -> None:
 
     Args:
         hidden: The hidden folder.
-        obsolete: Names of further earlier files in the folder, which go away.
+        obsolete: Names of further earlier files in the folder, which are removed.
 
     Raises:
         OSError: Something cannot be moved; all earlier files are back in place.
@@ -77,7 +77,7 @@ def finish(hidden: Path) -> None:
 
 def _move(hidden: Path, earlier: Iterable[str]) -> None:
     folder, left = hidden.parent, hidden / _EARLIER_NAME
-    # The first picture leaves first and arrives last: without it, FFmpeg and others do not take the rest for a clip.
+    # The first picture leaves first and arrives last: without it, FFmpeg and others do not read the rest as a clip.
     for name in sorted(earlier):
         if not (left / name).exists():
             with suppress(FileNotFoundError):
@@ -107,7 +107,7 @@ def _state_of(path: Path) -> tuple[int, int] | None:
 @contextmanager
 def _taking_turns(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / _LOCK_NAME, timeout=60, fallback_to_soft=False)
-    with suppress(OSError, NotImplementedError):  # no locks, or a run that is stopped in between: then in no order
+    with suppress(OSError, NotImplementedError):  # no locks, or a stopped run holds the lock: then without turns
         lock.acquire()
     try:
         yield

@@ -1,9 +1,9 @@
 """Write beside the target and rename at the end, so a file under its final name is always complete.
 
 A run that fails, is interrupted or fills the disk leaves the old file as it was and removes its own temporary file.
-The temporary file lies in a hidden folder beside the target, because a rename across file systems would copy. It ends
-like the target, because muxers choose their format by the ending. What a killed process has left is removed by the next
-run to the same folder, see `hidden_folder`.
+The temporary file is in a hidden folder beside the target, because a rename across file systems would copy. It has the
+extension of the target, because muxers choose their format by it. The next run to the same folder removes the temporary
+files of a killed process, see `hidden_folder`.
 """
 
 import errno
@@ -28,11 +28,11 @@ _log = logging.getLogger(__name__)
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_KEPT = "nothing was kept, an old file is untouched"
+_KEPT = "nothing was kept, and an old file is unchanged"
 
 
 def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
-    """Checks that a file can be written and is none of the inputs under any name or link, without touching anything.
+    """Checks that a file can be written and is not one of the inputs under any name or link; changes nothing.
 
     Raises:
         OutputError: The target is a folder, a device or an input, its folder cannot be written, or another user's link
@@ -65,7 +65,7 @@ def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
 
 
 def refuse_foreign_links(target: Path) -> None:
-    """Makes sure that no link of another user, in a folder that everybody may write, leads to a result.
+    """Checks that no link of another user in a world-writable folder leads to a result.
 
     Raises:
         OutputError: One does.
@@ -73,7 +73,7 @@ def refuse_foreign_links(target: Path) -> None:
     """
     if (link := find_foreign_link(target)) is not None:
         raise OutputError(
-            f"{target} cannot be written: {link} is a link of another user in a folder that everybody may write. "
+            f"{target} cannot be written: {link} is a link of another user in a folder that everyone can write to. "
             "It may lead to a file of yours; choose another folder with -o."
         )
 
@@ -89,7 +89,7 @@ def explain_failure(error: Exception, target: Path) -> OutputError:
         )
     if number == errno.EFBIG:
         return OutputError(
-            f"{target} could not be finished: it became larger than files may be here; {_KEPT}. "
+            f"{target} could not be finished: it exceeds the size limit for files here; {_KEPT}. "
             "Raise the limit or choose another folder with -o."
         )
     if number in _NOT_PERMITTED:
@@ -202,7 +202,7 @@ class StagedFolder(Staged):
     The target is any name in the folder that the files move to.
 
     Attributes:
-        obsolete: Names of files in that folder that go away on commit.
+        obsolete: Names of files in that folder that are removed on commit.
     """
 
     def __init__(self, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The extra [export]: what is missing of it, and how to install it."""
+"""The extra [export]: its missing packages, and how to install them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory this machine has."""
+"""The memory of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def physical_bytes() -> int | None:
-    """Size of the physical memory; None on systems that do not tell it this way, such as Windows."""
+    """Size of the physical memory; None on systems without `os.sysconf`, such as Windows."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

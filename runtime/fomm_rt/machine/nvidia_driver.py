@@ -1,4 +1,4 @@
-"""What this machine's NVIDIA driver reports, read without any CUDA package."""
+"""Queries the NVIDIA driver of this machine without any CUDA package."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Libraries that report to their makers, and how they are kept silent.
+"""Turns off the telemetry of libraries.
 
-Each is imported through one module, which silences it first: ONNX Runtime through `fomm_rt.machine.onnx_runtime`,
-OpenVINO through `fomm_bench.contestants.openvino_library`. `tests/runtime/test_privacy.py` watches what the product
-opens.
+Each library is imported in one module, which turns its telemetry off first: ONNX Runtime in
+`fomm_rt.machine.onnx_runtime`, OpenVINO in `fomm_bench.contestants.openvino_library`. `tests/runtime/test_privacy.py`
+checks which files and connections fomm-rt opens.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Part:
 
     def time_of(self, time: Fraction) -> Fraction:
         """Seconds from the start of the part, for a frame at `time` seconds from the start of the clip."""
-        # The first frame of the part may be on the screen already when the part begins.
+        # The first frame of the part may already be shown when the part begins.
         return max(Fraction(0), time - self.start)
 
 

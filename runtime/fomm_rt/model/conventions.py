@@ -1,4 +1,4 @@
-"""What a program must know to run the four graphs by itself: their order, ranges, coordinates and the motion formula.
+"""How other programs run the four graphs: their order, value ranges, coordinates and the motion formula.
 
 Exports write it into every ONNX file and into model.json. It is ASCII, for programs that print it anywhere.
 """

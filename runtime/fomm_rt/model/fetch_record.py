@@ -1,4 +1,4 @@
-"""What `fomm-rt fetch` writes down beside a model: where its checkpoint came from and how it was verified."""
+"""The record of `fomm-rt fetch` beside a model: where its checkpoint came from and how it was verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUFFIX = ".fetched.json"
 """A record is beside its model folder, under the name of the folder with this ending."""
 
 Verification = Literal["SHA-256", "MD5", "trust"]
-"""How a checkpoint was accepted; "trust" means that the user accepted it without a known hash."""
+"""How a checkpoint was verified; "trust" means that the user accepted it without a known hash."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FetchRecord:
         name: Of the model.
         source: Address or path of the checkpoint.
         sha256, size_bytes: Of the checkpoint. A later fetch compares with this hash.
-        verified_by: How it was accepted.
+        verified_by: How it was verified.
         fetched: Time in ISO 8601, with a time zone.
         int8: True if int8 graphs were made.
         calibrated_on: SHA-256 of each clip that set their scales.
@@ -69,7 +69,7 @@ def read_record(path: Path) -> FetchRecord | None:
         return None
     except (ValueError, OSError, RecursionError) as error:
         raise ModelError(
-            f"{path}: expected what fomm-rt fetch recorded; it cannot be read ({error}). Remove the model with "
+            f"{path}: expected a record of fomm-rt fetch; it cannot be read ({error}). Remove the model with "
             f"fomm-rt models remove {path.name.split('.')[0]}, then fetch it again"
         ) from error
 
@@ -77,7 +77,7 @@ def read_record(path: Path) -> FetchRecord | None:
 def record_beside(folder: Path) -> FetchRecord | None:
     """Reads the record of an installed model; None for a folder that was not fetched.
 
-    Only records in the user's folder of models count: beside other folders anybody may have written one.
+    Only records in the user's models folder count: elsewhere, anyone may have written one.
 
     Raises:
         ModelError: The record cannot be read, or is no record.

@@ -37,8 +37,8 @@ class ModelFolder:
 
     Attributes:
         path: The folder.
-        manifest: What its model.json says.
-        remedy: What to do if a file turns out to be damaged.
+        manifest: The content of its model.json.
+        remedy: What the user can do about a damaged file.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class ModelFolder:
     def read(self, network: str, variants: Sequence[str] = ()) -> bytes:
         """Reads the ONNX file of one of `NETWORKS` and checks what was read; see `Manifest.network`.
 
-        A runtime is given these bytes, not the path: between two openings of a file its content may change.
+        Runtimes get these bytes, not the path, because a file may change between two openings.
 
         Raises:
             ModelError: The file is missing, is not the one that was exported, or may not be given to a runtime, see
@@ -99,7 +99,7 @@ def open_model_folder(path: str | PathLike[str], remedy: str = EXPORT_AGAIN) -> 
 
     Args:
         path: The folder.
-        remedy: What a user does about a damaged file of it.
+        remedy: What the user can do about a damaged file.
 
     Raises:
         ModelError: Not a model folder, of a newer format, or a file is missing or cut.
@@ -131,7 +131,7 @@ def _check_size(path: Path, size_bytes: int, remedy: str) -> None:
 
 
 def _content(path: Path, size_bytes: int, remedy: str) -> bytes:
-    """Opens a file once; returns its whole content if it has the size that it should have."""
+    """Opens a file once; returns its content if it has the expected size."""
     try:
         # A pipe in place of the file would block until another process opens its other end.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:

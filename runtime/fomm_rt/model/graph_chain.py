@@ -48,7 +48,7 @@ class GraphChain(Generic[Tensor]):
         return self._run("keypoint_detector", {"frame": frame})
 
     def encode(self, frame: Tensor, detected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Returns what the later networks take from a source, given its frame and the keypoints detected in it."""
+        """Returns the source's inputs of the later networks, given its frame and the keypoints detected in it."""
         return {**self._run("source_encoder", {"source_image": frame}), **_renamed(detected, "kp_source")}
 
     def move(self, source: Mapping[str, Tensor], driving: Mapping[str, Tensor]) -> dict[str, Tensor]:

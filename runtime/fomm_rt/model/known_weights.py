@@ -1,7 +1,7 @@
 """Checkpoints that are known by their SHA-256.
 
-Three independent sources agree on the hashes of vox and vox-adv. The other hashes come from one source each. No source
-was found for taichi and nemo.
+Three independent sources agree on the hashes of vox and vox-adv. The other hashes come from one source each. No hash of
+taichi and nemo was found.
 """
 
 from __future__ import annotations

@@ -80,14 +80,14 @@ class Weights:
 
     @classmethod
     def of_checkpoint(cls, file: str, sha256: str | None) -> Weights:
-        """The weights of a checkpoint file; only its hash tells where they come from."""
+        """The weights of a checkpoint file; only its hash determines their origin."""
         published, own = published_name(sha256), own_name(sha256)
         if published is not None:
             return cls("published", file, sha256, published)
         return cls("unknown" if own is None else "own", own or file, sha256, None)
 
     def checked(self) -> Weights:
-        """These weights, with an origin that only their hash tells."""
+        """These weights, with the origin that their hash determines."""
         if self.origin == "stand-in" and self.sha256 is None:
             return replace(self, recognised_as=None)
         return Weights.of_checkpoint(self.file, self.sha256)
@@ -158,7 +158,7 @@ class Manifest:
 
     @property
     def has_blend_mask(self) -> bool:
-        """True if the generator blends the source, warped at full size, with what it decodes."""
+        """True if the generator blends the source, warped at full size, with the decoded colours."""
         return bool(self.configuration.get("estimate_blend_mask", False))
 
     @property
@@ -210,7 +210,7 @@ _Variants = TypedDict("_Variants", {"cpu": _SomeNetworks, "cpu-int8": _SomeNetwo
 
 
 class _Known(TypedDict):
-    """What this version knows of a document; other networks and variants, perhaps written differently, are dropped."""
+    """The part of a document that this version knows; other networks and variants, of any form, are dropped."""
 
     configuration: _Configuration
     parity: _Parity

@@ -1,4 +1,4 @@
-"""Models by name: where installed models are, and which folder a model argument means.
+"""Models by name: the folder of installed models, and the folder that a model argument names.
 
 A name is that of a folder in the models folder, which `fomm-rt fetch NAME` fills: fomm-rt/models in the user's data
 folder ($XDG_DATA_HOME or ~/.local/share on Linux), or the folder that the environment variable FOMM_MODELS names.

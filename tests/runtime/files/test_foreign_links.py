@@ -1,4 +1,4 @@
-"""Links of other users in folders that everybody may write."""
+"""Links of other users in world-writable folders."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A model's networks on ONNX Runtime with all tensors on the device, each network replayed as a CUDA graph.
 
-A network writes its outputs where the next one reads its inputs. A frame goes up and its prediction comes down.
-Keypoints come to the host and go back, some hundred bytes: motion transfer is cheaper than queueing it, and callers
-expect keypoints on the host. The tensors of a source stay on the host and go up when sources are switched: a graph
-keeps its addresses, and ONNX Runtime would never free one graph per source.
+A network writes its outputs where the next one reads its inputs. Per frame, the picture is uploaded and the prediction
+downloaded. Keypoints, some hundred bytes, make a round trip to the host, because motion transfer there is cheaper than
+queueing it, and callers expect keypoints on the host. The tensors of a source are kept on the host and uploaded when
+sources are switched: a graph has fixed addresses, and ONNX Runtime would never free one graph per source.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger("fomm_rt")
 class DeviceNetworks(Networks):
     """Networks that take NumPy arrays and tensors of the device, and return the latter.
 
-    Opening runs one blank frame: what the device refuses it refuses then, and the first real frame is as fast as any
+    Opening runs one blank frame, so errors of the device appear at once, and the first real frame is as fast as any
     other. If the device refuses graphs, networks run without them. Arguments and errors are those of `open_networks`.
     """
 

@@ -1,4 +1,4 @@
-"""What runs a model's networks on ONNX Runtime, and its plain form with all tensors in host memory."""
+"""The protocol that runs a model's networks on ONNX Runtime, and its implementation in host memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tensors = Mapping[str, Any]
 class Networks(Protocol):
     """Runs the networks of one model.
 
-    Every call raises BackendError if ONNX Runtime fails; the next frame may be tried all the same.
+    Every call raises BackendError if ONNX Runtime fails; the next frame can still be tried.
 
     Attributes:
         eager_reason: Why networks are not replayed as CUDA graphs; None if they are, or if the device has no graphs.

@@ -71,7 +71,7 @@ def open_session(
     options.log_severity_level = 3  # hides warnings about node placement
     # By its content a file may pass for one of ONNX Runtime's own format, which was not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # Every session has its own thread pool; spinning after a run would take cores from the next network.
+    # Every session has its own thread pool; spinning after a run would take the cores from the next network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads

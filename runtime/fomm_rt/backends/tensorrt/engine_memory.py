@@ -1,7 +1,8 @@
-"""How engines use memory: the layout of their tensors, and what their execution contexts work in.
+"""Memory of engines: the layout of their tensors, and the scratch memory of their execution contexts.
 
 TensorRT allocates the memory of a context itself. TensorRT-RTX engines for the runtime are built to allocate nothing
-while they run, since only such engines can always be captured in a CUDA graph; their contexts are given memory.
+while they run, because only such engines can always be captured in a CUDA graph; the runtime gives memory to their
+contexts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LINEAR, HWC8, HWC16, HWC = "linear", "hwc8", "hwc16", "hwc"
 """TensorRT's names of memory formats."""
 
 _MULTIPLES = {HWC8: 8, HWC16: 16, HWC: 1}
-"""Format -> what the number of channels, which lie together, is rounded up to."""
+"""Format with channels last -> the multiple to which the number of channels is rounded up."""
 
 AllocateMemory = Callable[[tuple[int, ...], DTypeLike], Any]
 """Shape and dtype -> an array on the GPU."""
@@ -53,7 +54,7 @@ def new_context(library: TensorRT, engine: Any) -> Any:
 
 
 def give_memory(library: TensorRT, context: Any, allocate: AllocateMemory) -> Any:
-    """Allocates what a context works in; None if TensorRT does. The array must live as long as the context."""
+    """Allocates the scratch memory of a context; None if TensorRT does. The array must live as long as the context."""
     if not library.leaves_memory_to_user:
         return None
     size = int(context.update_device_memory_size_for_shapes())

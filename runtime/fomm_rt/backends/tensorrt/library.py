@@ -1,4 +1,4 @@
-"""NVIDIA's TensorRT as a Python module, in either flavour, and what differs between versions.
+"""NVIDIA's TensorRT as a Python module, in either flavour, and the differences between versions.
 
     tensorrt       8.6, 10 and 11: engines are built on the GPU that runs them
     tensorrt-rtx   for GeForce RTX and RTX PRO cards: engines are built for compute capabilities, on any machine

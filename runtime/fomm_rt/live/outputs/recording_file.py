@@ -184,7 +184,7 @@ def _explained(error: Exception, path: Path, count: int) -> OutputError:
     if number in (errno.ENOSPC, errno.EDQUOT):
         cause, remedy = f"no space left in {path.absolute().parent}", "Free some space to record again."
     elif number == errno.EFBIG:
-        cause, remedy = "it became larger than files may be here", "Record again, into a new file."
+        cause, remedy = "it exceeds the size limit for files here", "Record again, into a new file."
     else:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         cause, remedy = f"it cannot be written ({reason})", "Record again in another folder."

@@ -1,4 +1,4 @@
-"""Plays animated WebP, which FFmpeg does not, frame by frame in constant memory."""
+"""Decodes animated WebP, which FFmpeg does not, frame by frame in constant memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How long browsers show the frames of animated pictures: one that is stored as 1/100 s or shorter, for 1/10 s.
+"""How long browsers show frames of animated pictures: a stored duration of up to 1/100 s becomes 1/10 s.
 
-Many animations store 0 or 1/100 s, from times when no viewer was as fast, and count on this.
+Many animations store 0 or 1/100 s, because old viewers were slower, and rely on this.
 """
 
 from __future__ import annotations

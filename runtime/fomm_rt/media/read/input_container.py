@@ -21,8 +21,8 @@ from fomm_rt.media.read.seekable_file import SeekableFile
 
 _StreamT = TypeVar("_StreamT", bound=Stream)
 
-# Formats that hold their own frames and sound. Left out are those that open other files by name (playlists,
-# scripts, picture patterns), capture devices, and those that accept any text as a video (tty, subtitles).
+# Formats that contain their own frames and sound. Left out are those that open other files by name (playlists, scripts,
+# picture patterns), capture devices, and those that accept any text as a video (tty, subtitles).
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,apng,asf,flv,live_flv,mpegts,mpeg,mpegvideo,ogg,mxf,nut,ivf,"
     "obu,av1,h264,hevc,vvc,m4v,mjpeg,h261,h263,vc1,dirac,yuv4mpegpipe,dv,wtv,rm,nsv,swf,amv,r3d,gxf,lxf,"
@@ -41,7 +41,7 @@ _NOT_A_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails
 def open_input(path: Path, file: BinaryIO | None = None, max_pixels: int = FRAME_PIXELS) -> InputContainer:
     """Opens a local media file, never a URL or a pattern; with `file`, the same file, it is not opened again.
 
-    FFmpeg decodes a few frames to find out what streams hold, but none of more than `max_pixels`.
+    FFmpeg decodes a few frames to probe the streams, but none of more than `max_pixels`.
 
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, damaged or of no known format.
@@ -129,7 +129,7 @@ def _demux(
                 if packet.size and packet.stream.index == stream.index:
                     yield cast("av.Packet[_StreamT]", packet)
         except (av.FFmpegError, OSError):
-            # The position is past the fault now; a file that keeps failing is given up.
+            # The position is past the fault now; give up on a file that keeps failing.
             on_fault()
             continue
         except IndexError:

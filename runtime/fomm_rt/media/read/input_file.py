@@ -37,7 +37,7 @@ def require_file(path: Path) -> None:
     if S_ISDIR(status.st_mode):
         raise MediaError(f"{path} is a folder; a file was expected.")
     if not S_ISREG(status.st_mode):
-        raise MediaError(f"{path} is not a regular file; save what it delivers to a file first.")
+        raise MediaError(f"{path} is not a regular file; save its content to a file first.")
     if status.st_size == 0:
         raise MediaError(f"{path} is empty; copy or download it again.")
 
@@ -67,7 +67,7 @@ def _reporting_failures(path: Path) -> Iterator[None]:
 
 
 def name_content(head: bytes) -> str | None:
-    """Names what a file's first `HEAD_BYTES` plainly hold, such as "a web page"; None for pictures and videos."""
+    """Names the content that a file's first `HEAD_BYTES` show, such as "a web page"; None for pictures and videos."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:256].lower()
     named = next((name for prefix, name in _NAMES if start.startswith(prefix)), None)
     return named or ("a text file" if _is_text(head) else None)

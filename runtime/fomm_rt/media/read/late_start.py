@@ -1,4 +1,4 @@
-"""Leaves out the packets that no frame from a certain time on needs."""
+"""Skips the packets that frames from a given time on do not need."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Names what a media file holds beside the picture and the one sound track that are read.
+"""Names the parts of a media file beyond the picture and the one sound track that are read.
 
-Not named are what nobody looks for in a result: time codes, fonts, cover art, and data of cameras.
+Time codes, fonts, cover art and camera data are not named, because users do not expect them in a result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LeftOut:
 
 
 def find_left_out(container: InputContainer, *, is_avif: bool = False) -> LeftOut:
-    """Looks for parts of a file that `find_video` and `find_audio` leave; `is_avif` is True for an AVIF sequence."""
+    """Finds parts of a file that `find_video` and `find_audio` leave out; `is_avif` is True for an AVIF sequence."""
     return LeftOut(_sound(container), _others(container, is_avif))
 
 

@@ -1,7 +1,7 @@
-"""How large pictures and frames may be. Headers are compared with it before anything is decoded.
+"""Size limits of pictures and frames, which are checked in the headers before anything is decoded.
 
-A file of a few bytes may claim a picture of gigabytes. The limits leave room for large photographs and films in 8K, and
-keep a run within 1.5 GB of memory.
+A file of a few bytes can claim a picture of gigabytes. The limits allow large photographs and 8K videos, and keep a run
+within 1.5 GB of memory.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from fomm_rt.errors import MediaError
 
 PICTURE_PIXELS = 100_000_000
 FRAME_PIXELS = 8192 * 4320
-"""Of 8K film, the wider of the two sizes that go by this name."""
+"""The wider of the two sizes called 8K."""
 
 _BYTES_OF_A_PIXEL = 9
-"""What decoding an ordinary picture takes at most: 8 bits a colour, decoded twice over, and the file itself."""
+"""Peak memory for an ordinary picture: 8 bits per channel, decoded twice, and the file itself."""
 
 
 class TooLargeError(MediaError):
@@ -33,7 +33,7 @@ class PictureSize(NamedTuple):
 
     Attributes:
         width, height: In pixels, as stored.
-        bytes_per_pixel: What decoding it takes at the peak, beside the file.
+        bytes_per_pixel: Peak memory for decoding it, without the file.
     """
 
     width: int
@@ -42,7 +42,7 @@ class PictureSize(NamedTuple):
 
     @property
     def decoding_bytes(self) -> float:
-        """What decoding it takes at the peak."""
+        """Peak memory for decoding it."""
         return self.width * self.height * self.bytes_per_pixel
 
 
@@ -80,13 +80,13 @@ class Limits:
 
     @property
     def picture_bytes(self) -> int:
-        """What decoding a picture, its file included, may take."""
+        """The memory that decoding a picture may take, including its file."""
         return self.picture_pixels * _BYTES_OF_A_PIXEL
 
     def check_picture(self, path: Path, kind: str, file_bytes: int, size: PictureSize | None) -> None:
-        """Raises TooLargeError if a picture file, or what it decodes to, is too large.
+        """Raises TooLargeError if a picture file, or its decoded picture, is too large.
 
-        `size` is None as long as it is not known.
+        `size` is None while it is unknown.
         """
         if file_bytes > self.picture_bytes:
             raise TooLargeError(

@@ -42,12 +42,12 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int | None = None)
 
 
 def read_reduced(path: Path, *, max_pixels: int | None = None) -> tuple[NDArray[np.uint8], int]:
-    """Reads a picture of which a model sees a square, a very large JPEG at a half, a quarter or an eighth of its size.
+    """Reads a picture of which only a square is used; a very large JPEG is reduced to 1/2, 1/4 or 1/8 of its size.
 
-    It stays so large that no face that is found loses detail, see `fomm_rt.media.read.reduction`.
+    It stays large enough that no face in it loses detail, see `fomm_rt.media.read.reduction`.
 
     Returns:
-        The picture as from `read_picture`, and by what its sides were divided: 1, 2, 4 or 8.
+        The picture as from `read_picture`, and the divisor of its sides: 1, 2, 4 or 8.
 
     Raises:
         MediaError: See `read_picture`.

@@ -76,7 +76,7 @@ _DAMAGE: dict[PictureKind, Callable[[bytes], str | None]] = {
 
 @dataclass(frozen=True)
 class Storage:
-    """How a picture is stored, as far as a decoder needs to be told or leaves it to its caller.
+    """How a picture is stored, as far as decoding depends on it.
 
     Attributes:
         turn: Turns the stored pixels upright.
@@ -117,7 +117,7 @@ def is_animated(file: BinaryIO, kind: PictureKind) -> bool:
 
 
 def find_damage(content: bytes, kind: PictureKind) -> str | None:
-    """Says what is missing or altered in a whole file, such as "its end is missing"; None if it looks complete.
+    """Describes damage of a whole file, such as "its end is missing"; None if it looks complete.
 
     Decoders fill damage with grey instead of reporting it.
     """
@@ -130,7 +130,7 @@ def find_size(content: bytes, kind: PictureKind) -> PictureSize | None:
 
 
 def find_storage(file: BinaryIO, kind: PictureKind) -> Storage:
-    """Reads how a picture file is stored; what it does not say, or says in a malformed way, is the default."""
+    """Reads how a picture file is stored; missing or malformed entries have their default."""
     if kind is PictureKind.PNG:
         return Storage(_turn_in_exif(png.find_exif(file)), code_points=png.find_code_points(file))
     if kind is PictureKind.WEBP:

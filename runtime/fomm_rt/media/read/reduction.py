@@ -1,4 +1,4 @@
-"""Decides by how much a large JPEG is reduced while it is decoded, which saves memory and time.
+"""Decides how far a large JPEG is reduced while it is decoded, to save memory and time.
 
 The detector finds faces from 5 % of the longer side. Of 8192 pixels these are 410, and the square around such a face
 has more pixels than any model sees. A picture that is too large to decode is reduced further, but its longer side keeps
@@ -17,11 +17,11 @@ LEAST_LONGER_SIDE = 4096
 
 _REDUCTIONS = (1, 2, 4, 8)
 _HEADER_BYTES = 1 << 24
-"""In which a JPEG says its size; before it may come a colour profile, a preview and the like."""
+"""A JPEG has its size within these bytes, after a colour profile, a preview and the like."""
 
 
 def choose_reduction(file: BinaryIO, limits: Limits) -> int:
-    """Returns by what the sides of an open JPEG are divided: 1, 2, 4 or 8."""
+    """Returns the divisor of the sides of an open JPEG: 1, 2, 4 or 8."""
     file.seek(0)
     content = file.read(_HEADER_BYTES)
     size = jpeg.find_size(content)

@@ -1,4 +1,4 @@
-"""Where the sound of a film ends."""
+"""Finds where the sound of a video ends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fomm_rt.media.read.input_container import demux, find_audio, find_start, op
 
 
 def find_sound_end(path: Path) -> Fraction | None:
-    """Seconds from the start of a film to the end of its sound; None without sound.
+    """Seconds from the start of a video to the end of its sound; None without sound.
 
-    Packets tell it, because recordings of browsers have no length in their headers.
+    All packets are read, because recordings of browsers have no duration in their headers.
 
     Raises:
         MediaError: The file cannot be opened.

@@ -1,4 +1,4 @@
-"""Decodes one still picture with OpenCV or FFmpeg, without accepting half a file.
+"""Decodes one still picture with OpenCV or FFmpeg, and refuses partial files.
 
 Damage that the checks before decoding miss shows in the pixels; libjpeg may print a line about it.
 """
@@ -94,7 +94,7 @@ def decode_still(
 def _decode(
     path: Path, content: bytes, kind: PictureKind, storage: Storage, size: PictureSize, reduction: int
 ) -> tuple[_Samples, Storage] | None:
-    """Decodes a file by the first decoder that does it right; returns the samples and what is left to do with them."""
+    """Decodes a file with the decoder that is right for it; returns the samples and the conversion still to do."""
     samples = (
         _decode_with_opencv(path, content, kind, _FLAGS[reduction]) if _is_known_to_opencv(kind, storage) else None
     )
@@ -110,7 +110,7 @@ def _decode(
 
 
 def _is_known_to_opencv(kind: PictureKind, storage: Storage) -> bool:
-    """Returns False for what OpenCV decodes to something else than what is stored, without an error."""
+    """Returns False for files that OpenCV decodes wrongly without an error."""
     if kind in (PictureKind.NETPBM, PictureKind.JPEG_2000):  # samples of other depths than 8 and 16 bits
         return False
     layout = storage.tiff
@@ -142,7 +142,7 @@ def _decode_with_opencv(path: Path, content: bytes, kind: PictureKind, flags: in
 
 
 def _after_opencv(storage: Storage, samples: _Samples) -> Storage:
-    """Returns what is left to do after OpenCV: it turns TIFF itself, and spreads its samples in its own ways."""
+    """Returns the conversion still to do after OpenCV, which turns TIFF itself and scales its samples specially."""
     layout = storage.tiff
     if layout is None:
         return storage

@@ -36,7 +36,7 @@ _VP8_SHOW_FRAME = 0x10
 _LARGEST_SLIP_S = Fraction(1, 4)
 _JOINT_PACKETS = 5
 
-# Matroska, and files remuxed from it, keep times in milliseconds, whatever the tick.
+# Matroska, and files remuxed from it, have times in milliseconds, whatever the tick.
 _MILLISECOND = Fraction(1, 1000)
 
 # Formats whose frames may carry a duration; for others FFmpeg returns an estimate.
@@ -54,8 +54,8 @@ class ScannedTiming:
         typical_rate: Frames per second, estimated if they vary.
         announced_end: The end of the last frame as the file's headers state it; None if they do not.
         is_cut_short: True if the file is shorter than its own structure says.
-        is_damaged: True for that and any other damage of the file. Without damage, a difference to `announced_end`
-            means nothing: a last frame may be shown for long.
+        is_damaged: True for that and any other damage of the file. Without damage, a difference to `announced_end` is
+            not a fault: the last frame may be held.
         first_time: Presentation time of the first frame.
         lost_frames: Frames missing where the demuxer skipped damage, not counting the end; 0 if unknown.
     """

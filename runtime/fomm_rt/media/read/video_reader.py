@@ -80,10 +80,10 @@ class VideoReader:
         timing: When its frames are shown.
         width, height: Size of the first frame in pixels, after rotation.
         has_audio: True if the file has a sound track that can be read.
-        left_out: What the file holds beside the picture and that sound track.
+        left_out: Parts of the file beyond the picture and that sound track.
         skipped_packets: Packets, and places between them, that the latest iteration could not read or decode.
-        missing_frames: Frames that a damaged file announces and that the latest full iteration did not find, estimated
-            by the frame rate; 0 if unknown. Skipped packets count only at the end.
+        missing_frames: Frames that a damaged file declares but the latest full iteration did not find, estimated by the
+            frame rate; 0 if unknown. Skipped packets count only at the end.
 
     Raises:
         MediaError: The file is missing, empty, a folder, not permitted, not a video, too large, or no frame can be
@@ -275,7 +275,7 @@ class VideoReader:
         if not (scanned.is_damaged or skipped):
             return None
         self.missing_frames = scanned.lost_frames
-        # The last packet of a damaged file says nothing; that of an undamaged one may be shown for long.
+        # The last packet of a damaged file is unreliable; that of an undamaged one may be held.
         last_duration = None if scanned.is_damaged else self.timing.last_duration
         end = last + (last_duration or 1 / scanned.typical_rate)
         if scanned.announced_end is not None:
@@ -322,7 +322,7 @@ class VideoReader:
         """Yields the frames of a part with their times in it."""
         for time, frame in frames:
             if part.is_before(time):
-                self.skipped_packets = 0  # what comes before the part does not count
+                self.skipped_packets = 0  # frames before the part do not count
             elif part.is_behind(time):
                 return
             else:

@@ -1,4 +1,4 @@
-"""Converts pictures to what video encoders take: 4:2:0 chroma, limited range, tagged with its colours."""
+"""Converts pictures for video encoders: 4:2:0 chroma, limited range, with colour tags."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CodedPictures:
         self._reformatter = VideoReformatter()
 
     def tag(self, context: VideoCodecContext) -> None:
-        """Tells an encoder, and so the players of its file, which colours it gets."""
+        """Tags an encoder, and so its file, with the colours of the pictures."""
         context.colorspace = _MATRICES[self._colorspace]
         context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG

@@ -1,4 +1,4 @@
-"""What every writer of a video does with its frames, whatever the format."""
+"""The base of all writers of video formats."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FrameWriter(ABC):
     `path` is the result, for messages; `staged`, where it is written until then, is entered and left with this writer.
 
     Attributes:
-        left_out: Parts of the input that the result does not have, with a warning: "sound".
+        left_out: Parts of the input that the result lacks, with a warning: "sound".
     """
 
     has_one_size: ClassVar[bool] = True
@@ -46,7 +46,7 @@ class FrameWriter(ABC):
 
     def __exit__(self, *details: object) -> None:
         try:
-            # Closing a container writes its trailer, which fails again on a full disk; the file is removed anyway.
+            # Closing a container writes its trailer, which fails again on a full disk. The file is removed anyway.
             with suppress(Exception):
                 self._close()
         finally:
@@ -107,10 +107,10 @@ class ContainerWriter(FrameWriter):
 
     @abstractmethod
     def _convert(self, pixels: Image) -> CodedFrame:
-        """Returns a frame as the encoder takes it, or as `_filter` does."""
+        """Returns a frame in the form that the encoder, or `_filter`, takes."""
 
     def _filter(self, frame: CodedFrame) -> Iterator[CodedFrame]:
-        """Passes a frame through what lies before the encoder."""
+        """Passes a frame through a filter in front of the encoder."""
         yield frame
 
     @override

@@ -77,9 +77,9 @@ def _number_of(pattern: Path, name: str) -> int | None:
 class PictureSequenceWriter(FrameWriter):
     """Writes PNG pictures numbered from 1, as FFmpeg does; all of them appear on commit.
 
-    Frames may differ in size. Pictures with higher numbers that an earlier run of fomm-rt has written go away, because
-    players would show them as a part of this clip; others of the pattern stay, with a warning. The path is a pattern
-    that `check_pattern` accepts.
+    Frames may differ in size. Pictures with higher numbers from an earlier run of fomm-rt are removed, because players
+    would show them as a part of this clip; other files that match the pattern stay, with a warning. The path is a
+    pattern that `check_pattern` accepts.
     """
 
     has_one_size = False

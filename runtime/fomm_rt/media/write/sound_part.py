@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 
 from fomm_rt.media.part import Part
 
-# Decoders need some packets before the first that is heard: AAC one, Opus 80 ms, MP3 its reservoir of bits.
+# Decoders need some packets before the first audible one: AAC one, Opus 80 ms, MP3 its bit reservoir.
 _RUN_UP_PACKETS = 16
 
 

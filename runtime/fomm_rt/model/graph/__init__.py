@@ -1,1 +1,1 @@
-"""What is known of an ONNX file before a runtime sees it: that it is whole, self-contained and of bounded size."""
+"""Checks that an ONNX file is complete, self-contained and bounded in memory and work, before a runtime sees it."""

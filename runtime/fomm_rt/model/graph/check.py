@@ -1,7 +1,7 @@
 """Checks an ONNX file before a runtime sees it, so that a model folder made by others can do no harm.
 
-A file may neither read other files, nor loop, nor grow without limit. See `onnx_file` and `operators` for what it may
-hold.
+A file may neither read other files, nor loop, nor grow without limit. `onnx_file` and `operators` define the allowed
+content.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ MOST_NODES = 5_000
 """Of one file; exports have a few hundred."""
 
 BYTES_PER_PIXEL = 1 << 14
-"""Most memory of a run, without weights, for each pixel of a frame: five times that of published models."""
+"""Largest memory of a run, without weights, for each pixel of a frame: five times that of published models."""
 
 WORK_PER_PIXEL = 1 << 24
-"""Most multiply-accumulates of a run for each pixel of a frame: thirty times those of published models."""
+"""Largest number of multiply-accumulates of a run for each pixel of a frame: thirty times that of published models."""
 
 BATCH = 1
-"""The batch that sizes are computed for, which is what runtimes are given."""
+"""The batch that sizes are computed for, as runtimes use it."""
 
 _VALUE_BYTES = 4
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What model.json says of a file.
+    """The entries of model.json for a file.
 
     Attributes:
         inputs, outputs: (name, *shape) of each tensor; a str in a shape stands for a free size.
@@ -55,7 +55,7 @@ def check_graph(content: bytes, file: str, expected: Expected) -> None:
     Args:
         content: The file.
         file: Its path, for messages.
-        expected: What model.json says of it.
+        expected: Its entries in model.json.
 
     Raises:
         ModelError: The file may not be given to a runtime.
@@ -97,7 +97,7 @@ class _Run:
         """Name -> shape of each output."""
         for name, shape in self._graph.inputs.items():
             self._add(name, Value(_fixed(shape)))
-        # What does not depend on a frame: runtimes compute it once, and keep it.
+        # Values that do not depend on a frame, which runtimes compute once and keep.
         kept = set(self._graph.constants)
         for index, node in enumerate(self._graph.nodes):
             if kept.issuperset(filter(None, node.inputs)):
@@ -130,7 +130,7 @@ class _Run:
             self._scratch_bytes = scratch_bytes(node, inputs, results)
         except ShapeError as error:
             raise WireError(f"has the operator {operator} that cannot be run: {error}") from error
-        # What is wrong in too many ways to name: an input or attribute is missing, or a number is out of range.
+        # Too many causes to name: an input or attribute is missing, or a number is out of range.
         except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, ArithmeticError) as error:
             raise WireError(f"has the operator {operator} that cannot be run") from error
         if len(node.outputs) > len(results):

@@ -1,7 +1,7 @@
 """Protobuf's wire format, read strictly: a field that is unknown, has another type or comes twice is an error.
 
-Parsers differ in how they treat such messages. What is refused here cannot mean one thing to this check and another to
-the runtime that loads the file.
+Parsers treat such messages differently. Refusing them ensures that this check and the runtime that loads the file read
+the same content.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much work a node is, and how much memory it takes beside its tensors."""
+"""The work of a node, and its memory beyond its tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fomm_rt.model.graph.shapes import Inputs, Value
 
 _FLOAT_BYTES, _POINTER_BYTES = 4, 8
 _VALUE_WORK = 16
-"""Multiply-accumulates that a processor does in the time in which it writes one value."""
+"""Multiply-accumulates that a processor does in the time of writing one value."""
 
 
 def work_of(node: Node, inputs: Inputs, results: list[Value]) -> int:

@@ -276,7 +276,7 @@ print(*errors, sep="\\n")
 """,
     )
     assert done.stdout == (
-        "out.mkv: it became larger than files may be here; the recording has ended, and what it holds is kept. "
+        "out.mkv: it exceeds the size limit for files here; the recording has ended, and what it holds is kept. "
         "Record again, into a new file.\n"
     ), done.stderr
     numbers, _ = _recorded(tmp_path / "out.mkv")
