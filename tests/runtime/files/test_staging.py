@@ -70,7 +70,7 @@ def test_a_full_disk_leaves_the_old_file(
         check=False,
     )
     assert (done.returncode, done.stderr.replace(no_sound(folder / name, clip), "")) == (0, "")
-    assert "larger than files may be here" in done.stdout
+    assert "exceeds the size limit for files here" in done.stdout
     assert old.read_bytes() == b"old"
     assert [file.name for file in folder.iterdir()] == [old.name]
 
