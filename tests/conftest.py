@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from driver_stand_in.forwarding import Forwarding, is_in_stand_in_process
 from fomm_export.export_model import export_networks
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import Weights
@@ -22,6 +23,13 @@ torch.set_num_threads(2)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Under nohup they would also ignore SIGHUP.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Runs tests that need a driver on a stand-in for it."""
+    if not is_in_stand_in_process(config):
+        config.pluginmanager.register(Forwarding())
+
 
 ModelOf = Callable[[str], ModelFolder]
 

@@ -5,7 +5,8 @@ Everything calls the driver, and each array is its own allocation, so compute-sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -73,22 +74,32 @@ class Gpu:
         """Copies a memory to the GPU."""
         return OnGpu(self.driver, memory)
 
-    def stream(self) -> int:
-        """Returns a stream that waits for no other."""
-        return int(checked(self.driver.cuStreamCreate(self.driver.CUstream_flags.CU_STREAM_NON_BLOCKING)))
+    @contextmanager
+    def stream(self) -> Iterator[int]:
+        """Makes a stream that waits for no other."""
+        stream = checked(self.driver.cuStreamCreate(self.driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
+        try:
+            yield int(stream)
+        finally:
+            checked(self.driver.cuStreamDestroy(stream))
 
     def synchronize(self) -> None:
         """Waits for all streams."""
         checked(self.driver.cuCtxSynchronize())
 
-    def captured(self, launch: Callable[[int], None], stream: int) -> Callable[[], None]:
-        """Captures what a function queues on a stream; returns a function that replays it there."""
+    @contextmanager
+    def captured(self, launch: Callable[[int], None], stream: int) -> Iterator[Callable[[], None]]:
+        """Captures what a function queues on a stream; gives a function that replays it there."""
         driver = self.driver
         checked(driver.cuStreamBeginCapture(stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL))
         launch(stream)
         graph = checked(driver.cuStreamEndCapture(stream))
         replayed = checked(driver.cuGraphInstantiate(graph, 0))
-        return lambda: checked(driver.cuGraphLaunch(replayed, stream))
+        checked(driver.cuGraphDestroy(graph))
+        try:
+            yield lambda: checked(driver.cuGraphLaunch(replayed, stream))
+        finally:
+            checked(driver.cuGraphExecDestroy(replayed))
 
     def compare(
         self,

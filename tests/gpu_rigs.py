@@ -1,7 +1,7 @@
 """What the tests of the GPU backend run on.
 
-This module needs neither torch, ONNX Runtime nor the project's other tests. `fakes.gpu_backend` has a fake, which shows
-that the tests themselves work.
+This module needs neither torch, ONNX Runtime nor the project's other tests. `driver_stand_in.rig` is for machines
+without a GPU.
 """
 
 from __future__ import annotations

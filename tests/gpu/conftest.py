@@ -1,4 +1,4 @@
-"""The GPU that these tests run on.
+"""The GPU that these tests run on, or the stand-in for its driver (`driver_stand_in`) in a process that has it.
 
 These tests do not depend on the project's other tests: they run in any Python with NumPy, pytest and CUDA's Python
 packages, see `make gpu`. A test requests anything else that it needs.
@@ -27,9 +27,6 @@ from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
 
 if TYPE_CHECKING:
     from gpu_memory import Gpu
-
-GPU, FAKE = "GPU", "fake"
-"""Ids of tests that run on both; on machines without a GPU, the fake shows that the tests themselves work."""
 
 SMALL = Path(__file__).parent / "small.yaml"
 
@@ -74,15 +71,9 @@ def gpu(do_without: DoWithout) -> Gpu:
     return Gpu()
 
 
-@pytest.fixture(scope="module", params=[GPU, FAKE])
-def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[Device]:
-    """The first GPU as the runtime sees it, or a fake."""
-    if request.param == FAKE:
-        _need_fake()
-        from fakes.gpu_backend import FakeWaitingDevice
-
-        yield FakeWaitingDevice()
-        return
+@pytest.fixture(scope="module")
+def device(do_without: DoWithout) -> Iterator[Device]:
+    """The first GPU as the runtime sees it."""
     if problem := driver_problem():
         do_without(problem)
     from fomm_rt.backends.gpu.cuda_device import CudaDevice
@@ -92,14 +83,13 @@ def device(request: pytest.FixtureRequest, do_without: DoWithout) -> Iterator[De
     made.close()
 
 
-@pytest.fixture(scope="session", params=[GPU, FAKE])
+@pytest.fixture(scope="session")
 def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    """TensorRT on the first GPU, or the same path on a fake device."""
-    if request.param == FAKE:
-        _need_fake()
-        from fakes.gpu_backend import FakeRig
+    """TensorRT on the first GPU; on the stand-in for the driver, the same path with fake engines."""
+    if request.config.pluginmanager.hasplugin("driver-stand-in"):
+        from driver_stand_in.rig import StandInRig
 
-        return FakeRig()
+        return StandInRig(request.getfixturevalue("stand_in"))
     flavour, problem = flavour_problem()
     if problem is not None:
         do_without(problem)
@@ -121,10 +111,3 @@ def small(request: pytest.FixtureRequest, needs: Needs, tmp_path_factory: pytest
         from fomm_export.export_model import export_stand_in
 
         return export_stand_in(tmp_path_factory.mktemp("models") / "small", config=str(SMALL))
-
-
-def _need_fake() -> None:
-    """Skips the fake if a GPU is promised or ONNX Runtime is missing."""
-    if is_gpu_promised():
-        pytest.skip("a GPU is promised, so the fake is not needed")
-    pytest.importorskip("fomm_rt.machine.onnx_runtime")

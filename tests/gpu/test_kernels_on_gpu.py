@@ -319,31 +319,31 @@ class TestQueueing:
     def test_graph_replays_what_launches_do(self, gpu: Gpu) -> None:
         gpu.kernels.load()
         motions, warps = self.on_gpu(gpu)
-        stream = gpu.stream()
-        replay = gpu.captured(lambda on: self.queue(gpu, motions, warps, on), stream)
-        gpu.synchronize()
-        assert np.isnan(warps[-1].download()).all(), "capturing runs nothing"
-        replay()
-        assert np.array_equal(warps[-1].download(), self.eager(gpu))
+        with gpu.stream() as stream, gpu.captured(lambda on: self.queue(gpu, motions, warps, on), stream) as replay:
+            gpu.synchronize()
+            assert np.isnan(warps[-1].download()).all(), "capturing runs nothing"
+            replay()
+            assert np.array_equal(warps[-1].download(), self.eager(gpu))
 
-        # A replay takes what lies at the addresses now.
-        driving = motions[0].memory
-        driving.array[...] = keypoint_rows(2, 10, 9)
-        motions[0].upload()
-        replay()
-        second = np.array(warps[-1].download())
+            # A replay takes what lies at the addresses now.
+            driving = motions[0].memory
+            driving.array[...] = keypoint_rows(2, 10, 9)
+            motions[0].upload()
+            replay()
+            second = np.array(warps[-1].download())
         self.queue(gpu, motions, warps, None)
         assert np.array_equal(warps[-1].download(), second)
         assert not np.array_equal(second, self.eager(gpu))
 
     def test_two_streams(self, gpu: Gpu) -> None:
         expected = self.eager(gpu)
-        work = [(self.on_gpu(gpu), gpu.stream()) for _ in range(2)]
-        for _ in range(20):
-            for (motions, warps), stream in work:
-                self.queue(gpu, motions, warps, stream)
-        for (_, warps), _ in work:
-            assert np.array_equal(warps[-1].download(), expected)
+        arrays = [self.on_gpu(gpu) for _ in range(2)]
+        with gpu.stream() as first, gpu.stream() as second:
+            for _ in range(20):
+                for (motions, warps), stream in zip(arrays, (first, second), strict=True):
+                    self.queue(gpu, motions, warps, stream)
+            for _, warps in arrays:
+                assert np.array_equal(warps[-1].download(), expected)
 
     def test_objects_that_are_streams(self, gpu: Gpu) -> None:
         from cuda.core import Device

@@ -1,6 +1,6 @@
 """Frames through TensorRT engines.
 
-The same tests run on a fake device, where ONNX Runtime computes the convolutions; see `gpu_rigs`.
+Without a GPU, the tests run on the stand-in for its driver, where ONNX Runtime computes the convolutions.
 """
 
 from __future__ import annotations
@@ -156,8 +156,6 @@ class TestReplay:
         assert rig.memory() - before <= rig.slack()
 
     def test_closed_animators_leave_no_memory(self, rig: Rig, small: ModelFolder) -> None:
-        if not isinstance(rig, OnGpu):
-            pytest.skip("the fake device counts every allocation")
         taken = []
         for _ in range(6):
             with rig.animator(small) as opened:
@@ -331,7 +329,7 @@ class TestArraysOnTheDevice:
         if request.param == "plain":
             return Plain(rig)
         if not isinstance(rig, OnGpu):
-            pytest.skip("other libraries cannot use the fake device")
+            pytest.skip("other libraries need a GPU")
         if request.param == "cupy":
             return Cupy(needs("cupy"))
         torch = needs("torch")
@@ -375,7 +373,7 @@ class TestArraysOnTheDevice:
     ) -> None:
         """PyTorch writes the frame after much other work on its stream, and reads the result immediately."""
         if not isinstance(rig, OnGpu):
-            pytest.skip("other libraries cannot use the fake device")
+            pytest.skip("other libraries need a GPU")
         torch = needs("torch")
         large, frames = torch.ones(4096, 4096, device="cuda"), frames_of(small)
         given, out = (torch.zeros(64, 64, 3, dtype=torch.uint8, device="cuda") for _ in range(2))
@@ -529,7 +527,7 @@ os._exit(0)  # what TensorRT does at an ordinary exit, on a device that is broke
 
 def test_a_broken_device_leaves_the_process_usable(rig: Rig, small: ModelFolder) -> None:
     if not isinstance(rig, OnGpu):
-        pytest.skip("the fake device cannot be broken from outside")
+        pytest.skip("TensorRT needs a GPU")
     rig.animator(small).close()  # the engines are there
     tests = Path(__file__).parents[1]
     command = [sys.executable, "-c", BROKEN, str(tests), rig.flavour, str(rig.store.folder), str(small.path)]

@@ -1,7 +1,7 @@
 """An NVIDIA GPU as a device of the kernel path.
 
-Memory, streams and events come from cuda.core. Copies, graphs and the recording of events in graphs call the driver:
-the graph builder of cuda.core 1.2 ends the process if a capture is invalidated
+Device memory, streams and events come from cuda.core. Pinned memory, copies, graphs and the recording of events in
+graphs call the driver: the graph builder of cuda.core 1.2 ends the process if a capture is invalidated
 (https://github.com/NVIDIA/cuda-python/issues/2834). Work runs in the device's primary context, as in PyTorch and CuPy.
 """
 
@@ -47,16 +47,29 @@ class DeviceArray:
 
 
 class _PinnedMemory:
-    """Memory that NumPy wraps in an array; the array keeps this object alive, and this object the memory."""
+    """Memory that NumPy wraps in an array; the array keeps this object alive, and this object the memory.
 
-    def __init__(self, buffer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self._buffer = buffer
+    The driver frees it: cuda.core 1.2 turns a signal that arrives while it frees pinned memory into a SystemError.
+    """
+
+    def __init__(self, driver: Any, context: Any, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._driver = driver
+        self._context = context
+        self._address = address
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
             "typestr": dtype.str,
-            "data": (int(buffer.handle), False),
+            "data": (address, False),
         }
+
+    def __del__(self) -> None:
+        # The last reference may go in a thread without a context.
+        self._driver.cuCtxPushCurrent(self._context)
+        try:
+            self._driver.cuMemFreeHost(self._address)
+        finally:
+            self._driver.cuCtxPopCurrent()
 
 
 class _ExecutableGraph:
@@ -88,7 +101,6 @@ class CudaDevice(Device):
         self.name = self.executor.name
         self._driver = driver
         self._device = core.Device(ordinal)
-        self._pinned = core.LegacyPinnedMemoryResource()
         with self.current():
             self._device.set_current()  # required by cuda.core in every thread; the context is already entered
             self._allocations = self._device.create_stream()
@@ -115,8 +127,9 @@ class CudaDevice(Device):
         dtype = np.dtype(dtype)
         size = prod(shape) * dtype.itemsize
         with cuda_errors(f"allocating {size >> 20} MiB of pinned memory"):
-            # Freeing this memory waits for CUDA's default stream.
-            array = np.asarray(_PinnedMemory(self._pinned.allocate(size), shape, dtype))
+            address = self._checked(self._driver.cuMemHostAlloc(size, 0))
+            context = self._checked(self._driver.cuCtxGetCurrent())
+            array = np.asarray(_PinnedMemory(self._driver, context, int(address), shape, dtype))
         array[...] = 0
         return array
 

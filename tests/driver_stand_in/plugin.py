@@ -1,0 +1,99 @@
+"""Puts the stand-in for the driver into a pytest process, and fails tests that it complains of.
+
+    PYTHONPATH=tests python -m pytest -p driver_stand_in.plugin tests/gpu
+
+A test that provokes complaints names them: `@pytest.mark.provokes("a regular expression", …)`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+from collections.abc import Generator
+
+import pytest
+
+from driver_stand_in.loaded import StandIn
+
+REPORTS_TO = "FOMM_STAND_IN_REPORTS_TO"
+"""Number of a file descriptor to write test reports to, as lines of JSON; see `forwarding`."""
+
+NEVER_FREED = ("library",)
+"""cuda.core 1.2 does not unload kernels that it has loaded."""
+
+
+class StandInPlugin:
+    """Reads the complaints after each test. What a test has made must be gone when it ends."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.stand_in = StandIn()
+        self.stand_in.register_kernels()
+        self._config = config
+        self._made_before = 0
+        self._failed = False
+        self._reports = os.environ.get(REPORTS_TO)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Fails a test for complaints of its call."""
+        self._made_before = self.stand_in.objects_made()
+        self._failed = True
+        try:
+            yield
+        except BaseException:
+            item.add_report_section("call", "complaints", "\n".join(self.stand_in.complaints()))
+            raise
+        self._fail_for(self._unprovoked(item))
+        self._failed = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+        """Fails a test for complaints of its teardown, and for what it leaves."""
+        yield
+        self.stand_in.mend()
+        item.__dict__.pop("funcargs", None)  # the last references to what fixtures have given
+        complaints = self.stand_in.complaints()
+        if not self._failed:
+            complaints += self._left(0 if nextitem is None else self._made_before)
+        self._fail_for(complaints)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Sends a report to the process that has started this one."""
+        if self._reports is not None:
+            given = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+            os.write(int(self._reports), json.dumps(given).encode() + b"\n")
+
+    def _unprovoked(self, item: pytest.Item) -> list[str]:
+        """Returns the complaints that a test does not name, and a sentence for each that it names in vain."""
+        complaints = self.stand_in.complaints()
+        provoked = [text for marker in item.iter_markers("provokes") for text in marker.args]
+        in_vain = [f"nothing provoked: {text}" for text in provoked if not any(re.search(text, c) for c in complaints)]
+        return in_vain + [c for c in complaints if not any(re.search(text, c) for text in provoked)]
+
+    def _left(self, after: int) -> list[str]:
+        def leftovers() -> list[str]:
+            return [str(left) for left in self.stand_in.leftovers(after) if left.kind not in NEVER_FREED]
+
+        if leftovers():
+            gc.collect()
+        left = leftovers()
+        return [f"left behind: {', '.join(left)}"] if left else []
+
+    def _fail_for(self, complaints: list[str]) -> None:
+        if complaints:
+            pytest.fail("the stand-in for the driver complains:\n" + "\n".join(complaints), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def stand_in(pytestconfig: pytest.Config) -> StandIn:
+    """The stand-in for the driver."""
+    plugin = pytestconfig.pluginmanager.get_plugin("driver-stand-in")
+    assert isinstance(plugin, StandInPlugin)
+    return plugin.stand_in
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Loads the library before anything asks for a driver."""
+    config.pluginmanager.register(StandInPlugin(config), "driver-stand-in")
