@@ -1,6 +1,6 @@
 """Runs tests that need the stand-in for the driver in a process that has it, among the other tests.
 
-Tests marked `stand_in` always run there; those marked `gpu` do on a machine without a GPU. All of them share one
+Tests marked `stand_in` always run there; those marked `gpu` do on a machine without a GPU. Those of a file share one
 process, which starts with the first one. Their reports appear as if they had run here.
 """
 
@@ -41,10 +41,11 @@ def problem() -> str | None:
 
 
 class Forwarding:
-    """Starts the process, and hands on its reports."""
+    """Starts a process for each file, and hands on its reports."""
 
     def __init__(self) -> None:
         self._process: StandInProcess | None = None
+        self._file: Path | None = None
         self._forwarded: dict[str, pytest.Item] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -63,18 +64,27 @@ class Forwarding:
         """Reports a test that runs in the other process."""
         if item.nodeid not in self._forwarded:
             return None
-        if self._process is None:
-            self._process = StandInProcess(list(self._forwarded), item.config)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self._process.reports(item):
+        for report in self._process_of(item).reports(item):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     def pytest_sessionfinish(self) -> None:
         """Ends the process."""
+        self._end()
+
+    def _process_of(self, item: pytest.Item) -> StandInProcess:
+        if self._process is None or self._file != item.path:
+            self._end()
+            node_ids = [node_id for node_id, other in self._forwarded.items() if other.path == item.path]
+            self._process, self._file = StandInProcess(node_ids, item.config), item.path
+        return self._process
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.close()
+            self._process = None
 
 
 class StandInProcess:
