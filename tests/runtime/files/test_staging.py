@@ -85,7 +85,7 @@ def test_explains_failures(tmp_path: Path) -> None:
     for number, said in (
         (errno.ENOSPC, "no space left in"),
         (errno.EDQUOT, "no space left in"),
-        (errno.EFBIG, "larger than files may be"),
+        (errno.EFBIG, "exceeds the size limit for files here"),
         (errno.EACCES, "may not be written by this user"),
         (errno.EROFS, "may not be written by this user"),
         (errno.EIO, "Input/output error"),
