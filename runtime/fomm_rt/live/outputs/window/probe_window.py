@@ -8,16 +8,16 @@ from typing import Any
 
 from typing_extensions import override
 
-from fomm_rt.errors import OutputError, StateError
+from fomm_rt.errors import OutputError
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.control import Control
 from fomm_rt.live.frames import LiveFrame
 from fomm_rt.live.outputs.flash_delay import FlashDelay, Sighting, brightness_of
 from fomm_rt.live.outputs.flash_measurement import ENDED_EARLY, FlashMeasurement
-from fomm_rt.live.outputs.protocol import MainThreadOutput
 from fomm_rt.live.outputs.window.overlay import picture_box
 from fomm_rt.live.outputs.window.panel import DIM, SOLID, WHITE, Box, Canvas, Panel, Style
 from fomm_rt.live.outputs.window.pictures import for_screen, panel_for_screen
+from fomm_rt.live.outputs.window.sdl_output import SdlOutput
 from fomm_rt.live.outputs.window.sdl_window import SdlWindow
 from fomm_rt.live.outputs.window.text import BOLD, line_height, width_of
 
@@ -26,7 +26,7 @@ INSET_SHARE = 0.2
 HINT = "Keep the camera still, and the light as it is. Esc: quit"
 
 
-class ProbeWindow(MainThreadOutput):
+class ProbeWindow(SdlOutput):
     """Flashes, and finds the flashes in the camera's frames; quits the session when it has measured.
 
     As the primary output of a session it measures all that a frame goes through, the model included.
@@ -37,14 +37,12 @@ class ProbeWindow(MainThreadOutput):
     """
 
     name = "probe window"
-    records = False
-    repeat_interval_s = None
 
     def __init__(self, flip_count: int = 30, patience_s: float = 60.0) -> None:
+        super().__init__()
         self._flip_count, self._patience_s = flip_count, patience_s
-        self._window: SdlWindow | None = None
         self._control: Control
-        self._measurement: FlashMeasurement | None = None
+        self._flashes: FlashMeasurement | None = None
         self._is_white = False
         self._frame: LiveFrame | None = None
         self._event: Any = None
@@ -52,21 +50,21 @@ class ProbeWindow(MainThreadOutput):
         self._has_quit = False
 
     def delay(self) -> FlashDelay:
-        """What was measured.
+        """The measured delays.
 
         Raises:
             OutputError: The camera did not see the window, too few frames were shown, or it was ended too early.
         """
-        if self._measurement is None:
+        if self._flashes is None:
             raise OutputError(ENDED_EARLY)
-        return self._measurement.delay()
+        return self._flashes.delay()
 
     @override
     def open(self, control: Control) -> None:
         self._window = SdlWindow("fomm-rt live --probe")
         self._event = self._window.sdl.SDL_Event()
         self._control = control
-        self._measurement = FlashMeasurement(self._flip_count, self._patience_s, perf_counter())
+        self._flashes = FlashMeasurement(self._flip_count, self._patience_s, perf_counter())
         control.send(Command("follow-face", False))  # the camera looks at a screen, not at a face
 
     @override
@@ -74,14 +72,14 @@ class ProbeWindow(MainThreadOutput):
         self._read_events(0)
         self._frame = frame
         self._draw()
-        if frame.sequence is not None:  # else the first picture of an avatar, of no camera frame
+        if frame.sequence is not None:  # the first picture of an avatar has none
             # After drawing: the result is on its way to the screen.
-            self._opened[1].sighted(Sighting(frame.captured_s, perf_counter(), brightness_of(frame.camera)))
+            self._measurement.sighted(Sighting(frame.captured_s, perf_counter(), brightness_of(frame.camera)))
         self._look()
 
     @override
     def wait(self, timeout_s: float) -> None:
-        window, measurement = self._opened
+        window, measurement = self._opened, self._measurement
         end_s = perf_counter() + timeout_s
         while True:
             is_woken = window.take_wake()
@@ -93,24 +91,13 @@ class ProbeWindow(MainThreadOutput):
             if is_woken or perf_counter() >= end_s:
                 return
 
-    @override
-    def wake(self) -> None:
-        if self._window is not None:
-            self._window.wake()
-
-    @override
-    def close(self) -> None:
-        if self._window is not None:
-            self._window.close()
-
     @property
-    def _opened(self) -> tuple[SdlWindow, FlashMeasurement]:
-        if self._window is None or self._measurement is None:
-            raise StateError("the window is not open; call open first")
-        return self._window, self._measurement
+    def _measurement(self) -> FlashMeasurement:
+        assert self._flashes is not None  # `open` creates it with the window
+        return self._flashes
 
     def _look(self) -> None:
-        measurement = self._opened[1]
+        measurement = self._measurement
         measurement.look(perf_counter())
         if measurement.has_ended and not self._has_quit:
             self._has_quit = True
@@ -118,7 +105,7 @@ class ProbeWindow(MainThreadOutput):
 
     def _draw(self) -> None:
         """Draws the window, in the other colour if that is due."""
-        window, measurement = self._opened
+        window, measurement = self._opened, self._measurement
         is_due = perf_counter() >= measurement.next_flip_s
         self._is_white ^= is_due
         renderer = window.renderer
@@ -144,7 +131,7 @@ class ProbeWindow(MainThreadOutput):
             window.renderer.draw(name, Box(left + box.x, height - side + box.y, box.width, box.height))
 
     def _instructions(self, window: SdlWindow) -> Panel:
-        (width, height), title = window.size, self._opened[1].progress
+        (width, height), title = window.size, self._measurement.progress
         content = (width, height, title)
         if self._text is None or self._text[0] != content:
             style = Style.of_window(width, height, window.pixel_ratio)
@@ -160,11 +147,11 @@ class ProbeWindow(MainThreadOutput):
         return self._text[1]
 
     def _read_events(self, timeout_s: float) -> None:
-        sdl, event = self._opened[0].sdl, byref(self._event)
+        sdl, event = self._opened.sdl, byref(self._event)
         has_event = sdl.SDL_WaitEventTimeout(event, max(1, int(1e3 * timeout_s))) if timeout_s > 0 else 0
         while has_event or sdl.SDL_PollEvent(event):
             has_event = 0
             is_escape = self._event.type == sdl.SDL_KEYDOWN and self._event.key.keysym.sym == sdl.SDLK_ESCAPE
             if self._event.type == sdl.SDL_QUIT or is_escape:
                 self._control.send(Command("quit"))
-        self._opened[0].check_display()
+        self._opened.check_display()

@@ -7,15 +7,15 @@ from time import perf_counter
 
 from typing_extensions import override
 
-from fomm_rt.errors import OutputError, StateError
+from fomm_rt.errors import OutputError
 from fomm_rt.live.controls.control import Control
 from fomm_rt.live.frames import LiveFrame
-from fomm_rt.live.outputs.protocol import MainThreadOutput
 from fomm_rt.live.outputs.window.observer import Observer
 from fomm_rt.live.outputs.window.overlay import Overlay, Scene, picture_box
 from fomm_rt.live.outputs.window.panel import WHITE, Box, Colour
 from fomm_rt.live.outputs.window.pictures import driving_face, for_screen, is_mirrored, panel_for_screen, shown_picture
 from fomm_rt.live.outputs.window.renderer import RendererError
+from fomm_rt.live.outputs.window.sdl_output import SdlOutput
 from fomm_rt.live.outputs.window.sdl_window import SdlWindow
 from fomm_rt.live.outputs.window.user_input import UserInput
 
@@ -26,17 +26,15 @@ SLICE_S = 0.04
 logger = logging.getLogger("fomm_rt")
 
 
-class Window(MainThreadOutput):
+class Window(SdlOutput):
     """Shows frames in a window, and sends the user's commands to the session."""
 
     name = "window"
-    records = False
-    repeat_interval_s = None
 
     def __init__(self, title: str = "fomm-rt live") -> None:
+        super().__init__()
         self._title = title
         self._shown_title = ""
-        self._window: SdlWindow | None = None
         self._observer: Observer
         self._input: UserInput
         self._overlay = Overlay()
@@ -76,26 +74,10 @@ class Window(MainThreadOutput):
             if is_woken or left_s <= 0:
                 return
 
-    @override
-    def wake(self) -> None:
-        if self._window is not None:
-            self._window.wake()
-
-    @override
-    def close(self) -> None:
-        if self._window is not None:
-            self._window.close()
-
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self._opened.size
-
-    @property
-    def _opened(self) -> SdlWindow:
-        if self._window is None:
-            raise StateError("the window is not open; call open first")
-        return self._window
 
     def _read_input(self, timeout_s: float) -> None:
         self._input.read(timeout_s, self._overlay.gallery, self._picture_box, self._opened.pixel_ratio)
