@@ -16,6 +16,7 @@ from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.errors import FommError, StateError
 from fomm_rt.faces.framing import AnyFraming, FaceFraming
+from fomm_rt.live.animation_loop import AnimationLoop
 from fomm_rt.live.avatars import Avatar, Gallery
 from fomm_rt.live.board import Board
 from fomm_rt.live.cameras.protocol import Camera
@@ -24,7 +25,7 @@ from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.control import Control, Thumbnail
 from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.engine import Engine
-from fomm_rt.live.frames import CameraFrame, LiveFrame
+from fomm_rt.live.frames import LiveFrame
 from fomm_rt.live.numbers import Accounting, Numbers
 from fomm_rt.live.outputs.protocol import Output
 from fomm_rt.live.outputs.runner import OutputRunner
@@ -33,9 +34,8 @@ from fomm_rt.live.threads import ENGINE
 
 _log = logging.getLogger("fomm_rt")
 
-IDLE_S = 0.1
 SLICE_S = 0.1
-"""How long the engine waits for a frame before it looks whether another avatar was chosen."""
+"""Longest wait at a time for the end of the session."""
 FRAME_END_S, ENGINE_END_S, PRIMARY_END_S, END_S = 0.04, 0.08, 0.12, 0.18
 """After an end is asked for: until when the frame that is being animated may go on, until when it is interrupted, until
 when the primary output may close, and until when everything else may. What has not ended by then is left behind."""
@@ -90,19 +90,22 @@ class LiveSession(Control):
             say=self._tell,
         )
         self._board.set_avatars(self._gallery.avatars, is_first=True)
-        self._engine = Engine(animator, self._board.say, finds_faces=finds_faces)
         self._accounting = Accounting()
         self._capture = Capture(camera, self._accounting, self._camera_changed)
-        self._slot = self._capture.frames
+        self._loop = AnimationLoop(
+            Engine(animator, self._board.say, finds_faces=finds_faces),
+            self._capture.frames,
+            self._board,
+            has_room=lambda: all(runner.has_room for runner in self._runners),
+            deliver=self._deliver,
+        )
         self._runners = [OutputRunner(output, self, self) for output in outputs]
         if sum(runner.needs_main_thread for runner in self._runners) > 1:
             raise StateError("expected at most one output that needs the main thread, such as a window")
         self._ends: SimpleQueue[str] = SimpleQueue()
         self._ended_by: str | None = None
         self._error: Exception | None = None
-        self._last: LiveFrame | None = None
         self._engine_thread = Thread(target=self._animate_all, name=ENGINE, daemon=True)
-        self._shown: Avatar | None = None
         self._end_began_s: float | None = None
         self._capture_end = Thread(target=self._capture.stop, name="fomm-rt end of capture", daemon=True)
 
@@ -209,16 +212,9 @@ class LiveSession(Control):
         have_ended = [runner.wait(max(end_s - perf_counter(), 0)) for runner in recordings]
         return all(have_ended)
 
-    # --- threads
-
     def _animate_all(self) -> None:
         try:
-            self._animate(None)  # the resting avatar, until the camera is open
-            while True:
-                frame = self._slot.take(IDLE_S)
-                if frame is None and self._slot.is_closed:
-                    break
-                self._animate(frame)
+            self._loop.run()
         except Exception as error:
             if self._end_began_s is None:  # an interrupted frame fails
                 self._fail(error)
@@ -228,27 +224,10 @@ class LiveSession(Control):
             else:
                 self._fail(self._capture.error)
 
-    def _animate(self, frame: CameraFrame | None) -> None:
-        for action in self._board.actions():
-            (self._engine.set_reference if action == "set-reference" else self._engine.set_best_reference)()
-        state, avatar = self._board.chosen()
-        if frame is None or state.frozen:
-            has_changed = avatar is not self._shown and (not state.frozen or self._shown is None)
-            if has_changed or self._must_hide_person(state):
-                self._deliver(self._engine.rest(avatar, perf_counter()), avatar)
-        elif all(runner.has_room for runner in self._runners):
-            self._deliver(self._engine(frame, avatar, state), avatar)
-
-    def _must_hide_person(self, state: LiveState) -> bool:
-        """True if the camera's picture is still shown although the user has turned it off."""
-        shows_person = self._last is not None and self._last.driver == "passthrough"
-        return shows_person and not state.passthrough and state.on_no_face != "passthrough"
-
     def _working(self) -> list[OutputRunner]:
         return [runner for runner in self._runners if not runner.has_failed]
 
     def _deliver(self, frame: LiveFrame, avatar: Avatar) -> None:
-        self._last, self._shown = frame, avatar
         self._gallery.keep(avatar)
         for runner in self._runners:
             is_primary = runner is self._runners[0]
@@ -259,7 +238,7 @@ class LiveSession(Control):
             self._accounting.shown(frame, perf_counter(), self._capture.interval_s)
 
     def _take_snapshot(self) -> None:
-        frame, snapshot = self._last, self._snapshot
+        frame, snapshot = self._loop.last, self._snapshot
         if snapshot is None:
             self._board.say("This session saves no pictures.")
         if frame is None or snapshot is None:
@@ -272,8 +251,6 @@ class LiveSession(Control):
                 self._tell(str(error))
 
         Thread(target=write, name="fomm-rt snapshot", daemon=True).start()
-
-    # --- what changes
 
     def _camera_changed(self, state: CaptureState) -> None:
         """Shows what is wrong with the camera, until it is right again."""
@@ -289,8 +266,6 @@ class LiveSession(Control):
     def _wake(self) -> None:
         for runner in getattr(self, "_runners", ()):
             runner.wake()
-
-    # --- start and end
 
     def _wait(self, end_s: float | None) -> None:
         """Waits for an end, in slices: on Windows, Ctrl-C does not interrupt a longer wait."""
@@ -328,7 +303,7 @@ class LiveSession(Control):
         if self._end_began_s is None:
             self._end_began_s = perf_counter()
             self._gallery.stop()
-            self._slot.close()
+            self._capture.frames.close()
             self._capture_end.start()
         return self._end_began_s
 

@@ -17,6 +17,7 @@ from fomm_rt.faces.framing import FaceFraming
 from fomm_rt.live.avatars import Gallery
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.state import LiveState
+from fomm_rt.live.engine import Engine
 from fomm_rt.live.frames import LiveFrame
 from fomm_rt.live.session import LiveSession
 
@@ -271,7 +272,8 @@ def test_a_failing_model_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> No
     def fail(*_args: object) -> None:
         raise BackendError("out of memory")
 
-    monkeypatch.setattr(live._engine, "__class__", type("Broken", (), {"__call__": fail, "rest": fail}))
+    monkeypatch.setattr(Engine, "__call__", fail)
+    monkeypatch.setattr(Engine, "rest", fail)
     with pytest.raises(BackendError, match="out of memory"):
         live.run(SOON_S)
 
