@@ -1,7 +1,7 @@
-"""Stand-ins for the ends of a live session: a network of known time, a camera and an output that number frames.
+"""Stand-ins for the ends of a live session: a network of known time, and a camera and an output that number frames.
 
-The camera draws its frame numbers into the picture, the network hands them through, and the output reads them.
-So what the session says about order and delay can be checked against what really arrived.
+The camera draws its frame numbers into the picture, the network passes them on, and the output reads them. So the
+order and the delays that a session reports can be compared with those of the frames that arrived.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.animator import Animator
 from fomm_rt.backends.protocol import (
     Backend,
@@ -34,33 +35,9 @@ from fomm_rt.live.frames import CameraFrame, LiveFrame
 from fomm_rt.live.outputs.protocol import Output
 from fomm_rt.motion.keypoints import Keypoints
 
-BITS = 16
-"""Bars in a picture: the bits of a frame number, the highest on the left."""
-
-
-def numbered_picture(number: int, height: int = 240, width: int = 320) -> Image:
-    """(height, width, 3) uint8 RGB: grey, with white bars across the middle for the bits of a number."""
-    picture = np.full((height, width, 3), 60, np.uint8)
-    # Within the centred square, which the session cuts out.
-    side = min(height, width)
-    left, bar = (width - side) // 2, side // BITS
-    for bit in range(BITS):
-        if number >> (BITS - 1 - bit) & 1:
-            picture[height // 4 : 3 * height // 4, left + bit * bar : left + (bit + 1) * bar] = 230
-    return picture
-
-
-def number_in(picture: Image) -> int:
-    """The number in a picture that `numbered_picture` drew, after cropping to the centred square and resizing."""
-    side = min(picture.shape[:2])
-    left = (picture.shape[1] - side) // 2
-    row = picture[picture.shape[0] // 2, left : left + side].mean(axis=1)
-    centres = ((np.arange(BITS) + 0.5) * (side / BITS)).astype(int)
-    return int(sum(1 << (BITS - 1 - bit) for bit, value in enumerate(row[centres]) if value > 145))
-
 
 class TimedBackend(Backend):
-    """A network that takes a known time, as long as it waits it uses no processor, and returns the driving frame.
+    """A network that takes a known time, waits without using the CPU, and returns the driving frame.
 
     Args:
         size, num_kp: Of the model that it stands in for.
@@ -134,7 +111,7 @@ class TimedBackend(Backend):
 
 
 def timed_animator(seconds: float) -> Animator:
-    """An animator with a network of known time and the frames of the bundled model. It looks for no faces."""
+    """An animator with a network of known time and the frames of the bundled model. It does not search faces."""
     manifest = open_bundled_model().manifest
     manifest = replace(
         manifest,
@@ -151,13 +128,13 @@ class NumberedCamera(Camera):
     Attributes:
         interval_s: Seconds between two pictures.
         count: Pictures until the end; None for no end.
-        size: (height, width) in pixels.
+        size: (width, height) in pixels.
         delay_s: Seconds until the first picture.
     """
 
     interval_s: float = 1 / 30
     count: int | None = None
-    size: tuple[int, int] = (240, 320)
+    size: tuple[int, int] = (320, 240)
     delay_s: float = 0.0
     name: str = "numbered pictures"
     reconnects: bool = False
@@ -185,7 +162,7 @@ class _NumberedStream(CameraStream):
             return None
         due_s = self._start_s + self._number * self.interval_s
         sleep(max(due_s - perf_counter(), 0))
-        frame = CameraFrame(self._number, due_s, numbered_picture(self._number, *self._camera.size))
+        frame = CameraFrame(self._number, due_s, numbered(self._number, *self._camera.size, in_square=True))
         self._number += 1
         return frame
 
@@ -196,7 +173,7 @@ class _NumberedStream(CameraStream):
 
 @dataclass
 class NumberReader(Output):
-    """An output that reads the numbers in what it is handed.
+    """An output that reads the numbers of frames.
 
     Attributes:
         records: As of `Output`.
@@ -218,7 +195,7 @@ class NumberReader(Output):
     @override
     def present(self, frame: LiveFrame) -> None:
         self.on_present(frame)
-        self.frames.append((number_in(frame.picture), frame.sequence, frame.captured_s, perf_counter()))
+        self.frames.append((number_of(frame.picture, in_square=True), frame.sequence, frame.captured_s, perf_counter()))
 
     @override
     def close(self) -> None:

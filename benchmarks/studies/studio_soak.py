@@ -24,8 +24,8 @@ import psutil
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from fomm_bench.live_stand_ins import numbered_picture
 from fomm_bench.machine.environment import describe_environment
+from fomm_bench.numbered_pictures import numbered
 from fomm_bench.results.command_line import script_command
 from fomm_bench.results.results_file import write_document
 from fomm_bench.studio_stand_in import serving_live
@@ -44,7 +44,7 @@ ALLOWED_GROWTH, ALLOWED_MB, ALLOWED_MORE = 0.05, 20, 2
 def coded_frames() -> list[tuple[Any, bytes]]:
     """Kind and content of a row of numbered frames; the first one needs no other."""
     encoder = Encoder()
-    return [encoder.encode(numbered_picture(number), number == 0) for number in range(CODED_FRAMES)]
+    return [encoder.encode(numbered(number), number == 0) for number in range(CODED_FRAMES)]
 
 
 class Answers:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fomm_bench.numbered_pictures import numbered
 from fomm_rt.image import Image
 from fomm_rt.live.controls.commands import Command, changed
 from fomm_rt.live.controls.control import Control, Thumbnail
 from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.frames import Driver, LiveFrame
 from fomm_rt.live.numbers import Numbers
-from numbered_pictures import numbered
 
 
 class FakeControl(Control):

@@ -13,7 +13,7 @@ import av
 import cv2
 from av.video.stream import VideoStream
 
-from numbered_pictures import numbered
+from fomm_bench.numbered_pictures import numbered
 
 FPS = 30
 Size = tuple[int, int]

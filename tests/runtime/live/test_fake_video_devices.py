@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fakes.video_devices import FakeVideoDevices
-from numbered_pictures import number_of, numbered
+from fomm_bench.numbered_pictures import number_of, numbered
 
 READ = """
 import av, time
-from numbered_pictures import number_of
+from fomm_bench.numbered_pictures import number_of
 read = []
 try:
     with av.open("/dev/video0", format="v4l2", container_options={"video_size": "640x480"}) as container:

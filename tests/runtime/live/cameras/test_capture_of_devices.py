@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from fomm_rt.live.cameras.choose import choose_camera
 from fomm_rt.live.capture import Capture
 from fomm_rt.live.numbers import Accounting
-from numbered_pictures import number_of
+from fomm_bench.numbered_pictures import number_of
 
 folder, changes, accounting = Path(devices), SimpleQueue(), Accounting()
 capture = Capture(choose_camera(camera), accounting, changes.put, retry_s=0.1)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from fakes.video_devices import FakeVideoDevices
-from numbered_pictures import numbered
+from fomm_bench.numbered_pictures import numbered
 
 READ = """
 import time
 from fomm_rt.errors import CameraError
 from fomm_rt.live.cameras.choose import choose_camera
-from numbered_pictures import number_of
+from fomm_bench.numbered_pictures import number_of
 read, error, description = [], None, None
 try:
     stream = choose_camera(text, size=size and tuple(size)).open()

@@ -9,6 +9,7 @@ import pytest
 
 from clips import ClipMaker
 from fakes.clock import FakeClock
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.errors import CameraError
 from fomm_rt.live.cameras import file as file_module
 from fomm_rt.live.cameras import still as still_module
@@ -16,7 +17,6 @@ from fomm_rt.live.cameras.file import FileCamera
 from fomm_rt.live.cameras.playback import Playback
 from fomm_rt.live.cameras.still import StillCamera
 from fomm_rt.live.frames import CameraFrame
-from numbered_pictures import number_of, numbered
 
 WIDTH, HEIGHT = 160, 96
 

@@ -7,13 +7,13 @@ import pytest
 
 from clips import ClipMaker
 from fakes.stream_server import http_camera, rtsp_camera, udp_camera
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.errors import CameraError
 from fomm_rt.live.cameras.network import NetworkCamera
 from fomm_rt.live.cameras.protocol import CameraStream
 from fomm_rt.live.capture import Capture
 from fomm_rt.live.frames import CameraFrame
 from fomm_rt.live.numbers import Accounting
-from numbered_pictures import number_of, numbered
 
 
 def read(stream: CameraStream, count: int) -> list[CameraFrame]:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fakes.live_control import live_frame
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.outputs.canvas import Canvas
-from numbered_pictures import number_of, numbered
 
 
 def _flat(width: int, height: int, value: int = 200) -> Image:

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from fomm_bench.live_stand_ins import NumberedCamera, NumberReader, number_in, timed_animator
+from fomm_bench.live_stand_ins import NumberedCamera, NumberReader, timed_animator
+from fomm_bench.numbered_pictures import number_of
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.controls.commands import Command
@@ -34,7 +35,7 @@ def _recorded(path: Path) -> list[tuple[int, int]]:
     """The number in each picture of a file, and its time in milliseconds."""
     with av.open(str(path)) as container:
         return [
-            (number_in(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)), round(1000 * (frame.time or 0)))
+            (number_of(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)), round(1000 * (frame.time or 0)))
             for frame in container.decode(video=0)
         ]
 
@@ -102,7 +103,7 @@ def test_a_reader_of_raw_frames(tmp_path: Path) -> None:
         with os.fdopen(reader, "rb") as pipe:
             for _ in range(8):
                 content = pipe.read(frame_bytes)
-                numbers.append(number_in(np.frombuffer(content, np.uint8).reshape(64, 64, 3)))
+                numbers.append(number_of(np.frombuffer(content, np.uint8).reshape(64, 64, 3)))
 
     thread = Thread(target=read)
     thread.start()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from fakes.live_control import FakeControl, numbered_frame
+from fomm_bench.numbered_pictures import number_of
 from fomm_rt.errors import OutputError
 from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.outputs.raw_frames import RawFrames
-from numbered_pictures import number_of
 
 SIZE = (64, 32)
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from fakes.live_control import FakeControl, live_frame, numbered_frame
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.controls.commands import Command
@@ -24,7 +25,6 @@ from fomm_rt.live.controls.state import LiveState
 from fomm_rt.live.frames import LiveFrame
 from fomm_rt.live.outputs.microphone import Microphone
 from fomm_rt.live.outputs.recording import Recording
-from numbered_pictures import number_of, numbered
 
 START_S = 1000.0
 

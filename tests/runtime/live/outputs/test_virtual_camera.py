@@ -13,10 +13,10 @@ import pytest
 
 from fakes.live_control import FakeControl, numbered_frame
 from fakes.video_devices import FakeVideoDevices
+from fomm_bench.numbered_pictures import number_of
 from fomm_rt.errors import OutputError
 from fomm_rt.image import Image
 from fomm_rt.live.outputs.virtual_camera import VirtualCamera
-from numbered_pictures import number_of
 
 SHOW = """
 import json, logging
@@ -28,7 +28,7 @@ from fomm_rt.live.controls.commands import Command
 from fomm_rt.live.controls.control import Thumbnail
 from fomm_rt.live.outputs.v4l2_loopback import loopback_devices
 from fomm_rt.live.outputs.virtual_camera import VirtualCamera
-from numbered_pictures import numbered
+from fomm_bench.numbered_pictures import numbered
 
 warnings = []
 handler = logging.Handler(logging.WARNING)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fomm_bench.live_stand_ins import number_in, numbered_picture
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.errors import MediaError
 from fomm_rt.studio.live.codecs import LARGEST_SIDE, Decoder, Encoder, encode_jpeg
 from fomm_rt.studio.live.packets import HEADER, LARGEST_BYTES, Kind, Packet
@@ -34,16 +34,16 @@ def test_other_messages_are_refused(message: bytes) -> None:
 def test_every_encoded_frame_comes_out_at_once() -> None:
     encoder, decoder = Encoder(), Decoder()
     for number in range(40):
-        kind, content = encoder.encode(numbered_picture(number), needs_key=number == 20)
+        kind, content = encoder.encode(numbered(number), needs_key=number == 20)
         assert kind is (Kind.KEY if number in (0, 20) else Kind.DELTA)
         picture = decoder.decode(kind, content)
         assert picture is not None
-        assert number_in(picture) == number
+        assert number_of(picture) == number
 
 
 def test_key_frames_that_the_encoder_makes_by_itself_are_named() -> None:
     encoder = Encoder()
-    kinds = [encoder.encode(numbered_picture(number % 4, 64, 64), needs_key=False)[0] for number in range(301)]
+    kinds = [encoder.encode(numbered(number % 4, 64, 64), needs_key=False)[0] for number in range(301)]
     assert [number for number, kind in enumerate(kinds) if kind is Kind.KEY] == [0, 300]
 
 
@@ -59,8 +59,8 @@ def test_colours_survive() -> None:
 
 def test_a_picture_of_another_size_begins_anew() -> None:
     encoder, decoder = Encoder(), Decoder()
-    encoder.encode(numbered_picture(1), True)
-    kind, content = encoder.encode(numbered_picture(2, 121, 161), False)
+    encoder.encode(numbered(1), True)
+    kind, content = encoder.encode(numbered(2, 161, 121), False)
     assert kind is Kind.KEY
     picture = decoder.decode(kind, content)
     assert picture is not None
@@ -69,21 +69,21 @@ def test_a_picture_of_another_size_begins_anew() -> None:
 
 def test_frames_before_a_key_frame_give_no_picture() -> None:
     encoder = Encoder()
-    encoder.encode(numbered_picture(1), True)
-    kind, content = encoder.encode(numbered_picture(2), False)
+    encoder.encode(numbered(1), True)
+    kind, content = encoder.encode(numbered(2), False)
     assert Decoder().decode(kind, content) is None
 
 
 @pytest.mark.parametrize("kind", [Kind.KEY, Kind.JPEG])
 def test_damage_is_told(kind: Kind) -> None:
-    coded = encode_jpeg(numbered_picture(5)) if kind is Kind.JPEG else Encoder().encode(numbered_picture(5), True)[1]
+    coded = encode_jpeg(numbered(5)) if kind is Kind.JPEG else Encoder().encode(numbered(5), True)[1]
     damaged = coded[: len(coded) // 8] if kind is Kind.JPEG else coded[:20] + bytes(len(coded) - 20)
     with pytest.raises(MediaError):
         Decoder().decode(kind, damaged)
 
 
 def test_huge_pictures_are_refused_before_they_are_decoded() -> None:
-    small = encode_jpeg(numbered_picture(1))
+    small = encode_jpeg(numbered(1))
     at = small.index(b"\xff\xc0") + 5
     huge = small[:at] + struct.pack(">HH", 60_000, 60_000) + small[at + 4 :]
     with pytest.raises(MediaError, match=f"{LARGEST_SIDE}×{LARGEST_SIDE}"):
@@ -94,6 +94,6 @@ def test_huge_pictures_are_refused_before_they_are_decoded() -> None:
 
 
 def test_pictures_that_are_no_jpeg_are_refused() -> None:
-    png = bytes(cv2.imencode(".png", numbered_picture(1))[1])
+    png = bytes(cv2.imencode(".png", numbered(1))[1])
     with pytest.raises(MediaError, match="no JPEG"):
         Decoder().decode(Kind.JPEG, png)

@@ -18,7 +18,8 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from fomm_bench.live_stand_ins import number_in, numbered_picture, timed_animator
+from fomm_bench.live_stand_ins import timed_animator
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.animator import Animator
 from fomm_rt.bundled import bundled_avatars
 from fomm_rt.errors import ModelError
@@ -73,7 +74,7 @@ class FakePage:
         self._encoder, self._decoder = Encoder(), Decoder()
 
     def send_frame(self, number: int) -> None:
-        picture = numbered_picture(number)
+        picture = numbered(number, in_square=True)
         coded = (Kind.JPEG, encode_jpeg(picture)) if self._is_jpeg else self._encoder.encode(picture, number == 0)
         self.socket.send(Packet(coded[0], number, 1000.0 + number, coded[1]).message())
 
@@ -87,7 +88,7 @@ class FakePage:
             picture = self._decoder.decode(packet.kind, packet.content)
             if picture is not None:
                 self.widths.append(picture.shape[1])
-                return packet, number_in(picture)
+                return packet, number_of(picture)
 
     def wait_for(self, kind: str, holds: Callable[[dict[str, Any]], bool] = lambda _message: True) -> dict[str, Any]:
         """The first message of a kind for which something holds."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from fomm_bench.live_stand_ins import number_in, numbered_picture
+from fomm_bench.numbered_pictures import number_of, numbered
 from fomm_rt.image import Image
 from studio_page import LOADED_MS, Visit, launch, until, visiting
 
@@ -136,7 +136,7 @@ def test_frames_of_the_camera_arrive_in_order(playwright: Playwright, studio: st
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
         for number in range(600):
-            frame = av.VideoFrame.from_ndarray(numbered_picture(number, 480, 640), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(numbered(number, 640, 480, in_square=True), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     camera = (
@@ -150,7 +150,7 @@ def test_frames_of_the_camera_arrive_in_order(playwright: Playwright, studio: st
         until(page, "document.querySelector('canvas.avatar').width > 256")
         found = []
         for _ in range(6):
-            found.append(number_in(shown(page)))
+            found.append(number_of(shown(page), in_square=True))
             page.wait_for_timeout(150)
         page.get_by_role("button", name="Stop", exact=True).click()
     steps = np.diff(found)
