@@ -1,4 +1,8 @@
-"""Pictures coded for the live socket, without any delay: every frame out of a coder is the one that went in."""
+"""Pictures coded for the live socket, without any delay: every frame out of a coder is the one that went in.
+
+Colours are converted by a `VideoReformatter` that is kept: that of a frame is set up for each frame, which takes longer than
+the conversion.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.frame import VideoFrame as CodedFrame
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from fomm_rt.errors import MediaError
 from fomm_rt.image import Image
@@ -29,6 +34,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
+        self._reformatter = VideoReformatter()
 
     def decode(self, kind: Kind, content: bytes) -> Image | None:
         """(H, W, 3) uint8 RGB; None if this packet gives no picture, for example before the first key frame.
@@ -50,7 +56,7 @@ class Decoder:
         if not frames:
             return None
         _check_size(frames[-1].width, frames[-1].height)
-        return np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
+        return np.asarray(self._reformatter.reformat(frames[-1], format="rgb24").to_ndarray(), np.uint8)
 
 
 class Encoder:
@@ -58,6 +64,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
+        self._reformatter = VideoReformatter()
         self._count = 0
 
     def encode(self, picture: Image, needs_key: bool) -> tuple[Kind, bytes]:
@@ -68,7 +75,7 @@ class Encoder:
             context = self._context = _h264_encoder(width, height)
             needs_key = True
         frame = CodedFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame = self._reformatter.reformat(frame, format="yuv420p", dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self._count * 3000, _TIME_BASE
         frame.pict_type = PictureType.I if needs_key else PictureType.NONE
         self._count += 1
