@@ -17,7 +17,7 @@ from studio_page import CHROMIUM, Visit, launch, running_studio, visiting
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Playwright, if there is a Chromium."""
     if not CHROMIUM.exists():
@@ -29,14 +29,14 @@ def playwright() -> Iterator[Playwright]:
         yield playwright
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Chromium with a fake camera and a fake microphone, which every page may use."""
     with launch(playwright, *FAKE_CAMERA) as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def studio(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[str]:  # noqa: ARG001
     """The address of a studio with the bundled model. Tests share it, as the tabs of a user do."""
     with running_studio(tmp_path_factory.mktemp("cache"), "--port", "0") as (_, address):

@@ -40,8 +40,8 @@ export function progressView(job) {
     if (share === null) bar.removeAttribute("value");
     else bar.value = share;
     tellLeft(now, share);
-    if (now.preview) {
-      preview.src = `${now.preview}${now.preview.includes("?") ? "&" : "?"}at=${now.done}`;
+    if (now.preview && now.preview !== preview.getAttribute("src")) {
+      preview.src = now.preview;
       show(true, preview);
       show(false, symbol);
     }
