@@ -1,7 +1,7 @@
 """Pictures coded for the live socket, without any delay: every frame out of a coder is the one that went in.
 
-Colours are converted by a `VideoReformatter` that is kept: a frame would set up one of its own, which takes longer than the
-conversion.
+Colours are converted by a `VideoReformatter` that is kept, because setting one up for each frame, as a frame would by
+itself, takes longer than the conversion.
 """
 
 from __future__ import annotations
