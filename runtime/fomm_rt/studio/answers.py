@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fomm_rt.files.typed_json import parse_json
-from fomm_rt.studio.refusal import Refusal
+from fomm_rt.studio.refusal import Reason, Refusal
 
 T = TypeVar("T")
 
@@ -24,10 +24,13 @@ def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None =
     return Response(msgspec.json.encode(document), status, headers, "application/json")
 
 
-def error_answer(status: int, sentence: str) -> Response:
-    """A response that says what was wrong."""
+def error_answer(
+    status: int, sentence: str, code: Reason | None = None, values: Mapping[str, str | int] | None = None
+) -> Response:
+    """A response that says what was wrong; for code and values see `Refusal`."""
     # The rest of the request is not read, so the connection cannot be used again.
-    return answer({"error": sentence}, status, {"Connection": "close"})
+    document = {"error": sentence, "code": code, "values": values or {}}
+    return answer(document, status, {"Connection": "close"})
 
 
 async def body_of(request: Request, kind: type[T], limit_bytes: int) -> T:

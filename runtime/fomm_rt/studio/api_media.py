@@ -111,7 +111,8 @@ class MediaApi:
     async def _delete(self, request: Request) -> Response:
         item = self._library.find(request.path_params["id"])
         if self._jobs.uses(item):
-            raise Refusal(409, f"{item.name} is in use by a job; cancel it, or wait until it has finished")
+            sentence = f"{item.name} is in use by a job; cancel it, or wait until it has finished"
+            raise Refusal(409, sentence, "file_in_use", name=item.name)
         self._uploads.delete(item)
         return Response(status_code=204)
 

@@ -145,7 +145,9 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    return error_answer(error.status if isinstance(error, Refusal) else 400, str(error))
+    if isinstance(error, Refusal):
+        return error_answer(error.status, str(error), error.code, error.values)
+    return error_answer(400, str(error))
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -20,7 +20,7 @@ from fomm_rt.studio.library import Item, Library
 from fomm_rt.studio.limits import Limits
 from fomm_rt.studio.messages import OPAQUE, Animate, AnimationResult, MediaInfo
 from fomm_rt.studio.refusal import Refusal
-from fomm_rt.workers.messages import BackendInfo, Loaded, LoadOptions, Preview, Progress, Report
+from fomm_rt.workers.messages import BackendInfo, Cause, Loaded, LoadOptions, Preview, Progress, Report
 from fomm_rt.workers.worker import TaskError, Worker
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -78,6 +78,7 @@ class Job:
     left_s: float | None = None
     previews: int = 0
     error: str | None = None
+    error_code: Cause | None = None
     result: AnimationResult | None = None
     changes: Changes = field(default_factory=Changes)
     is_deleted: bool = False
@@ -121,6 +122,7 @@ class Job:
             "left_s": self.left_s,
             "preview": f"{url}/preview?n={self.previews}" if self.previews else None,
             "error": self.error,
+            "error_code": self.error_code,
             "result": self._result_document(f"{url}/result"),
             "motion_id": self.motion_id if self.result is not None and self.result.has_motion else None,
         }
@@ -167,7 +169,7 @@ class Jobs:
         """The job of an id. Raises Refusal if there is none."""
         job = self._jobs.get(key)
         if job is None:
-            raise Refusal(404, "there is no such job, or it was deleted")
+            raise Refusal(404, "there is no such job, or it was deleted", "job_gone")
         return job
 
     def uses(self, item: Item) -> bool:
@@ -179,7 +181,7 @@ class Jobs:
     ) -> Job:
         """Adds a job. Raises Refusal if too many are waiting."""
         if sum(not job.is_over for job in self._jobs.values()) >= self._limits.jobs_waiting:
-            raise Refusal(429, "too many jobs are waiting; let some finish, or cancel them")
+            raise Refusal(429, "too many jobs are waiting; let some finish, or cancel them", "too_many_jobs")
         key = secrets.token_hex(8)
         job = Job(key, source, driving, options, load, self._folder / key, explains)
         job.folder.mkdir()
@@ -216,7 +218,8 @@ class Jobs:
         """
         motion = next((item for item in self._library.items if item.id == job.motion_id), None)
         if motion is not None and self.uses(motion):
-            raise Refusal(409, "another job is driven by the motion of this one; wait until it has finished")
+            sentence = "another job is driven by the motion of this one; wait until it has finished"
+            raise Refusal(409, sentence, "motion_in_use")
         self.cancel(job)
         self._library.remove(job.motion_id)
         self._jobs.pop(job.id, None)
@@ -254,7 +257,7 @@ class Jobs:
             self._keep_motion(job, job.result)
             self._end(job, "done")
         except TaskError as error:
-            job.error = None if error.is_cancelled else str(error)
+            job.error, job.error_code = (None, None) if error.is_cancelled else (str(error), error.cause)
             self._end(job, "cancelled" if error.is_cancelled else "failed")
         finally:
             self._running = None

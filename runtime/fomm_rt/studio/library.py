@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from fomm_rt.media.read.input_file import HEAD_BYTES, name_content
 from fomm_rt.studio.messages import Inspect, Kind, MediaInfo
-from fomm_rt.studio.refusal import Refusal
+from fomm_rt.studio.refusal import Reason, Refusal
 from fomm_rt.workers.worker import TaskError, Worker
 
 INSPECT_S = 300.0
@@ -88,7 +89,7 @@ class Library:
         """The item of an id. Raises Refusal if there is none, or if it cannot be used as this kind."""
         item = self._items.get(key)
         if item is None:
-            raise Refusal(404, f"there is no file {key[:80]!r} here, or it was deleted; choose one again")
+            raise Refusal(404, f"there is no file {key[:80]!r} here, or it was deleted; choose one again", "file_gone")
         if kind is not None and item.kind != kind:
             raise Refusal(400, f"{item.name}: expected a {kind}; it was chosen as a {item.kind}")
         return item
@@ -115,9 +116,12 @@ class Library:
         try:
             info = msgspec.convert(await asyncio.wait_for(self._media.run(task), INSPECT_S), MediaInfo)
         except TaskError as error:
-            raise Refusal(500 if error.is_defect else 400, str(error)) from error
+            if error.is_defect:
+                raise Refusal(500, str(error), error.cause) from error
+            raise Refusal(400, str(error), error.cause or _reason_of(item.path), name=item.name) from error
         except asyncio.TimeoutError:
-            raise Refusal(400, f"{item.name} takes too long to read; use another file") from None
+            sentence = f"{item.name} takes too long to read; use another file"
+            raise Refusal(400, sentence, "slow_to_read", name=item.name) from None
         item.info, item.path = info, Path(info.path)
         return info
 
@@ -127,3 +131,9 @@ class Library:
         while key in self._items:
             key, number = f"{prefix}:{slug}-{number}", number + 1
         return key
+
+
+def _reason_of(path: Path) -> Reason:
+    """Why a file cannot be used: it is plainly no picture and no film, or it is one that cannot be read."""
+    with path.open("rb") as file:
+        return "other_kind" if name_content(file.read(HEAD_BYTES)) else "unreadable"

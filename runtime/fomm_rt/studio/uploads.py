@@ -61,7 +61,8 @@ class Uploads:
         """
         self._check(announced_bytes, 0)
         if self._arriving >= self._limits.uploads_at_once or len(self._sizes) >= self._limits.uploads:
-            raise Refusal(429, "there are too many files; wait until others have arrived, or delete some")
+            sentence = "there are too many files; wait until others have arrived, or delete some"
+            raise Refusal(429, sentence, "too_many_files")
         key = f"upload:{secrets.token_hex(8)}"
         path = self._folder / f"{key.removeprefix('upload:')}.upload"
         item = Item(key, name, kind, path, path.with_suffix(".jpg"))
@@ -73,7 +74,8 @@ class Uploads:
         except BaseException as error:
             self._forget(item)
             if isinstance(error, OSError):
-                raise Refusal(507, f"{name} could not be stored ({error.strerror}); free some space") from error
+                sentence = f"{name} could not be stored ({error.strerror}); free some space"
+                raise Refusal(507, sentence, "not_stored", name=name) from error
             raise
         finally:
             self._arriving -= 1
@@ -99,26 +101,30 @@ class Uploads:
             self._check(0, self._sizes[item.id])
             await run_in_threadpool(_write_all, file, buffer)
         if not self._sizes[item.id]:
-            raise Refusal(400, f"{item.name} is empty; choose another file")
+            raise Refusal(400, f"{item.name} is empty; choose another file", "empty_file", name=item.name)
 
     async def _next(self, item: Item, content: AsyncIterator[bytes]) -> bytes | None:
         try:
             return await asyncio.wait_for(anext(content, None), self._limits.idle_s)
         except asyncio.TimeoutError:
-            raise Refusal(408, f"{item.name} has stopped arriving; send it again") from None
+            sentence = f"{item.name} has stopped arriving; send it again"
+            raise Refusal(408, sentence, "stalled", name=item.name) from None
 
     def _check(self, announced_bytes: int, arrived_bytes: int) -> None:
         """Raises Refusal if a file of this size may not be stored."""
         limits = self._limits
         if max(announced_bytes, arrived_bytes) > limits.upload_bytes:
-            raise Refusal(413, f"a file may have at most {limits.upload_bytes // MB} MB; cut it, or make it smaller")
+            limit = limits.upload_bytes // MB
+            sentence = f"a file may have at most {limit} MB; cut it, or make it smaller"
+            raise Refusal(413, sentence, "too_large", limit=limit)
         if self.used_bytes + max(announced_bytes - arrived_bytes, 0) > limits.quota_bytes:
-            raise Refusal(
-                507, f"all files together may have at most {limits.quota_bytes // MB} MB; delete some, then try again"
-            )
+            limit = limits.quota_bytes // MB
+            sentence = f"all files together may have at most {limit} MB; delete some, then try again"
+            raise Refusal(507, sentence, "quota_full", limit=limit)
         free = shutil.disk_usage(self._folder).free
         if free - max(announced_bytes - arrived_bytes, 0) < limits.reserve_bytes:
-            raise Refusal(507, f"there is too little space on the disk ({free // MB} MB); free some, then try again")
+            sentence = f"there is too little space on the disk ({free // MB} MB); free some, then try again"
+            raise Refusal(507, sentence, "disk_full")
 
     def _forget(self, item: Item) -> None:
         self._sizes.pop(item.id, None)

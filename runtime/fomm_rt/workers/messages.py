@@ -6,9 +6,11 @@ A worker gets tasks, each with a number, and answers each with `Done` or `Failed
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
+
+Cause = Literal["crashed", "disk_full", "no_memory"]
 
 
 class LoadOptions(Struct, frozen=True):
@@ -83,12 +85,14 @@ class Failed(Struct, tag=True):
     Attributes:
         number: Of the task.
         error: A sentence for the user.
+        cause: Why, if it is one that programs tell their users in their own words.
         is_defect: True if it is not the user's fault, but the program's.
         is_cancelled: True if it was ended on demand.
     """
 
     number: int
     error: str
+    cause: Cause | None = None
     is_defect: bool = False
     is_cancelled: bool = False
 

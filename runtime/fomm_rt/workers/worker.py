@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fomm_rt.errors import FommError
-from fomm_rt.workers.messages import Cancel, Done, Failed, Report, Task
+from fomm_rt.workers.messages import Cancel, Cause, Done, Failed, Report, Task
 from fomm_rt.workers.module_command import module_command
 
 CANCEL_S = 5.0
@@ -29,12 +29,16 @@ class TaskError(FommError):
     """A task has failed.
 
     Attributes:
+        cause: As in `Failed`.
         is_cancelled: True if it was ended on demand.
         is_defect: True if it is not the user's fault, but the program's.
     """
 
-    def __init__(self, sentence: str, *, is_cancelled: bool = False, is_defect: bool = False) -> None:
+    def __init__(
+        self, sentence: str, cause: Cause | None = None, *, is_cancelled: bool = False, is_defect: bool = False
+    ) -> None:
         super().__init__(sentence)
+        self.cause = cause
         self.is_cancelled = is_cancelled
         self.is_defect = is_defect
 
@@ -169,7 +173,7 @@ class Worker:
             self._finish(running, report.number, result=report.result)
             self._replace_if_grown(process, report.resident_bytes)
         elif isinstance(report, Failed):
-            error = TaskError(report.error, is_cancelled=report.is_cancelled, is_defect=report.is_defect)
+            error = TaskError(report.error, report.cause, is_cancelled=report.is_cancelled, is_defect=report.is_defect)
             self._finish(running, report.number, error=error)
         else:
             running.on_report(report)
@@ -198,6 +202,7 @@ class Worker:
                 error = TaskError(
                     f"the process that {self._does} ended unexpectedly {how}, perhaps for lack of memory; try again, "
                     "or use other files",
+                    "crashed",
                     is_defect=True,
                 )
             self._finish(running, number, error=error)

@@ -5,6 +5,7 @@ The process ends with the program that started it, even if that is killed: stand
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ import msgspec
 
 from fomm_rt.errors import FommError
 from fomm_rt.version import __version__
-from fomm_rt.workers.messages import Cancel, Done, Failed, Report, Task
+from fomm_rt.workers.messages import Cancel, Cause, Done, Failed, Report, Task
 
 Perform = Callable[[Task, "Reporter"], Any]
 """Does a task and returns its result."""
@@ -108,15 +109,25 @@ def _outcome(perform: Perform, task: Task, reporter: Reporter) -> Report:
     except CancelledTask:
         return Failed(task.number, "cancelled", is_cancelled=True)
     except FommError as error:
-        return Failed(task.number, reporter.in_names(str(error)))
+        return Failed(task.number, reporter.in_names(str(error)), _cause_of(error))
     except MemoryError:
-        return Failed(task.number, "there is not enough memory; use a smaller picture or video")
+        return Failed(task.number, "there is not enough memory; use a smaller picture or video", "no_memory")
     except OSError as error:
-        return Failed(task.number, f"a file cannot be read or written: {error.strerror or error}; check the disk")
+        sentence = f"a file cannot be read or written: {error.strerror or error}; check the disk"
+        return Failed(task.number, sentence, _cause_of(error))
     except Exception as error:
         sentence = f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error}"
         return Failed(task.number, reporter.in_names(sentence), is_defect=True)
     return Done(task.number, result, resident_bytes())
+
+
+def _cause_of(error: BaseException | None) -> Cause | None:
+    """A full disk, if that is behind an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return "disk_full"
+        error = error.__cause__
+    return None
 
 
 def resident_bytes(process: int | str = "self") -> int | None:

@@ -64,6 +64,7 @@ def test_a_disk_that_runs_full(small_model: Path, tiny_disk: Path) -> None:
         failed = client.events(client.submit("avatar:fox", "driver:performance", quality=100))[-1]
         assert failed["state"] == "failed"
         assert "space" in failed["error"]
+        assert failed["error_code"] == "disk_full"
         assert str(tiny_disk) not in failed["error"]
         assert client.get(f"/api/jobs/{failed['id']}/result").status == 404
         (tiny_disk / "filling").unlink()

@@ -132,24 +132,27 @@ def test_a_recording_lasts_as_long_as_its_sound(client: Client, make_clip: ClipM
 
 
 @pytest.mark.parametrize(
-    ("kind", "content", "sentence"),
+    ("kind", "content", "sentence", "code"),
     [
-        ("picture", b"", "is empty"),
-        ("picture", b"<html>hello</html>", "is a web page, not a picture"),
-        ("picture", b"<svg onload='alert(1)'/>", "SVG"),
-        ("driver", b"#EXTM3U\nfile:///etc/passwd", "is a playlist"),
-        ("driver", b"hello", "is a text file"),
-        ("picture", png()[:-40], "not a complete PNG"),
-        ("driver", b"\x00" * 5000, "not a video"),
-        ("driver", b"PK\x03\x04" + b"\x00" * 100, "ZIP archive"),
+        ("picture", b"", "is empty", "empty_file"),
+        ("picture", b"<html>hello</html>", "is a web page, not a picture", "other_kind"),
+        ("picture", b"<svg onload='alert(1)'/>", "SVG", "other_kind"),
+        ("driver", b"#EXTM3U\nfile:///etc/passwd", "is a playlist", "other_kind"),
+        ("driver", b"hello", "is a text file", "other_kind"),
+        ("picture", png()[:-40], "not a complete PNG", "unreadable"),
+        ("driver", b"\x00" * 5000, "not a video", "unreadable"),
+        ("driver", b"PK\x03\x04" + b"\x00" * 100, "ZIP archive", "other_kind"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_words(client: Client, kind: str, content: bytes, sentence: str) -> None:
+def test_what_cannot_be_used_is_refused_in_words(
+    client: Client, kind: str, content: bytes, sentence: str, code: str
+) -> None:
     before = client.get("/api/uploads").json
     answer = client.upload(kind, content, "mine.bin")
     assert answer.status == 400
     assert sentence in answer.error
     assert answer.error.startswith("mine.bin")
+    assert (answer.json["code"], answer.json["values"]) == (code, {"name": "mine.bin"})
     assert client.get("/api/uploads").json == before
 
 
@@ -307,6 +310,7 @@ def test_a_crash_fails_the_job_and_the_next_one_runs(client: Client, make_clip: 
     os.kill(process, signal.SIGKILL)
     failed = client.wait_for(job, "failed")
     assert "ended unexpectedly by signal 9" in failed["error"]
+    assert failed["error_code"] == "crashed"
     short = client.submit("avatar:fox", "driver:performance", duration_s=0.1)
     assert client.events(short)[-1]["state"] == "done"
 
@@ -315,7 +319,8 @@ def test_limits(small_model: Path, tmp_path: Path) -> None:
     size = len(png())
     limits = Limits(upload_bytes=10_000_000, quota_bytes=2 * size + 10, jobs=2, jobs_waiting=3, reserve_bytes=0)
     with running_studio(tmp_path / "run", small_model, limits) as client:
-        assert client.upload("picture", bytes(10_000_001)).status == 413
+        large = client.upload("picture", bytes(10_000_001))
+        assert (large.status, large.json["code"], large.json["values"]) == (413, "too_large", {"limit": 10})
         first = client.upload("picture", png()).json["id"]
         assert client.upload("picture", png()).status == 201
         full = client.upload("picture", png())

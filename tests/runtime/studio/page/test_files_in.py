@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from clips import write_clip
-from studio_page import LOADED_MS, ask, until
+from studio_page import LOADED_MS, Visit, ask, until
 
 HOSTILE = '<img src=x onerror="fail()">.png'
 
@@ -71,6 +71,18 @@ def test_what_was_chosen_before_stays_after_a_bad_file(page: Page, face: Path, t
     expect(page.locator("#picture > .problem")).to_be_visible(timeout=LOADED_MS)
     expect(page.locator("#picture .about .file-name")).to_have_text(face.name)
     expect(page.locator("#picture .square")).to_be_visible()
+
+
+def test_a_refusal_is_told_in_the_language_of_the_page(visit: Visit, tmp_path: Path) -> None:
+    page = visit(locale="zh-CN")
+    path = tmp_path / "notes.mp4"
+    path.write_text("no film at all\n" * 50)
+    page.set_input_files("#driver input[type=file]", path)
+    detail = page.locator("#driver > .problem .detail")
+    expect(detail).to_have_text("“notes.mp4”既不是图片，也不是视频，请选择其他文件。", timeout=LOADED_MS)
+    page.get_by_role("button", name="English").click()
+    expect(detail).to_contain_text("notes.mp4 is a text file")
+    expect(detail).to_have_attribute("lang", "en")
 
 
 def test_an_empty_file_is_refused_at_once(page: Page, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 
 import fomm_rt
+from fomm_rt.studio.refusal import Reason
 
 STATIC = Path(fomm_rt.__file__).parent / "studio" / "static"
 LANGUAGES = ("en", "zh")
@@ -32,16 +33,26 @@ def _texts(language: str) -> dict[str, str]:
     return cast("dict[str, str]", json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8")))
 
 
+def _own_texts(language: str) -> dict[str, str]:
+    """Without those for sentences of the studio, which are English by themselves."""
+    return {key: text for key, text in _texts(language).items() if not key.startswith("reason.")}
+
+
 def _used() -> set[str]:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC / "index.html", *SCRIPTS))
     return set(KEY.findall(sources))
 
 
 def test_both_languages_have_the_same_texts_and_values() -> None:
-    english, chinese = (_texts(language) for language in LANGUAGES)
+    english, chinese = (_own_texts(language) for language in LANGUAGES)
     assert english.keys() == chinese.keys()
     values = {key: [set(re.findall(r"\{\w+\}", texts[key])) for texts in (english, chinese)] for key in english}
     assert [key for key, (one, other) in values.items() if one != other] == []
+
+
+def test_each_reason_of_a_refusal_has_a_chinese_sentence() -> None:
+    reasons = {reason for part in get_args(Reason) for reason in get_args(part) or (part,)}
+    assert {key for key in _texts("zh") if key.startswith("reason.")} == {f"reason.{reason}" for reason in reasons}
 
 
 def test_chinese_texts_are_chinese() -> None:

@@ -108,7 +108,7 @@ export function resultPlace(actions) {
 
 function endedView(job) {
   const problem = problemPlace();
-  if (job.state === "failed") problem.tell("job.failed_why", undefined, job.error ?? "");
+  if (job.state === "failed") problem.tell("job.failed_why", undefined, job.error ?? "", { code: job.error_code });
   const words = h("p.lead", { text: "job.cancelled" });
   show(job.state === "cancelled", words);
   return { element: h("div.ended", {}, words, problem.element) };

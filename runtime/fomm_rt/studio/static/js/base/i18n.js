@@ -78,16 +78,37 @@ export function sayAttribute(element, which, key, values) {
   if (Object.keys(strings).length) element.setAttribute(which === "label" ? "aria-label" : "title", t(key, values));
 }
 
-/** Text that is not the page's own, such as a file name or a sentence of the server. */
+/** Text that is not the page's own, such as a file name. */
 export function sayVerbatim(element, text) {
   delete element.dataset.i18n;
   delete element.dataset.i18nValues;
   element.textContent = text;
 }
 
+/**
+ * A sentence of the studio, which is English, in the page's language where that has a text for it.
+ *
+ * @param {HTMLElement} element
+ * @param {string} sentence
+ * @param {string|null} key
+ * @param {Object<string, any>} [values]
+ */
+export function sayTranslated(element, sentence, key, values) {
+  element.dataset.i18nSentence = JSON.stringify({ sentence, key, values });
+  tellSentence(element);
+}
+
+function tellSentence(element) {
+  const { sentence, key, values } = JSON.parse(element.dataset.i18nSentence);
+  const isKnown = Boolean(key) && hasText(key);
+  element.textContent = isKnown ? t(key, values) : sentence;
+  element.lang = isKnown ? document.documentElement.lang : "en";
+}
+
 const parsed = (text) => (text ? JSON.parse(text) : undefined);
 
 function translate(root) {
+  for (const element of root.querySelectorAll("[data-i18n-sentence]")) tellSentence(element);
   for (const element of root.querySelectorAll("[data-i18n]")) {
     element.textContent = t(element.dataset.i18n, parsed(element.dataset.i18nValues));
   }

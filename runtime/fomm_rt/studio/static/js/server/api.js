@@ -4,11 +4,15 @@ export class ApiError extends Error {
   /**
    * @param {number} status of HTTP; 0 if the studio did not answer
    * @param {string} sentence of the server, in English; may be empty
+   * @param {string|null} code name of the reason, for the page's own words
+   * @param {Object<string, any>} values of those words
    */
-  constructor(status, sentence) {
+  constructor(status, sentence, code = null, values = {}) {
     super(sentence || `status ${status}`);
     this.status = status;
     this.sentence = sentence;
+    this.code = code;
+    this.values = values;
   }
 }
 
@@ -21,13 +25,13 @@ export function watchTrouble(listener) {
 
 /** The sentence of an answer that is an error. */
 export function errorOf(status, body) {
-  let sentence = "";
+  let answer = {};
   try {
-    sentence = String(JSON.parse(body).error ?? "");
+    answer = JSON.parse(body);
   } catch {
     // not an answer of the studio's own
   }
-  const error = new ApiError(status, sentence);
+  const error = new ApiError(status, String(answer.error ?? ""), answer.code ?? null, answer.values ?? {});
   if (status === 0 || status === 401) onTrouble(error);
   return error;
 }
