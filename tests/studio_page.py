@@ -13,13 +13,15 @@ from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, ViewportSize, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 STOP_S = 20
 
 LOADED_MS = 60_000
 """How long a busy machine may take to read a file, or to animate a short clip."""
+
+VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 
 Visit = Callable[..., Page]
 
@@ -51,33 +53,68 @@ def running_studio(cache: Path, *options: str) -> Iterator[tuple[subprocess.Pope
 @contextmanager
 def visiting(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
     """Opens a page that fails the test at its end if a script failed, or if it went to another host."""
-    faults: list[str] = []
-    own = urlsplit(address).netloc
+    with Tab(browser, address, **settings) as tab:
+        yield tab.page
+    assert not tab.faults, tab.faults
 
-    def hear(message: ConsoleMessage) -> None:
+
+class Tab:
+    """A page in a context of its own, and what went wrong in it. Opening and closing one takes seconds.
+
+    Attributes:
+        page: At the address.
+        faults: Errors of scripts, and requests to other hosts.
+    """
+
+    def __init__(self, browser: Browser, address: str, **settings: Any) -> None:
+        self.faults: list[str] = []
+        self._address = address
+        self._own = urlsplit(address).netloc
+        self._context = browser.new_context(**{"locale": "en-US", "viewport": VIEWPORT, **settings})
+        self.page = self._opened()
+
+    def __enter__(self) -> Tab:
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self._context.close()
+
+    def begin_again(self) -> None:
+        """Makes the page one that has just been opened for the first time."""
+        self.faults.clear()
+        if self.page.is_closed():
+            self.page = self._opened()
+            return
+        for other in self._context.pages:
+            if other is not self.page:
+                other.close()
+        self.page.unroute_all()
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(VIEWPORT)
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+        self.page.goto(self._address)
+
+    def _opened(self) -> Page:
+        page = self._context.new_page()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.faults.append(error.stack or error.message))
+        page.on("request", self._look)
+        page.goto(self._address)
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
-            faults.append(message.text)
+            self.faults.append(message.text)
 
-    def look(request: Request) -> None:
-        if not _is_at(request.url, own):
-            faults.append(f"went to {request.url}")
-
-    context = browser.new_context(**{"locale": "en-US", "viewport": {"width": 1280, "height": 900}, **settings})
-    try:
-        page = context.new_page()
-        page.on("console", hear)
-        page.on("pageerror", lambda error: faults.append(error.stack or error.message))
-        page.on("request", look)
-        page.goto(address)
-        yield page
-    finally:
-        context.close()
-    assert not faults, faults
+    def _look(self, request: Request) -> None:
+        if not _is_at(request.url, self._own):
+            self.faults.append(f"went to {request.url}")
 
 
 def _is_at(url: str, host: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme in ("blob", "data") or parts.netloc == host
+    return parts.scheme in ("about", "blob", "data") or parts.netloc == host
 
 
 def choose_files(page: Page, picture: Path, driver: Path) -> None:

@@ -47,8 +47,8 @@ from fomm_rt.workers.messages import Progress, Task
 from fomm_rt.workers.worker_process import Reporter, serve
 
 THREADS = 2
-LOOKED_AT_S = 30.0
-"""A face is followed through so much of a film, of which a job follows it through all."""
+LOOKED_AT_S = 10.0
+"""A face is followed for so long, so that a page need not wait; a job follows it to the end of the film."""
 THUMBNAIL_SIDE = 512
 LARGEST_MOTION_BYTES = 1 << 28
 """Of a motion file when it is unpacked: more than a day of motion."""

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from clips import ClipMaker
 from fomm_rt.bundled import bundled_avatars
-from studio_page import CHROMIUM, Visit, launch, running_studio, visiting
+from studio_page import CHROMIUM, Tab, Visit, launch, running_studio, visiting
 
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
@@ -50,12 +50,20 @@ def visit(chromium: Browser, studio: str) -> Iterator[Visit]:
         yield lambda **settings: stack.enter_context(visiting(chromium, studio, **settings))
 
 
+@pytest.fixture(scope="package")
+def tab(chromium: Browser, studio: str) -> Iterator[Tab]:
+    """The page that tests share one after the other."""
+    with Tab(chromium, studio) as tab:
+        yield tab
+
+
 @pytest.fixture
-def page(visit: Visit) -> Page:
-    """The tab Animate as it opens."""
-    page = visit()
-    page.wait_for_selector(".thumb")
-    return page
+def page(tab: Tab) -> Iterator[Page]:
+    """The tab Animate as it opens for the first time."""
+    tab.begin_again()
+    tab.page.wait_for_selector(".thumb")
+    yield tab.page
+    assert not tab.faults, tab.faults
 
 
 @pytest.fixture

@@ -35,9 +35,8 @@ def shown(page: Page, canvas: str = AVATAR) -> Image:
 
 
 @pytest.fixture
-def live(visit: Visit) -> Iterator[Page]:
+def live(page: Page) -> Iterator[Page]:
     """A page that is live. At the end it stops, so that the next one finds a free studio."""
-    page = visit()
     go_live(page)
     yield page
     stop = page.get_by_role("button", name="Stop", exact=True)
@@ -167,13 +166,12 @@ def test_a_refused_camera_is_explained(playwright: Playwright, studio: str) -> N
         expect(page.get_by_role("button", name="Start the camera")).to_be_enabled()
 
 
-def test_a_closed_page_makes_room(visit: Visit) -> None:
+def test_a_closed_page_makes_room(visit: Visit, page: Page) -> None:
     first = visit()
     go_live(first)
     first.close()
-    second = visit()
-    go_live(second)
-    second.get_by_role("button", name="Stop", exact=True).click()
+    go_live(page)
+    page.get_by_role("button", name="Stop", exact=True).click()
 
 
 def test_in_chinese_and_on_a_phone(visit: Visit) -> None:

@@ -15,7 +15,7 @@ from fomm_rt.bundled import bundled_avatars
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.write.picture import write_picture
-from studio_page import LOADED_MS, Visit, newest_job, visiting, wait_for_result
+from studio_page import LOADED_MS, Tab, Visit, newest_job, visiting, wait_for_result
 
 
 def _two_faces() -> Image:
@@ -235,11 +235,12 @@ def test_a_moved_square_of_a_film_reaches_the_result(page: Page, film_square: Lo
 
 
 @pytest.fixture
-def fresh(chromium: Browser, studio: str) -> Iterator[Page]:
+def fresh(tab: Tab) -> Iterator[Page]:
     """The page as it opens."""
-    with visiting(chromium, studio) as page:
-        page.wait_for_selector(".thumb")
-        yield page
+    tab.begin_again()
+    tab.page.wait_for_selector(".thumb")
+    yield tab.page
+    assert not tab.faults, tab.faults
 
 
 def test_a_new_film_begins_with_its_own_square(fresh: Page, filmed_group: Path, make_clip: ClipMaker) -> None:
