@@ -97,7 +97,7 @@ def live(
             "camera's picture.",
         ),
     ] = "hold",
-    window: Annotated[bool, option(OUTPUTS, "Open a window; needs the extra [live].")] = True,
+    window: Annotated[bool, option(OUTPUTS, "Open a window; needs the extra 'live'.")] = True,
     virtual_camera: Annotated[
         str | None,
         option(
