@@ -106,7 +106,7 @@ def build_engines(
         options: What to build.
         place: An `EngineStore` for split engines, a `WholeFolder` for whole ones.
         report: Called with the progress.
-        overwrite: What happens to whole engines of another set, and to graphs, in the same place.
+        overwrite: How to treat whole engines of another set, and graphs, in the same place.
 
     Raises:
         BackendError: The flavour is not installed, does not build what was asked for, or there is no GPU to build for.

@@ -31,7 +31,7 @@ BATCH = "batch"
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What engines are built for.
+    """The GPU that engines are built for.
 
     Attributes:
         capabilities: Compute capabilities, ("sm_89",); empty for the GPU of this machine.

@@ -67,7 +67,7 @@ def to_half(
 
 
 def loss_of(weights: NDArray[np.float32]) -> str | None:
-    """Says how half loses more of weights than by ordinary rounding, as the end of a sentence; None if it does not."""
+    """Why half precision cannot hold these weights, as the end of a sentence; None if it only rounds them."""
     largest = float(np.abs(weights).max(initial=0.0))
     limit = float(np.finfo(np.float16).max)
     if not largest <= limit:

@@ -6,7 +6,7 @@ dense_motion        motion_hourglass_input -> mask_logits, occlusion_logits
 generator           masked_features (or warped_features in a model without occlusion map) -> prediction (or decoded in a
                     model with blend mask)
 
-The project's kernels compute what lies between them (`fomm_kernels`). The kernel path,
+The project's kernels (`fomm_kernels`) compute the geometry between them. The kernel path,
 `fomm_rt.backends.gpu.frame_pipeline`, runs kernels and the engines of trunks in turn.
 """
 

@@ -10,5 +10,5 @@ onnx/               graphs traced to ONNX files; parity with networks/; int8
 ↓
 write_model.py      graphs, parity and manifest of one model folder
 output_folder.py    puts a complete folder in place of an earlier one
-export_model.py     the whole way, as functions; command.py is `fomm-rt export`
+export_model.py     all of this as functions; command.py is `fomm-rt export`
 """

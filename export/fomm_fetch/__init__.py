@@ -6,15 +6,15 @@
 
 catalog.py        the names: files, hashes, sources
 ↓
-connection.py     one HTTP request: environment, redirects, what went wrong in words
+connection.py     one HTTP request: environment, redirects, errors in words
 partial_file.py   an unfinished download on disk
-answer.py         what an answer is, if it is no checkpoint
+answer.py         names an answer that is not a checkpoint
 ↓
 download.py       one source to one file: resumes, retries, gives up
 verification.py   hashes of a file, and if they are enough to accept it
 ↓
 obtain.py         tries sources in order until a file is accepted
-fetch.py          the whole way, as a function; command.py is `fomm-rt fetch`
+fetch.py          all of this as one function; command.py is `fomm-rt fetch`
 
 Only the export imports torch, and only when it begins.
 """

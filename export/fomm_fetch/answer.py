@@ -1,4 +1,4 @@
-"""What a server sent, if it is no checkpoint."""
+"""Names an answer of a server that is not a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import re
 
 HEAD_BYTES = 4096
-"""How much of an answer is looked at."""
+"""How much of an answer is examined."""
 
 _QUOTA = (b"quota", b"too many users have viewed or downloaded")
 
 
 def why_no_checkpoint(head: bytes, content_type: str = "") -> str | None:
-    """Says what an answer is, if its first bytes show that it cannot be a checkpoint.
+    """Names an answer whose first bytes show that it cannot be a checkpoint.
 
     Args:
         head: The first HEAD_BYTES of the answer, or all of it.

@@ -104,7 +104,7 @@ _SUBJECTS = {
 }
 _PRUNED = CatalogEntry(
     "vox-adv-pruned",
-    "faces; vox-adv without what only training needs",
+    "faces; vox-adv without the tensors that only training needs",
     "vox-adv-cpk.pth.tar",
     "vox-adv-256",
     (

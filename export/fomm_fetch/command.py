@@ -63,9 +63,9 @@ def fetch(
     """Download published weights, verify and export them (needs torch).
 
     The model is installed under its name, for -m NAME of every command. An
-    interrupted download goes on where it stopped when the command is run
-    again. If the model is there, nothing is done; --size and --int8 export
-    it again if it was made with other options.
+    interrupted download resumes when the command is run again. If the model
+    is installed, nothing is done; --size and --int8 export it again if it
+    was made with other options.
 
     For example:
 
@@ -95,7 +95,7 @@ def fetch(
             with printing_json() if progress == "json" else showing(terminal) as report:
                 result = fetch_model(name, chosen, report, catalog=CATALOG)
         except KeyboardInterrupt:
-            terminal.say("what was downloaded is kept; the same command goes on from there")
+            terminal.say("the downloaded part is kept; the same command resumes from there")
             raise
         terminal.result(_summary(name, result), _document(name, result))
 
@@ -104,7 +104,7 @@ def _summary(name: str, result: FetchResult) -> str:
     manifest, record = result.folder.manifest, result.record
     int8 = " with int8" if "int8" in manifest.precisions else ""
     lines = [
-        f"{name} {'is there already' if result.was_there else 'is installed'}: "
+        f"{name} {'is installed already' if result.was_there else 'is installed'}: "
         f"{manifest.size}×{manifest.size}{int8}, in {result.folder.path}"
     ]
     if record is not None:

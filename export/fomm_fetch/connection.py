@@ -1,4 +1,4 @@
-"""One HTTP request: proxies and certificates of the environment, redirects, and what went wrong in words.
+"""One HTTP request: proxies and certificates of the environment, redirects, and errors in words.
 
 requests reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE; this adds
 SSL_CERT_FILE and SSL_CERT_DIR. Two things are stricter than in requests: no redirect leads from https to http, and
@@ -61,16 +61,16 @@ class SourceError(FetchError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a source is waited for, and how often it is tried.
+    """How long to wait for a source, and how often to try it.
 
     Attributes:
-        connect_s: Until a connection is there.
+        connect_s: Longest wait for a connection.
         stall_s: Without data, or with less than `slowest_bytes_per_s`.
         slowest_bytes_per_s: Anything slower counts as stalled.
         retries: Failures in a row, without any new data, after which a source is given up.
         retries_unreachable: The same for a source that cannot be reached and has sent nothing so far: it may be gone.
         first_wait_s: Before the first retry; doubled before each further one.
-        longest_wait_s: A server that asks for more is given up.
+        longest_wait_s: A server that asks for a longer wait is given up.
         sleep: Waits.
     """
 

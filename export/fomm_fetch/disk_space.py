@@ -12,7 +12,7 @@ EXPORT_BYTES = 400_000_000
 
 
 def check_space(folder: Path, bytes_to_come: int) -> None:
-    """Makes sure that a download and the export after it fit on the disk.
+    """Checks that a download and the export after it fit on the disk.
 
     Args:
         folder: Where both go; it need not exist.

@@ -30,7 +30,7 @@ class Download:
     """How a file is downloaded.
 
     Attributes:
-        file: Where the bytes go. What it holds already is resumed if it belongs to the same file.
+        file: Where the bytes go. Its content is resumed if it belongs to the same file.
         file_name: For progress.
         size_bytes: Exact size of the file; None if it is not known.
         is_known: True if the file will be verified by a known hash. It may then be resumed from another source than it
@@ -52,7 +52,8 @@ class Download:
         """Downloads the file whole.
 
         Raises:
-            SourceError: The source does not send it. What it has sent is kept, unless it was something else.
+            SourceError: The source does not send it. The part that it has sent is kept, unless it belongs to another
+                file.
             FetchError: The disk is full.
         """
         failures, most_bytes, has_sent = 0, self.file.size_bytes, False
@@ -104,7 +105,7 @@ class Download:
         return self.is_known or resume_info.url == source.url
 
     def _resumption(self, source: Source) -> tuple[int, dict[str, str]]:
-        """Where to go on, and the headers that ask for the rest; 0 to begin again."""
+        """The offset to resume from, and the headers that ask for the rest; 0 to begin again."""
         resume_info = self.file.resume_info
         if resume_info is None or not self._belongs(resume_info, source):
             return 0, {}
@@ -144,7 +145,7 @@ class Download:
                 self._write(pieces, head, file, offset, resume_info.total_bytes)
         except OSError as error:
             raise FetchError(
-                f"{self.file.path.parent}: cannot be written ({error.strerror}); what was downloaded is kept. Free "
+                f"{self.file.path.parent}: cannot be written ({error.strerror}); the downloaded part is kept. Free "
                 "some space, or set FOMM_MODELS to another folder, and run the same command again"
             ) from error
 
@@ -172,7 +173,7 @@ class _Pieces:
 
     def __init__(self, response: requests.Response, retry_policy: RetryPolicy) -> None:
         self._raw: urllib3.BaseHTTPResponse = response.raw
-        # Asked for as it is; a server that compresses it all the same is understood, but cannot be resumed.
+        # Requested uncompressed; an answer that is compressed anyway is decoded, but cannot be resumed.
         self._decode = is_compressed(response)
         self._retry_policy = retry_policy
         self._window_start, self._window_bytes = monotonic(), 0
@@ -211,7 +212,7 @@ def _content_length(response: requests.Response) -> int | None:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """What shows that a file is still the same. A weak ETag does not: it allows other bytes."""
+    """The validator that shows that a file is unchanged. A weak ETag does not: it allows other bytes."""
     if is_compressed(response):
         return None
     etag = response.headers.get("ETag")

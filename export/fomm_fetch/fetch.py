@@ -134,7 +134,7 @@ def fetch_model(
 
 
 def _check(entry: CatalogEntry, options: FetchOptions) -> None:
-    """Refuses what would fail only after the download."""
+    """Refuses options that would fail only after the download."""
     if missing := missing_for_export():
         raise FetchError(f"nothing was downloaded: {how_to_install(missing)}")
     from fomm_export.checkpoints.configuration_file import load_configuration
@@ -167,7 +167,7 @@ def _there(
     options: FetchOptions,
     progress: ProgressCallback,
 ) -> ModelFolder | None:
-    """The installed model, if it is whole and was made with these options."""
+    """The installed model, if it is complete and was made with these options."""
     if not place.folder.exists():
         return None
     try:

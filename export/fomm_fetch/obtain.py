@@ -31,7 +31,7 @@ class Accepted:
     Attributes:
         path: The file.
         hashes: Its size and hashes.
-        verified_by: Why it is accepted.
+        verified_by: How it was verified.
         source: URL or path that it came from.
     """
 
@@ -43,12 +43,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for, and how.
+    """A search for a checkpoint.
 
     Attributes:
         entry: The model.
         place: Where it will be installed.
-        recorded: What was accepted earlier under its name.
+        recorded: The checkpoint that was accepted earlier under its name.
         trust: True to accept a file that no known hash verifies. A published hash is only overruled for a file that the
             user names with `given`.
         given: A URL or a path that the user names, instead of the sources of the entry.
@@ -70,7 +70,7 @@ class Search:
         """Returns the first file that is accepted: the user's, a kept one, or a downloaded one.
 
         Raises:
-            FetchError: There is none; says what each source did.
+            FetchError: There is none; the message gives the reason of each source.
         """
         if self.given is not None:
             url = as_url(self.given)
@@ -95,7 +95,7 @@ class Search:
         try:
             hashes, verified_by = self._verify(path, is_users)
         except RefusedFileError as error:
-            advice = ". To accept it all the same, add --trust" if is_users and error.trust_helps else ""
+            advice = ". To accept it anyway, add --trust" if is_users and error.trust_helps else ""
             raise FetchError(f"{path} {error}{advice}") from error
         except OSError as error:
             raise FetchError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error

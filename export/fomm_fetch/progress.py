@@ -1,4 +1,4 @@
-"""What a fetch reports while it works."""
+"""The progress reports of a fetch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Literal
 
 Step = Literal["waiting", "downloading", "verifying", "exporting", "notice"]
-"""What is being done; "notice" is something that went differently than hoped, such as a source that failed."""
+"""The current step; "notice" reports an unexpected event, such as a source that failed."""
 
 RATE_WINDOW_S = 10.0
 
@@ -19,7 +19,7 @@ class FetchProgress:
     """A report.
 
     Attributes:
-        step: What is being done.
+        step: The current step.
         message: A short phrase for people.
         done_bytes, total_bytes: Of a download; None where unknown and in other steps.
         bytes_per_s: Rate over the last seconds; None where unknown.

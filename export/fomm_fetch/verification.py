@@ -26,7 +26,7 @@ class RefusedFileError(FetchError):
     """A file is not accepted. The message continues a sentence that begins with its source.
 
     Args:
-        reason: What it is instead.
+        reason: Why, as the rest of that sentence.
         trust_helps: True if it is accepted once the user trusts it.
     """
 
@@ -66,13 +66,13 @@ def verify(
 
     Args:
         path: The file.
-        entry: What it should be.
-        recorded: What was accepted earlier under this name.
+        entry: The entry that it should be the checkpoint of.
+        recorded: The checkpoint that was accepted earlier under this name.
         trust: True if the user accepts a file that no known hash verifies.
         catalog: Entries among which another published file is recognised, for the message.
 
     Raises:
-        RefusedFileError: It is not accepted; says what it is instead.
+        RefusedFileError: It is not accepted; the message names it if it is known.
         OSError: It cannot be read.
     """
     with path.open("rb") as file:

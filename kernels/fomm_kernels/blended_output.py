@@ -34,7 +34,7 @@ def blended_output(
     blend_mask: Any = None,
     stream: Any = None,
 ) -> None:
-    """Samples the source along the deformation, blends it with what was decoded, and rounds to uint8 pictures.
+    """Samples the source along the deformation, blends it with the decoded picture, and rounds to uint8 pictures.
 
     Args:
         executor: Runs the kernel.

@@ -108,7 +108,7 @@ class DeviceKernels:
             if not self._closed:
                 self._closed = True
                 self._loaded.clear()
-                self._checked(self._driver.cuDevicePrimaryCtxRelease(self._handle), f"letting go of {self.name}")
+                self._checked(self._driver.cuDevicePrimaryCtxRelease(self._handle), f"releasing {self.name}")
 
     def __enter__(self) -> DeviceKernels:
         return self
@@ -175,7 +175,7 @@ class DeviceKernels:
         """
         if self._closed:
             raise DeviceError(f"the kernels of {self.name} are closed; make new ones: DeviceKernels()")
-        self._checked(self._driver.cuCtxPushCurrent(self._context), f"turning to {self.name}")
+        self._checked(self._driver.cuCtxPushCurrent(self._context), f"making {self.name} current")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Launches of kernels, independent of what runs them."""
+"""Launches of kernels, independent of the executor."""
 
 from __future__ import annotations
 

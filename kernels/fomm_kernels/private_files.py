@@ -57,7 +57,7 @@ def check_private(info: os.stat_result, path: Path, what: str) -> None:
 def check_private_folder(folder: Path, what: str) -> None:
     """Makes sure that only this user and root can change a folder or put another one in its place.
 
-    Others may write folders above it if those are sticky, as /tmp is: there they cannot rename what is not theirs.
+    Others may write folders above it if those are sticky, as /tmp is: there they cannot rename files of other users.
 
     Raises:
         NotPrivateError: Others can do so.

@@ -60,7 +60,7 @@ def kept(path: Path) -> bytes | None:
         with private_file(path, _KERNELS) as file:
             return file.read()
     except NotPrivateError as error:
-        raise CompileError(f"{error}. What is there is not loaded") from error
+        raise CompileError(f"{error}. Its content is not loaded") from error
     except OSError:
         return None
 

@@ -55,7 +55,7 @@ def test_says_where_the_model_is_and_how_to_use_it(server: FakeFileServer, model
 def test_says_that_it_is_there(server: FakeFileServer, models: Path) -> None:
     run("small")
     result = run("small", "--size", "64")
-    assert result.stdout.startswith(f"small is there already: 64×64, in {models / 'small'}")
+    assert result.stdout.startswith(f"small is installed already: 64×64, in {models / 'small'}")
     assert len(server.headers) == 1
 
 
@@ -95,7 +95,7 @@ def test_ctrl_c_says_that_the_download_is_kept(small: FakeExport) -> None:
     small.failures.append(KeyboardInterrupt())
     result = run("small")
     assert result.exit_code == 130
-    assert "what was downloaded is kept; the same command goes on from there\ninterrupted" in result.stderr
+    assert "the downloaded part is kept; the same command resumes from there\ninterrupted" in result.stderr
 
 
 def test_unknown_names() -> None:

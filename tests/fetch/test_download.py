@@ -360,7 +360,7 @@ def test_a_full_disk_is_not_the_sources_fault(serve: ServerOf, download: Downloa
         def restart(self, _beginning: object):  # type: ignore[no-untyped-def]
             return Path("/dev/full").open("wb", buffering=0)
 
-    with pytest.raises(FetchError, match=r"No space left on device.*what was downloaded is kept") as raised:
+    with pytest.raises(FetchError, match=r"No space left on device.*the downloaded part is kept") as raised:
         replace(download, file=FullFile(download.file.path)).run(Source(serve().url))
     assert not isinstance(raised.value, SourceError)
 

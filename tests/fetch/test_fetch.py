@@ -239,7 +239,7 @@ def test_another_file_of_the_users_needs_trust(
     (tmp_path / "mine.pth.tar").write_bytes(OTHER)
     source = str(tmp_path / "mine.pth.tar") if given == "file" else serve(content=OTHER).url
     with pytest.raises(
-        FetchError, match=r"another file: its SHA-256 is (?s:.*)To accept (another file|it all the same), add --trust"
+        FetchError, match=r"another file: its SHA-256 is (?s:.*)To accept (another file|it anyway), add --trust"
     ):
         fetch(entry, source=source)
     result = fetch(entry, source=source, trust=True)

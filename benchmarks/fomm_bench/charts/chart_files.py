@@ -12,7 +12,7 @@ _NAME = re.compile(r"(?:(?:latency|ratio|stages|throughput)(?:-\d+)?|scaling|sca
 
 
 def charts_in(folder: Path) -> list[Path]:
-    """The files in a folder that are named as charts are."""
+    """The files in a folder that have names of charts."""
     with reporting_failures(folder):
         return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name)) if folder.is_dir() else []
 

@@ -84,7 +84,7 @@ def chart(
         note: A second line of the caption.
         header_inches: Room between title and axes.
         sized: True to name the run's size and number of frames in the caption.
-        load: What other processes did during the measurement, if that was much.
+        load: The load of other processes during the measurement, if it was high.
     """
     # Agg draws to files and needs no display.
     from matplotlib import rc_context
@@ -100,7 +100,7 @@ def chart(
         "axes.labelcolor": MUTED,
         "xtick.color": MUTED,
         "ytick.color": INK,
-        "text.parse_math": False,  # a dollar sign is only that
+        "text.parse_math": False,  # a dollar sign does not start a formula
         "svg.fonttype": "none",  # keeps text searchable and accessible
         "svg.hashsalt": "fomm-rt",
     }

@@ -1,4 +1,4 @@
-"""Checks for what contestants need. They do not import the contestants' packages."""
+"""Checks of the requirements of contestants, without importing their packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime with its defaults and without fomm-rt's runtime, to show what that adds.
+"""ONNX Runtime with its defaults, to show how much fomm-rt's runtime adds.
 
 Only the number of threads is set, as for every contestant.
 """

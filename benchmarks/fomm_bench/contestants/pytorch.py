@@ -146,7 +146,7 @@ class Published(Contestant):
 
 
 class PreparedSource(NamedTuple):
-    """What depends on the source only: image (1, 3, S, S), quarter (1, 3, h, w), features (1, C, H, W), keypoints."""
+    """Tensors of the source alone: image (1, 3, S, S), quarter (1, 3, h, w), features (1, C, H, W), keypoints."""
 
     image: Tensor
     quarter: Tensor
@@ -155,7 +155,7 @@ class PreparedSource(NamedTuple):
 
 
 class Cached(Published):
-    """Computes once what depends on the source only."""
+    """Computes everything that depends on the source alone once."""
 
     _prepared: PreparedSource
 

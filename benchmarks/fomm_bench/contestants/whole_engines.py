@@ -1,4 +1,4 @@
-"""TensorRT engines of whole graphs (`fomm-rt build --layout whole`), chained as a program without our kernels would.
+"""TensorRT engines of whole graphs (`fomm-rt build --layout whole`), chained as in a program without fomm-rt's kernels.
 
 Tensors go through host memory between networks, as with every contestant that runs the exported graphs. Buffers are
 pinned and allocated once.

@@ -54,7 +54,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class BenchModel:
-    """An open model: what contestants get, and the manifest of its folder."""
+    """An open model: its specification for contestants, and the manifest of its folder."""
 
     spec: ModelSpec
     manifest: Manifest

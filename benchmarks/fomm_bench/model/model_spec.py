@@ -1,4 +1,4 @@
-"""What a contestant needs to know about its model."""
+"""The model of a contestant, as plain values."""
 
 from __future__ import annotations
 

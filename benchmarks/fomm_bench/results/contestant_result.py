@@ -17,7 +17,7 @@ DEVICE_TYPES: tuple[DeviceType, ...] = get_args(DeviceType)
 
 
 class ContestantResult(Record):
-    """What was measured of a contestant.
+    """The measurements of a contestant.
 
     Attributes:
         state: "measured"; "disagrees": its predictions differ from the reference's; "skipped": it cannot run here;
@@ -79,7 +79,7 @@ class ContestantResult(Record):
         return stage_medians([frame for frame in self.stages_ms if frame])
 
     def give_up(self, state: State, reason: str) -> None:
-        """Ends its part and drops its times."""
+        """Takes it out of the run and drops its times."""
         self.state, self.reason = state, reason
         self.rounds_ms, self.stages_ms, self.batches_ms = [], [], {}
         self.open_ms = self.first_frame_ms = self.build_s = None

@@ -10,7 +10,7 @@ from fomm_bench.results.field_types import Count, Label, Record
 
 
 class Environment(Record, kw_only=True):
-    """What `machine.environment.describe_environment` found, and the threads of a comparison.
+    """The result of `machine.environment.describe_environment`, and the threads of a comparison.
 
     Attributes:
         cores: Cores that this process may use.
@@ -41,5 +41,5 @@ class Environment(Record, kw_only=True):
 
     @property
     def machine(self) -> tuple[object, ...]:
-        """What tells machines apart; it does not tell apart two that look alike."""
+        """The fields that distinguish machines; two machines of the same kind are equal."""
         return (self.cpu, self.cores, self.memory_gb, *self.gpus, self.system)

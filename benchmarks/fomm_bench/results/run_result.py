@@ -22,7 +22,7 @@ class MeasuredModel(Record):
     """The model that contestants ran.
 
     Attributes:
-        identity: What tells its weights from others.
+        identity: Distinguishes its weights from others.
         size: Side of a frame.
         mac_per_frame: Multiply-accumulates of the exported convolutions, source cached; None if not counted.
         weight_bytes: Float32 weights that a frame reads, source cached.

@@ -102,7 +102,7 @@ def _start(run: RunResult) -> list[str]:
 
 
 def _ceiling(run: RunResult) -> list[str]:
-    """What the machine can do, and what a frame needs."""
+    """The ceilings of the machine, and the work of a frame."""
     lines = []
     for device in DEVICE_TYPES:
         if run.ceiling is not None and (ceiling := run.ceiling_of(device)) is not None:

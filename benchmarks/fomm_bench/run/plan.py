@@ -1,4 +1,4 @@
-"""What a run measures: rounds, frames and batches, the images, and the order of turns."""
+"""The plan of a run: rounds, frames and batches, the images, and the order of turns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Engine parity: each engine alone, then whole frames, against ONNX Runtime in float32 on a photo.
 
-Engines that fail are not kept. The error names the worst engine and the layer in it that loses most.
+Engines that fail are deleted. The error names the worst engine and the layer in it that loses most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells from its first bytes what a file is, before anything else reads it."""
+"""Recognizes a file by its first bytes, before anything else reads it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FIND = "Give the checkpoint, or download it again if this should be one"
 
 
 def kind_of(path: Path) -> Kind:
-    """Returns what a file is that may hold weights.
+    """Returns the kind of a file that may hold weights.
 
     Raises:
         CheckpointError: It is something else, which the message names, or it cannot be read.

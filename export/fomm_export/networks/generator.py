@@ -2,8 +2,8 @@
 
 Source: Siarohin et al. 2019, section 3.2, eq. 8.
 
-A model with `estimate_blend_mask` goes further than the paper. A decoder this narrow loses detail that the source has,
-so its last convolution gets a fourth channel, the blend mask m, and the prediction is
+A model with `estimate_blend_mask` goes further than the paper. A narrow decoder loses detail of the source, so its last
+convolution gets a fourth channel, the blend mask m, and the prediction is
 
     m · warp(source_image) + (1 − m) · decoded colours
 
@@ -115,7 +115,7 @@ class Generator(nn.Module):
         return merged
 
     def blend(self, decoded: Tensor, source_image: Tensor, deformation: Tensor) -> Tensor:
-        """Blends the source, warped at full size, with what was decoded.
+        """Blends the source, warped at full size, with the decoded colours.
 
         The deformation is enlarged corner to corner, whatever the conventions of the model: only this keeps a still
         picture still. Positions outside the source show its edge.

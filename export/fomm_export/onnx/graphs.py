@@ -149,7 +149,7 @@ def _generator_outputs(networks: Networks) -> tuple[str, ...]:
 
 
 def _encode_source(generator: Generator, source_image: Tensor) -> dict[str, Tensor]:
-    """What the portable generator graph takes of a source."""
+    """The inputs of the portable generator graph that depend on a source."""
     encoded = {"source_features": generator.encode(source_image)}
     return encoded | ({"source_pixels": source_image} if generator.blends else {})
 

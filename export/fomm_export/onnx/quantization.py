@@ -65,7 +65,7 @@ class CalibrationFrames:
 def quantize_generator(
     networks: Networks, frames: CalibrationFrames, path: Path, metadata: Mapping[str, str] | None = None
 ) -> tuple[onnx.ModelProto, float]:
-    """Writes the generator in int8; what it takes of a source is what the encoder of the variant "cpu" gives.
+    """Writes the generator in int8; its inputs of a source come from the encoder of the variant "cpu".
 
     Args:
         networks: As built from the checkpoint, not rewritten.

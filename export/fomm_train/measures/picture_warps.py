@@ -31,11 +31,6 @@ def to_pixels(values: Floats, size: int) -> Floats:
     return (values + 1) * 0.5 * (size - 1)
 
 
-def from_pixels(values: Floats, size: int) -> Floats:
-    """Pixels to grid units."""
-    return values / (0.5 * (size - 1)) - 1
-
-
 def warp(picture: Image, motion: tuple[float, float, float, float]) -> tuple[Image, Floats]:
     """A picture moved as one of WARPS, about its centre, and the motion's (2, 3) matrix; the border is reflected."""
     size = len(picture)

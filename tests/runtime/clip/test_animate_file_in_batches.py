@@ -22,7 +22,6 @@ from fomm_rt.errors import BackendError, MediaError, OutputError
 from fomm_rt.image import Image
 from fomm_rt.media.read.picture import read_picture
 from fomm_rt.media.read.video_reader import VideoFrame, VideoReader
-from fomm_rt.media.write.picture import write_picture
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
@@ -59,13 +58,6 @@ def driving_pixels(index: int) -> Image:
     """Returns the golden's driving frames in turn, each with its own brightness."""
     pixels: Image = (GOLDEN.driving[index % 3].astype(int) + index).clip(0, 255).astype(np.uint8)
     return pixels
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "source.png"
-    write_picture(path, GOLDEN.source)
-    return path
 
 
 @pytest.fixture
