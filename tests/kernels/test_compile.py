@@ -127,7 +127,7 @@ class TestArchitectures:
         with pytest.raises(CompileError, match=r"capability 6\.1; NVRTC compiles for 7\.5 and newer"):
             nvrtc.architecture_for((6, 1), self.KNOWN)
 
-    def test_nvrtc_knows_what_is_promised(self) -> None:
+    def test_nvrtc_supports_the_documented_architectures(self) -> None:
         assert {75, 80, 89, 90, 120} <= set(nvrtc.known_architectures())
 
 
@@ -228,7 +228,9 @@ class TestCache:
             assert nvrtc.compiled(SMALL, True, "compute_75")
 
     @pytest.mark.parametrize("part", ["the file", "its folder", "a folder above"])
-    def test_what_others_can_write_is_not_loaded(self, folder: Path, compilations: Compilations, part: str) -> None:
+    def test_files_that_others_can_write_are_not_loaded(
+        self, folder: Path, compilations: Compilations, part: str
+    ) -> None:
         code = nvrtc.compiled(SMALL, True, "compute_75")
         path = nvrtc.cached_path(SMALL, True, "compute_75")
         changed = {"the file": path, "its folder": folder, "a folder above": folder.parent}[part]

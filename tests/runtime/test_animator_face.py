@@ -232,6 +232,6 @@ def test_animate_all_refuses_at_once(small_model: Path) -> None:
         animator.animate_all(GOLDEN.driving)
 
 
-def test_animate_all_refuses_what_is_no_frame(animator: Animator) -> None:
+def test_animate_all_refuses_anything_but_frames(animator: Animator) -> None:
     with pytest.raises(ImageError, match="got a NoneType"):
         list(animator.animate_all([None]))  # type: ignore[list-item]

@@ -53,7 +53,7 @@ def product_folders(tmp_path: Path) -> list[Path]:
     return [tmp_path / "out", tmp_path / "home/.cache/fomm-rt", tmp_path / "home/.local/share/fomm-rt"]
 
 
-def test_animate_reports_to_nobody(make_clip: ClipMaker, tmp_path: Path) -> None:
+def test_animate_sends_no_telemetry(make_clip: ClipMaker, tmp_path: Path) -> None:
     seen = animate(make_clip, tmp_path)
     assert (tmp_path / "out/result.mp4").exists()
     assert seen.created
@@ -63,7 +63,7 @@ def test_animate_reports_to_nobody(make_clip: ClipMaker, tmp_path: Path) -> None
     assert seen.addresses == []
 
 
-def test_contestants_report_to_nobody(tmp_path: Path) -> None:
+def test_contestants_send_no_telemetry(tmp_path: Path) -> None:
     seen = watch([sys.executable, "-c", CONTESTANTS, str(bundled_model())], environment(tmp_path / "home"), tmp_path)
     assert seen.created_outside(*product_folders(tmp_path)) == []
     assert seen.lookups == []
@@ -151,7 +151,7 @@ print("openvino_telemetry" in sys.modules)
     assert run.stdout.split() == [b"False" if decision == "1" else b"True"]
 
 
-def test_the_watcher_sees_what_it_watches_for(tmp_path: Path) -> None:
+def test_strace_notices_forbidden_calls(tmp_path: Path) -> None:
     script = """
 import os, socket
 os.mkdir("made"); open("made/file", "w").close(); os.rename("made/file", "made/renamed")

@@ -46,7 +46,7 @@ def spoil(path: Path) -> None:
     path.write_bytes(content[:-1] + b"!")
 
 
-def test_lists_what_sets_are_for_and_if_they_are_usable(store: EngineStore) -> None:
+def test_lists_models_of_sets_and_if_they_are_usable(store: EngineStore) -> None:
     usable, other, damaged = build(store, USABLE), build(store, OTHER_GPU), build(store, replace(USABLE, max_batch=2))
     spoil(damaged.path)
     result = run(store, "list")
@@ -112,7 +112,7 @@ def test_removes_sets_by_key(store: EngineStore) -> None:
 
 
 @pytest.mark.parametrize("key", ["../outside", "/outside", "6a1d", "*"])
-def test_rejects_what_is_not_a_key(store: EngineStore, key: str) -> None:
+def test_rejects_a_malformed_key(store: EngineStore, key: str) -> None:
     outside = store.folder.parent / "outside.engines"
     build(store)
     outside.write_text("mine")

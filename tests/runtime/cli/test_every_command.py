@@ -62,7 +62,7 @@ def test_short_options(tmp_path: Path) -> None:
         assert short.stdout == run(*words.split(), "--help", cwd=tmp_path).stdout
 
 
-def test_help_begins_with_what_is_used_most() -> None:
+def test_help_begins_with_the_most_used_commands() -> None:
     group = typer.main.get_command(build_app())
     listed = group.list_commands(None)  # type: ignore[attr-defined]
     assert listed[:5] == ["demo", "animate", "live", "studio", "fetch"]

@@ -85,7 +85,7 @@ def frames_of(path: Path) -> list[Image]:
         return [frame.pixels for frame in reader]
 
 
-def test_reports_what_it_wrote(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
+def test_reports_the_results(animator: Animator, tmp_path: Path, also: tuple[Path, Path]) -> None:
     folder = tmp_path / "new" / "folder"
     seen: list[tuple[str, int, int | None]] = []
     report = run_demo(folder, also, progress=lambda *step: seen.append(step), animator=animator)
@@ -110,7 +110,7 @@ def test_without_another_pair_there_are_two_files(animator: Animator, tmp_path: 
     assert names(tmp_path) == NAMES
 
 
-def test_every_tile_is_what_animating_its_face_alone_gives(
+def test_every_tile_equals_its_face_animated_alone(
     animator: Animator, tmp_path: Path, performance: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each face moves by its own keypoints, in its own tile, in every frame."""

@@ -159,7 +159,7 @@ def test_a_face_that_comes_and_goes_is_framed(
     assert (x + side / 2, y + side / 2) == pytest.approx((260, 120), abs=12)
 
 
-def test_files_are_framed_by_faces_unless_told(
+def test_files_are_framed_by_faces_by_default(
     small_model: Path, group: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[object] = []
@@ -185,7 +185,7 @@ def test_smoothing_also_smooths_a_motion_file(animator: Animator, group: Path, c
     assert (np.array(smooth) != results(tmp_path / "plain")).any()
 
 
-def test_refuses_what_cannot_be(animator: Animator, group: Path, clip: Path, tmp_path: Path) -> None:
+def test_refuses_contradicting_options(animator: Animator, group: Path, clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "r.mp4"
     with pytest.raises(ImageError, match="several faces need paste_back"):
         animate_file(group, clip, output, animator=animator, all_faces=True)

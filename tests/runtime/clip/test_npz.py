@@ -41,7 +41,7 @@ def write(path: Path, **members: bytes) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_reads_what_numpy_writes(path: Path, save: object) -> None:
+def test_reads_files_of_numpy(path: Path, save: object) -> None:
     assert callable(save)
     save(path, **ARRAYS, fortran=np.asfortranarray(ARRAYS["value"]), other=np.zeros(10**7))
     found = read_arrays(path, (*ARRAYS, "fortran", "absent"), MOST_BYTES)
@@ -85,7 +85,7 @@ def test_damaged_headers(path: Path, text: str) -> None:
             read_arrays(path, ["value"], MOST_BYTES)
 
 
-def test_only_what_is_asked_for_is_read(path: Path) -> None:
+def test_only_requested_arrays_are_read(path: Path) -> None:
     write(path, value=header(SHAPE, bytes(8)), bomb=bytes(1 << 28), damaged=b"x")
     tracemalloc.start()
     read_arrays(path, ["value"], MOST_BYTES)

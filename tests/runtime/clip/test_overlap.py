@@ -255,7 +255,7 @@ def test_ctrl_c_waits_for_both_threads(waiting_for: str, presses: int) -> None:
     assert events == ["ended", "closed"]
 
 
-def test_a_slow_caller_bounds_what_is_read() -> None:
+def test_a_slow_caller_bounds_reading_ahead() -> None:
     source = Source()
     with ReadAhead(source, 3) as ahead:
         for taken in range(5):
@@ -264,7 +264,7 @@ def test_a_slow_caller_bounds_what_is_read() -> None:
     assert source.produced <= 5 + 3
 
 
-def test_a_slow_writer_bounds_what_is_read() -> None:
+def test_a_slow_writer_bounds_reading_ahead() -> None:
     """At most 5 items are alive: 2 written or waiting, 1 with the caller, 2 read ahead."""
     source, may_write, written = Source(), SimpleQueue[None](), list[int]()
     most = 0

@@ -75,7 +75,7 @@ def test_draws_masks_and_occlusion_map() -> None:
     assert len(np.unique(draw_map(None, SIZE))) == 1
 
 
-def test_draws_what_is_taken_from_the_source() -> None:
+def test_draws_the_part_taken_from_the_source() -> None:
     mask = np.zeros((SIZE, SIZE), np.float32)
     mask[:, 32:] = 1
     drawn = draw_taken(PICTURE, identity(True), mask)

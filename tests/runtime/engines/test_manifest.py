@@ -188,7 +188,7 @@ def test_wrong_fields_are_named(spoil: Change, words: str) -> None:
         MANIFEST.to_json()[:-20].encode(),
     ],
 )  # fmt: skip
-def test_rejects_what_is_not_a_json_object(content: bytes) -> None:
+def test_rejects_anything_but_a_json_object(content: bytes) -> None:
     with pytest.raises(EngineError, match=r"expected a manifest of engines; .*Build the engines again"):
         parse_manifest(content, FILE)
 

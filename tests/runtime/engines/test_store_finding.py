@@ -60,7 +60,7 @@ def test_a_missing_store_is_empty(store: EngineStore) -> None:
         ({"capabilities": ("sm_89",), "gpu": "RTX 4090"}, "sm_90, the card NVIDIA H200", "sm_89, the card RTX 4090"),
     ],
 )
-def test_the_error_names_what_does_not_fit(store: EngineStore, changes: dict[str, Any], has: str, needed: str) -> None:
+def test_the_error_names_the_mismatch(store: EngineStore, changes: dict[str, Any], has: str, needed: str) -> None:
     build(store)
     message = why_not_found(store, **changes, model_path="models/vox")
     assert (

@@ -16,7 +16,7 @@ from fomm_rt.errors import EngineError
 
 @pytest.mark.parametrize("part", ["store", "set"])
 @pytest.mark.parametrize("bit", [stat.S_IWGRP, stat.S_IWOTH])
-def test_what_others_can_write_is_not_loaded(store: EngineStore, part: str, bit: int) -> None:
+def test_files_that_others_can_write_are_not_loaded(store: EngineStore, part: str, bit: int) -> None:
     engines = build(store).path
     path = store.folder if part == "store" else engines
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -51,7 +51,7 @@ def test_a_set_that_becomes_writable_after_it_was_found_is_refused(store: Engine
 
 
 @pytest.mark.parametrize("part", ["store", "set"])
-def test_what_belongs_to_others_is_not_loaded(store: EngineStore, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_other_users_are_not_loaded(store: EngineStore, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engines = build(store).path
     if os.geteuid() == 0:
         os.chown(store.folder if part == "store" else engines, 12345, -1)
@@ -85,7 +85,7 @@ def test_a_file_system_without_modes_is_noticed_before_building(
 
 
 @pytest.mark.parametrize("umask", [0, 0o002, 0o022, 0o077])
-def test_only_the_owner_can_write_whatever_the_umask(store: EngineStore, umask: int) -> None:
+def test_only_the_owner_can_write_under_any_umask(store: EngineStore, umask: int) -> None:
     before = os.umask(umask)
     try:
         build(store)

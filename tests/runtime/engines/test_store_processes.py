@@ -23,7 +23,7 @@ BUILDER = (
 PUBLISH = "    pending.publish(manifest_of(model_name=sys.argv[0]), CONTENTS)"
 
 
-def test_the_second_builder_waits_and_finds_what_the_first_built(store: EngineStore) -> None:
+def test_the_second_builder_waits_and_finds_the_engines_of_the_first(store: EngineStore) -> None:
     with start(store, *BUILDER, PUBLISH) as first:
         assert told(first) == "False None"
         with start(store, *BUILDER) as second:

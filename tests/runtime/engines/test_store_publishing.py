@@ -62,7 +62,7 @@ def test_rejects_names_that_are_not_plain(store: EngineStore, name: str) -> None
     assert kept_names(store) == []
 
 
-def test_rejects_what_could_not_be_read_again(store: EngineStore) -> None:
+def test_rejects_values_that_could_not_be_read_again(store: EngineStore) -> None:
     manifest = manifest_of()
     with pytest.raises(EngineError, match="timezone"):
         build(store, built=manifest.built.replace(tzinfo=None))

@@ -22,7 +22,7 @@ def test_a_rebuild_replaces_the_set(store: EngineStore) -> None:
     assert kept_names(store) == [f"{SPEC.key}.engines"]
 
 
-def test_a_reader_keeps_what_it_found(store: EngineStore) -> None:
+def test_a_reader_keeps_the_set_it_opened(store: EngineStore) -> None:
     build(store)
     old = store.find(WANTED)
     build(store, contents={"generator": b"new"})

@@ -164,7 +164,7 @@ def test_a_folder_that_others_can_write_is_refused(place: WholeFolder) -> None:
 
 
 @pytest.mark.parametrize("umask", [0, 0o002, 0o077])
-def test_only_the_owner_can_write_whatever_the_umask(place: WholeFolder, umask: int) -> None:
+def test_only_the_owner_can_write_under_any_umask(place: WholeFolder, umask: int) -> None:
     before = os.umask(umask)
     try:
         build(place, WHOLE)

@@ -73,7 +73,7 @@ def test_the_square_of_driving_frames_rests_until_reset() -> None:
     assert centre(held(scene(360, 560, RIGHT))) == pytest.approx(RIGHT.centre, abs=15)
 
 
-def test_a_frame_of_another_size_is_framed_anew() -> None:
+def test_a_frame_of_another_size_is_framed_again() -> None:
     held = HeldFraming(FaceFraming(1.5), None)
     held(scene(360, 560, LEFT))
     assert centre(held(scene(400, 600, RIGHT))) == pytest.approx(RIGHT.centre, abs=15)
@@ -96,7 +96,7 @@ def test_an_animator_finds_both_faces(small_model: Path) -> None:
         assert_array_equal([same.animate(frame) for frame in driving], results)
 
 
-def test_another_reference_frames_the_driver_anew(small_model: Path) -> None:
+def test_another_reference_frames_the_driver_again(small_model: Path) -> None:
     with Animator.load(small_model, driving_framing=FaceFraming(1.5)) as animator:
         animator.set_source(GROUP)
         animator.animate(scene(360, 560, LEFT))

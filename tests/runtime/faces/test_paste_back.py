@@ -80,7 +80,7 @@ def test_noise_of_the_networks_leaves_the_picture_as_it_is() -> None:
     assert_array_equal(canvas, PICTURE)
 
 
-def test_only_what_moves_is_replaced_in_matched_colours() -> None:
+def test_only_moving_parts_are_replaced_in_matched_colours() -> None:
     source_image = resample(PICTURE, INSIDE, SIZE)
     rest = source_image - np.uint8(20)  # the networks darken everything
     moved = rest.copy()

@@ -64,7 +64,7 @@ def test_the_next_run_removes_what_a_killed_process_left(tmp_path: Path, leftove
     assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]
 
 
-def test_what_another_machine_left_stays_for_a_day(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
+def test_leftovers_of_another_machine_stay_for_a_day(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     folder = tmp_path / ".fomm-rt-00000000-0123456789ab"
     (folder / "new").mkdir(parents=True)
     (folder / "lock").touch()

@@ -46,6 +46,6 @@ def test_errors_say_where_and_what_was_expected(inner: object, words: str) -> No
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", "-Infinity", "1e999", "[" * 100_000, "{", "", b"\xff\xfe\0"])
-def test_rejects_what_is_not_json(text: str | bytes) -> None:
+def test_rejects_invalid_json(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(text)

@@ -82,7 +82,7 @@ def test_a_deleted_picture_stays_while_it_is_shown(watched: Watched, folder: Pat
     assert watched.names() == ["1.png"]
 
 
-def test_an_emptied_folder_leaves_what_was_loaded(watched: Watched, folder: Path) -> None:
+def test_an_emptied_folder_keeps_the_loaded_avatars(watched: Watched, folder: Path) -> None:
     for picture in folder.iterdir():
         picture.unlink()
     (folder / "note.txt").write_text("nothing here")
@@ -133,7 +133,7 @@ def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
         Gallery([tmp_path], 64, Framing(), None)
 
 
-def test_only_so_many_pictures_are_taken(tmp_path: Path) -> None:
+def test_the_number_of_pictures_is_limited(tmp_path: Path) -> None:
     content = bundled_avatars()[0].read_bytes()
     for number in range(MOST_AVATARS + 5):
         (tmp_path / f"{number}.png").write_bytes(content)

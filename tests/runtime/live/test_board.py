@@ -14,7 +14,7 @@ from fomm_rt.live.controls.control import Thumbnail
 from fomm_rt.live.controls.state import LiveState
 
 
-def test_changes_are_told() -> None:
+def test_changes_are_announced() -> None:
     changes: list[bool] = []
     board = Board(LiveState(), lambda: changes.append(board.state.frozen))
     board.send(Command("freeze"))
@@ -45,7 +45,7 @@ def test_messages_pass_or_last(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not board.messages()
 
 
-def test_a_gallery_that_changes_keeps_what_was_set() -> None:
+def test_a_changed_gallery_keeps_the_chosen_avatar() -> None:
     a, b, c = (avatar(name) for name in "abc")
     board = Board(LiveState(smoothing=0.5, avatar=2))
     board.set_avatars((c,), is_first=True)

@@ -98,7 +98,7 @@ def test_numbers_go_on_when_a_lost_camera_is_back(make_rig: MakeRig) -> None:
     assert rig.camera.closed == 2
 
 
-def test_loss_is_told_once_and_another_reason_again(make_rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loss_is_reported_once_per_reason(make_rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "fomm_rt"):
         rig = make_rig([0, UNPLUGGED], [UNPLUGGED], [UNPLUGGED], [BUSY], [BUSY], [0, None])
         messages = [rig.changes.get(timeout=LONG_S).message for _ in range(5)]

@@ -114,7 +114,7 @@ def test_only_the_latest_prepared_sources_are_kept(
     assert list(seat.engine._sources) == avatars[2:4]
 
 
-def test_the_reference_can_be_set_anew(seat: Seat, performance: list[Image], avatars: list[Avatar]) -> None:
+def test_the_reference_can_be_set_again(seat: Seat, performance: list[Image], avatars: list[Avatar]) -> None:
     rest = seat.show(performance[0], avatars[0])
     turned = seat.show(performance[4], avatars[0])
     seat.engine.set_reference()

@@ -44,7 +44,7 @@ def test_the_camera_is_shown_only_if_it_was_chosen() -> None:
         assert not np.array_equal(no_face(SOURCE, CAMERA, "hold", time_s)[0], CAMERA)
 
 
-def test_a_face_that_comes_back_starts_the_time_anew() -> None:
+def test_a_face_that_returns_restarts_the_hold_time() -> None:
     no_face = lost()
     no_face(SOURCE, CAMERA, "hold", 10.0)
     no_face.animated(LAST)

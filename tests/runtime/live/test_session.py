@@ -278,7 +278,7 @@ def test_a_failing_model_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> No
         live.run(SOON_S)
 
 
-def test_snapshots_are_taken_in_a_thread_of_their_own() -> None:
+def test_snapshots_are_taken_in_their_own_thread() -> None:
     taken: list[LiveFrame] = []
 
     def snapshot(frame: LiveFrame) -> str:
@@ -295,7 +295,7 @@ def test_snapshots_are_taken_in_a_thread_of_their_own() -> None:
     assert "snapshot.png was written" in live.messages()
 
 
-def test_what_a_session_cannot_do_is_said() -> None:
+def test_unsupported_commands_give_a_message() -> None:
     live = session(NumberedCamera(), NumberReader())
     live.send(Command("record"))
     live.send(Command("snapshot"))
@@ -303,7 +303,7 @@ def test_what_a_session_cannot_do_is_said() -> None:
     assert list(live.messages()) == ["This session has no output that records.", "This session saves no pictures."]
 
 
-def test_a_session_without_outputs_counts_what_it_made() -> None:
+def test_a_session_without_outputs_counts_its_results() -> None:
     report = session(NumberedCamera(0.005, count=20)).run(SOON_S)
     assert report.numbers.captured == 20
     assert report.numbers.shown > 0

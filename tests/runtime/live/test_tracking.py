@@ -72,7 +72,7 @@ def test_no_smoothing_is_no_step_at_all() -> None:
     assert smoothed.at(square(0, 0, 10), 0.2, 0.0) is None
 
 
-def test_a_new_strength_starts_anew() -> None:
+def test_a_new_strength_starts_over() -> None:
     smoothed, here = PoseFilter(SIZE), square(0, 0, 10)
     first = smoothed.at(here, 0.0, 0.5)
     assert first is not None

@@ -10,7 +10,7 @@ from fomm_rt.machine import export_extra
 from fomm_rt.machine.export_extra import EXPORT_MODULES, how_to_install, missing_for_export
 
 
-def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_missing_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing_for_export() == []
     monkeypatch.setattr(export_extra, "find_spec", lambda module: None if module in ("torch", "yaml") else object())
     assert missing_for_export() == ["torch", "PyYAML"]

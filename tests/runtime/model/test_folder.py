@@ -49,7 +49,7 @@ def test_a_file_that_this_backend_does_not_read(copied_model: Path) -> None:
         Animator.load(copied_model)
 
 
-def test_sessions_are_given_what_was_checked(copied_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_get_the_checked_bytes(copied_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is exchanged after it was checked has no effect, and no session learns a path."""
     given = []
     session = onnxruntime.InferenceSession

@@ -71,7 +71,7 @@ def test_depends_on_time_not_on_the_number_of_frames() -> None:
     assert_allclose(after_a_pause.value, end.value, atol=5e-3)
 
 
-def test_starts_anew_when_time_goes_back_or_after_a_reset() -> None:
+def test_starts_over_when_time_goes_back_or_after_a_reset() -> None:
     smooth = KeypointFilter(1.0)
     first, second = noisy(2, 30)
     smooth(first, 1.0)

@@ -49,7 +49,7 @@ def test_stamps_that_are_only_counted_make_no_frame_late() -> None:
 
 
 @pytest.mark.parametrize("jump_s", [-50.0, 50.0])
-def test_camera_that_sets_its_clock_anew(jump_s: float) -> None:
+def test_camera_that_resets_its_clock(jump_s: float) -> None:
     clock = CaptureClock(is_monotonic=False)
     clock.captured_s(5.0, 100.0, has_waited=True)
     assert clock.captured_s(5.04 + jump_s, 100.04, has_waited=False) == pytest.approx(100.04)

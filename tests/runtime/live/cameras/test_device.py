@@ -84,7 +84,7 @@ def test_wall_clock_of_an_old_driver_is_not_taken_for_ours(devices: FakeVideoDev
     assert all(0 <= age_s < 5 for *_, age_s in frames)
 
 
-def test_nearest_size_is_told(devices: FakeVideoDevices) -> None:
+def test_the_nearest_size_is_reported(devices: FakeVideoDevices) -> None:
     devices.add(0, sizes="320x240,800x600")
     frames, description, _ = read(devices, size=(640, 480))
     assert "800×600" in description
@@ -184,7 +184,7 @@ def test_no_camera(devices: FakeVideoDevices) -> None:
     assert why(devices).startswith("No camera was found; plug one in, ")
 
 
-def test_cameras_are_listed_with_what_they_offer(devices: FakeVideoDevices, tmp_path: Path) -> None:
+def test_cameras_are_listed_with_their_formats(devices: FakeVideoDevices, tmp_path: Path) -> None:
     jpegs = write_jpegs(tmp_path / "pictures.mjpeg", [(1280, 720)])
     devices.add(10, card="Second", rate=60)
     devices.add(2, card="First", sizes="640x480,1280x720", mjpeg=jpegs)

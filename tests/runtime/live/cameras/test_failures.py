@@ -53,7 +53,7 @@ def test_any_other_failure_keeps_its_reason() -> None:
     assert str(explain_failure("C920", ValueError("no such\nformat"))) == "C920 cannot be read: no such."
 
 
-def test_error_of_ffmpeg_that_is_no_oserror_is_told_by_its_number() -> None:
+def test_error_of_ffmpeg_that_is_no_oserror_is_recognized_by_its_number() -> None:
     error = av.error.FFmpegError(errno.EBUSY, "Device or resource busy")
     assert not isinstance(error, OSError)
     assert str(explain_failure("C920", error)).startswith("C920 is held by another program")

@@ -52,7 +52,7 @@ def test_frames_come_at_their_times(make_clip: ClipMaker) -> None:
     assert frames[0].pixels.shape == (HEIGHT, WIDTH, 3)
 
 
-def test_loop_goes_on_without_a_gap(make_clip: ClipMaker) -> None:
+def test_a_loop_continues_without_a_gap(make_clip: ClipMaker) -> None:
     frames = play(FileCamera(make(make_clip, frames=3, rate=20)), 8)
     assert [number_of(frame.pixels) for frame in frames] == [0, 1, 2, 0, 1, 2, 0, 1]
     assert [frame.sequence for frame in frames] == list(range(8))

@@ -46,7 +46,7 @@ def test_first_picture_is_due_at_once_however_long_it_took_to_prepare() -> None:
     assert read(play(clock, prepare())).captured_s == 103.0
 
 
-def test_late_picture_is_given_at_once_with_the_time_at_which_it_was_due() -> None:
+def test_a_late_picture_comes_at_once_with_its_due_time() -> None:
     clock = FakeClock(100.0)
     playback = play(clock, iter([(0.0, PICTURES[0]), (0.1, PICTURES[1]), (0.2, PICTURES[2])]))
     read(playback)
@@ -56,7 +56,7 @@ def test_late_picture_is_given_at_once_with_the_time_at_which_it_was_due() -> No
     assert clock.now() == pytest.approx(100.25)
 
 
-def test_playing_that_falls_far_behind_goes_on_from_there() -> None:
+def test_playback_that_falls_far_behind_continues_from_there() -> None:
     clock = FakeClock(100.0)
     playback = play(clock, iter([(0.0, PICTURES[0]), (0.1, PICTURES[1]), (0.2, PICTURES[2])]))
     read(playback)

@@ -74,7 +74,7 @@ def test_moves_follow_the_preview(key: str, x: int, y: int, is_mirrored: bool) -
     assert 0 < abs(fine.x) + abs(fine.y) < abs(coarse.x) + abs(coarse.y)
 
 
-def test_escape_closes_what_lies_over_the_picture_before_it_quits() -> None:
+def test_escape_closes_overlays_before_it_quits() -> None:
     help_over_gallery = LiveState(shows_help=True, shows_gallery=True)
     gallery = press("Escape", help_over_gallery)
     assert gallery == LiveState(shows_gallery=True)

@@ -69,12 +69,12 @@ def test_a_small_dim_window_in_a_noisy_picture_is_found() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 10.0, 60.0])
-def test_a_camera_that_does_not_see_the_window_is_told(noise: float) -> None:
+def test_without_flashes_there_is_no_delay(noise: float) -> None:
     flips = flips_of(20)
     assert flash_delay(flips, seen(flips, 0.08, contrast=0, noise=noise)) is None
 
 
-def test_a_picture_that_moves_by_itself_is_no_window() -> None:
+def test_a_moving_picture_is_not_taken_for_the_window() -> None:
     flips = flips_of(20)
     assert flash_delay(flips, seen(flips_of(20, seed=7), 0.0)) is None
 

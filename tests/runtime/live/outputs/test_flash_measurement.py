@@ -58,7 +58,7 @@ def test_a_slow_session_flips_later() -> None:
     assert measurement.next_flip_s >= 15.0 + LEAST_FRAMES * 0.5
 
 
-def test_a_session_that_is_too_slow_is_told() -> None:
+def test_a_session_that_is_too_slow_gives_an_error() -> None:
     measurement = FlashMeasurement(30, 5, 0.0)
     for number in range(10):
         measurement.sighted(Sighting(0.5 * number, 0.5 * number, np.zeros(ROWS * COLUMNS, np.float32)))
@@ -67,7 +67,7 @@ def test_a_session_that_is_too_slow_is_told() -> None:
         measurement.delay()
 
 
-def test_patience_ends_with_what_to_do() -> None:
+def test_without_flashes_the_error_says_what_to_do() -> None:
     measurement = FlashMeasurement(12, 20, 0.0)
     run(measurement, 60, sees_from_s=1000)
     assert measurement.has_ended

@@ -122,7 +122,7 @@ def test_refuses_a_terminal(clock: Clock) -> None:
         os.close(terminal)
 
 
-def test_ffmpeg_reads_them_with_the_arguments_that_are_told(clock: Clock, tmp_path: Path) -> None:
+def test_ffmpeg_reads_them_with_the_printed_arguments(clock: Clock, tmp_path: Path) -> None:
     descriptor = os.open(tmp_path / "frames", os.O_CREAT | os.O_RDWR)
     output = _opened(descriptor, clock)
     for number in range(4):

@@ -21,7 +21,7 @@ def test_writes_and_reads_back(tmp_path: Path, suffix: str, leftovers: Callable[
     assert leftovers() == []
 
 
-def test_refuses_what_cannot_be_written(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
+def test_refuses_frames_that_cannot_be_written(tmp_path: Path, leftovers: Callable[[], list[str]]) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"\.png, \.jpg"):

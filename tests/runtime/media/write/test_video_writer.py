@@ -26,7 +26,7 @@ def test_counts_frames_at_a_constant_rate(tmp_path: Path, rate: Fraction | float
     assert (timing.rate, timing.frame_count) == (expected, 5)
 
 
-def test_copies_what_a_reader_yields(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+def test_copies_the_frames_of_a_reader(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
     times = [0, 40, 100, 103, 200]
     clip = make_clip("vfr.mkv", frames=5, times=times, time_base=Fraction(1, 1000), audio="aac")
     with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader.timing, audio_from=clip) as writer:

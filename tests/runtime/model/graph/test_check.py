@@ -104,7 +104,7 @@ def test_tensors_that_stay_needed_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("shape", ["a constant", "that of the frame"])
-def test_what_runtimes_compute_once_and_keep_is_added_up(shape: str) -> None:
+def test_memory_of_folded_constants_adds_up(shape: str) -> None:
     """Constant folding makes a tensor of each Expand before the first run."""
     names = ["frame", *(f"sum{i}" for i in range(2000)), "out"]
     nodes = [] if shape == "a constant" else [node("Shape", "frame", to="n")]

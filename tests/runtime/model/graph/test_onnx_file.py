@@ -30,7 +30,7 @@ def identity() -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("file", [f"{name}.onnx" for name in NETWORKS])
-def test_reads_what_onnx_reads(file: str) -> None:
+def test_reads_the_same_as_onnx(file: str) -> None:
     path = bundled_model() / file
     model, found = onnx.load_model(str(path)), read_graph(path.read_bytes())
     assert [(node.op_type, tuple(node.input), tuple(node.output)) for node in model.graph.node] == [

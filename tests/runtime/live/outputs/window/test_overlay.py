@@ -90,7 +90,7 @@ def test_the_warning_names_the_key_only_if_it_helps(monkeypatch: pytest.MonkeyPa
     assert said == [CAMERA_ON_DEMAND, CAMERA_WITHOUT_FACE]
 
 
-def test_what_is_open_decides_where_the_mouse_acts() -> None:
+def test_the_mouse_acts_on_the_open_panel() -> None:
     overlay = Overlay()
     overlay.panels(scene(LiveState(shows_gallery=True, shows_driving=True)))
     assert overlay.gallery is not None

@@ -89,7 +89,7 @@ def test_the_delay_holds_the_time_of_the_network(display: VirtualDisplay) -> Non
     assert delay.shown_ms.p50 - delay.capture_ms.p50 >= 1e3 * NETWORK_S - 1
 
 
-def test_a_camera_that_looks_elsewhere_is_told(display: VirtualDisplay) -> None:
+def test_a_camera_that_does_not_see_the_window_gives_an_error(display: VirtualDisplay) -> None:
     probe = ProbeWindow(flip_count=8, patience_s=4)
     run(display, probe, FakeControl(), is_covered=True)
     with pytest.raises(OutputError, match="does not see the window flash"):

@@ -31,7 +31,7 @@ def failure() -> str:
     return str(failed.value)
 
 
-def test_no_display_is_said_with_what_to_do() -> None:
+def test_without_a_display_the_error_says_what_to_do() -> None:
     pytest.importorskip("sdl2")
     assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in failure()
     assert "--no-window" in failure()

@@ -65,7 +65,7 @@ def test_wrapped_text_fits_and_loses_nothing() -> None:
     assert all(width_of(line, 14) <= 200 for line in lines)
 
 
-def test_what_does_not_fit_into_the_lines_is_cut_off() -> None:
+def test_text_beyond_the_last_line_is_cut_off() -> None:
     lines = wrapped("one two three four five six seven eight nine ten", 14, 100, 2)
     assert len(lines) == 2
     assert lines[1].endswith("…")

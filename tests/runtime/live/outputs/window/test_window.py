@@ -300,7 +300,7 @@ def test_ctrl_c_ends_a_wait() -> None:
         assert perf_counter() - start < LONG_S / 2
 
 
-def test_a_renderer_that_fails_gives_way_to_software(
+def test_a_failing_renderer_falls_back_to_software(
     display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     frame = result(quarters())
