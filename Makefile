@@ -30,7 +30,7 @@ RESULTS := $(addprefix $(DEMO)/,demo.mp4 contact-sheet.png outside-training.mp4 
 
 .PHONY: help setup demo test fuzz soak gpu gpu-sanitize check format bench bench-smoke bench-memory checkpoint wheel clean
 .DELETE_ON_ERROR:
-# fomm-rt itself leaves nothing unfinished, so what an interrupted demo has finished may stay.
+# fomm-rt never leaves partial results, so the finished ones of an interrupted demo can stay.
 .PRECIOUS: $(RESULTS)
 
 help:
@@ -38,8 +38,8 @@ help:
 
 setup: $(READY)
 
-# The runtime alone, and of the packages with the demo's picture and clip only the files: nothing imports them.
-# Debian's Python comes without ensurepip; where it has pip, that one fills the environment.
+# The runtime alone, and the packages with the demo's picture and clip without their dependencies: nothing imports them.
+# Debian's Python comes without ensurepip; if it has pip, that pip installs into the environment.
 $(LEAN): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -104,7 +104,7 @@ gpu: $(if $(PYTHON_GPU),,$(READY))
 ON_PATH = PYTHONPATH=runtime:kernels:export$${PYTHONPATH:+:$$PYTHONPATH}
 ON_GPU = $(or $(PYTHON_GPU),$(BIN)/python) -m pytest -p no:cacheprovider -W default --confcutdir=tests/gpu
 
-# Arrays are allocated to the byte, so that reads outside them are noticed. PyTorch and CuPy take memory from pools and are
+# Arrays are allocated to the byte, so that reads outside them are noticed. PyTorch and CuPy allocate from pools and are
 # left out. Queries that the driver refuses are not errors; the tests check every answer.
 SANITIZE = compute-sanitizer --error-exitcode 1 --report-api-errors no --target-processes application-only
 
