@@ -122,24 +122,28 @@ class FakeDevice(Device):
     """A device in host memory that refuses what CUDA refuses.
 
     Attributes:
-        events: Events that are still referenced.
+        events, arrays: Events and arrays that are still referenced.
         allocations: Number of arrays allocated, on the device and on the host.
         captures, replays: Number of captures and replays.
         waits: Handles of the streams that were waited for.
         foreign: Handle of another library's stream -> work queued there, done only when a stream waits for it.
         refuses_capture: The error of every capture, if set.
+        foreign_gpus: Address -> number of the GPU that holds it, if it is not this one.
         breaks: If set, the error of the next synchronization, which loses the stream's work.
     """
 
     name = "a fake GPU"
+    ordinal = 0
 
     def __init__(self) -> None:
         self.executor: FakeKernels = FakeKernels()
         self.streams: list[FakeStream] = []
         self.allocations = self.captures = self.replays = 0
         self.events: WeakSet[FakeEvent] = WeakSet()
+        self.arrays: WeakSet[FakeArray] = WeakSet()
         self.waits: list[int] = []
         self.foreign: dict[int, Callable[[], None]] = {}
+        self.foreign_gpus: dict[int, int] = {}
         self.refuses_capture: str | None = None
         self.breaks: str | None = None
         self.is_closed = False
@@ -158,7 +162,9 @@ class FakeDevice(Device):
     def allocate(self, shape: tuple[int, ...], dtype: DTypeLike, strides: tuple[int, ...] | None = None) -> FakeArray:
         self._may_wait()
         self.allocations += 1
-        return FakeArray(shape, dtype, strides)
+        array = FakeArray(shape, dtype, strides)
+        self.arrays.add(array)
+        return array
 
     @override
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -178,6 +184,10 @@ class FakeDevice(Device):
         read, written = _bytes(source), _bytes(target)
         assert read.size == written.size
         stream.queue(lambda: np.copyto(written, read))
+
+    @override
+    def gpu_of(self, address: int) -> int | None:
+        return self.foreign_gpus.get(address, self.ordinal)
 
     @override
     def copy_picture(self, picture: Any, target: Any, stream: FakeStream) -> None:

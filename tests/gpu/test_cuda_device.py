@@ -5,6 +5,7 @@ Without a GPU, the tests run on the stand-in for its driver.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -309,6 +310,32 @@ class TestBesideOtherPrograms:
             grid_sample(made.executor, *arrays, align_corners=True)
         assert np.array_equal(get(made, put(made, random(100))), random(100))
         del array
+
+    def test_close_returns_memory(self, made: Any, cuda: Any) -> None:
+        """The pool of the driver keeps none of the memory that arrays have freed."""
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
+
+        def reserved() -> int:
+            pool = cuda.cuDeviceGetDefaultMemPool(0)[1]
+            result, found = cuda.cuMemPoolGetAttribute(
+                pool, cuda.CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT
+            )
+            assert result == 0
+            return int(found)
+
+        del made
+        gc.collect()
+        other = CudaDevice()
+        put(other, random(*LARGE))
+        gc.collect()
+        other.close()
+        assert reserved() < LARGE[0]
+
+    def test_gpu_of_an_array(self, made: Any) -> None:
+        with made.current():
+            array, host = made.allocate((100,), np.uint8), np.zeros(100, np.uint8)
+            assert made.gpu_of(array.address) == made.ordinal == 0
+            assert made.gpu_of(host.ctypes.data) is None
 
     def test_no_such_gpu(self, cuda: Any) -> None:
         from fomm_rt.backends.gpu.cuda_device import CudaDevice

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import override
 
-from fomm_kernels.device import stream_handle
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.gpu.device_arrays import batch_of_one, device_picture, is_on_device
+from fomm_rt.backends.gpu.device_arrays import DevicePicture, device_picture, is_on_device
 from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks, SourceTensors, keypoint_rows, keypoints_from_rows
 from fomm_rt.backends.gpu.frame_stream import FrameStream
 from fomm_rt.backends.protocol import (
@@ -76,6 +75,7 @@ class GpuBackend(Backend):
         self._size = manifest.size
         self._has_jacobians = manifest.has_jacobians
         self._device = device
+        self._trunks = trunks
         self._new_frame_stream = partial(
             FrameStream, device, FrameShape.of(manifest), trunks, storage, captures=captures
         )
@@ -101,8 +101,7 @@ class GpuBackend(Backend):
     def detect(self, image: Any, region: Region) -> Keypoints:
         with self._device.current():
             if is_on_device(image):
-                picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
-                return self._keypoints(self._frame_stream.detect_on_device(batch_of_one(picture), region, other))
+                return self._keypoints(self._frame_stream.detect_on_device(self._picture(image), region))
             return self._keypoints(self._frame_stream.detect(image, region))
 
     @override
@@ -110,13 +109,13 @@ class GpuBackend(Backend):
         self, reference: PreparedReference, image: Any, region: Region, out: Any, *, timed: bool = False
     ) -> tuple[Keypoints, StageTimes]:
         with self._device.current():
+            target = self._target(out)
             self._use(self._frame_stream, reference)
             if is_on_device(image):
-                picture, other = device_picture(image, stream_handle(self._frame_stream.stream))
-                self._frame_stream.start_on_device(batch_of_one(picture), region, other, timed)
+                self._frame_stream.start_on_device(self._picture(image), region, timed)
             else:
                 self._frame_stream.start([image], region, timed)
-            stage_ms = self._finish(out)
+            stage_ms = self._finish(target)
             return self._keypoints(self._frame_stream.found()[0]), stage_ms
 
     @override
@@ -124,9 +123,10 @@ class GpuBackend(Backend):
         self, reference: PreparedReference, keypoints: Keypoints, out: Any, *, timed: bool = False
     ) -> StageTimes:
         with self._device.current():
+            target = self._target(out)
             self._use(self._frame_stream, reference)
             self._frame_stream.start_keypoints(keypoint_rows(keypoints), timed)
-            return self._finish(out)
+            return self._finish(target)
 
     @override
     def animate_all(
@@ -170,21 +170,30 @@ class GpuBackend(Backend):
         with ExitStack() as closing:
             closing.callback(self._device.close)
             closing.enter_context(self._device.current())
+            closing.callback(self._trunks.close)
             while frame_streams:
                 closing.callback(frame_streams.pop().close)
             self._batch_streams.clear()
-            del self._frame_stream, self._new_frame_stream  # the trunks go with the last frame stream
+            del self._frame_stream, self._new_frame_stream, self._trunks
 
     def _use(self, frame_stream: FrameStream, reference: PreparedReference) -> None:
         source = reference.source
         assert isinstance(source, _Source)
         frame_stream.use(source.tensors, reference.transfer)
 
-    def _finish(self, out: Any) -> StageTimes:
-        if is_on_device(out):
-            picture, other = device_picture(out, stream_handle(self._frame_stream.stream), "out", written=True)
-            return self._frame_stream.finish_on_device(picture, other)
-        return self._frame_stream.finish([out])
+    def _picture(self, image: Any) -> DevicePicture:
+        return device_picture(image, self._device, self._frame_stream.stream)
+
+    def _target(self, out: Any) -> Any:
+        """Checks an array on the GPU that receives a prediction, before anything is queued."""
+        if not is_on_device(out):
+            return out
+        return device_picture(out, self._device, self._frame_stream.stream, "out", written=True)
+
+    def _finish(self, target: Any) -> StageTimes:
+        if isinstance(target, DevicePicture):
+            return self._frame_stream.finish_on_device(target)
+        return self._frame_stream.finish([target])
 
     def _collect(self, frame_stream: FrameStream, count: int) -> list[tuple[Image, Keypoints]]:
         """The predictions and keypoints of a batch, when it is done."""

@@ -7,6 +7,7 @@ graphs call the driver: the graph builder of cuda.core 1.2 ends the process if a
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,7 +99,9 @@ class CudaDevice(Device):
         from cuda import core
         from cuda.bindings import driver
 
+        self._closed = False
         self.name = self.executor.name
+        self.ordinal = ordinal
         self._driver = driver
         self._device = core.Device(ordinal)
         with self.current():
@@ -142,6 +145,15 @@ class CudaDevice(Device):
     def copy(self, source: Any, target: Any, stream: Any) -> None:
         with cuda_errors("copying"):
             self._checked(self._driver.cuMemcpyAsync(_address(target), _address(source), source.nbytes, stream.handle))
+
+    @override
+    def gpu_of(self, address: int) -> int | None:
+        ordinal = self._driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+        result, found = self._driver.cuPointerGetAttribute(ordinal, address)
+        if result != self._driver.CUresult.CUDA_SUCCESS:
+            return None
+        number = ctypes.c_int(int(found)).value  # the bindings return it as unsigned
+        return number if number >= 0 else None  # CUDA gives memory that it does not know a negative one
 
     @override
     def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
@@ -217,8 +229,22 @@ class CudaDevice(Device):
 
     @override
     def close(self) -> None:
-        with kernel_errors():
-            self.executor.close()
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with cuda_errors(f"returning memory of {self.name}"), self.current():
+                self._return_memory()
+        finally:
+            with kernel_errors():
+                self.executor.close()
+
+    def _return_memory(self) -> None:
+        """Returns the memory of freed arrays to the driver, which otherwise keeps it for this process."""
+        self._allocations.sync()  # frees are queued there
+        pool = getattr(self._device.memory_resource, "handle", None)
+        if pool is not None:  # a GPU without memory pools frees at once
+            self._checked(self._driver.cuMemPoolTrimTo(pool, 0))
 
     def _is_capturing(self, stream: Any) -> bool:
         status = self._checked(self._driver.cuStreamIsCapturing(stream.handle))

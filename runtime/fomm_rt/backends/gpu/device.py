@@ -24,10 +24,12 @@ class Device(Protocol):
 
     Attributes:
         name: The device in words.
+        ordinal: Its number among those visible to CUDA.
         executor: Runs kernels on it.
     """
 
     name: str
+    ordinal: int
     executor: Executor
 
     def current(self) -> AbstractContextManager[None]:
@@ -48,6 +50,9 @@ class Device(Protocol):
         Both arrays come from `allocate` or `pinned`. Until the copy is done, neither may be freed, nor written on the
         host.
         """
+
+    def gpu_of(self, address: int) -> int | None:
+        """Returns the number of the GPU that holds the memory at an address; None if the driver does not know it."""
 
     def copy_picture(self, picture: Any, target: Any, stream: Any) -> None:
         """Queues a copy of one picture (H, W, 3) uint8 on the device to another; rows may be padded."""

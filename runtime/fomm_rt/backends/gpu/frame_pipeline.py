@@ -12,7 +12,7 @@ this path, trunks run on ONNX Runtime and kernels in their host build. This modu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,13 +25,16 @@ import fomm_kernels as kernels
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region, placement
 from fomm_rt.model.blur import Blur
-from fomm_rt.model.frame_shape import FrameShape
+from fomm_rt.model.frame_shape import TRUNKS, FrameShape
 from fomm_rt.motion.keypoints import Keypoints
 from fomm_rt.motion.transfer import Transfer
 
 FLOAT32 = ("kp_hourglass_input", "kp_logits", "jacobian_maps")
 """Tensors that are always stored as float32: the detector's softmax would turn their rounding to half into errors of
 0.1 pixel (`benchmarks/studies/half_storage.py`)."""
+
+FRAME_TRUNKS = TRUNKS[1:]
+"""The trunks that every frame runs; the first one runs once for each source."""
 
 Buffers = Mapping[str, Any]
 """Tensor name -> array of the kind that the executor takes."""
@@ -60,6 +63,15 @@ class LayoutTrunks(Trunks, Protocol):
 
     def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Returns a tensor's strides in elements; None for C order, and for tensors of no trunk."""
+
+    def why_not_captured(self, trunks: Collection[str], stream: Any) -> str | None:
+        """Says why these trunks, which have run on this stream before, cannot be captured there; None if they can."""
+        del trunks, stream
+        return None
+
+    def close(self) -> None:
+        """Frees what the trunks hold on the device, once queued work is done; they must not be used afterwards."""
+        return
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +146,7 @@ class FramePipeline:
         self._executor = executor
         self._allocate = allocate
         self._storage = storage
-        self.tensors = self._tensors(batch, ("keypoint_detector", "dense_motion", "generator"))
+        self.tensors = self._tensors(batch, FRAME_TRUNKS)
         self.keypoints = allocate("keypoints", (batch, shape.num_kp, 6), np.float32)
         self.sparse_motion = allocate("sparse_motion", (batch, shape.num_kp, 8), np.float32)
         self.pictures = allocate("pictures", (batch, shape.size, shape.size, 3), np.uint8)

@@ -22,7 +22,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from fomm_kernels.arrays import view
 from fomm_rt.backends.gpu.device import Device, Replay
-from fomm_rt.backends.gpu.frame_pipeline import FramePipeline, LayoutTrunks, SourceTensors, transfer_rows
+from fomm_rt.backends.gpu.device_arrays import DevicePicture, batch_of_one
+from fomm_rt.backends.gpu.frame_pipeline import (
+    FRAME_TRUNKS,
+    FramePipeline,
+    LayoutTrunks,
+    SourceTensors,
+    transfer_rows,
+)
 from fomm_rt.backends.protocol import STAGES, StageTimes
 from fomm_rt.errors import BackendError
 from fomm_rt.framing import Region
@@ -82,10 +89,13 @@ class FrameStream:
             return device.allocate(size, dtype, trunks.strides(name, size))
 
         self._device = device
+        self._trunks = trunks
         self.stream = device.stream()
         self.pipeline = FramePipeline(shape, device.executor, trunks, allocate, storage, batch, self._record)
         self.eager_reason = None if captures else "asked for"
         self._busy = False
+        # Pictures of other libraries that queued work reads or writes.
+        self._borrowed: list[DevicePicture] = []
         # Each program has its own events; sharing them would mix batches.
         self._events: dict[_Program, dict[str, Any]] = {}
         self._latest: dict[str, Any] = {}
@@ -143,13 +153,13 @@ class FrameStream:
 
         self._run(_Program("frames", given.region, timed), queue)
 
-    def start_on_device(self, picture: Any, region: Region, other: int | None, timed: bool = False) -> None:
-        """Does the same as `start` for a frame (1, H, W, 3) on the GPU, which stream `other`, if any, still fills."""
+    def start_on_device(self, picture: DevicePicture, region: Region, timed: bool = False) -> None:
+        """Does the same as `start` for one frame on the GPU."""
         program = _Program("device frames", None, timed)
         self._begin(program)
-        self._wait(other)
+        self._borrow(picture)
         # The frame's address changes, so this launch cannot be replayed.
-        self.pipeline.read_frames(picture, region, self.stream)
+        self.pipeline.read_frames(batch_of_one(picture.array), region, self.stream)
 
         def queue() -> None:
             self.pipeline.find_keypoints(self.stream)
@@ -179,13 +189,13 @@ class FrameStream:
             out[...] = picture
         return self._stage_ms()
 
-    def finish_on_device(self, out: Any, other: int | None) -> StageTimes:
-        """Does the same as `finish` into an array on the device, which stream `other`, if any, still uses."""
-        self._wait(other)
+    def finish_on_device(self, out: DevicePicture) -> StageTimes:
+        """Does the same as `finish` into a picture on the GPU."""
+        self._borrow(out)
         pictures = view(self.pipeline.pictures, "pictures")
         first = replace(pictures, shape=pictures.shape[1:], strides=pictures.strides[1:])
-        self._device.copy_picture(first, out, self.stream)
         self._busy = True
+        self._device.copy_picture(first, out.array, self.stream)
         self._settle()
         return self._stage_ms()
 
@@ -202,11 +212,11 @@ class FrameStream:
         first: NDArray[np.float32] = self.found()[0]
         return first
 
-    def detect_on_device(self, picture: Any, region: Region, other: int | None) -> NDArray[np.float32]:
-        """Does the same as `detect` for a frame on the device, see `start_on_device`."""
+    def detect_on_device(self, picture: DevicePicture, region: Region) -> NDArray[np.float32]:
+        """Does the same as `detect` for a frame on the GPU."""
         self._begin(_Program("detect on device"))
-        self._wait(other)
-        self.pipeline.detect(picture, region, self.stream)
+        self._borrow(picture)
+        self.pipeline.detect(batch_of_one(picture.array), region, self.stream)
         self._copy(self.pipeline.keypoints, self._keypoints_host)
         first: NDArray[np.float32] = self.found()[0]
         return first
@@ -245,8 +255,9 @@ class FrameStream:
             self._events.clear()
             self._latest = {}
             self._source = self._moved_by = None
+            self._borrowed.clear()
             # The pipeline refers to this object; only the garbage collector would break the cycle.
-            del self.pipeline, self._slot
+            del self.pipeline, self._slot, self._trunks
 
     def _stage_ms(self) -> StageTimes:
         """Returns the stage times of the batch that has just finished; empty if it was not timed."""
@@ -295,15 +306,18 @@ class FrameStream:
         self._busy = True
         self._device.copy(source, target, self.stream)
 
-    def _wait(self, other: int | None) -> None:
-        if other is not None:
-            self._device.wait(self.stream, other)
+    def _borrow(self, picture: DevicePicture) -> None:
+        """Keeps a picture until queued work is done, and makes this work wait for that of its owner."""
+        self._borrowed.append(picture)
+        if picture.owner_stream is not None:
+            self._device.wait(self.stream, picture.owner_stream)
 
     def _settle(self) -> None:
         """Waits for queued work, if any."""
         if self._busy:
             self._device.synchronize(self.stream)
             self._busy = False
+        self._borrowed.clear()
 
     def _begin(self, program: _Program) -> None:
         self._busy = True
@@ -338,6 +352,8 @@ class FrameStream:
         # Capture after an eager run: engines and kernels allocate what they need in it.
         self._settle()
         try:
+            if reason := self._trunks.why_not_captured(FRAME_TRUNKS, self.stream):
+                raise BackendError(reason)
             self._replays[program] = self._device.capture(self.stream, whole)
         except BackendError as error:
             self.eager_reason = str(error)

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fakes.animator import FakeGpu
-from fakes.device import FakeArray
+from fakes.device import FakeArray, FakeStream
 from fomm_kernels.arrays import Array, view
 from fomm_rt import Animator, Framing
 from fomm_rt.backends.gpu import device_arrays
@@ -410,9 +410,9 @@ def test_the_dlpack_owner_makes_the_stream_wait(fake: FakeGpu, monkeypatch: pyte
 
     given: list[int] = []
 
-    def from_dlpack(image: FakeArray, stream: int) -> Array:
+    def from_dlpack(image: FakeArray, stream: int) -> tuple[object, Array]:
         given.append(stream)
-        return view(image, "picture")
+        return None, view(image, "picture")
 
     monkeypatch.setattr(device_arrays, "_from_dlpack", from_dlpack)
     picture = Both((64, 64, 3), np.uint8)
@@ -423,6 +423,86 @@ def test_the_dlpack_owner_makes_the_stream_wait(fake: FakeGpu, monkeypatch: pyte
     assert np.array_equal(fake.animator.animate(picture), expected)
     assert given == [fake.device.streams[0].handle]
     assert not fake.device.waits
+
+
+class Exported:
+    """The view that DLPack exports; its memory is the owner's again once it is gone."""
+
+
+def test_an_exported_view_lives_until_the_work_is_done(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnlyDLPack:
+        def __init__(self, array: FakeArray) -> None:
+            self.array, self.shape = array, array.shape
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 2, 0
+
+        def __dlpack__(self, *, stream: Any = None) -> Any:
+            raise AssertionError("cuda.core asks for it, which is not here")
+
+    views: list[weakref.ref[Exported]] = []
+
+    def from_dlpack(image: OnlyDLPack, _stream: int) -> tuple[object, Array]:
+        exported = Exported()
+        views.append(weakref.ref(exported))
+        return exported, view(image.array, "picture")
+
+    synchronize, alive, interrupted = fake.device.synchronize, list[list[bool]](), list[bool]()
+
+    def watched(stream: FakeStream) -> None:
+        if views and stream.pending:
+            alive.append([one() is not None for one in views])
+        if interrupted:
+            interrupted.clear()
+            raise KeyboardInterrupt
+        synchronize(stream)
+
+    monkeypatch.setattr(device_arrays, "_from_dlpack", from_dlpack)
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    monkeypatch.setattr(fake.device, "synchronize", watched)
+    frame, out = FakeArray((64, 64, 3), np.uint8), FakeArray((64, 64, 3), np.uint8)
+    frame.values[...] = GOLDEN.driving[1]
+    fake.animator.animate(OnlyDLPack(frame), OnlyDLPack(out))
+    assert all(out for out, *_ in alive)
+    assert next(frame for _, *found in alive for frame in found), "the first work after it came reads it"
+    assert all(one() is None for one in views), "nothing keeps them afterwards"
+    interrupted[:] = [True]
+    with pytest.raises(KeyboardInterrupt):
+        fake.animator.animate(OnlyDLPack(frame), OnlyDLPack(out))
+    gc.collect()
+    assert all(one() is not None for one in views[2:]), "the frame is still queued"
+    fake.animator.animate(GOLDEN.driving[1])
+    gc.collect()
+    assert all(one() is None for one in views)
+
+
+@pytest.mark.parametrize("place", ["frame", "out"])
+@pytest.mark.parametrize("told_by", ["DLPack", "the driver"])
+def test_arrays_of_another_gpu(fake: FakeGpu, place: str, told_by: str) -> None:
+    class Elsewhere(FakeArray):
+        if told_by == "DLPack":
+
+            def __dlpack_device__(self) -> tuple[int, int]:
+                return 2, 1
+
+            def __dlpack__(self, *, stream: Any = None) -> Any:
+                raise AssertionError("its library is not asked for work on this stream")
+
+    fake.animator.set_source(GOLDEN.source)
+    fake.animator.set_reference(GOLDEN.driving[0])
+    expected = fake.animator.animate(GOLDEN.driving[1])
+    here, there = FakeArray((64, 64, 3), np.uint8), Elsewhere((64, 64, 3), np.uint8)
+    fake.device.foreign_gpus[view(there, "array").address] = 1
+    pictures = {"frame": here, "out": here, place: there}
+    with pytest.raises(ImageError) as caught:
+        fake.animator.animate(pictures["frame"], pictures["out"])
+    assert str(caught.value) == (
+        f"{place}: expected an array on GPU 0 (a fake GPU), which runs the model; got one on GPU 1. Copy it to GPU 0 "
+        "first"
+    )
+    assert not fake.device.streams[0].pending, "nothing was queued"
+    assert np.array_equal(fake.animator.animate(GOLDEN.driving[1]), expected)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -112,3 +114,47 @@ def test_memory_of_padded_arrays() -> None:
     assert c_strides((2, 3, 4)) == (12, 4, 1)
     assert span((2, 3, 4), (12, 4, 1)) == 24
     assert span((2, 3, 4, 5), (4 * 5 * 8, 1, 5 * 8, 8)) == 2 * 4 * 5 * 8
+
+
+class TestClose:
+    """Freed memory goes back to the driver, and the device's context is released in any case."""
+
+    @pytest.fixture
+    def calls(self) -> list[str]:
+        return []
+
+    @staticmethod
+    def closing(calls: list[str], pool: int | None = 5, broken: bool = False) -> CudaDevice:
+        class Stream:
+            def sync(self) -> None:
+                calls.append("wait")
+                if broken:
+                    raise RuntimeError("an illegal address was read")
+
+        class TrimmingDriver(Driver):
+            def cuMemPoolTrimTo(self, pool: int, kept: int) -> tuple[Any, ...]:  # noqa: N802
+                calls.append(f"trim {pool} to {kept}")
+                return (Result.CUDA_SUCCESS,)
+
+        made = device(TrimmingDriver())
+        made.name, made._closed = "a GPU", False
+        made._allocations = Stream()
+        made._device = SimpleNamespace(memory_resource=SimpleNamespace(handle=pool) if pool else SimpleNamespace())
+        executor: Any = SimpleNamespace(close=lambda: calls.append("release"), current=nullcontext)
+        made.executor = executor
+        return made
+
+    def test_memory_is_returned(self, calls: list[str]) -> None:
+        made = self.closing(calls)
+        made.close()
+        made.close()
+        assert calls == ["wait", "trim 5 to 0", "release"], "once"
+
+    def test_a_gpu_without_pools(self, calls: list[str]) -> None:
+        self.closing(calls, pool=None).close()
+        assert calls == ["wait", "release"]
+
+    def test_a_broken_context(self, calls: list[str]) -> None:
+        with pytest.raises(BackendError, match=r"returning memory of a GPU failed: an illegal address was read$"):
+            self.closing(calls, broken=True).close()
+        assert calls == ["wait", "release"]
