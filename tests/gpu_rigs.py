@@ -17,6 +17,7 @@ from typing_extensions import override
 from fomm_rt import Animator
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt.backend import open_engines, why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt.engine_loader import EngineLoader
 from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.engines.store import EngineStore
@@ -78,7 +79,7 @@ class OnGpu(Rig):
         from fomm_build.build import BuildOptions, build_engines
 
         engines = build_engines(model, BuildOptions(self.flavour, precision, max_batch=MOST), self.store).engines
-        backend = open_engines(self._library, self._gpu, model, engines, "a test", captures)
+        backend = open_engines(EngineLoader(self._library, engines), self._gpu, model, "a test", captures)
         return Animator(model.manifest, backend)
 
     @override

@@ -95,8 +95,7 @@ def build_engine(
             frames, and the second for batches from 1 to `max_batch`, optimized for the largest.
         target: What to build for.
         report: Called with the progress.
-        for_runtime: True if the project's runtime executes the engine: it then expects the memory for its execution
-            contexts from outside; see `fomm_rt.backends.tensorrt.engine_memory`.
+        for_runtime: True if the project's runtime executes the engine: it then allocates nothing while it runs.
 
     Raises:
         EngineError: TensorRT rejects the graph, or cannot build the engine.
@@ -122,7 +121,7 @@ def build_engine(
     config.set_tactic_sources(sum(1 << int(getattr(trt.TacticSource, source)) for source in TACTIC_SOURCES))
     if library.builds_without_gpu:
         set_targets(library, config, target.capabilities)
-    if for_runtime and library.leaves_memory_to_user:
+    if for_runtime and library.can_forbid_allocation:
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if not library.strongly_typed:
         _constrain_types(trt, network, config, float_types(model))

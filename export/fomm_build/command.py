@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fomm_build.targets import parse_targets
-from fomm_rt.backends.tensorrt.backend import NOT_RTX
+from fomm_rt.backends.tensorrt.backend import rtx_supports
 from fomm_rt.backends.tensorrt.library import why_not_importable
 from fomm_rt.cli.model import ModelArgument
 from fomm_rt.cli.options import AsJson, OverwriteOption, Quiet, Verbose
@@ -136,7 +136,7 @@ def _chosen(for_targets: bool) -> str:
     gpu = None if for_targets else nvidia_driver.gpu()
     if gpu is None:
         return TENSORRT_RTX
-    return TENSORRT if gpu.capability in NOT_RTX or why_not_importable(TENSORRT) is None else TENSORRT_RTX
+    return TENSORRT_RTX if rtx_supports(gpu) and why_not_importable(TENSORRT) is not None else TENSORRT
 
 
 def _described(result: BuildResult) -> str:

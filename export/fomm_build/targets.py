@@ -9,7 +9,6 @@ from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.errors import BackendError
 
 _GIVEN = re.compile(r"(?:sm_?)?(\d{1,2})\.?(\d)", re.IGNORECASE)
-_NAME = re.compile(r"SM(\d+)")
 
 
 def parse_targets(text: str) -> tuple[str, ...]:
@@ -26,23 +25,13 @@ def parse_targets(text: str) -> tuple[str, ...]:
     return tuple(f"sm_{''.join(match.groups())}" if (match := _GIVEN.fullmatch(name)) else name for name in names)
 
 
-def known_targets(library: TensorRT) -> tuple[str, ...]:
-    """The capabilities that a flavour builds for by name; empty if it builds only for the GPU of this machine."""
-    if not library.builds_without_gpu:
-        return ()
-    numbers = [
-        int(match[1]) for name in library.module.ComputeCapability.__members__ if (match := _NAME.fullmatch(name))
-    ]
-    return tuple(f"sm_{number}" for number in sorted(numbers))
-
-
 def check_targets(library: TensorRT, targets: tuple[str, ...]) -> None:
     """Makes sure that a flavour builds for all targets.
 
     Raises:
         BackendError: It does not know one of them, or builds only for the GPU of this machine.
     """
-    known = known_targets(library)
+    known = library.capabilities
     if targets and not known:
         raise BackendError(
             f"{library.describe()} builds engines on the GPU that runs them, not for named ones "
@@ -51,7 +40,7 @@ def check_targets(library: TensorRT, targets: tuple[str, ...]) -> None:
     if unknown := [target for target in targets if target not in known]:
         raise BackendError(
             f"{library.describe()} builds no engines for {', '.join(unknown)}; expected some of {', '.join(known)}. "
-            "For data-centre cards (sm_90, sm_100, sm_103) build on the card itself with --backend tensorrt"
+            "For other GPUs (such as sm_87, sm_90, sm_100) build on the GPU itself with --backend tensorrt"
         )
 
 

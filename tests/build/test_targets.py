@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_build.targets import check_targets, known_targets, parse_targets
+from fomm_build.targets import check_targets, parse_targets
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.manifest import TENSORRT
 from fomm_rt.errors import BackendError
@@ -15,8 +15,8 @@ FULL = TensorRT(TENSORRT, "10.13.3.9", SimpleNamespace(IBuilderConfig=object))
 
 
 def test_known_targets(rtx: TensorRT) -> None:
-    assert {"sm_75", "sm_80", "sm_86", "sm_89", "sm_120"} <= set(known_targets(rtx))
-    assert known_targets(FULL) == ()
+    assert {"sm_75", "sm_80", "sm_86", "sm_89", "sm_120"} <= set(rtx.capabilities)
+    assert FULL.capabilities == ()
     check_targets(rtx, ("sm_89", "sm_120"))
     check_targets(FULL, ())
 

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fomm_build.timing_cache import cache_path, read, timing_cache, write
+from fomm_build.timing_cache import cache_path, timing_cache
 from fomm_rt.backends.tensorrt.library import TensorRT
+from fomm_rt.engines.hashed_file import read_hashed, write_hashed
 from fomm_rt.engines.manifest import TENSORRT, TENSORRT_RTX
 from fomm_rt.errors import EngineError
 
@@ -91,17 +92,17 @@ def test_a_build_that_fails_keeps_nothing(tmp_path: Path) -> None:
 )
 def test_a_damaged_one_is_ignored(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     path = cache_path(tmp_path, LIBRARY.version, GPU)
-    write(path, b"conv")
-    assert read(path) == b"conv"
+    write_hashed(path, b"conv")
+    assert read_hashed(path) == b"conv"
     damage(path)
-    assert read(path) == b""
+    assert read_hashed(path) == b""
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(EngineError, match="cannot be kept"):
-        write(file / "cache", b"conv")
+        write_hashed(file / "cache", b"conv")
 
 
 @pytest.mark.parametrize(("flavour", "gpu"), [(TENSORRT_RTX, GPU), (TENSORRT, None)])

@@ -24,6 +24,8 @@ from fomm_rt.backends.gpu.frame_pipeline import FLOAT32
 from fomm_rt.backends.tensorrt.engine_memory import LINEAR, tensor_strides
 from fomm_rt.model.frame_shape import FrameShape
 
+GENERATIONS = ("8.6", "11", "rtx")
+
 
 class TensorIOMode(enum.Enum):
     INPUT = 1
@@ -55,6 +57,10 @@ class ILogger:
         raise NotImplementedError
 
 
+BYTES = {"source_encoder": 700, "keypoint_detector": 300, "dense_motion": 500, "generator": 1000}
+"""Memory that a context of each trunk needs for one frame."""
+
+
 class FakeMachine:
     """The device and the properties of the engines that the fake TensorRT runs.
 
@@ -71,7 +77,10 @@ class FakeMachine:
         contexts: Execution contexts created so far.
         refuses: Names of calls that TensorRT refuses.
         renamed: Tensor -> another name for it in engines.
-        needs_memory: True if contexts must be given memory, as with TensorRT-RTX.
+        generation: One of GENERATIONS; they differ in how contexts are given memory.
+        capturable: What TensorRT-RTX answers when it is asked about a stream.
+        takes_cache: True if a runtime cache takes what an earlier one serialized.
+        compiled: Trunks that TensorRT-RTX compiled, once for each context that did not find them in its cache.
         logger: The logger that TensorRT was given.
     """
 
@@ -86,7 +95,9 @@ class FakeMachine:
         self.contexts: list[FakeContext] = []
         self.refuses: set[str] = set()
         self.renamed: dict[str, str] = {}
-        self.needs_memory = False
+        self.generation = GENERATIONS[1]
+        self.capturable = self.takes_cache = True
+        self.compiled: list[str] = []
         self.logger: Any = None
 
     def allows(self, call: str) -> bool:
@@ -113,13 +124,16 @@ class FakeMachine:
 
 
 class FakeContext:
-    def __init__(self, machine: FakeMachine, trunk: str) -> None:
+    """A context of TensorRT 8.6. Its memory is an address and, if TensorRT is told it, a size."""
+
+    def __init__(self, machine: FakeMachine, trunk: str, cache: FakeRuntimeCache | None = None) -> None:
         self._machine = machine
         self._trunk = trunk
+        self._cache = cache
         self._batch = 0
         self._addresses: dict[str, int] = {}
         self.profile: tuple[int, int] | None = None
-        self.memory: tuple[int, int] | None = None
+        self.memory: tuple[int, int | None] | None = None
         machine.contexts.append(self)
 
     def set_input_shape(self, _name: str, shape: tuple[int, ...]) -> bool:
@@ -133,12 +147,16 @@ class FakeContext:
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return self._machine.shape.tensor_shapes(self._batch)[name]
 
-    def update_device_memory_size_for_shapes(self) -> int:
+    @property
+    def needed(self) -> int:
+        """Bytes for its shapes."""
         assert self._batch, "its shapes come first"
-        return 1000 * self._batch
+        return BYTES[self._trunk] * self._batch
 
-    def set_device_memory(self, address: int, size: int) -> None:
-        self.memory = (address, size)
+    def _give(self, address: int) -> None:
+        self.memory = (address, None)
+
+    device_memory = property(None, _give)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
@@ -148,7 +166,12 @@ class FakeContext:
         machine, trunk, batch, addresses = self._machine, self._trunk, self._batch, dict(self._addresses)
         if not machine.allows("execute_async_v3"):
             return False
-        assert (self.memory is not None) == machine.needs_memory
+        assert self.memory is not None
+        assert self.memory[1] is None or self.memory[1] >= self.needed
+        if machine.generation == "rtx" and (self._cache is None or trunk not in self._cache.kernels):
+            machine.compiled.append(trunk)
+            if self._cache is not None:
+                self._cache.kernels.add(trunk)
         assert machine.device is not None
         (queue,) = [one for one in machine.device.streams if one.handle == stream]
         inputs, outputs = machine.shape.trunk_tensors(trunk)
@@ -161,15 +184,62 @@ class FakeContext:
         return True
 
 
+class FakeNewerContext(FakeContext):
+    """A context of TensorRT 10 and later."""
+
+    def update_device_memory_size_for_shapes(self) -> int:
+        return self.needed
+
+    def set_device_memory(self, address: int, size: int) -> None:
+        self.memory = (address, size)
+
+
+class FakeRtxContext(FakeNewerContext):
+    def is_stream_capturable(self, stream: int) -> bool:
+        assert self._machine.device is not None
+        (asked,) = [one for one in self._machine.device.streams if one.handle == stream]
+        assert asked.captured is None, "it is asked before the capture"
+        return self._machine.capturable
+
+
+class FakeRuntimeCache:
+    """Names of the trunks whose kernels were compiled."""
+
+    def __init__(self, machine: FakeMachine) -> None:
+        self._machine = machine
+        self.kernels: set[str] = set()
+
+    def deserialize(self, content: bytes) -> bool:
+        if self._machine.takes_cache:
+            self.kernels |= set(content.decode().split())
+        return self._machine.takes_cache
+
+    def serialize(self) -> bytes:
+        return " ".join(sorted(self.kernels)).encode()
+
+
 class FakeRuntimeConfig:
     allocation = "static"
     dynamic_shapes_kernel_specialization_strategy = "lazy"
+    cache: FakeRuntimeCache | None = None
+
+    def __init__(self, machine: FakeMachine) -> None:
+        self._machine = machine
 
     def set_execution_context_allocation_strategy(self, strategy: str) -> None:
         self.allocation = strategy
 
+    def create_runtime_cache(self) -> FakeRuntimeCache:
+        return FakeRuntimeCache(self._machine)
+
+    def set_runtime_cache(self, cache: FakeRuntimeCache) -> bool:
+        self.cache = cache
+        return True
+
 
 class FakeEngine:
+    """An engine of TensorRT 8.6."""
+
     def __init__(self, machine: FakeMachine, trunk: str) -> None:
         self._machine = machine
         self._trunk = trunk
@@ -205,17 +275,41 @@ class FakeEngine:
         least = self._machine.batches[index - 1] + 1 if index else 1
         return (least,), (least,), (self._machine.batches[index],)
 
-    def create_runtime_config(self) -> FakeRuntimeConfig:
-        return FakeRuntimeConfig()
+    @property
+    def device_memory_size(self) -> int:
+        return BYTES[self._trunk] * max(self._machine.batches)
 
-    def create_execution_context(self, config: FakeRuntimeConfig | None = None) -> FakeContext | None:
-        settings = None if config is None else (config.allocation, config.dynamic_shapes_kernel_specialization_strategy)
-        assert settings == (("user managed", "eager") if self._machine.needs_memory else None)
+    def create_execution_context_without_device_memory(self) -> FakeContext | None:
         return FakeContext(self._machine, self._trunk) if self._machine.allows("create_execution_context") else None
 
 
-def fake_module(machine: FakeMachine | None = None, version: str = "11.4.0.106") -> Any:
-    """Returns a fake of the module `tensorrt` or `tensorrt_rtx`; without a machine it cannot run engines."""
+class FakeNewerEngine(FakeEngine):
+    """An engine of TensorRT 10 and later."""
+
+    def get_device_memory_size_for_profile_v2(self, index: int) -> int:
+        return BYTES[self._trunk] * self._machine.batches[index]
+
+    def create_execution_context(self, strategy: str = "static") -> FakeContext | None:
+        assert strategy == "user managed", "others reserve memory of their own"
+        allowed = self._machine.allows("create_execution_context")
+        return FakeNewerContext(self._machine, self._trunk) if allowed else None
+
+
+class FakeRtxEngine(FakeNewerEngine):
+    def create_runtime_config(self) -> FakeRuntimeConfig:
+        return FakeRuntimeConfig(self._machine)
+
+    def create_execution_context(self, config: Any = None) -> FakeContext | None:
+        settings = (config.allocation, config.dynamic_shapes_kernel_specialization_strategy)
+        assert settings == ("user managed", "eager")
+        allowed = self._machine.allows("create_execution_context")
+        return FakeRtxContext(self._machine, self._trunk, config.cache) if allowed else None
+
+
+def fake_module(machine: FakeMachine | None = None, version: str = "11.4.0.106", rtx: bool = False) -> Any:
+    """Returns a fake of the module `tensorrt` or, with `rtx`, `tensorrt_rtx`; it runs engines only with a machine."""
+    if rtx and machine is not None:
+        machine.generation = "rtx"
 
     class Runtime:
         def __init__(self, logger: Any) -> None:
@@ -225,7 +319,8 @@ def fake_module(machine: FakeMachine | None = None, version: str = "11.4.0.106")
         def deserialize_cuda_engine(self, content: bytes) -> FakeEngine | None:
             assert machine is not None
             machine.deserialized.append(content)
-            return FakeEngine(machine, content.decode()) if machine.allows("deserialize_cuda_engine") else None
+            kind = {"8.6": FakeEngine, "11": FakeNewerEngine, "rtx": FakeRtxEngine}[machine.generation]
+            return kind(machine, content.decode()) if machine.allows("deserialize_cuda_engine") else None
 
     module: Any = ModuleType("tensorrt")
     module.__version__ = version
@@ -233,9 +328,13 @@ def fake_module(machine: FakeMachine | None = None, version: str = "11.4.0.106")
     module.Runtime = Runtime
     module.NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     module.IBuilderConfig = SimpleNamespace()
-    if machine is not None and machine.needs_memory:
-        module.BuilderFlag = SimpleNamespace(REQUIRE_USER_ALLOCATION=1)
+    if machine is None or machine.generation != "8.6":
         module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
+    if rtx:
+        module.BuilderFlag = SimpleNamespace(REQUIRE_USER_ALLOCATION=1)
+        module.IBuilderConfig = SimpleNamespace(set_compute_capability=None)
+        known = ("NONE", "CURRENT", "SM75", "SM80", "SM86", "SM89", "SM120", "SM121")
+        module.ComputeCapability = SimpleNamespace(__members__=dict.fromkeys(known))
         module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     return module
 

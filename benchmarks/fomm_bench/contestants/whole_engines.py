@@ -18,6 +18,7 @@ from fomm_bench.contestants.protocol import UnavailableError
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_build.parity.loaded_engine import LoadedEngine
 from fomm_rt.backends.gpu.device import Device
+from fomm_rt.backends.tensorrt.engine_loader import EngineLoader
 from fomm_rt.backends.tensorrt.library import TensorRT, load_tensorrt
 from fomm_rt.bundled import open_model
 from fomm_rt.engines.engine_set import EngineSet
@@ -67,11 +68,8 @@ def whole_folder(model: ModelFolder, options: BuildOptions) -> WholeFolder:
 
 def load_whole_engines(library: TensorRT, device: Device, engines: EngineSet) -> RunGraph:
     """Loads the four engines on a device, which must be current. Raises EngineError if TensorRT refuses a call."""
-    networks = {
-        name: LoadedEngine(library, device, name, engines.read(name), file.inputs, file.outputs)
-        for name in NETWORKS
-        for file in [engines.manifest.engines[name]]
-    }
+    loader = EngineLoader(library, engines)
+    networks = {name: LoadedEngine(loader, device, name) for name in NETWORKS}
 
     def run(network: str, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
         with device.current():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnx
@@ -18,6 +18,7 @@ from fomm_build.parity.reference import marked_outputs
 from fomm_rt.backends.gpu.cuda_device import CudaDevice
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt.backend import open_engines
+from fomm_rt.backends.tensorrt.engine_loader import EngineLoader
 from fomm_rt.backends.tensorrt.library import TensorRT
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import LAYOUTS, EngineManifest
@@ -48,41 +49,52 @@ def check_on_gpu(
         rebuild: Builds an engine with other outputs, to find the layer at fault.
     """
     spec = manifest.spec
+    unpublished = EngineSet(model.path, manifest, lambda name: engines[name].content)
+    loader = EngineLoader(library, unpublished)  # for both checks
     device = CudaDevice()
+    candidate = GpuEngines(loader, device, graphs, rebuild)
     try:
-        candidate = GpuEngines(library, device, engines, graphs, rebuild)
         if spec.layout != LAYOUTS[0]:
             return check_engines(model, exact, candidate, animate_by_graphs(candidate, exact), spec.precision)
-        unpublished = EngineSet(model.path, manifest, lambda name: engines[name].content)
-        backend = open_engines(library, gpu, model, unpublished, "to be checked")
+        backend = open_engines(loader, gpu, model, "to be checked")
         try:
             animate = animate_by_backend(backend, model.manifest.size)
             return check_engines(model, exact, candidate, animate, spec.precision)
         finally:
             backend.close()
     finally:
+        candidate.close()
         device.close()
 
 
 @dataclass(frozen=True)
 class GpuEngines(Candidate):
-    """Engines in memory, each loaded when it runs."""
+    """Engines that are loaded once, each with its own buffers."""
 
-    library: TensorRT
+    loader: EngineLoader
     device: Device
-    engines: Mapping[str, BuiltEngine]
     graphs: Mapping[str, HalfGraph]
     rebuild: Rebuild
+    _open: dict[str, LoadedEngine] = field(default_factory=dict, init=False, repr=False)
 
     @override
     def run(self, engine: str, inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        return self._run(engine, self.engines[engine], inputs)
+        with self.device.current():
+            if engine not in self._open:
+                self._open[engine] = LoadedEngine(self.loader, self.device, engine)
+            return self._open[engine].run(inputs)
 
     @override
     def inner(self, engine: str, names: Sequence[str], inputs: HostTensors) -> dict[str, NDArray[Any]]:
-        return self._run(engine, self.rebuild(engine, marked_outputs(self.graphs[engine].model, names)), inputs)
-
-    def _run(self, name: str, built: BuiltEngine, inputs: HostTensors) -> dict[str, NDArray[Any]]:
+        built = self.rebuild(engine, marked_outputs(self.graphs[engine].model, names))
+        given = self.loader.engines
+        engines = EngineSet(
+            given.path, replace(given.manifest, engines={engine: built.entry}), lambda _name: built.content
+        )
         with self.device.current():
-            engine = LoadedEngine(self.library, self.device, name, built.content, built.inputs, built.outputs)
-            return engine.run(inputs)
+            return LoadedEngine(EngineLoader(self.loader.library, engines), self.device, engine).run(inputs)
+
+    def close(self) -> None:
+        """Frees the buffers and contexts."""
+        with self.device.current():
+            self._open.clear()

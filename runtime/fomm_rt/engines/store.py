@@ -1,8 +1,9 @@
 """The engine store: a cache of engines for the kernel path, found by what they have to fit.
 
-<key>.engines    a set of engines (`archive`); <key> is that of its `EngineSpec`
-.<key>.lock      held by the builder of that set
-.publish.lock    held while a set is written
+<key>.engines          a set of engines (`archive`); <key> is that of its `EngineSpec`
+<key>-<gpu>.kernels    what TensorRT-RTX compiled of that set on GPUs of one kind, a `hashed_file`
+.<key>.lock            held by the builder of that set
+.publish.lock          held while a set is written
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from fomm_rt.engines.private_files import check_private_folder, staged_private
 from fomm_rt.engines.requirements import EngineRequirements
 from fomm_rt.errors import EngineError
 
-SUFFIX = ".engines"
+SUFFIX, KERNELS_SUFFIX = ".engines", ".kernels"
 _ARCHIVE = re.compile(rf"[0-9a-f]{{16}}{re.escape(SUFFIX)}")
 
 
@@ -87,12 +88,18 @@ class EngineStore(EnginePlace):
             raise EngineError(f"{key}: expected the key of a set, 16 hexadecimal digits; see fomm-rt engines list")
         try:
             path.unlink()
+            for kernels in self.folder.glob(f"{key}-*{KERNELS_SUFFIX}"):
+                kernels.unlink(missing_ok=True)
         except OSError as error:
             raise EngineError(f"{path}: cannot be removed ({error.strerror}); see fomm-rt engines list") from error
 
     def path_of(self, key: str) -> Path:
         """The file of a set."""
         return self.folder / f"{key}{SUFFIX}"
+
+    def kernels_of(self, key: str, gpu: str) -> Path:
+        """The file of the kernels that TensorRT-RTX compiled of a set on a GPU of this name."""
+        return self.folder / f"{key}-{re.sub(r'[^A-Za-z0-9.]+', '-', gpu)}{KERNELS_SUFFIX}"
 
     def paths(self) -> list[Path]:
         """The files of all sets, damaged ones too.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from importlib.resources import files
 
 import cv2
 import numpy as np
 
 from fomm_rt.image import Image
-from fomm_rt.media.read.picture import read_picture
 
 PICTURE = "parity_picture.jpg"
 """Chelsea the cat by Stéfan van der Walt, dedicated to the public domain (CC0), cut and scaled to 256×256."""
@@ -19,8 +18,9 @@ MOVES = ((0.0, 1.0, 0.0, 0.0), (7.0, 1.06, 0.05, -0.03), (-9.0, 0.92, -0.06, 0.0
 
 def parity_frames(size: int) -> list[Image]:
     """Returns the photo at (size, size, 3) uint8, transformed by each of MOVES; the first is the photo itself."""
-    with as_file(files("fomm_rt.model") / PICTURE) as path:
-        picture = read_picture(path)
+    # Not by `read_picture`, which needs PyAV: exports and engines are also checked where that is missing.
+    content = np.frombuffer((files("fomm_rt.model") / PICTURE).read_bytes(), np.uint8)
+    picture = cv2.cvtColor(cv2.imdecode(content, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
     frames = []
     for degrees, scale, x, y in MOVES:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fakes.device import FakeDevice
-from fakes.tensorrt import FakeMachine, fake_module
+from fakes.tensorrt import GENERATIONS, FakeMachine, fake_module
 from fomm_bench.contestants.graph_contestant import GraphContestant
 from fomm_bench.contestants.registry import entries
 from fomm_bench.contestants.whole_engines import load_whole_engines
@@ -47,6 +47,7 @@ class Folder:
 
     def __init__(self, manifest: Manifest) -> None:
         engines = {name: self._file(manifest.networks[name]) for name in NETWORKS}
+        self.path = Path("folder")
         self.manifest = type("Engines", (), {"engines": engines})
 
     def read(self, name: str) -> bytes:
@@ -59,20 +60,21 @@ class Folder:
         return tuple(EngineTensor(spec.name, spec.dtype, (1, *spec.shape[1:]), "linear") for spec in specs)
 
 
-def open_fake(small_model: Path, needs_memory: bool = False) -> tuple[GraphContestant, FakeMachine]:
+def open_fake(small_model: Path, generation: str = "11") -> tuple[GraphContestant, FakeMachine]:
     model = open_model_folder(small_model)
     machine = FakeMachine(cast(FrameShape, WholeShape(model.manifest)), portable_graphs(model))
-    machine.device, machine.needs_memory = FakeDevice(), needs_memory
+    machine.device, machine.generation = FakeDevice(), generation
     tensorrt_logger.cache_clear()
-    library = TensorRT("tensorrt", "11.4", fake_module(machine))
+    rtx = generation == "rtx"
+    library = TensorRT("tensorrt-rtx" if rtx else "tensorrt", "11.4", fake_module(machine, rtx=rtx))
     with machine.device.current():
         run = load_whole_engines(library, machine.device, cast(Any, Folder(model.manifest)))
     return GraphContestant(run, "fake", relative=True), machine
 
 
-@pytest.mark.parametrize("needs_memory", [False, True])
-def test_agrees_with_onnx_runtime(small_model: Path, needs_memory: bool) -> None:
-    chain, machine = open_fake(small_model, needs_memory)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_agrees_with_onnx_runtime(small_model: Path, generation: str) -> None:
+    chain, machine = open_fake(small_model, generation)
     chain.set_source(GOLDEN.source)
     assert machine.device is not None
     with Animator.load(small_model, "onnxruntime-cpu", adapt_scale=False) as animator:
@@ -84,8 +86,17 @@ def test_agrees_with_onnx_runtime(small_model: Path, needs_memory: bool) -> None
     assert machine.device.allocations == allocations, "buffers are allocated once"
 
 
-@pytest.mark.parametrize("refused", ["deserialize_cuda_engine", "set_input_shape", "set_tensor_address"])
-def test_reports_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        ("deserialize_cuda_engine", "loading the keypoint_detector engine"),
+        ("set_input_shape", "giving the keypoint_detector engine .* for one frame"),
+        ("set_tensor_address", "giving the keypoint_detector engine its arrays"),
+    ],
+)
+def test_reports_what_tensorrt_refuses(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, refused: str, words: str
+) -> None:
     made = FakeMachine.__init__
 
     def refusing(self: FakeMachine, *arguments: Any) -> None:
@@ -93,7 +104,7 @@ def test_reports_what_tensorrt_refuses(small_model: Path, monkeypatch: pytest.Mo
         self.refuses.add(refused)
 
     monkeypatch.setattr(FakeMachine, "__init__", refusing)
-    with pytest.raises(EngineError, match=rf"the keypoint_detector engine cannot be .*{refused} is refused"):
+    with pytest.raises(EngineError, match=rf"{words} failed: .*{refused} is refused"):
         open_fake(small_model)
 
 

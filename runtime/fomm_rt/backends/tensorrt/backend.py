@@ -13,6 +13,7 @@ from fomm_kernels import KERNELS, driver_problem
 from fomm_kernels.sources import source_hash
 from fomm_rt.backends.options import Options
 from fomm_rt.backends.protocol import BackendDescription
+from fomm_rt.backends.tensorrt.engine_loader import EngineLoader
 from fomm_rt.backends.tensorrt.library import INSTALL, TensorRT, load_tensorrt, why_not_importable
 from fomm_rt.engines.engine_set import EngineSet
 from fomm_rt.engines.manifest import LAYOUTS, TENSORRT_RTX, EngineSpec, model_hash
@@ -33,8 +34,17 @@ _log = logging.getLogger("fomm_rt")
 BUILDERS = "fomm_rt.engine_builder"
 """Group of the entry point that builds engines; `fomm_build` provides it."""
 
-NOT_RTX = ((9, 0), (10, 0), (10, 3), (11, 0))
-"""Compute capabilities of data-centre cards, which TensorRT-RTX does not support."""
+RTX_CAPABILITIES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_120", "sm_121")
+"""The compute capabilities that TensorRT-RTX 1.7 supports, for advice where it is not installed."""
+
+
+def rtx_supports(gpu: Gpu) -> bool:
+    """True if the installed TensorRT-RTX knows the GPU's compute capability; without one, if version 1.7 does."""
+    try:
+        known = load_tensorrt(TENSORRT_RTX).capabilities
+    except BackendError:
+        known = RTX_CAPABILITIES
+    return gpu.architecture in known
 
 
 def why_tensorrt_unavailable(flavour: str) -> str | None:
@@ -47,7 +57,7 @@ def why_tensorrt_unavailable(flavour: str) -> str | None:
     gpu = nvidia_driver.gpu()
     if gpu is None:
         return "the NVIDIA driver finds no GPU"
-    if flavour == TENSORRT_RTX and gpu.capability in NOT_RTX:
+    if flavour == TENSORRT_RTX and not rtx_supports(gpu):
         return f"TensorRT-RTX does not support {gpu.architecture} ({gpu.name}); use the backend tensorrt"
     return None
 
@@ -86,19 +96,22 @@ def open_tensorrt(flavour: str, model: ModelFolder, reason: str, options: Option
     requirements = engine_requirements(library, gpu, model, precision)
     if options.engines is not None:
         requirements = replace(requirements, store=str(options.engines))
+
+    def opened(engines: EngineSet) -> GpuBackend:
+        kernels = store.kernels_of(engines.manifest.spec.key, gpu.name)
+        return open_engines(EngineLoader(library, engines, kernels), gpu, model, reason)
+
     try:
         # Engines for the largest batch also have a profile for a single frame.
-        return open_engines(library, gpu, model, store.find(requirements, largest=True), reason)
+        return opened(store.find(requirements, largest=True))
     except EngineError as error:
         if not options.auto_build:
             raise
         _log.warning("building engines of %s for this GPU, once; this takes minutes: %s", model.manifest.name, error)
-    return open_engines(library, gpu, model, _build(model, flavour, precision, store), reason)
+    return opened(_build(model, flavour, precision, store))
 
 
-def open_engines(
-    library: TensorRT, gpu: Gpu, model: ModelFolder, engines: EngineSet, reason: str, captures: bool = True
-) -> GpuBackend:
+def open_engines(loader: EngineLoader, gpu: Gpu, model: ModelFolder, reason: str, captures: bool = True) -> GpuBackend:
     """Opens engines that fit this machine as a backend.
 
     Raises:
@@ -109,11 +122,12 @@ def open_engines(
     from fomm_rt.backends.gpu.cuda_device import CudaDevice
     from fomm_rt.backends.tensorrt.trunks import EngineTrunks
 
+    library = loader.library
     device = CudaDevice()
     try:
         with device.current():
-            trunks = EngineTrunks(library, engines, FrameShape.of(model.manifest), device.allocate)
-        spec = engines.manifest.spec
+            trunks = EngineTrunks(loader, FrameShape.of(model.manifest), device.allocate)
+        spec = loader.engines.manifest.spec
         return GpuBackend(
             model.manifest,
             device,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +22,9 @@ _log = logging.getLogger("fomm_rt.tensorrt")
 
 _MODULES = {TENSORRT: "tensorrt", TENSORRT_RTX: "tensorrt_rtx"}
 INSTALL = {TENSORRT: "pip install 'fomm-rt[tensorrt]'", TENSORRT_RTX: "pip install 'fomm-rt[rtx]'"}
+
+_CAPABILITY = re.compile(r"SM(\d+)")
+"""A name of the library's compute capabilities."""
 
 OLDEST = (8, 6)
 """The first version of TensorRT with all calls that this project makes."""
@@ -45,8 +49,16 @@ class TensorRT:
         return hasattr(self.module.IBuilderConfig, "set_compute_capability")
 
     @property
-    def leaves_memory_to_user(self) -> bool:
-        """True if engines can be built to allocate nothing while they run; their contexts must be given memory.
+    def capabilities(self) -> tuple[str, ...]:
+        """The compute capabilities that it builds engines for, ("sm_75", ...); empty if it builds for the GPU here."""
+        if not self.builds_without_gpu:
+            return ()
+        known = [_CAPABILITY.fullmatch(name) for name in self.module.ComputeCapability.__members__]
+        return tuple(f"sm_{number}" for number in sorted(int(match[1]) for match in known if match))
+
+    @property
+    def can_forbid_allocation(self) -> bool:
+        """True if engines can be built to allocate nothing while they run.
 
         TensorRT never allocates while an engine runs. TensorRT-RTX does by default, and then capturing can fail.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import logging
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from fakes.device import FakeDevice
 from fakes.engine_sets import build
-from fakes.tensorrt import FakeDriver, FakeMachine, Severity, TensorFormat, fake_module
+from fakes.tensorrt import BYTES, GENERATIONS, FakeDriver, FakeMachine, Severity, TensorFormat, fake_module
 from fomm_build.trunks import cut_trunks
 from fomm_kernels import KERNELS
 from fomm_kernels.sources import source_hash
@@ -22,9 +23,11 @@ from fomm_rt import Animator
 from fomm_rt.backends.gpu import cuda_device
 from fomm_rt.backends.gpu.backend import BATCH_STREAMS
 from fomm_rt.backends.options import BackendName
-from fomm_rt.backends.tensorrt.backend import BUILDERS, why_tensorrt_unavailable
+from fomm_rt.backends.tensorrt import kernel_cache
+from fomm_rt.backends.tensorrt.backend import BUILDERS, RTX_CAPABILITIES, rtx_supports, why_tensorrt_unavailable
 from fomm_rt.backends.tensorrt.library import load_tensorrt, tensorrt_logger
 from fomm_rt.engines.engine_set import EngineSet
+from fomm_rt.engines.hashed_file import read_hashed, write_hashed
 from fomm_rt.engines.manifest import FLAVOURS, EngineSpec, model_hash
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.errors import BackendError, EngineError
@@ -140,12 +143,14 @@ def test_unusable_modules(import_as: Callable[[str, Any], None], found: Any, wor
 def test_generations(
     import_as: Callable[[str, Any], None], module: str, flavour: str, version: str, plugins: bool
 ) -> None:
-    import_as(module, fake_module(version=version))
+    rtx = flavour == "tensorrt-rtx"
+    import_as(module, fake_module(version=version, rtx=rtx))
     library = load_tensorrt(flavour)
     assert library.version == version
     assert library.has_plugins == plugins
     assert library.strongly_typed
-    assert not library.builds_without_gpu
+    assert library.builds_without_gpu == rtx
+    assert library.capabilities == (RTX_CAPABILITIES if rtx else ())
     assert library.describe() == ("TensorRT " if flavour == "tensorrt" else "TensorRT-RTX ") + version
 
 
@@ -175,6 +180,17 @@ def test_the_logger_of_a_real_library() -> None:
     assert {"HALF", "FLOAT"} <= set(trt.DataType.__members__)
     assert {"LINEAR", "HWC8", "HWC16", "HWC"} <= set(trt.TensorFormat.__members__)
     assert {"INPUT", "OUTPUT"} <= set(trt.TensorIOMode.__members__)
+    assert set(library.capabilities) >= set(RTX_CAPABILITIES)
+    calls = {
+        trt.ICudaEngine: ("create_runtime_config", "get_device_memory_size_for_profile_v2"),
+        trt.IRuntimeConfig: ("create_runtime_cache", "set_runtime_cache"),
+        trt.IRuntimeCache: ("serialize", "deserialize"),
+        trt.IExecutionContext: (
+            *("is_stream_capturable", "update_device_memory_size_for_shapes", "set_device_memory"),
+            *("set_optimization_profile_async", "set_input_shape", "set_tensor_address", "execute_async_v3"),
+        ),
+    }
+    assert all(hasattr(kind, call) for kind, names in calls.items() for call in names)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -182,7 +198,7 @@ def test_problems(
     driver: FakeDriver, import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch, flavour: str
 ) -> None:
     import_as("tensorrt", fake_module())
-    import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
+    import_as("tensorrt_rtx", fake_module(version="1.7.1.116", rtx=True))
     driver.fails = {"cuDeviceGet"}
     assert why_tensorrt_unavailable(flavour) == "the NVIDIA driver finds no GPU"
     monkeypatch.setattr(
@@ -192,11 +208,40 @@ def test_problems(
 
 
 @pytest.mark.usefixtures("driver")
-def test_rtx_refuses_data_centre_cards(import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    import_as("tensorrt_rtx", fake_module(version="1.7.1.116"))
-    problem = "TensorRT-RTX does not support sm_90 (NVIDIA H200); use the backend tensorrt"
-    assert why_tensorrt_unavailable("tensorrt-rtx") == problem
-    monkeypatch.setattr(nvidia_driver, "_library", lambda: FakeDriver("NVIDIA GeForce RTX 4090", (8, 9)))
+@pytest.mark.parametrize(
+    ("name", "capability", "supported"),
+    [
+        ("NVIDIA H200", (9, 0), False),
+        ("NVIDIA B200", (10, 0), False),
+        ("Jetson AGX Orin", (8, 7), False),
+        ("NVIDIA A100", (8, 0), True),
+        ("NVIDIA GeForce RTX 4090", (8, 9), True),
+    ],
+)
+@pytest.mark.parametrize("installed", [True, False])
+def test_rtx_runs_where_the_library_knows_the_capability(
+    import_as: Callable[[str, Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    capability: tuple[int, int],
+    supported: bool,
+    installed: bool,
+) -> None:
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: FakeDriver(name, capability))
+    gpu = nvidia_driver.gpu()
+    assert gpu is not None
+    if installed:
+        import_as("tensorrt_rtx", fake_module(version="1.7.1.116", rtx=True))
+        problem = f"TensorRT-RTX does not support {gpu.architecture} ({name}); use the backend tensorrt"
+        assert why_tensorrt_unavailable("tensorrt-rtx") == (None if supported else problem)
+    assert rtx_supports(gpu) == supported
+
+
+@pytest.mark.usefixtures("driver")
+def test_rtx_may_learn_new_capabilities(import_as: Callable[[str, Any], None]) -> None:
+    module = fake_module(version="2.0", rtx=True)
+    module.ComputeCapability.__members__["SM90"] = None
+    import_as("tensorrt_rtx", module)
     assert why_tensorrt_unavailable("tensorrt-rtx") is None
 
 
@@ -208,6 +253,8 @@ class World:
         self.store = store
         self.machine = FakeMachine(FrameShape.of(model.manifest), cut_trunks(model))
         self.devices: list[FakeDevice] = []
+
+        self.import_modules: Callable[[], None] = lambda: None
 
     def spec(self, **changes: Any) -> EngineSpec:
         return EngineSpec(
@@ -254,6 +301,28 @@ def world(
     return made
 
 
+RTX = {"flavour": "tensorrt-rtx", "capabilities": ("sm_89",), "gpu": None}
+FOR_4090 = {"capabilities": ("sm_89",), "gpu": "NVIDIA GeForce RTX 4090"}
+"""Engines for the card of `rtx_world`."""
+
+
+@pytest.fixture
+def rtx_world(world: World, import_as: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch) -> World:
+    """A machine with a card that TensorRT-RTX supports."""
+    monkeypatch.setattr(nvidia_driver, "_library", lambda: FakeDriver("NVIDIA GeForce RTX 4090", (8, 9)))
+
+    def import_modules() -> None:
+        load_tensorrt.cache_clear()
+        import_as("tensorrt", fake_module(world.machine))
+        if world.machine.generation == "rtx":
+            import_as("tensorrt_rtx", fake_module(world.machine, rtx=True))
+
+    world.import_modules = import_modules
+    world.machine.generation = "rtx"
+    import_modules()
+    return world
+
+
 def test_no_engines(world: World) -> None:
     with pytest.raises(EngineError) as caught:
         world.load(precision=None)
@@ -294,20 +363,138 @@ def test_engines_are_opened(world: World) -> None:
     assert [device.is_closed for device in world.devices] == [True]
 
 
-def test_rtx_contexts_are_given_memory(world: World, import_as: Callable[[str, Any], None], driver: FakeDriver) -> None:
-    """TensorRT-RTX, on a supported card."""
-    driver.capability = (8, 9)
-    world.machine.needs_memory = True
-    import_as("tensorrt_rtx", fake_module(world.machine))
-    world.build(flavour="tensorrt-rtx", capabilities=("sm_89",), gpu=None)
-    with world.load("tensorrt-rtx") as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_contexts_of_a_stream_share_memory(rtx_world: World, generation: str) -> None:
+    """As much as the largest needs in its profile. TensorRT 8.6 knows only what the largest profile needs."""
+    world, machine = rtx_world, rtx_world.machine
+    machine.batches = [1, 8]
+    machine.generation = generation
+    world.import_modules()
+    flavour: BackendName = "tensorrt-rtx" if generation == "rtx" else "tensorrt"
+    world.build(**(RTX if generation == "rtx" else FOR_4090))
+    with world.load(flavour) as animator, Animator.load(world.model.path, "onnxruntime-cpu") as reference:
         for one in (animator, reference):
             one.set_source(GOLDEN.source)
         for frame in GOLDEN.driving:
             assert np.abs(animator.animate(frame).astype(int) - reference.animate(frame)).max() <= 1
-        memories = [context.memory for context in world.machine.contexts]
-        assert all(memory is not None and memory[1] == 1000 for memory in memories)
-        assert len({memory[0] for memory in memories if memory is not None}) == len(memories), "each has its own"
+        single = {context.memory or (0, 0) for context in machine.contexts}
+        made = len(machine.contexts)
+        assert len(list(animator.animate_all([*GOLDEN.driving] * 6))) == 18
+        batched = {context.memory or (0, 0) for context in machine.contexts[made:]}
+        assert len(single) == 1, "frames and sources, one after another"
+        assert len(batched) == BATCH_STREAMS, "streams overlap"
+        assert not single & batched
+        most = BYTES["generator"]
+        if generation != "8.6":
+            assert {size for _, size in single} == {most}
+            assert {size for _, size in batched} == {8 * most}
+        arrays = [array for array in world.devices[0].arrays if array.shape in ((most,), (8 * most,))]
+        assert len(arrays) == 1 + BATCH_STREAMS
+        del arrays
+    gc.collect()
+    assert not [array for array in world.devices[0].arrays if array.shape in ((most,), (8 * most,))]
+
+
+class TestKernelCache:
+    """What TensorRT-RTX compiles is kept beside the engines."""
+
+    @staticmethod
+    def animate(world: World, frames: int = 1) -> None:
+        with world.load("tensorrt-rtx") as animator:
+            animator.set_source(GOLDEN.source)
+            for _ in range(frames):
+                animator.animate(GOLDEN.driving[0])
+
+    @staticmethod
+    def file(world: World) -> Path:
+        (found,) = world.store.folder.glob("*.kernels")
+        return found
+
+    def test_the_next_start_compiles_nothing(self, rtx_world: World) -> None:
+        engines = rtx_world.build(**RTX)
+        self.animate(rtx_world)
+        assert sorted(rtx_world.machine.compiled) == sorted(TRUNKS)
+        file = self.file(rtx_world)
+        assert file.name == f"{engines.manifest.spec.key}-NVIDIA-GeForce-RTX-4090.kernels"
+        assert file.stat().st_mode & 0o777 == 0o644
+        rtx_world.machine.compiled.clear()
+        before = file.stat().st_mtime_ns, file.stat().st_ino
+        self.animate(rtx_world, frames=3)
+        assert rtx_world.machine.compiled == []
+        assert (file.stat().st_mtime_ns, file.stat().st_ino) == before, "nothing new to keep"
+
+    def test_it_is_kept_before_the_end(self, rtx_world: World) -> None:
+        """A program that is killed has kept it, too."""
+        rtx_world.build(**RTX)
+        with rtx_world.load("tensorrt-rtx") as animator:
+            animator.set_source(GOLDEN.source)
+            for _ in range(2):
+                animator.animate(GOLDEN.driving[0])
+            assert self.file(rtx_world).exists()
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda file: file.write_bytes(b""),
+            lambda file: file.write_bytes(file.read_bytes()[:-1]),
+            lambda file: file.write_bytes(b"x" + file.read_bytes()[1:]),
+            lambda file: file.chmod(0o666),
+        ],
+    )
+    def test_a_damaged_file_is_replaced(self, rtx_world: World, damage: Callable[[Path], object]) -> None:
+        rtx_world.build(**RTX)
+        self.animate(rtx_world)
+        damage(self.file(rtx_world))
+        for compiled in (sorted(TRUNKS), []):
+            rtx_world.machine.compiled.clear()
+            self.animate(rtx_world)
+            assert sorted(rtx_world.machine.compiled) == compiled
+
+    def test_what_the_library_refuses_is_replaced(self, rtx_world: World) -> None:
+        rtx_world.build(**RTX)
+        self.animate(rtx_world)
+        write_hashed(self.file(rtx_world), b"kernels of another driver")
+        rtx_world.machine.takes_cache = False
+        rtx_world.machine.compiled.clear()
+        self.animate(rtx_world)
+        assert sorted(rtx_world.machine.compiled) == sorted(TRUNKS)
+        assert read_hashed(self.file(rtx_world)).decode().split() == sorted(TRUNKS)
+
+    def test_a_folder_that_cannot_be_written(
+        self, rtx_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(*_: Any) -> None:
+            raise EngineError("/store: no space left for engines")
+
+        monkeypatch.setattr(kernel_cache, "write_hashed", refuse)
+        rtx_world.build(**RTX)
+        self.animate(rtx_world, frames=4)
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            "kernels cannot be kept, so the next start compiles them again: /store: no space left for engines"
+        )
+
+    def test_it_goes_with_the_engines(self, rtx_world: World) -> None:
+        engines = rtx_world.build(**RTX)
+        self.animate(rtx_world)
+        rtx_world.store.remove(engines.manifest.spec.key)
+        assert not list(rtx_world.store.folder.glob("*.kernels"))
+
+
+@pytest.mark.parametrize("capturable", [True, False])
+def test_the_library_is_asked_before_a_capture(rtx_world: World, capturable: bool) -> None:
+    rtx_world.machine.capturable = capturable
+    rtx_world.build(**RTX)
+    with rtx_world.load("tensorrt-rtx") as animator, Animator.load(rtx_world.model.path, "onnxruntime-cpu") as exact:
+        for one in (animator, exact):
+            one.set_source(GOLDEN.source)
+        for _ in range(4):
+            frame = GOLDEN.driving[0]
+            assert np.abs(animator.animate(frame).astype(int) - exact.animate(frame)).max() <= 1
+        assert rtx_world.devices[0].captures == int(capturable)
+        reason = animator.backend.reason
+    told = f"without a CUDA graph: TensorRT-RTX {VERSION} cannot capture the keypoint_detector engine"
+    assert (told in reason) == (not capturable)
 
 
 @pytest.mark.parametrize("format_", list(TensorFormat))
