@@ -14,7 +14,6 @@ import numpy as np
 from fomm_export.onnx.quantization import CalibrationFrames, FramePair
 from fomm_rt.framing import centred_square
 from fomm_rt.image import Image
-from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.model.parity_picture import parity_frames
 
 FRAMES_OF_A_CLIP = 24
@@ -79,6 +78,8 @@ def split_in_blocks(count: int) -> tuple[list[int], list[int]]:
 
 
 def _spread_frames(clip: Path, size: int) -> list[Image]:
+    from fomm_rt.media.read.video_reader import VideoReader  # needs PyAV, which an export without clips does not
+
     # Thins out by half whenever twice as many frames as needed are kept, since the length of the clip is unknown.
     frames: list[Image] = []
     step = 1

@@ -20,7 +20,9 @@ def parity_frames(size: int) -> list[Image]:
     """Returns the photo at (size, size, 3) uint8, transformed by each of MOVES; the first is the photo itself."""
     # Not by `read_picture`, which needs PyAV: exports and engines are also checked where that is missing.
     content = np.frombuffer((files("fomm_rt.model") / PICTURE).read_bytes(), np.uint8)
-    picture = cv2.cvtColor(cv2.imdecode(content, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    picture = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
     frames = []
     for degrees, scale, x, y in MOVES:
