@@ -1,10 +1,11 @@
-"""Latency and throughput of TensorRT's kernel path, from uint8 frames in host memory to uint8 results there.
+"""Latency and throughput of the kernel path, from uint8 frames in host memory to uint8 results there.
 
-    python benchmarks/gpu/throughput.py -m models/vox-256 -o FILE.json
+    python benchmarks/gpu/throughput.py -m models/vox-256 -o FILE.json [--trunks pytorch]
 
 Measures agreement with ONNX Runtime, without which it reports no speed; then single frames in turns: replayed, step by
-step, and with frames and results left on the GPU; then the stages of a frame, by events; then batches. The engines must
-be in the engine store; `engine_matrix.py` builds them. `fomm-rt bench` compares with PyTorch.
+step, and with frames and results left on the GPU; then the stages of a frame, by events; then batches. Engines must be
+in the engine store; `engine_matrix.py` builds them. Trunks by PyTorch need no TensorRT. `rivals.py` and `fomm-rt bench`
+compare with PyTorch.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,75 +23,62 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm_bench.kernel_path.opening import TRUNKS, Open, opener, why_unavailable
+from fomm_bench.kernel_path.pictures import CLIP, clip
 from fomm_bench.machine import nvidia_smi
 from fomm_bench.results.samples import latency_of, stage_medians
 from fomm_rt import Animator
-from fomm_rt.backends.tensorrt.backend import engine_requirements, open_engines, why_tensorrt_unavailable
-from fomm_rt.backends.tensorrt.library import load_tensorrt
 from fomm_rt.bundled import open_model
-from fomm_rt.engines.manifest import TENSORRT
-from fomm_rt.engines.store import EngineStore
+from fomm_rt.engines.manifest import FLAVOURS
 from fomm_rt.errors import FommError
-from fomm_rt.image import Image, psnr_db
+from fomm_rt.image import psnr_db
 from fomm_rt.machine import nvidia_driver
-from fomm_rt.machine.nvidia_driver import Gpu
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.frame_shape import FrameShape
 from fomm_rt.model.manifest import Manifest
 from fomm_rt.model.precision import ENGINE_PRECISIONS
 
-P50_MS, P99_MS, FRAMES_PER_S = 0.60, 0.75, 4000
-"""Targets for vox-256 at 256×256: latency of single frames, throughput in batches."""
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets for vox-256 with engines on one GPU: latency of single frames, throughput in batches."""
+
+    p50_ms: float
+    p99_ms: float
+    frames_per_s: float
+
+
+TARGETS = {"NVIDIA H200": Targets(0.60, 0.75, 4000)}
+"""GPU -> its targets; others have none."""
 DECIBELS = {"fp16": 40.0, "fp32": 48.0}
 """PSNR of the prediction that a precision must reach."""
 WARM_UP_S = 2.0
-CLIP = 24
-"""Number of distinct frames."""
 
 Measured = dict[str, Any]
-
-
-def clip(size: int) -> Image:
-    """A source image and driving frames, (1 + CLIP, size, size, 3) uint8: a smooth moving pattern."""
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
-    moments = np.linspace(0, 1, 1 + CLIP, dtype=np.float32)[:, None, None, None]
-    phase = np.arange(3, dtype=np.float32)
-    waves = np.sin(9 * (x[..., None] + 0.2 * moments) + phase) + np.cos(7 * (y[..., None] - 0.1 * moments) - phase)
-    pictures: Image = (127.5 + 60 * waves).astype(np.uint8)
-    return pictures
 
 
 class Bench:
     """One model on one GPU.
 
     Args:
-        model: The model.
-        precision: Precision of its engines.
-        gpu: The GPU.
+        model, precision: The model and its precision.
+        open_backend: Opens its backend.
         frames: Frames of each contestant in all rounds.
         rounds: Turns of each contestant.
     """
 
-    def __init__(self, model: ModelFolder, precision: str, gpu: Gpu, frames: int, rounds: int) -> None:
-        self._model, self._precision, self._gpu = model, precision, gpu
+    def __init__(self, model: ModelFolder, precision: str, open_backend: Open, frames: int, rounds: int) -> None:
+        self._model, self._precision, self._open = model, precision, open_backend
         self._frames, self._rounds = frames, rounds
-        self._library = load_tensorrt(TENSORRT)
         self._pictures = clip(model.manifest.size)
 
     def open(self, batch: int, captures: bool = True) -> Animator:
-        """Opens the stored engines with the smallest sufficient maximum batch.
+        """Opens the model for batches up to `batch`.
 
         Raises:
-            EngineError: There are no such engines.
+            EngineError: There are no engines for it.
         """
-        wanted = engine_requirements(self._library, self._gpu, self._model, self._precision, batch)
-        engines = EngineStore().find(wanted)
-        return self.ready(
-            Animator(
-                self._model.manifest,
-                open_engines(self._library, self._gpu, self._model, engines, "measured", captures),
-            )
-        )
+        return self.ready(Animator(self._model.manifest, self._open(batch, captures)))
 
     def ready(self, animator: Animator) -> Animator:
         """Gives an animator the common source and reference."""
@@ -229,14 +217,14 @@ def measure(bench: Bench, batches: list[int], document: Measured, keep: Callable
         )
 
 
-def verdict(document: Measured) -> dict[str, bool]:
+def verdict(document: Measured, targets: Targets) -> dict[str, bool]:
     """Target -> True if it is met."""
     replayed = document["single_ms"]["replayed"]
     best = max((found.get("frames_per_s", 0.0) for found in document["batched"]), default=0.0)
     return {
-        f"p50 at most {P50_MS} ms": replayed["p50"] <= P50_MS,
-        f"p99 at most {P99_MS} ms": replayed["p99"] <= P99_MS,
-        f"at least {FRAMES_PER_S} frames/s in batches": best >= FRAMES_PER_S,
+        f"p50 at most {targets.p50_ms} ms": replayed["p50"] <= targets.p50_ms,
+        f"p99 at most {targets.p99_ms} ms": replayed["p99"] <= targets.p99_ms,
+        f"at least {targets.frames_per_s} frames/s in batches": best >= targets.frames_per_s,
     }
 
 
@@ -249,18 +237,22 @@ def main() -> None:
     """Measures, prints, and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--model", help="a model folder; the bundled one by default")
+    parser.add_argument("--trunks", choices=TRUNKS, help="what runs the convolutions; by default the first that can")
     parser.add_argument("--precision", choices=ENGINE_PRECISIONS, default="fp16")
     parser.add_argument("--frames", type=int, default=2000, help="frames of each contestant, in all rounds")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 32], help="largest batch of each set of engines")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    if problem := why_tensorrt_unavailable(TENSORRT):
-        raise SystemExit(f"nothing to measure: {problem}")
+    problems = {name: why_unavailable(name) for name in ([options.trunks] if options.trunks else TRUNKS)}
+    usable = [name for name, problem in problems.items() if problem is None]
     gpu = nvidia_driver.gpu()
-    assert gpu is not None
+    if not usable or gpu is None:
+        raise SystemExit("nothing to measure: " + "; ".join(f"{name}: {problem}" for name, problem in problems.items()))
+    trunks = usable[0]
     document: Measured = {
         "benchmark": "throughput",
+        "trunks": trunks,
         "precision": options.precision,
         "gpu": asdict(gpu),
         "python": platform.python_version(),
@@ -275,11 +267,16 @@ def main() -> None:
     try:
         model = open_model(options.model)
         document["model"] = model.manifest.name
-        measure(Bench(model, options.precision, gpu, options.frames, options.rounds), options.batch, document, keep)
+        open_backend = opener(trunks, model, options.precision, gpu)
+        bench = Bench(model, options.precision, open_backend, options.frames, options.rounds)
+        measure(bench, options.batch, document, keep)
     except FommError as error:
         raise SystemExit(f"error: {error}") from error
-    document["targets"] = verdict(document) if _is_vox_256(model.manifest) else {}
+    targets = TARGETS.get(gpu.name) if _is_vox_256(model.manifest) and trunks in FLAVOURS else None
+    document["targets"] = {} if targets is None else verdict(document, targets)
     keep()
+    if targets is None:
+        print(f"  no targets for {model.manifest.name} on {gpu.name} with trunks by {trunks}")
     for target, met in document["targets"].items():
         print(f"  {target}: {'met' if met else 'NOT met'}")
 

@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from fomm_bench.model.bench_model import STAND_IN_SEED
-from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.model.model_spec import STAND_IN_SEED, ModelSpec
 from fomm_bench.model.reference_networks import build_reference
 from fomm_export.onnx.graphs import cpu_graphs, model_graphs
 from fomm_export.rewrites.portable import fold_all_norms, rewrite_for_inference

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from fomm_bench.contestants.protocol import Contestant, UnavailableError
 from fomm_bench.contestants.stage_clock import CudaClock, StageClock
+from fomm_bench.kernel_path.torch_trunks import torch_problem
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.model.reference_networks import build_reference
 from fomm_export.networks.dense_motion import DenseMotion
@@ -36,10 +37,8 @@ def open_pytorch(model: ModelSpec, kind: Kind, device: str, tf32: bool = False) 
         UnavailableError: PyTorch cannot use the GPU.
         BenchmarkError: The weights are missing or wrong.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError(
-            f"torch {torch.__version__} finds no usable GPU; install a build for CUDA, and a driver new enough for it"
-        )
+    if device == "cuda" and (problem := torch_problem()):
+        raise UnavailableError(problem)
     if model.threads is not None:
         torch.set_num_threads(model.threads)
     networks = build_reference(model)

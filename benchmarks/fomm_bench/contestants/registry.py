@@ -21,6 +21,7 @@ from fomm_bench.contestants.protocol import Contestant, Entry
 from fomm_bench.model.model_spec import ModelSpec
 from fomm_bench.results.agreement import EXACT, FLOAT32, OF_PRECISION
 from fomm_bench.results.contestant_result import DEVICE_TYPES, DeviceType
+from fomm_kernels import driver_problem
 from fomm_rt.backends.registry import REGISTRY, BackendEntry
 from fomm_rt.backends.tensorrt.backend import why_tensorrt_unavailable
 from fomm_rt.engines.manifest import FLAVOURS
@@ -57,6 +58,16 @@ def entries() -> tuple[Entry, ...]:
             ("openvino", "numpy"),
             needs_package("openvino"),
             partial(_open, "openvino_cpu", "open_openvino"),
+        ),
+        Entry(
+            "kernel-path-pytorch",
+            "the kernel path of fomm-rt with convolutions by PyTorch, half precision",
+            "fp16",
+            True,
+            OF_PRECISION["fp16"],
+            ("fomm-rt", "torch", "cuda-core", "cuda-bindings", "numpy"),
+            first_problem(needs_gpu, needs_package("torch"), needs_package("onnx"), lambda _model: driver_problem()),
+            partial(_open, "runtime", "open_torch_trunks"),
         ),
         *map(_whole_engines, FLAVOURS),
         *(_runtime(backend, precision) for backend in REGISTRY for precision in backend.precisions),

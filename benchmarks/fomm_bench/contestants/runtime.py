@@ -14,7 +14,10 @@ from fomm_rt.backends.onnxruntime.sessions import PROVIDERS
 from fomm_rt.backends.options import BackendName
 from fomm_rt.errors import BackendError, EngineError
 from fomm_rt.image import Image
+from fomm_rt.model.folder import open_model_folder
 from fomm_rt.model.precision import Precision
+
+TORCH_BATCH = 32
 
 
 def open_runtime(model: ModelSpec, backend: BackendName, precision: Precision) -> RuntimeContestant:
@@ -43,6 +46,21 @@ def _load(model: ModelSpec, backend: BackendName, precision: Precision, *, auto_
         precision=precision,
         auto_build=auto_build,
     )
+
+
+def open_torch_trunks(model: ModelSpec) -> RuntimeContestant:
+    """Opens the kernel path with trunks by PyTorch in half precision, for batches up to TORCH_BATCH.
+
+    Raises:
+        UnavailableError: PyTorch finds no usable GPU.
+    """
+    from fomm_bench.kernel_path.torch_trunks import open_on_torch, torch_problem
+
+    if problem := torch_problem():
+        raise UnavailableError(problem)
+    folder = open_model_folder(model.folder)
+    backend = open_on_torch(folder, batch=TORCH_BATCH)
+    return RuntimeContestant(Animator(folder.manifest, backend, relative=model.relative, adapt_scale=False))
 
 
 class RuntimeContestant(Contestant):

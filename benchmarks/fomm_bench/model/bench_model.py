@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fomm_bench.model.bench_media import bench_media
-from fomm_bench.model.model_spec import ModelSpec
+from fomm_bench.model.model_spec import STAND_IN_SEED, ModelSpec
 from fomm_rt.bundled import open_bundled_model, open_model
 from fomm_rt.errors import BenchmarkError, ParityError
 from fomm_rt.model.folder import ModelFolder, sha256_of
@@ -19,8 +18,6 @@ from fomm_rt.model.manifest import Manifest
 
 DEFAULT_CONFIG = "vox-256"
 SEED = 7
-STAND_IN_SEED = re.compile(r"seed (\d+)$")
-"""The seed of stand-in weights, at the end of the manifest's `weights.file`."""
 
 Say = Callable[[str], None]
 

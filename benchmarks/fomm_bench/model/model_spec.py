@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+STAND_IN_SEED = re.compile(r"seed (\d+)$")
+"""The seed of stand-in weights, at the end of the manifest's `weights.file`."""
 
 
 @dataclass(frozen=True)
