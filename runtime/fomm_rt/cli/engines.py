@@ -41,7 +41,7 @@ def list_engines(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the sets of engines in the store: what they are for, and if this machine can use them.
+    """List the sets of engines in the store, with their model and GPU, and if this machine can use them.
 
     For example:
 

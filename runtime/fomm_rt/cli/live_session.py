@@ -26,7 +26,7 @@ from fomm_rt.live.session import LiveSession
 
 STATUS_S = 1.0
 RECORDING_END_S = 5.0
-"""A slow disk gets so long for frames that were shown and wait to be written."""
+"""Time for a slow disk to write the shown frames that are still waiting."""
 
 
 def run_live(terminal: Terminal, options: LiveOptions) -> None:
@@ -66,7 +66,7 @@ def run_probe(terminal: Terminal, options: LiveOptions) -> None:
     from fomm_rt.live.outputs.window import ProbeWindow
 
     window = ProbeWindow()
-    # The camera films a screen, in which there is no face; the model must run all the same.
+    # The camera films a screen without a face; the model must run anyway.
     state = replace(_state(options), recording=False, crop=Crop(follows_face=False))
     with _session(terminal, options, [window], state, finds_faces=False) as session:
         terminal.say(

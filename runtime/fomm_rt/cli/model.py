@@ -32,7 +32,7 @@ def complete_model(incomplete: str) -> list[str]:
     return [*(name for name in names if name.startswith(incomplete)), *sorted(folders)]
 
 
-# A str, because a Path drops the "./" that tells a folder from a name.
+# A str, because a Path drops the "./" that distinguishes a folder from a name.
 ModelOption = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ from fomm_rt.model.precision import Precision
 
 
 def option(panel: str, help_text: str, *names: str, **settings: Any) -> Any:
-    """An option that the help shows under a heading of its own."""
+    """An option that the help shows under its own heading."""
     return typer.Option(*names, help=help_text, rich_help_panel=panel, **settings)
 
 

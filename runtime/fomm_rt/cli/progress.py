@@ -38,7 +38,7 @@ class BarProgress:
         self._start: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Shows that so many are done; `total` is None if unknown."""
+        """Shows the number done; `total` is None if unknown."""
         self._bar.start()  # does nothing if it runs
         if stage not in self._tasks:
             for earlier in self._tasks.values():
@@ -63,7 +63,7 @@ class PlainProgress:
         self._start = self._last = perf_counter()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Prints that so many are done, if it is time for a line."""
+        """Prints the number done, if a line is due."""
         now = perf_counter()
         if stage != self._stage:
             self._stage, self._start, self._last, self._first = stage, now, now, done

@@ -35,7 +35,7 @@ from fomm_rt.printable import printable
 
 
 class Terminal:
-    """Prints what a command has to say.
+    """Prints the messages and the result of a command.
 
     Args:
         quiet: Print only warnings and errors, and with `as_json` the result.

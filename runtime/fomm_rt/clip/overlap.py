@@ -187,7 +187,7 @@ class WriteBehind(Generic[Arguments]):
 
 
 class _Worker:
-    """Runs a function in a thread of its own, and keeps neither after the end.
+    """Runs a function in its own thread, and keeps no reference to either after the end.
 
     A function that belongs to the owner of the worker would make a cycle: owner, worker, function, owner. Only the
     garbage collector frees those, and until it runs readers and writers keep their megabytes.
@@ -249,7 +249,7 @@ class _Worker:
 
 
 def _places(count: int) -> SimpleQueue[None]:
-    """Returns a queue of so many places."""
+    """Returns a queue of `count` places."""
     queue: SimpleQueue[None] = SimpleQueue()
     for _ in range(count):
         queue.put(_PLACE)

@@ -121,7 +121,7 @@ def render(
     if left_out:
         _log.warning("%s: the result leaves out %s", driving.path, joined(left_out))
     search = ReferenceSearch(animator, best_frame, cast.faces)
-    # A face at rest is needed before the first frame is pasted; else that frame may become the reference by itself.
+    # Pasting needs the reference before the first frame; without pasting, the first frame can become the reference.
     reference = _prepare_reference(search, driving, cast.picture is not None, clock, progress)
     target, recording = result.target, None
     if result.motion_target is not None:

@@ -38,7 +38,7 @@ class Scaling:
         frame_size: Width and height of the latest frame; (0, 0) before.
 
     Raises:
-        OutputError: The size is too small or too large. Calling it raises this too, if the frame is too large.
+        OutputError: The size is too small or too large; in a call, the frame is too large.
     """
 
     def __init__(self, size: OutputSize | None, is_even: bool) -> None:

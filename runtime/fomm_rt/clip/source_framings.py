@@ -27,7 +27,7 @@ def find_source_framings(
         faces: Number of faces.
 
     Raises:
-        ImageError: The framing lies outside the picture, or there are not so many faces.
+        ImageError: The framing lies outside the picture, or it shows fewer faces.
     """
     if faces == 1:
         return (resolve_framing(framing, picture, model_margin),)

@@ -107,7 +107,7 @@ class BlazeFace:
 FULL_RANGE = BlazeFace("full_range.onnx", 192, ((48, 1),))
 """Finds faces from 5 % of the side."""
 SHORT_RANGE = BlazeFace("short_range.onnx", 128, ((16, 2), (8, 6)))
-"""Finds faces from about a fifth of the side, places them exactly, and tells them from other things."""
+"""Finds faces from about a fifth of the side, places them exactly, and rejects other objects."""
 
 
 def _merge(found: Detections) -> Detections:

@@ -56,7 +56,7 @@ class FaceFollower:
         if face is None:
             return None
         self._frames_without = 0
-        # A box depends a little on what is around it, so the first one comes from the same kind of window as the rest.
+        # A box depends a little on its surroundings, so the first one comes from the same kind of window as the rest.
         return self._keep(self._look(frame, _window_around(face), face) or face)
 
     def _look(self, frame: Image, window: Window, last: Face) -> Face | None:

@@ -44,7 +44,7 @@ class FaceFraming:
         """The framing of this picture, (H, W, 3) uint8 RGB, for a model with this margin, or None without one.
 
         Raises:
-            ImageError: There are faces, but not so many.
+            ImageError: There are faces, but fewer than the number of this one.
         """
         margin = model_margin if self.margin is None else self.margin
         if margin is None:
@@ -68,7 +68,7 @@ def resolve_framing(framing: AnyFraming, picture: Any, model_margin: float | Non
     """The framing of one picture, (H, W, 3) uint8 RGB or an object that holds one in `pixels`.
 
     Raises:
-        ImageError: A face is to be found in something else, for example in an array on a GPU.
+        ImageError: `FaceFraming` was given anything else, for example an array on a GPU.
     """
     if isinstance(framing, Framing):
         return framing

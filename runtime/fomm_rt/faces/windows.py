@@ -12,7 +12,7 @@ from fomm_rt.image import Image
 
 @dataclass(frozen=True)
 class Window:
-    """A square of a picture, turned about its centre; what lies outside the picture is black.
+    """A square of a picture, turned about its centre; pixels outside the picture are black.
 
     Attributes:
         centre: (x, y) in pixels.

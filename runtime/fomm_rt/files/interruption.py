@@ -33,7 +33,7 @@ def stop_steps(patience_s: float) -> bool:
 def uninterrupted() -> Iterator[None]:
     """Holds signals back inside the context and delivers the first one after it.
 
-    Contexts may be nested. Signals do not interrupt other threads than the main one. Threads take turns.
+    Contexts can be nested. Signals interrupt only the main thread. Threads take turns.
     """
     with _step:
         if threading.current_thread() is threading.main_thread():

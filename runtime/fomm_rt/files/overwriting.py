@@ -12,7 +12,7 @@ Overwrite = bool | Callable[[Sequence[Path]], bool]
 
 
 def check_overwrite(existing: Sequence[Path], overwrite: Overwrite) -> None:
-    """Makes sure that existing results may be replaced.
+    """Checks that existing results may be replaced.
 
     Raises:
         OutputError: Results exist and may not be replaced.

@@ -147,7 +147,7 @@ class Gallery:
             self.on_change()
 
     def _kept(self, loaded: list[Avatar]) -> list[Avatar]:
-        """The loaded avatars, and the shown one although its file is gone or can no longer be read."""
+        """The loaded avatars, and the shown one even if its file is gone or can no longer be read."""
         if not loaded:
             return list(self._avatars)
         shown = next((avatar for avatar in self._avatars if avatar.path == self._shown), None)

@@ -35,7 +35,7 @@ class Board:
 
     @property
     def state(self) -> LiveState:
-        """What is set now."""
+        """The current settings."""
         return self._state
 
     def send(self, command: Command) -> None:

@@ -33,7 +33,7 @@ Phase = Literal["opening", "open", "lost", "ended", "failed"]
 
 @dataclass(frozen=True)
 class CaptureState:
-    """What the camera is doing.
+    """The state of the camera.
 
     Attributes:
         phase: "opening" at first; "open" while frames are read; "lost" until a camera that failed is back; "ended"
@@ -92,7 +92,7 @@ class Capture:
 
     @property
     def state(self) -> CaptureState:
-        """What the camera is doing."""
+        """The state of the camera."""
         return self._state
 
     @property
@@ -110,7 +110,7 @@ class Capture:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends within 200 ms, whatever the camera is doing; may be called again."""
+        """Ends within 200 ms in every state of the camera; may be called again."""
         self._is_stopping = True
         self._events.put(None)
         if self._thread.is_alive() and self._thread is not current_thread():

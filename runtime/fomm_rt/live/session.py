@@ -37,8 +37,8 @@ _log = logging.getLogger("fomm_rt")
 SLICE_S = 0.1
 """Longest wait at a time for the end of the session."""
 FRAME_END_S, ENGINE_END_S, PRIMARY_END_S, END_S = 0.04, 0.08, 0.12, 0.18
-"""After an end is asked for: until when the frame that is being animated may go on, until when it is interrupted, until
-when the primary output may close, and until when everything else may. What has not ended by then is left behind."""
+"""Deadlines after the end of a session is requested: for the frame that is being animated to finish, for its
+interruption, for the primary output to close, and for everything else. Threads that miss it are left behind."""
 
 
 class LiveSession(Control):
@@ -195,7 +195,7 @@ class LiveSession(Control):
                 other.put(frame)
 
     def failed(self, runner: OutputRunner, error: Exception) -> None:
-        """Goes on without an output, unless it is the primary one or its reader is gone."""
+        """Continues without an output, unless it is the primary one or its reader is gone."""
         if isinstance(error, BrokenPipeError):
             self.end("reader")
         elif runner is self._runners[0] or not isinstance(error, FommError):
@@ -253,7 +253,7 @@ class LiveSession(Control):
         Thread(target=write, name="fomm-rt snapshot", daemon=True).start()
 
     def _camera_changed(self, state: CaptureState) -> None:
-        """Shows what is wrong with the camera, until it is right again."""
+        """Shows the problem of the camera until it is solved."""
         self._board.set_lasting("camera", state.message or None)
         if state.phase == "open":
             self._say(f"camera: {self._capture.description}")

@@ -75,7 +75,7 @@ def find_part(
         duration: Seconds; None for the rest of the clip.
 
     Raises:
-        MediaError: The start lies behind the end of the clip, or the duration is 0.
+        MediaError: The start is after the end of the clip, or the duration is 0.
     """
     if duration is not None and duration <= 0:
         raise MediaError(f"{path}: expected a duration from {float(RESOLUTION)} s; got {float(duration):g} s")

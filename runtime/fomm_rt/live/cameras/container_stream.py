@@ -28,8 +28,8 @@ SHARE_OF_PATIENCE = 0.9
 """`read` gives up a silent camera before `Capture` does, so the camera is closed and not left behind."""
 
 STALE_INTERVALS = 3
-"""The driver's buffers hold the oldest frames of a long pause. If the last of them is older than so many intervals, the
-next frame is the newest."""
+"""After a long pause, the driver's buffers hold its oldest frames. If the last of them is older than this many
+intervals, the next frame is the newest."""
 
 # Devices whose packets are buffers of the driver. FFmpeg returns them through the container, and crashes if that is
 # closed by then, so packets are copied at once and none is kept.

@@ -26,7 +26,7 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 
 DEFAULT_SIZE: Size = (640, 480)
-"""Large enough for a face of 256 pixels, and USB carries it uncompressed at 30 frames per second."""
+"""Large enough for a face of 256 pixels, and USB transfers it uncompressed at 30 frames per second."""
 DEFAULT_FPS = 30.0
 
 _NOT_FOR_OTHER_SETTINGS = {errno.EBUSY, errno.EACCES, errno.EPERM} | GONE

@@ -57,7 +57,7 @@ class FrameTimes:
         return self._asked_s
 
     def captured_s(self, ticks: int | None, arrived_s: float) -> float:
-        """When the frame was taken that was asked for last, carries `ticks`, and arrived at `arrived_s`."""
+        """The capture time of the latest requested frame, which has the stamp `ticks` and arrived at `arrived_s`."""
         stamp_s = None if ticks is None or self._time_base is None else float(ticks * self._time_base)
         if stamp_s is not None and self._is_paced:
             arrived_s = self._wait_until_due(stamp_s, arrived_s)

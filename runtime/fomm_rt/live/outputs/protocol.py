@@ -9,7 +9,7 @@ from fomm_rt.live.frames import LiveFrame
 
 
 class Output(Protocol):
-    """Takes results. Each output but a `MainThreadOutput` has a thread of its own, in which its methods are called.
+    """Takes results. The methods of an output are called in its own thread, except those of a `MainThreadOutput`.
 
     The first output of a session is its primary one: frames that it has presented count as shown. An output that
     `records` gets exactly the shown frames, in order; all others get the newest result and miss those that came while
@@ -27,7 +27,7 @@ class Output(Protocol):
     repeat_interval_s: float | None
 
     def open(self, control: Control) -> None:
-        """Opens the output, before the first frame; what it shows follows the state in `control`.
+        """Opens the output, before the first frame; its picture follows the state in `control`.
 
         Raises:
             OutputError: It cannot be opened. The message is one sentence that says what to do.
@@ -43,7 +43,7 @@ class Output(Protocol):
         """
 
     def close(self) -> None:
-        """Finishes what was written; called once after `open`, even after a failure."""
+        """Finishes the output; called once after `open`, even after a failure."""
 
 
 @runtime_checkable

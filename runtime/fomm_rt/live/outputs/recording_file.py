@@ -78,7 +78,7 @@ class RecordingFile:
             time_s: When it was captured; of two in the same millisecond, the later is moved into the next.
 
         Raises:
-            OutputError: The file cannot be written any further. It holds what was written before.
+            OutputError: The file cannot be written any further. It keeps what was written before.
         """
         ticks = max(round((time_s - self._start_s) / _TICK), self._ticks + 1)
         self._step = ticks - self._ticks if self._ticks >= 0 else self._step
@@ -93,7 +93,7 @@ class RecordingFile:
         self.count += 1
 
     def write_sound(self, frame: AudioFrame, time_s: float) -> None:
-        """Writes sound, whose first sample was captured at a time; what came before the first picture is left out.
+        """Writes sound whose first sample was captured at `time_s`; sound before the first picture is left out.
 
         Raises:
             OutputError: As in `write`.

@@ -122,7 +122,7 @@ class OutputRunner:
         return True
 
     def run(self) -> None:
-        """Opens the output, presents frames until told to end, and closes it; reports failures."""
+        """Opens the output, presents frames until `tell_to_end`, and closes it; reports failures."""
         try:
             self._open_and_present()
         except Exception as error:  # it ends this thread, and maybe the session, but never silently

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from fomm_rt.machine.processor import allowed_cores
 from fomm_rt.media.read.input_container import decoder_options
 
-# FFmpeg's own decoders leave out the transparency of these codecs, which lies beside the packets.
+# FFmpeg's own decoders ignore the transparency of these codecs, which is side data of the packets.
 _WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # FFmpeg's own choice has as many.

@@ -48,7 +48,7 @@ def _others(container: InputContainer, is_avif: bool) -> tuple[str, ...]:
     videos = [stream for stream in moving_streams(container) if read is None or stream.index != read.index]
     found = []
     if videos:
-        # In an AVIF sequence the opacity is a stream of its own.
+        # In an AVIF sequence the opacity is a separate stream.
         found.append("transparency" if is_avif else _counted(len(videos), "further video stream"))
     if container.streams.subtitles:
         found.append("subtitles")

@@ -184,16 +184,16 @@ class VideoReader:
         """Finds a part of this video, for `read_part`; see `fomm_rt.media.part.find_part`.
 
         Raises:
-            MediaError: The start lies behind the end, or the file changed or vanished since it was opened.
+            MediaError: The start is after the end, or the file changed or vanished since it was opened.
         """
         return find_part(self.path, self._frame_times(), self.timing, start, duration)
 
     def read_part(self, part: Part) -> Iterator[VideoFrame]:
-        """Decodes the frames of a part; their numbers and times count from its start. Raises what iterating raises."""
+        """Decodes the frames of a part; their numbers and times count from its start. Errors as in iterating."""
         return self._pass(part)
 
     def sample(self, interval: int, part: Part | None = None) -> Iterator[VideoFrame]:
-        """Decodes all frames, or those of a part, and yields every `interval`-th of them; raises what iterating raises.
+        """Decodes all frames, or those of a part, and yields every `interval`-th; errors as in iterating.
 
         The others are not converted to pixels, which takes most of the time of large frames.
         """
@@ -306,13 +306,13 @@ class VideoReader:
             converter = FramePixels(stream.sample_aspect_ratio, self._turn, max_pixels=max_pixels)
             decoder = FrameDecoder(container, stream, max_pixels, self._note_fault)
             packets: Iterator[av.Packet[VideoStream]] = demux(container, stream, self._note_fault)
-            # Frames of animated pictures are drawn over those before, whatever they are marked as.
+            # Frames of animated pictures are drawn over the previous ones, even if they are marked as key frames.
             can_skip = self._scanned.has_timestamps and container.format.name not in ANIMATED_PICTURES
             if part is not None and can_skip and stream.time_base is not None:
                 begin = part.first + part.tolerance / 2 + self._start
                 packets = from_key_frame(packets, int(begin / stream.time_base))
             frames = chain(chain.from_iterable(map(decoder.decode, packets)), decoder.drain())
-            # Frames drained at the end carry no time base of their own, so the stream's is used for all.
+            # Frames drained at the end have no time base, so the stream's is used for all.
             timed = ((self._time_of(f.pts, stream.time_base, i) - self._start, f) for i, f in enumerate(frames))
             for index, (time, frame) in enumerate(timed if part is None else self._inside(part, timed)):
                 if index % interval == 0:

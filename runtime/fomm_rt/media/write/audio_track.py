@@ -28,7 +28,7 @@ _COPIED = {
     ".webm": frozenset({"opus", "vorbis"}),
 }
 
-# A track without one good packet among so many counts as unreadable.
+# A track without a good packet among this many counts as unreadable.
 _PROBE_PACKETS = 256
 
 
@@ -164,7 +164,7 @@ class AudioTrack:
         coded: list[av.Packet[AudioStream]] = []
         try:
             for frame in self._stream.decode(packet):
-                # Frames drained at the end carry no time base of their own.
+                # Frames drained at the end have no time base.
                 frame.time_base = self._stream.time_base
                 coded += self._transcoder.encode(frame, self._start)
                 self._has_decoded = True
@@ -236,7 +236,7 @@ def _has_time(packet: av.Packet[AudioStream]) -> bool:
 
 
 def _can_decode(path: Path) -> bool:
-    """Returns True if the first packets can be decoded; in a container of its own, since decoders have a state."""
+    """True if the first packets can be decoded; opens its own container, because decoders have state."""
     with open_input(path) as container:
         stream = find_audio(container)
         if stream is None:

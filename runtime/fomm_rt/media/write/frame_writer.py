@@ -82,7 +82,7 @@ class FrameWriter(ABC):
 
     @abstractmethod
     def _finish(self) -> None:
-        """Writes what is left after the last frame."""
+        """Writes the rest after the last frame."""
 
     @abstractmethod
     def _close(self) -> None:
@@ -120,7 +120,7 @@ class ContainerWriter(FrameWriter):
         frame = self._convert(pixels)
         frame.pts = self._clock.stamp(time)
         frame.time_base = self._clock.time_base
-        # A frame waits for the next one, which tells how long it is shown.
+        # A frame waits for the next one, which determines its duration.
         if self._waiting is not None:
             self._encode(self._waiting, frame.pts - (self._waiting.pts or 0))
         self._waiting = frame

@@ -44,7 +44,7 @@ class VideoWriter:
             for frame in reader:
                 writer.write(animator.animate(frame), frame.time)
 
-    An exception inside the context discards what was written; an older file of that name stays as it was.
+    An exception inside the context discards the new file; an older file of that name stays unchanged.
 
     Args:
         path: Ends in .mp4 or .mkv (H.264), .webm (VP9) or .gif, or is a pattern such as frames-%05d.png.

@@ -53,7 +53,7 @@ class GalleryLayout:
 
     @property
     def header(self) -> int:
-        """Height of the line above the thumbnails, which only several pages have."""
+        """Height of the line above the thumbnails; 0 if there is one page."""
         return self.style.line if self.page_count > 1 else 0
 
     def avatar_at(self, x: float, y: float) -> int | None:
@@ -62,7 +62,7 @@ class GalleryLayout:
 
 
 def gallery_layout(count: int, page: int | None, current: int, style: Style, width: int, height: int) -> GalleryLayout:
-    """Places thumbnails for so many avatars in a window; without a page, that of the current avatar."""
+    """Places the thumbnails of `count` avatars in a window; by default on the page of the current avatar."""
     tile = round(5.2 * style.text)
     step, row_height = tile + style.gap, tile + line_height(style.small) + style.gap // 2
     across = max(1, (width - 2 * style.gap - 2 * style.padding + style.gap) // step)

@@ -86,7 +86,7 @@ def _keys_of(row: KeyRow) -> list[str]:
 
 
 def _splits(count: int) -> list[list[tuple[KeyGroup, ...]]]:
-    """All ways to put the groups into so many columns without changing their order."""
+    """All ways to put the groups into `count` columns without changing their order."""
     return [
         [GROUPS[start:end] for start, end in zip((0, *ends), (*ends, len(GROUPS)), strict=True)]
         for ends in combinations(range(1, len(GROUPS)), count - 1)

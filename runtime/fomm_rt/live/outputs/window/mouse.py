@@ -32,7 +32,7 @@ class Mouse:
         self._is_dragging = False
 
     def move(self, right: float, down: float) -> None:
-        """The mouse was moved by so many pixels."""
+        """The mouse was moved by this many pixels."""
         if self._is_dragging:
             self._right += right
             self._down += down

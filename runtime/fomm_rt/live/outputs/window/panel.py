@@ -52,7 +52,7 @@ class Style:
 
     @classmethod
     def of_window(cls, width: int, height: int, pixel_ratio: float = 1.0) -> Style:
-        """The sizes for a window of so many pixels; `pixel_ratio` is above 1 on a display of high density."""
+        """The sizes for a window of this size in pixels; `pixel_ratio` is above 1 on a high-density display."""
         points = min(width, height) / pixel_ratio
         return cls(max(10, round(pixel_ratio * min(7 + points / 90, 22))))
 
@@ -100,7 +100,7 @@ class Canvas:
             self.blend(0, 0, np.asarray(_rounded(width, height, radius, 255) - inner, np.uint8) // 2, EDGE)
 
     def write(self, x: int, y: int, text: str, size: int, colour: Colour = WHITE, weight: int = REGULAR) -> None:
-        """Writes a line of text with its upper left corner at (x, y); what lies outside is cut off."""
+        """Writes a line of text with its upper left corner at (x, y), clipped to the canvas."""
         self.blend(x, y, line_of(text, size, weight), colour)
 
     def write_right(
