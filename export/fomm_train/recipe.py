@@ -133,7 +133,7 @@ class Recipe:
     _: KW_ONLY
     people: int = 0  # groups of rendered people
     first_people_seed: int = 0
-    enough_groups: int | None = None  # of each kind: training starts with so many and takes up the others as they come
+    enough_groups: int | None = None  # of each kind: training starts with this many and adds others as they are drawn
     start: str = ""  # the project's checkpoint whose weights the run starts from; empty for random ones
 
     @property

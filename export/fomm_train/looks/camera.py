@@ -1,4 +1,4 @@
-"""What cameras and their files do to a picture: exposure, colour, softness, noise, compression."""
+"""Effects of cameras and their files on a picture: exposure, colour, softness, noise, compression."""
 
 import cv2
 import numpy as np

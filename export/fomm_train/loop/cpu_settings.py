@@ -13,7 +13,7 @@ M_MMAP_MAX = -4
 def keep_freed_memory() -> bool:
     """Makes the C library keep freed memory; returns False where it cannot (it is not glibc).
 
-    By default glibc maps every tensor of some megabytes anew, and the system zeroes the pages at the first touch.
+    By default glibc maps every tensor of some megabytes again, and the system zeroes the pages at the first touch.
     Afterwards the process keeps as much memory as its largest step needed.
     """
     if not sys.platform.startswith("linux"):

@@ -22,7 +22,7 @@ from fomm_train.faces.landmarks import Landmarks
 MARKS_FILE = "marks.json"
 CLIP_FRAMES = 15
 CLIP_STEP = 7
-"""Of a clip, every so many frames one is measured."""
+"""In a clip, one in this many frames is measured."""
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FEW = 12
@@ -57,7 +57,7 @@ class Mark(msgspec.Struct, forbid_unknown_fields=True):
         box: x, y and side of the square to cut out, pixels of the file; without it, the largest square in the middle.
         marks: Positions of the upper lids, brows, tip of the nose, corners of the mouth and lower lip's lower edge, the
             picture's left before its right; pixels of the square resized to a side of 256.
-        step: Of a clip, every so many frames one is measured.
+        step: In a clip, one in this many frames is measured.
     """
 
     box: tuple[int, int, int] | None = None

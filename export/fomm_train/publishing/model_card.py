@@ -1,4 +1,4 @@
-"""The model card: how a checkpoint was trained, what it measures, and what it cannot do."""
+"""The model card: training, measures and limits of a checkpoint."""
 
 from pathlib import Path
 

@@ -187,7 +187,7 @@ def animate_file(
                 used.driving_framing, margin, driver, lambda done: progress("looking for the face", done, total)
             )
             if (square := _driving_square(chosen, driver)) is not None:
-                faces = f", the face in {found.with_face} of {found.looked_at} frames looked at" if found else ""
+                faces = f", the face in {found.with_face} of {found.looked_at} searched frames" if found else ""
                 say(f"{driver.path}: {in_words([square])}{faces}")
             return chosen, found
 
