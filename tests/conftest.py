@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from driver_stand_in.forwarding import Forwarding, is_in_stand_in_process
+from driver_stand_in.forwarding import Forwarding
 from fomm_export.export_model import export_networks
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import Weights
 from golden_files import Golden, blending_networks
+from gpu_rigs import is_stand_in
 
 torch.set_num_threads(2)
 # Processes that a shell starts in the background ignore Ctrl-C, and processes that tests start would inherit that.
@@ -27,7 +28,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Runs tests that need a driver on a stand-in for it."""
-    if not is_in_stand_in_process(config):
+    if not is_stand_in():
         config.pluginmanager.register(Forwarding())
 
 

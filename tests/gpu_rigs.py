@@ -7,6 +7,7 @@ without a GPU.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,6 +109,11 @@ def flavour_problem() -> tuple[str, str | None]:
 def is_gpu_promised() -> bool:
     """True if FOMM_REQUIRE_GPU promises a GPU."""
     return os.environ.get("FOMM_REQUIRE_GPU", "0") != "0"
+
+
+def is_stand_in() -> bool:
+    """True if this process has the stand-in for the driver."""
+    return "driver_stand_in.plugin" in sys.modules
 
 
 def source_of(model: ModelFolder) -> Image:

@@ -18,16 +18,12 @@ from typing import IO, Any
 import pytest
 
 from driver_stand_in.build import compiler_problem
-from driver_stand_in.plugin import REPORTS_TO
 from fomm_kernels import driver_problem
 from gpu_rigs import is_gpu_promised
 
 TESTS = Path(__file__).parents[1]
-
-
-def is_in_stand_in_process(config: pytest.Config) -> bool:
-    """True if this process has the stand-in for the driver."""
-    return config.pluginmanager.hasplugin("driver_stand_in.plugin")
+REPORTS_TO = "FOMM_STAND_IN_REPORTS_TO"
+"""Number of the file descriptor that the other process writes its reports to, as lines of JSON."""
 
 
 def problem() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from functools import cache
 
 from driver_stand_in.build import build
 from fomm_kernels import HostKernels, host
@@ -30,7 +31,7 @@ class Leftover:
 
 
 class StandIn:
-    """The stand-in for the driver, loaded into this process before any CUDA package asks for a driver.
+    """The functions by which tests look at the library and set it up; `stand_in` returns the only one.
 
     Attributes:
         library: Its functions, those of CUDA's driver among them.
@@ -97,10 +98,20 @@ class StandIn:
         """Makes the next calls of a function of the driver answer a result, without doing anything."""
         self.library.stand_in_fail(function.encode(), result, times)
 
+    def break_devices(self) -> None:
+        """Breaks all contexts, as an illegal address in a kernel does: they refuse everything and run nothing."""
+        self.library.stand_in_break()
+
     def mend(self) -> None:
-        """Lets contexts work again that faulting memory has broken."""
+        """Lets broken contexts work again."""
         self.library.stand_in_mend()
 
     def waiting(self) -> int:
         """Returns how many pieces of work wait in streams."""
         return int(self.library.stand_in_waiting())
+
+
+@cache
+def stand_in() -> StandIn:
+    """Returns the stand-in of this process; the first call must come before any CUDA package asks for a driver."""
+    return StandIn()

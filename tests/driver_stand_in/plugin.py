@@ -15,10 +15,8 @@ from collections.abc import Generator
 
 import pytest
 
-from driver_stand_in.loaded import StandIn
-
-REPORTS_TO = "FOMM_STAND_IN_REPORTS_TO"
-"""Number of a file descriptor to write test reports to, as lines of JSON; see `forwarding`."""
+from driver_stand_in.forwarding import REPORTS_TO
+from driver_stand_in.loaded import stand_in
 
 NEVER_FREED = ("library",)
 """cuda.core 1.2 does not unload kernels that it has loaded."""
@@ -28,7 +26,7 @@ class StandInPlugin:
     """Reads the complaints after each test. What a test has made must be gone when it ends."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.stand_in = StandIn()
+        self.stand_in = stand_in()
         self.stand_in.register_kernels()
         self._config = config
         self._made_before = 0
@@ -84,14 +82,6 @@ class StandInPlugin:
     def _fail_for(self, complaints: list[str]) -> None:
         if complaints:
             pytest.fail("the stand-in for the driver complains:\n" + "\n".join(complaints), pytrace=False)
-
-
-@pytest.fixture(scope="session")
-def stand_in(pytestconfig: pytest.Config) -> StandIn:
-    """The stand-in for the driver."""
-    plugin = pytestconfig.pluginmanager.get_plugin("driver-stand-in")
-    assert isinstance(plugin, StandInPlugin)
-    return plugin.stand_in
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import override
 
-from driver_stand_in.loaded import StandIn
+from driver_stand_in.loaded import stand_in
 from fakes.trunks import FakeTrunks
 from fomm_build.trunks import cut_trunks
 from fomm_rt import Animator
@@ -28,15 +28,14 @@ class StandInRig(Rig):
 
     many = 12
 
-    def __init__(self, stand_in: StandIn) -> None:
+    def __init__(self) -> None:
         self.device: Device = CudaDevice()
-        self._stand_in = stand_in
 
     @override
     def animator(self, model: ModelFolder, precision: str = "fp16", captures: bool = True) -> Animator:
         # Convolutions are always float32; the precision is that of stored tensors.
         half = precision == "fp16"
-        trunks = FakeTrunks(self._stand_in, cut_trunks(model), HALF_FORMATS if half else None)
+        trunks = FakeTrunks(cut_trunks(model), HALF_FORMATS if half else None)
         description = BackendDescription("fake", "CPU", "a test")
         storage = np.float16 if half else np.float32
         return Animator(
@@ -45,7 +44,7 @@ class StandInRig(Rig):
 
     @override
     def memory(self) -> int:
-        return self._stand_in.allocated_bytes()
+        return stand_in().allocated_bytes()
 
     @override
     def slack(self) -> int:

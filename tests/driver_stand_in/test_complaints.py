@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driver_stand_in.loaded import StandIn
+from driver_stand_in.loaded import stand_in
 from fomm_kernels import Array, KernelError, grid_sample
 from fomm_rt.backends.gpu.cuda_device import CudaDevice
 from fomm_rt.errors import BackendError
@@ -23,8 +23,7 @@ HOST_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @pytest.fixture
-def device(stand_in: StandIn) -> Iterator[CudaDevice]:
-    del stand_in
+def device() -> Iterator[CudaDevice]:
     made = CudaDevice()
     with made.current():
         yield made
@@ -50,11 +49,11 @@ def random(*shape: int) -> Any:
 class TestMissingSynchronization:
     """Work runs when something waits for it, and not before."""
 
-    def test_results_are_not_there_yet(self, device: CudaDevice, stand_in: StandIn) -> None:
+    def test_results_are_not_there_yet(self, device: CudaDevice) -> None:
         array, host, stream = put(device, random(100)), device.pinned((100,), np.uint8), device.stream()
         device.copy(array, host, stream)
         assert not host.any()
-        assert stand_in.waiting() == 1
+        assert stand_in().waiting() == 1
         device.synchronize(stream)
         assert np.array_equal(host, random(100))
 
@@ -171,9 +170,22 @@ class TestMemory:
         array = put(device, random(9))
         device.copy(array, host, busy)
         address = checked(driver.cuMemAllocAsync(9, busy.handle))
-        assert driver.cuMemcpyAsync(int(address), host.ctypes.data, 9, quick.handle)[0] != 0
+        checked(driver.cuMemcpyAsync(int(address), host.ctypes.data, 9, quick.handle))
+        device.synchronize(quick)
         device.synchronize(busy)
         checked(driver.cuMemFreeAsync(address, busy.handle))
+
+    def test_used_in_the_stream_that_allocates_it(self, driver: Any, device: CudaDevice) -> None:
+        host, out, stream = device.pinned((9,), np.uint8), device.pinned((9,), np.uint8), device.stream()
+        host[...] = random(9)
+        array = put(device, random(9))
+        device.copy(array, host, stream)
+        address = checked(driver.cuMemAllocAsync(9, stream.handle))
+        checked(driver.cuMemcpyAsync(int(address), host.ctypes.data, 9, stream.handle))
+        checked(driver.cuMemcpyAsync(out.ctypes.data, int(address), 9, stream.handle))
+        checked(driver.cuMemFreeAsync(address, stream.handle))
+        device.synchronize(stream)
+        assert np.array_equal(out, random(9))
 
 
 class TestContexts:
@@ -301,7 +313,7 @@ class TestGraphs:
         work()
         return checked(driver.cuStreamEndCapture(stream.handle))
 
-    def test_update(self, device: CudaDevice, driver: Any, stand_in: StandIn) -> None:
+    def test_update(self, device: CudaDevice, driver: Any) -> None:
         """A graph takes other addresses, but no other kinds of work."""
         stream, host = device.stream(), device.pinned((9,), np.uint8)
         first, second = put(device, random(9)), put(device, random(18)[9:])
@@ -311,7 +323,7 @@ class TestGraphs:
             self.captured(driver, stream, lambda: None),
         ]
         executable = checked(driver.cuGraphInstantiate(graphs[0], 0))
-        update = stand_in.library.cuGraphExecUpdate
+        update = stand_in().library.cuGraphExecUpdate
         handles = [ctypes.c_void_p(int(graph)) for graph in (executable, *graphs)]
         assert update(handles[0], handles[2], None) == 0
         assert update(handles[0], handles[3], None) != 0
@@ -333,16 +345,16 @@ class TestGraphs:
 
 
 class TestLeaks:
-    def test_what_a_test_leaves_is_listed(self, driver: Any, stand_in: StandIn) -> None:
-        before = stand_in.objects_made()
+    def test_what_a_test_leaves_is_listed(self, driver: Any) -> None:
+        before = stand_in().objects_made()
         address, event = checked(driver.cuMemAlloc(100)), checked(driver.cuEventCreate(0))
-        assert [(left.kind, left.size_bytes) for left in stand_in.leftovers(before)] == [
+        assert [(left.kind, left.size_bytes) for left in stand_in().leftovers(before)] == [
             ("allocation", 100),
             ("event", 0),
         ]
         checked(driver.cuMemFree(address))
         checked(driver.cuEventDestroy(event))
-        assert not stand_in.leftovers(before)
+        assert not stand_in().leftovers(before)
 
     def test_pools_keep_what_was_freed_until_it_is_trimmed(self, device: CudaDevice, driver: Any) -> None:
         def free() -> int:
@@ -362,9 +374,9 @@ class TestLeaks:
 
 class TestHostFunctions:
     @provokes("cuCtxGetCurrent in a host function, where no call is permitted")
-    def test_they_may_call_nothing(self, device: CudaDevice, stand_in: StandIn) -> None:
+    def test_they_may_call_nothing(self, device: CudaDevice) -> None:
         stream, answers = device.stream(), []
-        function = HOST_FUNCTION(lambda _: answers.append(stand_in.library.cuCtxGetCurrent(None)))
-        assert stand_in.library.cuLaunchHostFunc(ctypes.c_void_p(int(stream.handle)), function, None) == 0
+        function = HOST_FUNCTION(lambda _: answers.append(stand_in().library.cuCtxGetCurrent(None)))
+        assert stand_in().library.cuLaunchHostFunc(ctypes.c_void_p(int(stream.handle)), function, None) == 0
         device.synchronize(stream)
         assert answers == [800]

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from driver_stand_in.loaded import StandIn
+from driver_stand_in.loaded import stand_in
 from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.device import stream_handle
@@ -26,7 +26,6 @@ class FakeTrunks(LayoutTrunks):
     """Runs trunks on ONNX Runtime, once their stream comes to them.
 
     Args:
-        stand_in: The stand-in for the driver.
         trunks: From `fomm_build.trunks.cut_trunks`.
         formats: Tensor name -> the format (see `engine_memory`) that engines would ask for.
 
@@ -34,10 +33,7 @@ class FakeTrunks(LayoutTrunks):
         runs: How many trunks have run.
     """
 
-    def __init__(
-        self, stand_in: StandIn, trunks: dict[str, onnx.ModelProto], formats: dict[str, str] | None = None
-    ) -> None:
-        self._stand_in = stand_in
+    def __init__(self, trunks: dict[str, onnx.ModelProto], formats: dict[str, str] | None = None) -> None:
         self._trunks = OnnxTrunks(trunks)
         self._formats = formats or {}
         # Kept, because graphs call them again.
@@ -64,7 +60,7 @@ class FakeTrunks(LayoutTrunks):
             )
         handle = ctypes.c_void_p(stream_handle(stream))
         # cuda-bindings frees a host function after its first call, which comes too early for a graph.
-        result = self._stand_in.library.cuLaunchHostFunc(handle, self._functions[key], None)
+        result = stand_in().library.cuLaunchHostFunc(handle, self._functions[key], None)
         assert result == 0, f"cuLaunchHostFunc answers {result}"
 
     def _host_function(self, work: Callable[[], None]) -> Any:
@@ -73,7 +69,7 @@ class FakeTrunks(LayoutTrunks):
                 self.runs += 1
                 work()
             except Exception as error:
-                self._stand_in.complain(f"a fake trunk failed: {error!r}")
+                stand_in().complain(f"a fake trunk failed: {error!r}")
 
         return _HostFunction(run)
 

@@ -23,7 +23,7 @@ from fomm_kernels import driver_problem
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.model.folder import ModelFolder, open_model_folder
-from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised
+from gpu_rigs import OnGpu, Rig, flavour_problem, is_gpu_promised, is_stand_in
 
 if TYPE_CHECKING:
     from gpu_memory import Gpu
@@ -84,12 +84,12 @@ def device(do_without: DoWithout) -> Iterator[Device]:
 
 
 @pytest.fixture(scope="session")
-def rig(request: pytest.FixtureRequest, do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
+def rig(do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """TensorRT on the first GPU; on the stand-in for the driver, the same path with fake engines."""
-    if request.config.pluginmanager.hasplugin("driver-stand-in"):
+    if is_stand_in():
         from driver_stand_in.rig import StandInRig
 
-        return StandInRig(request.getfixturevalue("stand_in"))
+        return StandInRig()
     flavour, problem = flavour_problem()
     if problem is not None:
         do_without(problem)

@@ -46,6 +46,9 @@ CUDA_API long stand_in_next_living(long after, const char** kind, size_t* bytes)
 CUDA_API void stand_in_mend() {
     for (int device = 0; device < DEVICES; ++device) context_of(device).broken = SUCCESS;
 }
+CUDA_API void stand_in_break() {
+    for (int device = 0; device < DEVICES; ++device) context_of(device).broken = ILLEGAL_ADDRESS;
+}
 CUDA_API long stand_in_waiting() {
     long waiting = 0;
     for (int device = 0; device < DEVICES; ++device)

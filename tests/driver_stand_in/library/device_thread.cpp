@@ -36,6 +36,8 @@ static Mailbox& mailbox() {
     return only;
 }
 
+bool is_device_thread() { return is_device; }
+
 void run_on_device(const std::function<void()>& function) {
     if (is_device) return function();
     Mailbox& box = mailbox();  // the lock of the library lets one caller in at a time

@@ -60,7 +60,7 @@ static bool complain_unless_usable(const Allocation& allocation, const Stream& s
         complain("%s uses %zu bytes of memory after they were freed", doing, allocation.size);
     } else if (allocation.type == MEMORY_DEVICE && allocation.context != stream.context) {
         complain("%s on device %d uses memory of device %d", doing, stream.context->device, allocation.context->device);
-    } else if (!allocation.ready) {
+    } else if (!allocation.ready && is_device_thread()) {  // until then, work of its own stream may be queued
         complain("%s uses memory before the stream that allocates it has come to that", doing);
     } else {
         return true;
@@ -172,7 +172,11 @@ CUDA_API int cuMemAllocHost(uintptr_t* address, size_t size) {
 }
 
 CUDA_API int cuMemFreeHost(uintptr_t address) {
-    ENTER(CONTEXT | NO_CAPTURE);
+    ENTER(NO_CAPTURE);
+    if (!current_context()) {
+        complain("cuMemFreeHost without a current context");
+        return INVALID_CONTEXT;
+    }
     Allocation* allocation = allocation_to_free(address, call.name);
     if (!allocation) return INVALID_VALUE;
     release(allocation, call.name);

@@ -150,6 +150,7 @@ bool disturbs_capture(const char* call);
 bool is_in_host_function();
 // Runs a function in the thread that stands for the device, and waits for it.
 void run_on_device(const std::function<void()>& function);
+bool is_device_thread();
 
 // ---- Memory
 
