@@ -52,6 +52,8 @@ class Forwarding:
             if item.get_closest_marker("stand_in") or (item.get_closest_marker("gpu") and not on_gpu):
                 self._forwarded[item.nodeid] = item
         if self._forwarded and (reason := problem()):
+            if os.environ.get("FOMM_REQUIRE_STAND_IN", "0") != "0":
+                raise pytest.UsageError(f"FOMM_REQUIRE_STAND_IN is set, but {reason}")
             for item in self._forwarded.values():
                 item.add_marker(pytest.mark.skip(reason=reason))
             self._forwarded.clear()

@@ -49,8 +49,10 @@ class StandInPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
         """Fails a test for complaints of its teardown, and for what it leaves."""
-        yield
-        self.stand_in.mend()
+        try:
+            yield
+        finally:
+            self.stand_in.mend()
         item.__dict__.pop("funcargs", None)  # the last references to what fixtures have given
         complaints = self.stand_in.complaints()
         if not self._failed:

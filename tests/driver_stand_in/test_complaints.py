@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def device() -> Iterator[CudaDevice]:
     made = CudaDevice()
     with made.current():
         yield made
-    made.close()
+    with suppress(BackendError):  # a test has broken its context
+        made.close()
 
 
 @pytest.fixture
