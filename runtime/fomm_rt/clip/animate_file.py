@@ -17,6 +17,7 @@ from fomm_rt.bundled import open_model
 from fomm_rt.clip.driving import Driving, open_driving
 from fomm_rt.clip.driving_square import DrivingSquare, choose_driving_framing, driving_framed
 from fomm_rt.clip.frame_renderer import View
+from fomm_rt.clip.recorded_driver import RecordedDriver
 from fomm_rt.clip.reference import BestFrame
 from fomm_rt.clip.rendering import Cast, Progress, Rendered, Result, render
 from fomm_rt.clip.report import AnimationReport, Square, in_words, square_of
@@ -32,7 +33,6 @@ from fomm_rt.machine.heap import return_free_memory
 from fomm_rt.media.part import Seconds
 from fomm_rt.media.read.limits import FRAME_PIXELS, megapixels
 from fomm_rt.media.read.picture import read_picture, read_reduced
-from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.output_formats import OutputSize
 from fomm_rt.media.write.quality import check_quality
 from fomm_rt.media.write.video_writer import VideoTarget
@@ -59,7 +59,7 @@ class LoadOptions(TypedDict, total=False):
 
 def animate_file(
     source: str | PathLike[str],
-    driving: str | PathLike[str],
+    driving: str | PathLike[str] | RecordedDriver,
     output: str | PathLike[str],
     *,
     animator: Animator | None = None,
@@ -99,7 +99,8 @@ def animate_file(
 
     Args:
         source: The picture to animate; of a video, the first frame.
-        driving: A video, a picture, or a motion file (.npz).
+        driving: A video, a picture, or a motion file (.npz); or a `RecordedDriver`, which saves finding the keypoints
+            again. The result is the same.
         output: The result; ends in .mp4, .mkv, .webm or .gif, or is a pattern such as frames-%05d.png.
         animator: An open animator to use; its source and reference are replaced, and it stays open.
         paste_back: True to paste the animated face back into the source picture, at the picture's size.
@@ -138,32 +139,34 @@ def animate_file(
         ModelError: The model cannot be opened.
         BackendError: The backend cannot run here, or failed.
         TypeError: Both `animator` and options to load one were given.
+        StateError: The driver was recorded for other options.
     """
-    source, driving, output = Path(source), Path(driving), Path(output)
+    recorded, source, output = driving if isinstance(driving, RecordedDriver) else None, Path(source), Path(output)
+    driving = driving.path if isinstance(driving, RecordedDriver) else Path(driving)
     # Everything is checked before a model is loaded, which takes seconds, or frames are animated, which takes minutes.
     inputs = [source, driving, *map(Path, further_driving)]
     target = VideoTarget(output, inputs)
     motion_target = None if motion_output is None else _motion_target(Path(motion_output), [*inputs, output])
     result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
     _check_choices(paste_back, all_faces, further_driving, view)
-    if quality is not None:
-        check_quality(quality)
-    KeypointFilter(smooth)  # checks the strength
+    _check_levels(quality, smooth)
     picture, reduction = _read_source(source, paste_back or _counts_pixels(animator, load), max_pixels)
     if paste_back:
         _check_pasted(source, picture)
     _log.debug("%s: %d×%d pixels, reduced by %d", source, picture.shape[1], picture.shape[0], reduction)
     with ExitStack() as opened:
         opened.callback(return_free_memory)  # the last step, when all files are closed
-        frames = opened.enter_context(open_driving(driving, start_s, duration_s, max_pixels=max_pixels))
+        if recorded is None:
+            frames = opened.enter_context(open_driving(driving, start_s, duration_s, max_pixels=max_pixels))
+        else:
+            frames = recorded.frames_for(animator, view, best_frame, start_s, duration_s, max_pixels)
         further = [opened.enter_context(open_driving(Path(path), max_pixels=max_pixels)) for path in further_driving]
         _log.debug("%s: %s", driving, frames.describe())
         _check_framings(animator, load, picture, [frames, *further])
         if isinstance(best_frame, int):
             frames.check_frame(best_frame)
-        if animator is None and any(one.weights is not None for one in (frames, *further)):
-            for one in (frames, *further):
-                one.check_architecture(open_model(load.get("model")).manifest)
+        if animator is None:
+            _check_architectures([frames, *further], load)
         existing = [*target.existing(), *([] if motion_target is None else motion_target.existing())]
         check_overwrite(existing, overwrite)
         used = opened.enter_context(using(animator, load if animator is not None else _with_faces(load)))
@@ -181,18 +184,8 @@ def animate_file(
         say(f"{source}: {in_words(squares)}")
         used.set_source(used.prepare_source(picture, framings[0]))
 
-        def choose(driver: Driving) -> tuple[Framing, DrivingSquare | None]:
-            total = driver.timing.frame_count
-            chosen, found = choose_driving_framing(
-                used.driving_framing, margin, driver, lambda done: progress("looking for the face", done, total)
-            )
-            if (square := _driving_square(chosen, driver)) is not None:
-                faces = f", the face in {found.with_face} of {found.looked_at} searched frames" if found else ""
-                say(f"{driver.path}: {in_words([square])}{faces}")
-            return chosen, found
-
-        framing, found = choose(frames)
-        others = [(other, *choose(other)) for other in further]
+        framing, found = _choose_square(frames, used, recorded, progress, say)
+        others = [(other, *_choose_square(other, used, None, progress, say)) for other in further]
         opened.enter_context(driving_framed(used, framing))
         cast = Cast(picture if paste_back else None, framings, found, others, smooth)
         done = render(used, frames, result, best_frame, progress, cast, preview)
@@ -221,9 +214,30 @@ def _counts_pixels(animator: Animator | None, load: LoadOptions) -> bool:
 
 
 def _driving_square(framing: AnyFraming, driving: Driving) -> Square | None:
-    if not isinstance(driving.source, VideoReader) or not isinstance(framing, Framing):
+    if driving.frame_size is None or not isinstance(framing, Framing):
         return None
-    return square_of(framing, driving.source.height, driving.source.width)
+    return square_of(framing, *driving.frame_size)
+
+
+def _choose_square(
+    driver: Driving,
+    animator: Animator,
+    recorded: RecordedDriver | None,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> tuple[Framing, DrivingSquare | None]:
+    """The framing of a driver's frames, see `choose_driving_framing`; says which square that is."""
+    if recorded is not None:
+        framing, found = recorded.square
+    else:
+        total, margin = driver.timing.frame_count, animator.manifest.face_margin
+        framing, found = choose_driving_framing(
+            animator.driving_framing, margin, driver, lambda done: progress("looking for the face", done, total)
+        )
+    if (square := _driving_square(framing, driver)) is not None:
+        faces = f", the face in {found.with_face} of {found.looked_at} searched frames" if found else ""
+        say(f"{driver.path}: {in_words([square])}{faces}")
+    return framing, found
 
 
 def _report(
@@ -276,9 +290,9 @@ def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image
     if isinstance(source_framing, Framing):  # loading reports another type
         source_framing.region(*picture.shape[:2])
     for driving in drivers:
-        if isinstance(driving_framing, Framing) and isinstance(driving.source, VideoReader):
+        if isinstance(driving_framing, Framing) and driving.frame_size is not None:
             try:
-                driving_framing.region(driving.source.height, driving.source.width)
+                driving_framing.region(*driving.frame_size)
             except ImageError as error:
                 raise ImageError(f"{driving.path}: {error}") from error
 
@@ -291,6 +305,20 @@ def _check_choices(paste_back: bool, all_faces: bool, further_driving: Sequence[
         raise ImageError("several faces need paste_back, because the result shows the whole picture")
     if paste_back and view != "result":
         raise ImageError(f"paste_back shows the whole picture; expected the view result, got {view}")
+
+
+def _check_levels(quality: int | None, smooth: float) -> None:
+    if quality is not None:
+        check_quality(quality)
+    KeypointFilter(smooth)  # checks the strength
+
+
+def _check_architectures(drivers: Sequence[Driving], load: LoadOptions) -> None:
+    """Makes sure that recorded keypoints are as many as those of the model that will be loaded."""
+    if any(driver.weights is not None for driver in drivers):
+        model = open_model(load.get("model")).manifest
+        for driver in drivers:
+            driver.check_architecture(model)
 
 
 @contextmanager

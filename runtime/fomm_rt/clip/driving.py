@@ -23,17 +23,33 @@ _log = logging.getLogger("fomm_rt")
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a driving frame shows.
+
+    Attributes:
+        contrast: Grey levels between its dark and bright parts.
+        awkwardness: How badly its face serves as the reference, from 0; None if it shows no face or none was looked
+            for.
+    """
+
+    contrast: float
+    awkwardness: float | None = None
+
+
+@dataclass(frozen=True)
 class DrivingFrame:
     """One driving frame: a picture to find keypoints in, (H, W, 3) uint8 RGB, or recorded keypoints.
 
     The index counts from 0; the time is in seconds from the start of the clip. `shown` is the picture for views, if it
-    differs from the driving picture.
+    differs from the driving picture. `seen` is what the picture showed whose keypoints were recorded; None if that is
+    unknown, and for a picture.
     """
 
     index: int
     time: Fraction
     driving: Image | Keypoints
     shown: Image | None = None
+    seen: Seen | None = None
 
     @property
     def pixels(self) -> Image | None:
@@ -64,6 +80,11 @@ class Driving:
     weights: str | None
     source: VideoReader | Motion
     part: Part | None = None
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Height and width of a frame in pixels; None for a motion file."""
+        return (self.source.height, self.source.width) if isinstance(self.source, VideoReader) else None
 
     @property
     def skipped_packets(self) -> int:

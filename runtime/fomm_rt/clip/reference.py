@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from fomm_rt.animator import Animator
-from fomm_rt.clip.driving import DrivingFrame, no_such_frame
+from fomm_rt.clip.driving import DrivingFrame, Seen, no_such_frame
 from fomm_rt.clip.driving_square import DrivingSquare
 from fomm_rt.errors import MotionError
 from fomm_rt.faces.face import Face
@@ -120,8 +120,7 @@ class ReferenceSearch:
         Raises:
             MotionError: There is no frame with this number, or no frame at all.
         """
-        square = None if self.faces is None else self.faces.square
-        follow = None if square is None else FaceFollower(within=square)
+        follow = self.follower()
         nearest: tuple[float, DrivingFrame, Keypoints] | None = None
         fallback: tuple[float, DrivingFrame] | None = None
         count, has_seen_contrast = 0, False
@@ -131,21 +130,19 @@ class ReferenceSearch:
                     return _as_asked(self.animator, frame)
                 progress(count)
                 continue
-            found = _contrast_of(self.animator, frame)
-            has_contrast = found >= LEAST_CONTRAST
-            face = follow(frame.pixels) if has_contrast and follow is not None and frame.pixels is not None else None
-            if not has_contrast or (follow is not None and face is None):
+            seen = self.look(frame, follow)
+            has_contrast = seen.contrast >= LEAST_CONTRAST
+            if not self.may_serve(seen):
                 has_seen_contrast = has_seen_contrast or has_contrast
-                if fallback is None or found > fallback[0]:
-                    fallback = found, frame
+                if fallback is None or seen.contrast > fallback[0]:
+                    fallback = seen.contrast, frame
             elif self.best_frame is None:
                 return _first_usable(self.animator, frame, "no face" if has_seen_contrast else "hardly any contrast")
             else:
                 keypoints = frame.find_keypoints(self.animator.keypoints)
                 self.animator.check_keypoints(keypoints)  # recorded ones may come from another model
                 distance = pose_distance(self.animator.kp_source, keypoints)
-                if face is not None and frame.pixels is not None:
-                    distance *= 1 + _awkwardness(face, *frame.pixels.shape[:2])
+                distance *= 1 + (seen.awkwardness or 0)
                 if nearest is None or distance < nearest[0]:
                     nearest = distance, frame, keypoints
             progress(count)
@@ -154,6 +151,26 @@ class ReferenceSearch:
         if fallback is not None:
             return _most_contrast(self.animator, fallback[1])
         raise MotionError(no_such_frame(self.best_frame if isinstance(self.best_frame, int) else 0, count))
+
+    def follower(self) -> FaceFollower | None:
+        """What finds the driver's face in successive frames; None if there is none."""
+        square = None if self.faces is None else self.faces.square
+        return None if square is None else FaceFollower(within=square)
+
+    def look(self, frame: DrivingFrame, follow: FaceFollower | None) -> Seen:
+        """What a frame shows; of recorded keypoints, what their frame showed."""
+        if frame.seen is not None:
+            return frame.seen
+        found = _contrast_of(self.animator, frame)
+        if found < LEAST_CONTRAST or follow is None or frame.pixels is None:
+            return Seen(found)
+        face = follow(frame.pixels)
+        return Seen(found, None if face is None else _awkwardness(face, *frame.pixels.shape[:2]))
+
+    def may_serve(self, seen: Seen) -> bool:
+        """True if a frame may be the reference: it has contrast and, if the clip shows a face, shows it."""
+        shows_face = self.faces is None or self.faces.square is None or seen.awkwardness is not None
+        return seen.contrast >= LEAST_CONTRAST and shows_face
 
 
 def is_usable(animator: Animator, frame: DrivingFrame) -> bool:
@@ -216,6 +233,8 @@ def _contrast_of(animator: Animator, frame: DrivingFrame) -> float:
 
     If the face of a picture is not found yet, the whole picture counts.
     """
+    if frame.seen is not None:
+        return frame.seen.contrast
     if frame.pixels is None:
         return float("inf")
     if not isinstance(animator.driving_framing, Framing):

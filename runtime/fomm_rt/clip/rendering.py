@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
+from math import prod
 from time import perf_counter
 
 from fomm_rt.animator import Animator
@@ -30,7 +31,6 @@ from fomm_rt.errors import OutputError
 from fomm_rt.files.staging import StagedOutput
 from fomm_rt.framing import Framing
 from fomm_rt.image import Image
-from fomm_rt.media.read.video_reader import VideoReader
 from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.motion.smoothing import KeypointFilter
 
@@ -178,8 +178,8 @@ def render(
 def frames_ahead(driving: Driving, picture: Image | None = None) -> int:
     """How many frames may wait; `picture` is the one that animated faces are pasted into."""
     pixels = 0 if picture is None else picture.shape[0] * picture.shape[1]
-    if isinstance(driving.source, VideoReader):
-        pixels = max(pixels, driving.source.width * driving.source.height)
+    if driving.frame_size is not None:
+        pixels = max(pixels, prod(driving.frame_size))
     return 1 if pixels > LARGE_PIXELS else FRAMES_AHEAD
 
 

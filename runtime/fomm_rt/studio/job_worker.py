@@ -15,9 +15,10 @@ from fomm_rt.media.read.input_container import find_audio, open_input
 from fomm_rt.studio.job_options import Square
 from fomm_rt.studio.jpeg import write_jpeg
 from fomm_rt.studio.messages import Animate, AnimationResult, Order
+from fomm_rt.warnings_of_work import collected_warnings
 from fomm_rt.workers.loading import KeptAnimator
 from fomm_rt.workers.messages import BackendInfo, Loaded, Preview, Progress, Task
-from fomm_rt.workers.reporting import ReportedProgress, collected_warnings
+from fomm_rt.workers.reporting import ReportedProgress
 from fomm_rt.workers.worker_process import Reporter, serve
 
 PREVIEW_S = 0.35

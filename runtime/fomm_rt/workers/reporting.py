@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
-
-from typing_extensions import override
 
 from fomm_rt.workers.messages import Progress
 from fomm_rt.workers.worker_process import Reporter
@@ -33,21 +28,3 @@ class ReportedProgress:
             return
         self._stage, self._next_s = stage, now + REPORT_S
         self._report(Progress(self._number, stage, done, total))
-
-
-@contextmanager
-def collected_warnings() -> Iterator[list[str]]:
-    """Yields a list that takes the warnings of the logger "fomm_rt"."""
-    notes: list[str] = []
-
-    class _Collector(logging.Handler):
-        @override
-        def emit(self, record: logging.LogRecord) -> None:
-            notes.append(record.getMessage())
-
-    logger, collector = logging.getLogger("fomm_rt"), _Collector(logging.WARNING)
-    logger.addHandler(collector)
-    try:
-        yield notes
-    finally:
-        logger.removeHandler(collector)
