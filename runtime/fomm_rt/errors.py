@@ -14,7 +14,8 @@ FommError
 ├── BenchmarkError    a benchmark cannot run, or its results cannot be read
 ├── MotionError       a motion file or a reference cannot be used
 ├── ImageError        an array is not a picture, or a crop lies outside it
-└── StateError        a call came in the wrong order
+├── StateError        a call came in the wrong order
+└── BatchError        jobs have faults, or a cluster cannot be used
 
 A message has one or two sentences: what was expected, what came, and what to do. If a path is at fault, the message
 starts with it. Problems that do not stop the work are logged as warnings to the logger "fomm_rt".
@@ -79,6 +80,10 @@ class ImageError(FommError):
 
 class StateError(FommError):
     """A call came in the wrong order."""
+
+
+class BatchError(FommError):
+    """Jobs have faults, or a cluster cannot be used."""
 
 
 def first_line(error: Exception) -> str:

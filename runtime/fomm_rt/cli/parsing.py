@@ -2,75 +2,43 @@
 
 from __future__ import annotations
 
-import math
-import re
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeVar
 
 import typer
 
-from fomm_rt.faces.framing import AnyFraming, FaceFraming
-from fomm_rt.framing import Framing
-from fomm_rt.media.write.output_formats import LARGEST, SMALLEST, OutputSize
+from fomm_rt.clip.written_values import (
+    best_frame_of_text,
+    faces_of_text,
+    framing_of_text,
+    seconds_of_text,
+    size_of_text,
+)
+from fomm_rt.faces.framing import AnyFraming
+from fomm_rt.media.write.output_formats import OutputSize
 
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_SIXTIES = re.compile(r"[0-5]?\d(\.\d{1,9})?", re.ASCII)
-_SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.ASCII)
+Value = TypeVar("Value")
 
 
 def parse_framing(name: str, text: str | None, face: int, fit: bool) -> AnyFraming:
-    """Parses "auto" (or None), "center", "x,y,w,h" in pixels or "x%,y%,w%,h%"; `fit` extends edges to a square."""
-    if text is None or text == "auto":
-        return Framing("fit") if fit else FaceFraming(face=face)
-    mode: Literal["crop", "fit"] = "fit" if fit else "crop"
-    if text in ("center", "centre"):
-        return Framing(mode)
-    parts = [part.strip() for part in text.split(",")]
-    is_percent = all(part.endswith("%") for part in parts)
-    try:
-        x, y, w, h = (float(part.removesuffix("%")) if is_percent else int(part) for part in parts)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{name}: expected auto, center, or x,y,w,h in whole pixels or all in %; got {text!r}"
-        ) from None
-    if not (x >= 0 and y >= 0 and w > 0 and h > 0 and all(map(math.isfinite, (x, y, w, h)))):
-        raise typer.BadParameter(f"{name}: expected x and y from 0, w and h above 0; got {text!r}")
-    return Framing(mode, (x, y, w, h), "%" if is_percent else "px")
+    """Parses the square of an option, see `framing_of_text`."""
+    return _parsed(name, lambda: framing_of_text(text, face, fit))
 
 
 def parse_faces(name: str, text: str | None) -> int | Literal["all"]:
     """Parses "all" or a number from 1; 1 by default."""
-    if text is None or text == "all":
-        return "all" if text else 1
-    if not (text.isdecimal() and len(text) <= 4 and int(text) >= 1):
-        raise typer.BadParameter(f"{name}: expected all or a face number from 1; got {text!r}")
-    return int(text)
+    return _parsed(name, lambda: faces_of_text(text))
 
 
 def parse_seconds(name: str, text: str | None) -> Fraction | None:
     """Parses seconds, MM:SS or HH:MM:SS, all with or without a fraction."""
-    if text is None:
-        return None
-    first, *others = text.split(":")
-    # Minutes and seconds after a colon are less than 60.
-    is_time = _SECONDS.fullmatch(first) and len(others) <= 2 and all(map(_SIXTIES.fullmatch, others))
-    if not is_time or any("." in part for part in [first, *others][:-1]):
-        raise typer.BadParameter(f"{name}: expected seconds such as 12.5, or [HH:]MM:SS; got {text!r}")
-    total = Fraction(0)
-    for part in (first, *others):
-        total = total * 60 + Fraction(part)
-    return total
+    return None if text is None else _parsed(name, lambda: seconds_of_text(text))
 
 
 def parse_size(name: str, text: str | None) -> OutputSize | None:
     """Parses "512" or "1920x1080" within the possible sizes."""
-    if text is None:
-        return None
-    match = _SIZE.fullmatch(text)
-    sides = [int(side) for side in match.groups() if side is not None] if match else []
-    if not sides or not all(SMALLEST <= side <= LARGEST for side in sides):
-        raise typer.BadParameter(f"{name}: expected N or WxH, in pixels from {SMALLEST} to {LARGEST}; got {text!r}")
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+    return None if text is None else _parsed(name, lambda: size_of_text(text))
 
 
 def parse_pair(name: str, text: str | None) -> tuple[int, int] | None:
@@ -83,10 +51,11 @@ def parse_pair(name: str, text: str | None) -> tuple[int, int] | None:
 
 def parse_best_frame(name: str, text: str | None) -> int | Literal["auto"] | None:
     """Parses "auto" or a number of up to nine digits."""
-    if text is None:
-        return None
-    if text == "auto":
-        return "auto"
-    if not (text.isdecimal() and len(text) <= 9):
-        raise typer.BadParameter(f"{name}: expected auto or a frame number from 0; got {text!r}")
-    return int(text)
+    return None if text is None else _parsed(name, lambda: best_frame_of_text(text))
+
+
+def _parsed(name: str, parse: Callable[[], Value]) -> Value:
+    try:
+        return parse()
+    except ValueError as error:
+        raise typer.BadParameter(f"{name}: {error}") from None

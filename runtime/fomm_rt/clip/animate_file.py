@@ -148,7 +148,7 @@ def animate_file(
     target = VideoTarget(output, inputs)
     motion_target = None if motion_output is None else _motion_target(Path(motion_output), [*inputs, output])
     result = Result(target, motion_target, view, audio, Scaling(output_size, target.needs_even_sizes), quality)
-    _check_choices(paste_back, all_faces, further_driving, view)
+    check_choices(paste_back, all_faces, further_driving, view)
     _check_levels(quality, smooth)
     picture, reduction = _read_source(source, paste_back or _counts_pixels(animator, load), max_pixels)
     if paste_back:
@@ -297,7 +297,7 @@ def _check_framings(animator: Animator | None, load: LoadOptions, picture: Image
                 raise ImageError(f"{driving.path}: {error}") from error
 
 
-def _check_choices(paste_back: bool, all_faces: bool, further_driving: Sequence[object], view: View) -> None:
+def check_choices(paste_back: bool, all_faces: bool, further_driving: Sequence[object], view: View) -> None:
     """Raises ImageError for choices that exclude each other."""
     if all_faces and further_driving:
         raise ImageError("all_faces animates every face by one driver; leave it out with further_driving")

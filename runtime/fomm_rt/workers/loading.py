@@ -18,6 +18,7 @@ def load_animator(load: LoadOptions) -> Animator:
         precision=cast("Precision | None", load.precision),
         engines=load.engines,
         threads=load.threads,
+        auto_build=load.auto_build,
     )
 
 

@@ -21,6 +21,7 @@ class LoadOptions(Struct, frozen=True):
     precision: str | None = None
     engines: str | None = None
     threads: int | None = None
+    auto_build: bool = False
 
 
 class Task(Struct, kw_only=True):

@@ -77,6 +77,7 @@ def test_frames_without_contrast_keep_the_pose_and_are_no_reference(animator: An
     animator.driving_framing = Framing()
     try:
         recorded = record_driver(animator, DriverRequest(driver, Framing()))
+        assert recorded is not None
         reports = [
             animate_file(bundled_avatars()[1], each, tmp_path / name, animator=animator)
             for each, name in ((recorded, "a.mp4"), (driver, "b.mp4"))
