@@ -53,7 +53,7 @@ $(LEAN): pyproject.toml constraints.txt
 
 $(READY): $(LEAN)
 	@echo "installing torch and the tools into $(VENV)"
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,bench,dev,cuda,rtx,live,studio]'
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[export,demo,bench,dev,cuda,rtx,live,studio,ray]'
 	@touch $@
 
 $(RESULTS) &: $(LEAN) $(RUNTIME)

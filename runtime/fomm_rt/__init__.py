@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from fomm_rt.animator import Animator
     from fomm_rt.backends.options import BackendName
     from fomm_rt.backends.protocol import AnimatedFrame, BackendDescription, Explanation
+    from fomm_rt.batch.animate_many import animate_many
+    from fomm_rt.batch.job import Job, JobResult
     from fomm_rt.clip.animate_file import animate_file
     from fomm_rt.clip.report import AnimationReport
     from fomm_rt.errors import (
         BackendError,
+        BatchError,
         BenchmarkError,
         CameraError,
         CheckpointError,
@@ -71,6 +74,7 @@ __all__ = [
     "BackendDescription",
     "BackendError",
     "BackendName",
+    "BatchError",
     "BenchmarkError",
     "CameraError",
     "CameraFrame",
@@ -83,6 +87,8 @@ __all__ = [
     "FommError",
     "Framing",
     "ImageError",
+    "Job",
+    "JobResult",
     "Keypoints",
     "LiveFrame",
     "LiveReport",
@@ -103,6 +109,7 @@ __all__ = [
     "VideoWriter",
     "__version__",
     "animate_file",
+    "animate_many",
     "choose_camera",
     "face_square",
     "find_faces",
@@ -122,6 +129,8 @@ _MODULES = {
     "Face": "faces.face",
     "FaceFraming": "faces.framing",
     "Framing": "framing",
+    "Job": "batch.job",
+    "JobResult": "batch.job",
     "Keypoints": "motion.keypoints",
     "LiveFrame": "live.frames",
     "LiveReport": "live.report",
@@ -134,6 +143,7 @@ _MODULES = {
     "VideoReader": "media.read.video_reader",
     "VideoWriter": "media.write.video_writer",
     "animate_file": "clip.animate_file",
+    "animate_many": "batch.animate_many",
     "choose_camera": "live.cameras.choose",
     "face_square": "faces.squares",
     "find_faces": "faces.search",

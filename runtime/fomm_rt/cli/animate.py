@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fomm_rt.cli.clip_options import (
+    AdaptScale,
+    Audio,
+    BestFrameText,
+    Crop,
+    DrivingCrop,
+    DrivingFit,
+    Duration,
+    Explain,
+    Face,
+    Fit,
+    Panel,
+    PastedBack,
+    Quality,
+    Relative,
+    Size,
+    Smooth,
+    SourceCrop,
+    SourceFit,
+    Start,
+)
 from fomm_rt.cli.model import ModelOption, announce
 from fomm_rt.cli.options import (
     AsJson,
@@ -30,13 +51,6 @@ if TYPE_CHECKING:
     from fomm_rt.animator import Animator
 
 
-def _crop(panel: str, help_text: str) -> Any:
-    return option(panel, help_text, metavar="auto|center|X,Y,W,H", show_default="auto")
-
-
-BOTH = "Source and driving"
-
-
 def animate(
     source: Annotated[Path, typer.Argument(help="The picture to animate: PNG, JPEG, WebP, AVIF, TIFF.")],
     driving: Annotated[Path, typer.Argument(help="The driving video, an animated picture, or a motion file (.npz).")],
@@ -44,94 +58,32 @@ def animate(
         Path, typer.Option("--output", "-o", help=f"The result; its ending selects the format: {OUTPUT_FORMATS}.")
     ],
     model: ModelOption = None,
-    source_crop: Annotated[
-        str | None,
-        _crop("Source", "Use the square around the face, the centred square, or a rectangle in pixels or %."),
-    ] = None,
-    source_fit: Annotated[
-        bool, option("Source", "Use the whole source, its edges extended to a square.", "--source-fit")
-    ] = False,
-    face: Annotated[
-        str | None,
-        option(
-            "Source",
-            "Animate this face (see fomm-rt faces); 'all' needs --paste-back.",
-            metavar="N|all",
-            show_default="1",
-        ),
-    ] = None,
-    driving_crop: Annotated[str | None, _crop("Driving", "As --source-crop, for the driving video.")] = None,
-    driving_fit: Annotated[
-        bool, option("Driving", "Use whole driving frames, their edges extended to a square.", "--driving-fit")
-    ] = False,
+    source_crop: SourceCrop = None,
+    source_fit: SourceFit = False,
+    face: Face = None,
+    driving_crop: DrivingCrop = None,
+    driving_fit: DrivingFit = False,
     further: Annotated[
         list[Path] | None,
         option("Driving", "Another driver, for the next face; may be repeated.", "--driving", metavar="FILE"),
     ] = None,
-    crop: Annotated[str | None, _crop(BOTH, "Sets --source-crop and --driving-crop, unless they are given.")] = None,
-    fit: Annotated[bool, option(BOTH, "As --source-fit and --driving-fit.", "--fit")] = False,
-    relative: Annotated[
-        bool,
-        option(
-            "Motion",
-            "Apply the driver's movement since the reference frame, or copy its pose.",
-            "--relative/--absolute",
-        ),
-    ] = True,
-    adapt_scale: Annotated[bool, option("Motion", "Scale relative movement to the size of the source.")] = True,
-    start: Annotated[
-        str | None, option("Driving", "Start at this time of the driving video.", metavar="SECONDS|[HH:]MM:SS")
-    ] = None,
-    duration: Annotated[str | None, option("Driving", "Length to use.", metavar="SECONDS|[HH:]MM:SS")] = None,
-    best_frame: Annotated[
-        str | None,
-        option(
-            "Motion",
-            "The reference frame: the one posed most like the source, or number N, counted from 0 at --start.",
-            metavar="auto|N",
-            show_default="the first",
-        ),
-    ] = None,
-    smooth: Annotated[
-        float | None,
-        option(
-            "Motion",
-            "Smooth the driver's movement, from 0 to 1, which delays it most; 0.5 if no strength is given.",
-            metavar="[STRENGTH]",
-            min=0,
-            max=1,
-            show_default="0",
-        ),
-    ] = None,
+    crop: Crop = None,
+    fit: Fit = False,
+    relative: Relative = True,
+    adapt_scale: AdaptScale = True,
+    start: Start = None,
+    duration: Duration = None,
+    best_frame: BestFrameText = None,
+    smooth: Smooth = None,
     save_motion: Annotated[
         Path | None, option("Motion", "Save the motion, to drive other pictures by it.", metavar="FILE.npz")
     ] = None,
-    paste_back: Annotated[
-        bool, option("Result", "Paste the animated face back into the whole picture.", "--paste-back")
-    ] = False,
-    panel: Annotated[bool, option("Result", "Show source, driving frame and result side by side.", "--panel")] = False,
-    explain: Annotated[
-        bool,
-        option(
-            "Result",
-            "Show keypoints, deformation, masks and occlusion map, to find out why a result is bad.",
-            "--explain",
-        ),
-    ] = False,
-    audio: Annotated[bool, option("Result", "Keep the sound of the driving video.")] = True,
-    output_size: Annotated[
-        str | None,
-        option(
-            "Result",
-            "Scale frames to this height, or to width and height, with black bars if need be.",
-            metavar="N|WxH",
-            show_default="the model's",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        option("Result", "From 0, the smallest file, to 100, the best picture.", min=0, max=100, show_default="80"),
-    ] = None,
+    paste_back: PastedBack = False,
+    panel: Panel = False,
+    explain: Explain = False,
+    audio: Audio = True,
+    output_size: Size = None,
+    quality: Quality = None,
     max_pixels: MaxPixels = None,
     overwrite: OverwriteOption = None,
     backend: BackendOption = "auto",

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from fomm_rt.cli.animate import animate
+from fomm_rt.cli.batch import batch
 from fomm_rt.cli.demo import demo
 from fomm_rt.cli.doctor import doctor
 from fomm_rt.cli.engines import app as engines
@@ -29,7 +30,7 @@ from fomm_rt.version import __version__
 COMMAND_GROUP = "fomm_rt.commands"
 
 _ORDER = (
-    *("demo", "animate", "live", "studio", "fetch", "models", "faces", "info", "doctor"),
+    *("demo", "animate", "batch", "live", "studio", "fetch", "models", "faces", "info", "doctor"),
     *("engines", "export", "build", "bench", "train", "measure"),
 )
 """Commands in the help: most used first; those of other packages follow."""
@@ -68,6 +69,7 @@ def build_app() -> typer.Typer:
     app.callback()(_callback)
     app.command()(demo)
     app.command(cls=OptionalValueCommand)(animate)
+    app.command(cls=OptionalValueCommand)(batch)
     app.command(cls=LiveCommand)(live)
     for command in (studio, faces, info, doctor):
         app.command()(command)

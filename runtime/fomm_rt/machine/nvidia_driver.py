@@ -52,6 +52,15 @@ def cuda_version() -> tuple[int, int] | None:
     return number.value // 1000, number.value % 1000 // 10
 
 
+def count() -> int:
+    """Initializes the driver; returns the number of GPUs visible to CUDA in this process."""
+    driver = _library()
+    number = ctypes.c_int(0)
+    if driver is None or driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(number)) != 0:
+        return 0
+    return number.value
+
+
 def gpu() -> Gpu | None:
     """Initializes the driver; returns the first GPU, or None without one."""
     version = cuda_version()

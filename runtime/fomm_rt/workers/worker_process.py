@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -108,17 +109,30 @@ def _outcome(perform: Perform, task: Task, reporter: Reporter) -> Report:
         result = perform(task, reporter)
     except CancelledTask:
         return Failed(task.number, "cancelled", is_cancelled=True)
-    except FommError as error:
-        return Failed(task.number, reporter.in_names(str(error)), _cause_of(error))
-    except MemoryError:
-        return Failed(task.number, "there is not enough memory; use a smaller picture or video", "no_memory")
-    except OSError as error:
-        sentence = f"a file cannot be read or written: {error.strerror or error}; check the disk"
-        return Failed(task.number, sentence, _cause_of(error))
     except Exception as error:
-        sentence = f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error}"
-        return Failed(task.number, reporter.in_names(sentence), is_defect=True)
+        failure = failure_of(error)
+        return Failed(task.number, reporter.in_names(failure.sentence), failure.cause, failure.is_defect)
     return Done(task.number, result, resident_bytes())
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task failed: a sentence for the user, its cause if it is known, and True if it is a defect of fomm-rt."""
+
+    sentence: str
+    cause: Cause | None = None
+    is_defect: bool = False
+
+
+def failure_of(error: Exception) -> Failure:
+    """What an exception means to the user."""
+    if isinstance(error, FommError):
+        return Failure(str(error), _cause_of(error))
+    if isinstance(error, MemoryError):
+        return Failure("there is not enough memory; use a smaller picture or video", "no_memory")
+    if isinstance(error, OSError):
+        return Failure(f"a file cannot be read or written: {error.strerror or error}; check the disk", _cause_of(error))
+    return Failure(f"this is a defect in fomm-rt {__version__}: {type(error).__name__}: {error}", is_defect=True)
 
 
 def _cause_of(error: BaseException | None) -> Cause | None:

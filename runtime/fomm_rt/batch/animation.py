@@ -1,0 +1,131 @@
+"""Does jobs one after the other, in whatever process: keeps the model and the driver of the last job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from fomm_rt.animator import Animator
+from fomm_rt.batch.job import Animated, Job
+from fomm_rt.clip.animate_file import animate_file
+from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver, record_driver
+from fomm_rt.clip.report import AnimationReport
+from fomm_rt.errors import FommError
+from fomm_rt.warnings_of_work import collected_warnings
+from fomm_rt.workers.loading import KeptAnimator
+from fomm_rt.workers.messages import LoadOptions
+
+
+class Order(Struct, kw_only=True):
+    """A job for a worker.
+
+    Attributes:
+        load: The model.
+        job: The job, with absolute paths.
+        is_shared: True if other jobs have the same driver, so that its keypoints are worth keeping.
+    """
+
+    load: LoadOptions
+    job: Job
+    is_shared: bool
+
+
+class JobAnimator:
+    """Does jobs."""
+
+    def __init__(self) -> None:
+        self._animator = KeptAnimator()
+        self._driver: tuple[Animator, DriverRequest, RecordedDriver | FommError | None] | None = None
+
+    def load(self, load: LoadOptions) -> None:
+        """Opens a model, for the jobs that come. Raises FommError as `Animator.load` does."""
+        self._animator(load)
+
+    def __call__(self, order: Order, progress: Callable[[str, int, int | None], None]) -> Animated:
+        """Does a job. The result is the same, bit by bit, as that of `animate_file`.
+
+        Raises:
+            FommError: See `animate_file`.
+        """
+        job = order.job
+        with collected_warnings() as warnings:
+            animator = self._animator(order.load)
+            animator.relative, animator.adapt_scale = job.relative, job.adapt_scale
+            animator.source_framing = job.source_framing()
+            animator.driving_framing = job.driving_framing()
+            recorded = self._recorded(animator, job, progress) if order.is_shared else None
+            report = animate_file(
+                job.source,
+                recorded or job.driving,
+                job.output,
+                animator=animator,
+                paste_back=job.paste_back,
+                all_faces=job.face == "all",
+                further_driving=job.further_driving,
+                smooth=job.smooth,
+                best_frame=job.best_frame,
+                view=job.view,
+                audio=job.audio,
+                motion_output=job.motion_output,
+                start_s=job.start_s,
+                duration_s=job.duration_s,
+                output_size=job.output_size,
+                quality=job.quality,
+                max_pixels=job.max_pixels,
+                progress=progress,
+            )
+        return _animated(report, warnings)
+
+    def _recorded(
+        self, animator: Animator, job: Job, progress: Callable[[str, int, int | None], None]
+    ) -> RecordedDriver | None:
+        """The keypoints of a job's driver; None where they would not save time or cannot be kept."""
+        # Backends that take batches find the keypoints of a whole batch faster than a keypoint comes back to the host.
+        if job.view != "result" or animator.batch > 1 or Path(job.driving).suffix.lower() == ".npz":
+            return None
+        request = DriverRequest(
+            Path(job.driving),
+            animator.driving_framing,
+            job.start_s,
+            job.duration_s,
+            job.max_pixels,
+            job.best_frame == "auto",
+        )
+        if self._driver is None or self._driver[0] is not animator or self._driver[1] != request:
+            self._driver = None  # two long drivers would be in memory
+            self._driver = animator, request, _record(animator, request, progress)
+        found = self._driver[2]
+        if isinstance(found, FommError):
+            raise found
+        return found
+
+
+def _record(
+    animator: Animator, request: DriverRequest, progress: Callable[[str, int, int | None], None]
+) -> RecordedDriver | FommError | None:
+    """Records a driver, or returns why that failed: no other job with this driver needs to find it out again."""
+    try:
+        return record_driver(animator, request, progress)
+    except FommError as error:
+        return error.with_traceback(None)
+
+
+def _animated(report: AnimationReport, warnings: list[str]) -> Animated:
+    return Animated(
+        frames=report.frames,
+        seconds=report.seconds,
+        width=report.width,
+        height=report.height,
+        duration_s=report.duration_s,
+        reference_frame=report.reference_frame,
+        source_squares=report.source_squares,
+        driving_square=report.driving_square,
+        skipped_packets=report.skipped_packets,
+        missing_frames=report.missing_frames,
+        model=report.model,
+        backend=report.backend.name,
+        device=report.backend.device,
+        warnings=warnings,
+    )

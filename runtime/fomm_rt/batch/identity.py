@@ -1,0 +1,131 @@
+"""Tells whether a result was made from the same inputs with the same options, and is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from fomm_rt.batch.job import Job
+from fomm_rt.bundled import open_model
+from fomm_rt.media.write.picture_sequence import is_pattern, pictures_of
+from fomm_rt.model.folder import sha256_of
+from fomm_rt.model.manifest import MANIFEST_NAME
+
+RESULTS = 1
+"""Number of what results look like. It grows when the same inputs and options give other frames."""
+
+
+class Identities:
+    """Identities of jobs. A file is read once, as long as its size and its time of change stay.
+
+    Args:
+        settings: Further options that decide what results look like.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._files: dict[tuple[str, int, int], str] = {}
+        self._models: dict[str | None, str] = {}
+
+    def of(self, job: Job, model: str | None) -> str:
+        """The identity of a job with absolute paths: SHA-256 of the contents of its inputs, its options and model.
+
+        An input that cannot be read counts as missing.
+
+        Raises:
+            ModelError: The model cannot be opened.
+        """
+        options = msgspec.to_builtins(job)
+        for name in ("source", "driving", "output", "further_driving", "motion_output", "model"):
+            options.pop(name, None)
+        document = {
+            "results": RESULTS,
+            "settings": self._settings,
+            "model": self._model(model),
+            "inputs": [self._content(path) for path in job.inputs],
+            # Their endings choose how they are read and written.
+            "endings": [Path(path).suffix.lower() for path in (*job.inputs, *job.outputs)],
+            "options": options,
+        }
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+    def check_model(self, model: str | None) -> None:
+        """Raises ModelError if a model cannot be opened."""
+        self._model(model)
+
+    def _model(self, model: str | None) -> str:
+        if model not in self._models:
+            # The manifest holds the hashes of all graphs.
+            self._models[model] = sha256_of(open_model(model).path / MANIFEST_NAME)
+        return self._models[model]
+
+    def _content(self, path: str) -> str | None:
+        try:
+            info = os.stat(path)  # noqa: PTH116  a Path would refuse what is no path
+            key = (path, info.st_size, info.st_mtime_ns)
+            if key not in self._files:
+                self._files[key] = sha256_of(Path(path))
+            return self._files[key]
+        except (OSError, ValueError):
+            return None
+
+
+class Fingerprint(Struct):
+    """The files of a result.
+
+    Attributes:
+        files, size_bytes: How many, and their sizes together.
+        newest_ns: Time of the latest change.
+        sha256: Of their names and contents.
+    """
+
+    files: int
+    size_bytes: int
+    newest_ns: int
+    sha256: str
+
+
+def result_files(job: Job) -> list[Path]:
+    """The files of a job's result that exist; paths of the job are absolute."""
+    found = []
+    for path in map(Path, job.outputs):
+        found += pictures_of(path) if is_pattern(path) else [path] * path.is_file()
+    return found
+
+
+def fingerprint(job: Job) -> Fingerprint:
+    """The fingerprint of a job's result. Raises OSError if a file cannot be read."""
+    files = result_files(job)
+    size_bytes, newest_ns = _sizes(files)
+    return Fingerprint(len(files), size_bytes, newest_ns, _sha256_of_all(files))
+
+
+def is_whole(job: Job, known: Fingerprint) -> bool:
+    """True if a job's result is there as it was made."""
+    try:
+        files = result_files(job)
+        size_bytes, newest_ns = _sizes(files)
+        if (len(files), size_bytes) != (known.files, known.size_bytes) or not files:
+            return False
+        return newest_ns == known.newest_ns or _sha256_of_all(files) == known.sha256
+    except OSError:
+        return False
+
+
+def _sizes(files: Iterable[Path]) -> tuple[int, int]:
+    infos = [file.stat() for file in files]
+    return sum(info.st_size for info in infos), max((info.st_mtime_ns for info in infos), default=0)
+
+
+def _sha256_of_all(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{sha256_of(file)}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,142 @@
+"""The journal of a folder of results: a line of JSON for every job that ended.
+
+A line is on the disk before the next job's, so a run that is killed loses nothing but what it was doing. A last line
+that was cut off is dropped. The newest line of a result counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from fomm_rt.batch.checks import JOURNAL_NAME
+from fomm_rt.batch.identity import Fingerprint
+from fomm_rt.batch.job import Animated
+from fomm_rt.errors import OutputError
+from fomm_rt.files.interruption import uninterrupted
+from fomm_rt.files.staging import check_target, explain_failure, reporting_failures
+
+_LOCK_NAME = ".fomm-rt-batch.lock"
+_log = logging.getLogger("fomm_rt")
+
+
+class Entry(Struct, kw_only=True, omit_defaults=True):
+    """How a job ended.
+
+    Attributes:
+        output: The result, relative to the folder.
+        identity: Of the job, see `Identities`.
+        animated, files: What was made; None if the job failed.
+        error: Why it failed.
+    """
+
+    output: str
+    identity: str
+    animated: Animated | None = None
+    files: Fingerprint | None = None
+    error: str | None = None
+
+
+class Journal:
+    """Takes entries. Made by `open_journal`.
+
+    Attributes:
+        entries: The newest entry of each result.
+    """
+
+    def __init__(self, path: Path, entries: dict[str, Entry]) -> None:
+        self.entries = entries
+        self._path = path
+
+    def add(self, entry: Entry) -> None:
+        """Writes an entry to the disk.
+
+        Raises:
+            OutputError: That failed, for example because the disk is full.
+        """
+        line = msgspec.json.encode(entry) + b"\n"
+        with reporting_failures(self._path), uninterrupted():
+            size = self._path.stat().st_size if self._path.exists() else 0
+            try:
+                with self._path.open("ab") as file:
+                    file.write(line)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(self._path, size)  # half a line would spoil the next one
+                raise
+        self.entries[entry.output] = entry
+
+
+def read_entries(folder: Path) -> dict[str, Entry]:
+    """The newest entry of each result in a folder; none without a journal. Changes nothing.
+
+    Raises:
+        OutputError: The journal cannot be read.
+    """
+    path = folder / JOURNAL_NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise OutputError(f"{path}: the journal cannot be read ({error.strerror}); check its permissions") from error
+    entries = {}
+    for number, line in enumerate(lines[:-1], start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = msgspec.json.decode(line, type=Entry)
+        except msgspec.MsgspecError:
+            _log.warning("%s, line %d is damaged; its job counts as not made", path, number)
+            continue
+        entries[entry.output] = entry
+    return entries
+
+
+@contextmanager
+def open_journal(folder: Path) -> Iterator[Journal]:
+    """Opens the journal of a folder, which is created if need be; no other run may have it meanwhile.
+
+    Raises:
+        OutputError: Another run has it, or it cannot be read or written.
+    """
+    path = folder / JOURNAL_NAME
+    check_target(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK_NAME, blocking=False, fallback_to_soft=False, thread_local=False)
+        with suppress(NotImplementedError):  # a file system without locks
+            lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"{folder}: another fomm-rt batch writes there; wait for its end, or choose another -o"
+        ) from None
+    except OSError as error:
+        raise explain_failure(error, path) from error
+    try:
+        entries = read_entries(folder)
+        _drop_cut_line(path)
+        yield Journal(path, entries)
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):
+                (folder / _LOCK_NAME).unlink()
+            lock.release()
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Removes what follows the last end of a line: the line that a killed run was writing."""
+    with reporting_failures(path), suppress(FileNotFoundError), path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)

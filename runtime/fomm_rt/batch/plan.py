@@ -1,0 +1,98 @@
+"""Decides what is to be done: which results are there and whole, which jobs failed before, which are to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fomm_rt.batch.identity import Identities, is_whole, result_files
+from fomm_rt.batch.job import Job, JobResult
+from fomm_rt.batch.journal import Entry
+
+
+@dataclass(frozen=True)
+class Run:
+    """The jobs of a run.
+
+    Attributes:
+        jobs: As they were given.
+        located: The same with absolute paths.
+        model: The model of jobs that name none.
+    """
+
+    jobs: Sequence[Job]
+    located: Sequence[Job]
+    model: str | None
+
+    def model_of(self, index: int) -> str | None:
+        """The model of a job."""
+        return self.jobs[index].model or self.model
+
+
+@dataclass
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        ended: Number of a job -> its result, for those that are not tried.
+        to_make: Numbers of the others, in order.
+        foreign: Files that results would replace and that no run has made.
+    """
+
+    ended: dict[int, JobResult] = field(default_factory=dict)
+    to_make: list[int] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
+
+
+def make_plan(run: Run, entries: Mapping[str, Entry], identities: Identities, retry_failed: bool) -> Plan:
+    """Compares jobs with the journal.
+
+    Args:
+        run: The jobs.
+        entries: Result -> what the journal says of it.
+        identities: Tells the jobs' identities.
+        retry_failed: True to try jobs again that failed.
+
+    Raises:
+        ModelError: A model cannot be opened.
+    """
+    plan = Plan()
+    for index, (job, located) in enumerate(zip(run.jobs, run.located, strict=True)):
+        entry = entries.get(job.output)
+        how = _compare(located, entry, identities, run.model_of(index))
+        if entry is not None and how == "present":
+            plan.ended[index] = JobResult(job=job, state="present", animated=entry.animated)
+        elif entry is not None and how == "failed" and not retry_failed:
+            plan.ended[index] = JobResult(job=job, state="failed", error=entry.error)
+        else:
+            plan.to_make.append(index)
+            if how != "outdated":
+                plan.foreign += result_files(located)
+    return plan
+
+
+def _compare(
+    job: Job, entry: Entry | None, identities: Identities, model: str | None
+) -> Literal["unknown", "present", "failed", "outdated", "altered"]:
+    if entry is None:
+        return "unknown"
+    is_same = entry.identity == identities.of(job, model)
+    if entry.files is None:
+        return "failed" if is_same else "unknown"
+    if not is_whole(job, entry.files):
+        return "altered"
+    return "present" if is_same else "outdated"
+
+
+def check_models(run: Run, identities: Identities) -> None:
+    """Opens every model once. Raises ModelError if one cannot be."""
+    for model in dict.fromkeys(run.model_of(index) for index in range(len(run.jobs))):
+        identities.check_model(model)
+
+
+def with_results(jobs: Sequence[Job], results: Iterable[tuple[int, JobResult]]) -> list[JobResult]:
+    """The results of all jobs, in their order; "not made" for those without one."""
+    known = dict(results)
+    return [known.get(index) or JobResult(job=job, state="not made") for index, job in enumerate(jobs)]
