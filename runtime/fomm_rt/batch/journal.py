@@ -1,7 +1,8 @@
-"""The journal of a folder of results: a line of JSON for every job that ended.
+"""The journal of a folder of results: a line of JSON for every job that begins or ends.
 
-A line is on the disk before the next job's, so a run that is killed loses nothing but what it was doing. A last line
-that was cut off is dropped. The newest line of a result counts.
+A line is on the disk before the next one, so a run that is killed loses nothing but what it was doing. A last line that
+was cut off is dropped. The newest line of a result counts. A job that has begun and not ended may have put its result
+in place: it is made again, and what lies there counts as made by a run.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _log = logging.getLogger("fomm_rt")
 
 
 class Entry(Struct, kw_only=True, omit_defaults=True):
-    """How a job ended.
+    """How a job ended; that it has begun, if all of `animated`, `files` and `error` are None.
 
     Attributes:
         output: The result, relative to the folder.
         identity: Of the job, see `Identities`.
-        animated, files: What was made; None if the job failed.
+        animated, files: What was made.
         error: Why it failed.
     """
 
@@ -42,6 +43,11 @@ class Entry(Struct, kw_only=True, omit_defaults=True):
     animated: Animated | None = None
     files: Fingerprint | None = None
     error: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """False if the run was ended before the job was."""
+        return self.files is not None or self.error is not None
 
 
 class Journal:

@@ -78,6 +78,8 @@ def _compare(
 ) -> Literal["unknown", "present", "failed", "outdated", "altered"]:
     if entry is None:
         return "unknown"
+    if not entry.has_ended:
+        return "outdated"
     is_same = entry.identity == identities.of(job, model)
     if entry.files is None:
         return "failed" if is_same else "unknown"

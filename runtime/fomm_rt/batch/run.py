@@ -192,7 +192,8 @@ class _Work(Work):
             return None
         model, job = self._run.model_of(taken.index), self._run.located[taken.index]
         # Before the job reads its inputs: if they change meanwhile, the next run makes the result again.
-        self._identity[taken.index] = self._identities.of(job, model)
+        identity = self._identity[taken.index] = self._identities.of(job, model)
+        self._journal.add(Entry(output=self._run.jobs[taken.index].output, identity=identity))
         return taken, Order(load=msgspec.structs.replace(self._load, model=model), job=job, is_shared=taken.is_shared)
 
     @override

@@ -1,0 +1,86 @@
+"""What a machine does not see is sent to it, and its results come back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fomm_rt import BatchError, animate_file
+from fomm_rt.batch.animation import Order
+from fomm_rt.batch.job import Job
+from fomm_rt.batch.ray_cluster import shipping
+from fomm_rt.batch.ray_cluster.actor import Failed, Lacking, Made, RayWorker
+from fomm_rt.batch.ray_cluster.shipping import (
+    model_files,
+    place_results,
+    read_to_send,
+    refer_to_model,
+    signature,
+)
+from fomm_rt.workers.messages import LoadOptions
+
+
+@pytest.fixture
+def other_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayWorker:
+    """A worker that sees no folder of results and has a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return RayWorker(str(tmp_path / "not there"))
+
+
+def test_inputs_and_model_are_asked_for_and_results_come_back(
+    tmp_path: Path, other_machine: RayWorker, pictures: Path, talk: Path, copied_model: Path
+) -> None:
+    job = Job(
+        source=str(pictures / "0.png"),
+        driving=str(talk),
+        output=str(tmp_path / "out" / "r.mp4"),
+        motion_output=str(tmp_path / "out" / "m.npz"),
+    )
+    animate_file(job.source, job.driving, tmp_path / "expected.mp4", model=copied_model, threads=1)
+    order = Order(load=LoadOptions(str(copied_model), threads=1), job=job, is_shared=False)
+    model = refer_to_model(str(copied_model))
+    sent = [read_to_send(path) for path in job.inputs]
+    files = model_files(model)
+    here = {path: signature(path) for path in job.inputs}
+    elsewhere: dict[str, tuple[int, int] | None] = dict.fromkeys(job.inputs, (1, 1))
+    shutil.rmtree(copied_model)
+
+    assert other_machine.animate(order, model, elsewhere, [], None) == Lacking(list(job.inputs), True)
+    assert other_machine.animate(order, model, here, [], files, *[]) != Lacking([], True)
+    answer = other_machine.animate(order, model, elsewhere, list(job.inputs), None, *sent)
+    assert isinstance(answer, Made)
+    assert answer.files is not None
+    assert not (tmp_path / "out").exists()
+    place_results(job.outputs, answer.files)
+    assert (tmp_path / "out" / "r.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
+    assert (tmp_path / "out" / "m.npz").exists()
+
+    pattern = msgspec.structs.replace(job, output=str(tmp_path / "out" / "f-%02d.png"), motion_output=None, start_s=1.5)
+    answer = other_machine.animate(msgspec.structs.replace(order, job=pattern), model, here, [], None)
+    assert isinstance(answer, Made)
+    assert answer.files is not None
+    (tmp_path / "out" / "f-09.png").touch()
+    place_results(pattern.outputs, answer.files)
+    assert sorted(file.name for file in (tmp_path / "out").glob("f-*")) == ["f-01.png", "f-02.png", "f-03.png"]
+
+
+def test_failures_name_the_files_of_the_machine_that_starts_the_jobs(
+    tmp_path: Path, other_machine: RayWorker, pictures: Path, small_model: Path
+) -> None:
+    job = Job(source=str(pictures / "0.png"), driving=str(tmp_path / "talk.mp4"), output=str(tmp_path / "r.mp4"))
+    order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
+    model = refer_to_model(str(small_model))
+    answer = other_machine.animate(order, model, {job.driving: None}, [job.source], None, b"no picture")
+    assert isinstance(answer, Failed)
+    assert job.source in answer.error
+    assert "fomm-rt-batch-" not in answer.error
+
+
+def test_what_is_too_large_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "LARGEST_BYTES", 10)
+    (tmp_path / "film.mp4").write_bytes(b"\0" * 11)
+    with pytest.raises(BatchError, match="put it on storage that all machines see"):
+        read_to_send(str(tmp_path / "film.mp4"))
