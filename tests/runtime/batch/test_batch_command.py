@@ -24,12 +24,11 @@ def test_results_are_those_of_animate(tmp_path: Path, pictures: Path, talk: Path
         "0.png,../talk.mp4,frames/%03d.png,,,,,,1\n",
         encoding="utf-8",
     )
-    code, out, err = run_batch(
-        pictures / "jobs.csv", "-o", tmp_path / "out", "-m", small_model, "--workers", 2, "--threads", 1
-    )
+    options = ("-m", small_model, "--workers", 2, "--threads", 1)
+    code, out, err = run_batch(pictures / "jobs.csv", "-o", tmp_path / "out", *options)
     assert code == 0, err
     assert "6 made" in out
-    options = {"model": small_model, "threads": 1}
+    same = {"model": small_model, "threads": 1}
     expected = tmp_path / "expected"
     for number, name, further in (
         (0, "plain.mp4", {}),
@@ -39,7 +38,7 @@ def test_results_are_those_of_animate(tmp_path: Path, pictures: Path, talk: Path
         (4, "part.mp4", {"start_s": 0.5}),
         (0, "frames/%03d.png", {"start_s": 1}),
     ):
-        animate_file(pictures / f"{number}.png", talk, expected / name, **options, **further)  # type: ignore[arg-type]
+        animate_file(pictures / f"{number}.png", talk, expected / name, **same, **further)  # type: ignore[arg-type]
     files = sorted(file.relative_to(expected) for file in expected.rglob("*") if file.is_file())
     assert len(files) == 6 + 15
     for file in files:
