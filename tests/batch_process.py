@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 CODE = "import sys; from fomm_rt.__main__ import main; main()"
-PATIENCE_S = 90
+PATIENCE_S = 300
 
 
 def start_batch(*arguments: object, **settings: Any) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_process import made, run_batch, start_batch, summary, wait_for, workers_of
+from batch_process import PATIENCE_S, made, run_batch, start_batch, summary, wait_for, workers_of
 from clips import ClipMaker
 from fomm_rt import FaceFraming, Job, animate_file, animate_many
 
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_run_and_the_next_one_goes_on(
     process = start_batch(*arguments)
     wait_for(lambda: b'"files"' in (out / "journal.jsonl").read_bytes() if (out / "journal.jsonl").exists() else False)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
     states = [job["state"] for job in summary(out)["jobs"]]
@@ -156,7 +156,7 @@ def test_a_killed_worker_fails_its_own_job(tmp_path: Path, pictures: Path, long_
     process = start_batch(*arguments)
     wait_for(lambda: made(out) if out.exists() else False)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, err
     assert "ended unexpectedly by signal 9" in err
     states = [job["state"] for job in summary(out)["jobs"]]
@@ -187,7 +187,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path, long_tal
     wait_for((out / ".fomm-rt-batch.lock").exists)
     code, _, err = run_batch(pictures, long_talk, "-o", out, "-m", small_model)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     assert code == 1
     assert "another fomm-rt batch writes there" in err
 
