@@ -80,7 +80,7 @@ class Tab:
         self._context.close()
 
     def begin_again(self) -> None:
-        """Makes the page one that has just been opened for the first time."""
+        """Makes the page one that has just been opened, by a visitor who has a session and has chosen nothing."""
         self.faults.clear()
         if self.page.is_closed():
             self.page = self._opened()
@@ -91,9 +91,8 @@ class Tab:
         self.page.unroute_all()
         self.page.emulate_media(color_scheme="light")
         self.page.set_viewport_size(VIEWPORT)
-        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
-        self.page.goto("about:blank")
-        self.page.goto(self._address)
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear(); history.replaceState(null, '', '/')")
+        self.page.reload()
 
     def _opened(self) -> Page:
         page = self._context.new_page()
@@ -114,7 +113,7 @@ class Tab:
 
 def _is_at(url: str, host: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme in ("about", "blob", "data") or parts.netloc == host
+    return parts.scheme in ("blob", "data") or parts.netloc == host
 
 
 def choose_files(page: Page, picture: Path, driver: Path) -> None:

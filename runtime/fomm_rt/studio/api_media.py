@@ -67,7 +67,8 @@ class MediaApi:
         for item in items:
             if item.id.startswith("driver:"):
                 info = await self._library.look_at(item)
-                drivers.append({"id": item.id, "name": item.name, "duration_s": info.duration_s, **item.links})
+                facts = {"duration_s": info.duration_s, "has_audio": info.has_audio}
+                drivers.append({"id": item.id, "name": item.name, **facts, **item.links})
         return answer({"pictures": pictures, "drivers": drivers})
 
     async def _upload(self, request: Request) -> Response:

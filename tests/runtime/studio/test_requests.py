@@ -89,6 +89,7 @@ def test_the_gallery_has_pictures_and_a_driver(client: Client) -> None:
     (driver,) = gallery["drivers"]
     with VideoReader(bundled_performance()) as reader:
         assert driver["duration_s"] == pytest.approx(float(reader.timing.duration or 0))
+        assert driver["has_audio"] is False
     thumbnail = client.get(gallery["pictures"][0]["thumbnail"])
     assert thumbnail.headers["content-type"] == "image/jpeg"
     assert cv2.imdecode(np.frombuffer(thumbnail.content, np.uint8), cv2.IMREAD_COLOR) is not None

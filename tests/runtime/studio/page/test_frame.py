@@ -15,7 +15,9 @@ FIRST_PAINT_BYTES = 150_000
 WIDTHS = [360, 768, 1280]
 
 
-def test_the_token_leaves_the_address(page: Page) -> None:
+def test_the_token_leaves_the_address(visit: Visit) -> None:
+    page = visit()
+    page.wait_for_selector(".thumb")
     assert "token" not in page.url
     assert page.evaluate("document.cookie") == ""  # scripts cannot read the cookie
 

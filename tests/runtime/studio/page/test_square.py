@@ -87,6 +87,7 @@ def _asked(page: Page) -> Any:
     page.route("**/api/jobs", lambda route: route.fulfill(status=429, json={"error": "not now"}))
     with page.expect_request("**/api/jobs") as waiting:
         page.click("#start")
+    expect(page.locator("#start")).not_to_have_attribute("data-busy", "")  # until then, another press does nothing
     page.unroute("**/api/jobs")
     request: Any = waiting.value.post_data_json
     return request["options"]

@@ -20,7 +20,7 @@ export function driverView(driver, model, framing) {
   const video = h("video", { src: driver.url, poster: driver.thumbnail, playsinline: true, preload: "metadata",
     label: "driver.player" });
   const media = h("div.film", {}, video);
-  const controls = transport(video, [], { fps: null, hasSound: driver.has_audio !== false, label: "driver.controls" });
+  const controls = transport(video, [], { fps: null, hasSound: driver.has_audio, label: "driver.controls" });
   // A job can be told only the square of a film, not the number of a face.
   const framed = framedView({ item: driver, media, kind: "driver", model, framing, framingOf: ({ square }) => ({ square }) });
   video.addEventListener("error", () => {
@@ -30,8 +30,7 @@ export function driverView(driver, model, framing) {
     say(facts, "driver.unplayable");
   });
   if (driver.duration_s) {
-    const key = driver.has_audio === false ? "driver.facts_silent" : driver.has_audio ? "driver.facts_sound" : "driver.facts";
-    say(facts, key, { length: clock(driver.duration_s) });
+    say(facts, driver.has_audio ? "driver.facts_sound" : "driver.facts_silent", { length: clock(driver.duration_s) });
   }
   return {
     ...framed,
