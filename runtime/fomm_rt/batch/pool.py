@@ -46,4 +46,4 @@ class Pool(Protocol):
         """Does jobs until there are none left, or until it is stopped."""
 
     def stop(self) -> None:
-        """Ends `run` within seconds, with what it does; from any thread, also before `run`."""
+        """Ends `run` within seconds, with what it does; from any thread. Before `run`, frees what the pool holds."""

@@ -114,14 +114,18 @@ class Batch:
         with open_journal(self.outputs) as journal:
             plan = make_plan(run, journal.entries, self._identities, self.retry_failed)
             check_overwrite(plan.foreign, self.overwrite)
+            # Before the summary of an earlier run is replaced: a cluster may not be there.
+            made = self.make_pool(len(plan.to_make), self.load) if plan.to_make else None
             known = dict(plan.ended)
             has_failed = True
             try:
                 yield from plan.ended.values()
-                if plan.to_make:
-                    yield from self._made(run, plan, journal, known)
+                if made is not None:
+                    yield from self._made(run, plan, journal, known, *made)
                 has_failed = False
             finally:
+                if made is not None:
+                    made[0].stop()
                 ended = with_results(run.jobs, known.items())
                 if has_failed:
                     with suppress(OutputError):  # what ended the run matters more
@@ -129,8 +133,9 @@ class Batch:
                 else:
                     write_summary(self.outputs, ended, perf_counter() - start)
 
-    def _made(self, run: Run, plan: Plan, journal: Journal, known: dict[int, JobResult]) -> Iterator[JobResult]:
-        pool, load = self.make_pool(len(plan.to_make), self.load)
+    def _made(
+        self, run: Run, plan: Plan, journal: Journal, known: dict[int, JobResult], pool: Pool, load: LoadOptions
+    ) -> Iterator[JobResult]:
         work = _Work(run, plan, journal, self._identities, load, self.progress is not None)
         thread = threading.Thread(target=work.do_all, args=(pool,), name="fomm-rt batch", daemon=True)
         try:

@@ -191,7 +191,7 @@ def batch(
         given = {name: value for name, value in defaults.items() if value is not None and name != "model"}
         read = read_jobs(jobs, driving, given, f".{ending}")
         if read.passed_over:
-            terminal.say(f"{jobs}: {read.passed_over} files are no pictures and are passed over")
+            terminal.say(f"{jobs}: files other than pictures are ignored: {read.passed_over}")
         load = LoadOptions(model, backend, precision, None if engines is None else str(engines.absolute()), threads)
         pool = pool_maker(PoolOptions(workers, ray, num_cpus, num_gpus, verbose), output)
         run = Batch(

@@ -136,7 +136,8 @@ def test_a_worker_that_needs_too_much_is_one_sentence(
     arguments: tuple[Any, ...] = (pictures, talk, "-o", tmp_path / "out", "--ray", cluster.address)
     code, _, err = run_batch(*arguments, "--num-gpus", 1)
     assert code == 1
-    assert "no machine of the cluster offers 1 cores and 1 GPUs" in err
+    assert "no machine of the cluster has num_cpus=1 and num_gpus=1" in err
+    assert not (tmp_path / "out" / "summary.json").exists()
     assert "Traceback" not in err
 
 

@@ -151,8 +151,9 @@ def _capacity(options: RayOptions, nodes: Sequence[dict[str, Any]], backend: str
         raise BatchError("expected num_cpus or num_gpus above 0; else Ray would start any number of workers")
     capacity = sum(_fitting(node["Resources"], num_cpus, num_gpus) for node in nodes)
     if capacity == 0:
-        needs = [f"{amount:g} {what}" for amount, what in ((num_cpus, "cores"), (num_gpus, "GPUs")) if amount]
-        raise BatchError(f"no machine of the cluster offers {' and '.join(needs)}; lower num_cpus or num_gpus")
+        raise BatchError(
+            f"no machine of the cluster has num_cpus={num_cpus:g} and num_gpus={num_gpus:g} for a worker; lower them"
+        )
     return num_cpus, num_gpus, capacity
 
 

@@ -76,13 +76,18 @@ class RayPool(Pool):
         self._sent_models: dict[ModelReference, Any] = {}
         self._sent: dict[str, tuple[Any, Any]] = {}
         self._failed_starts = 0
+        self._is_done = False
+        self._has_started = False
 
     @override
     def stop(self) -> None:
         self._stopped.set()
+        if not self._has_started:
+            self._close()
 
     @override
     def run(self, work: Work) -> None:
+        self._has_started = True
         with reporting_failures(self._outputs), HiddenFolder(self._outputs) as beacon:
             try:
                 self._run(work, str(beacon.new))
@@ -112,8 +117,6 @@ class RayPool(Pool):
             if is_waiting and not has_told and monotonic() - since > PATIENCE_S:
                 has_told = True
                 work.say("waiting for the cluster to give a worker what it needs; Ctrl-C ends the run")
-
-    _is_done = False
 
     def _assign(self, work: Work) -> None:
         """Gives jobs to workers that have none."""
