@@ -16,9 +16,9 @@ CODE = "import sys; from fomm_rt.__main__ import main; main()"
 PATIENCE_S = 300
 
 
-def start_batch(*arguments: object, **settings: Any) -> subprocess.Popen[str]:
-    """Starts the command."""
-    command = [sys.executable, "-c", CODE, "batch", *map(str, arguments)]
+def start_batch(*arguments: object, before: str = "", **settings: Any) -> subprocess.Popen[str]:
+    """Starts the command; `before` is code to run first."""
+    command = [sys.executable, "-c", before + CODE, "batch", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
 
 

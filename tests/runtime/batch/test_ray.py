@@ -17,6 +17,7 @@ import pytest
 from batch_process import PATIENCE_S, made, run_batch, start_batch, summary, wait_for
 from fomm_rt import BatchError, animate_file
 from fomm_rt.batch.ray_cluster.connect import RayOptions, connect
+from fomm_rt.version import __version__
 from fomm_rt.workers.messages import LoadOptions
 
 if find_spec("ray") is None:
@@ -138,6 +139,16 @@ def test_a_worker_that_needs_too_much_is_one_sentence(
     assert code == 1
     assert "no machine of the cluster has num_cpus=1 and num_gpus=1" in err
     assert not (tmp_path / "out" / "summary.json").exists()
+    assert "Traceback" not in err
+
+
+def test_another_version_on_a_machine_is_one_sentence(
+    cluster: Cluster, tmp_path: Path, pictures: Path, talk: Path
+) -> None:
+    newer = "import fomm_rt.version; fomm_rt.version.__version__ = '9.9.9'\n"
+    code, _, err = run_batch(pictures, talk, "-o", tmp_path / "out", "--ray", cluster.address, before=newer)
+    assert code == 1
+    assert f"has fomm-rt {__version__}, this machine 9.9.9; install the same version on all machines" in err
     assert "Traceback" not in err
 
 

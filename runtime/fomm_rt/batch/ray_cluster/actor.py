@@ -116,8 +116,11 @@ class RayWorker:
         with TemporaryDirectory(prefix="fomm-rt-batch-") as folder:
             here = _Here(Path(folder), order.job, self._sees_outputs)
             job = here.job(received)
+            # What was sent is there for this job alone.
+            is_shared = order.is_shared and order.job.driving not in received
+            order = msgspec.structs.replace(order, job=job, is_shared=is_shared)
             try:
-                animated = self._animate(msgspec.structs.replace(order, job=job), lambda _stage, _done, _total: None)
+                animated = self._animate(order, lambda _stage, _done, _total: None)
                 animated.warnings = [here.in_names(warning) for warning in animated.warnings]
                 if self._sees_outputs:
                     return Made(animated, None)
