@@ -81,7 +81,13 @@ def torch_problem() -> str | None:
     return f"torch {torch.__version__} finds no usable GPU; install a build for CUDA, and a driver new enough for it"
 
 
-def open_on_torch(model: ModelFolder, precision: str = FP16, batch: int = 1, captures: bool = True) -> GpuBackend:
+MakeTrunks = Callable[[Mapping[str, TorchGraph], bool], LayoutTrunks]
+"""The arguments of `TorchTrunks` -> trunks."""
+
+
+def open_on_torch(
+    model: ModelFolder, precision: str = FP16, batch: int = 1, captures: bool = True, trunks: MakeTrunks | None = None
+) -> GpuBackend:
     """Opens a model on the kernel path with trunks by PyTorch on the first GPU.
 
     Turns PyTorch's TF32 off and its search for the fastest convolutions on, for the whole process.
@@ -89,12 +95,13 @@ def open_on_torch(model: ModelFolder, precision: str = FP16, batch: int = 1, cap
     Args:
         model: The model.
         precision, batch, captures: One of ENGINE_PRECISIONS; as for `GpuBackend`.
+        trunks: Makes the trunks from graphs on the CPU; by default `TorchTrunks` on the GPU.
 
     Raises:
         BackendError: There is no usable GPU.
         ModelError: The model cannot be cut into trunks.
     """
-    if problem := torch_problem():
+    if trunks is None and (problem := torch_problem()):
         raise BackendError(problem)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -102,13 +109,15 @@ def open_on_torch(model: ModelFolder, precision: str = FP16, batch: int = 1, cap
     halves = trunks_in(precision, cut_trunks(model))
     device = CudaDevice()
     try:
-        graphs = {name: TorchGraph(graph.model).to("cuda") for name, graph in halves.items()}
+        graphs = {name: TorchGraph(graph.model) for name, graph in halves.items()}
         half = precision == FP16
         where = f"{device.name}, PyTorch {torch.__version__}, {precision}"
         return GpuBackend(
             model.manifest,
             device,
-            TorchTrunks(graphs, half),
+            TorchTrunks({name: graph.to("cuda") for name, graph in graphs.items()}, half)
+            if trunks is None
+            else trunks(graphs, half),
             np.float16 if half else np.float32,
             batch,
             BackendDescription("pytorch-trunks", where, "measured"),

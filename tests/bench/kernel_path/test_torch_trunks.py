@@ -12,7 +12,6 @@ import torch
 from fakes.device import FakeArray, FakeDevice
 from fakes.torch_trunks import FakeTorchTrunks
 from fomm_bench.kernel_path import torch_trunks
-from fomm_bench.kernel_path.torch_graph import TorchGraph
 from fomm_bench.kernel_path.torch_trunks import open_on_torch
 from fomm_rt import Animator
 from fomm_rt.backends.gpu.frame_stream import FrameStream
@@ -39,9 +38,6 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeDevice]]:
         return made[-1]
 
     monkeypatch.setattr(torch_trunks, "CudaDevice", device)
-    monkeypatch.setattr(torch_trunks, "TorchTrunks", FakeTorchTrunks)
-    monkeypatch.setattr(torch_trunks, "torch_problem", lambda: None)
-    monkeypatch.setattr(TorchGraph, "to", lambda self, _device: self)
     kept = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.benchmark
     yield made
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.benchmark = kept
@@ -50,7 +46,7 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeDevice]]:
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 def test_frames_and_batches(model: ModelFolder, devices: list[FakeDevice], precision: str) -> None:
     with (
-        Animator(model.manifest, open_on_torch(model, precision, batch=2)) as animator,
+        Animator(model.manifest, open_on_torch(model, precision, batch=2, trunks=FakeTorchTrunks)) as animator,
         Animator.load(model.path, "onnxruntime-cpu") as exact,
     ):
         assert precision in animator.backend.device
@@ -68,7 +64,7 @@ def test_frames_and_batches(model: ModelFolder, devices: list[FakeDevice], preci
 
 
 def test_tensors_of_half_precision_are_channels_last(model: ModelFolder, devices: list[FakeDevice]) -> None:
-    with Animator(model.manifest, open_on_torch(model)) as animator:
+    with Animator(model.manifest, open_on_torch(model, trunks=FakeTorchTrunks)) as animator:
         frame_stream = animator._backend._frame_stream  # type: ignore[attr-defined]
         assert isinstance(frame_stream, FrameStream)
         tensors: dict[str, FakeArray] = dict(frame_stream.pipeline.tensors)
