@@ -1,4 +1,4 @@
-"""animate_file on a backend that takes several frames at a time, with a fake device."""
+"""animate_file on a backend that takes several frames at a time, on the stand-in for the driver."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
+from driver_stand_in.loaded import stand_in
 from fakes.animator import FakeGpu
 from fakes.video_writer import FakeWriter
 from fomm_rt.animator import Animator
@@ -26,6 +27,10 @@ from fomm_rt.media.write.video_writer import VideoTarget
 from fomm_rt.model.folder import open_model_folder
 from golden_files import Golden
 
+pytestmark = pytest.mark.stand_in
+
+ILLEGAL_ADDRESS = 700
+"""A result of the driver."""
 GOLDEN = Golden("small_aligned")
 COUNT = 11
 """Frames in the clip: three batches of three, and two more."""
@@ -159,10 +164,6 @@ def test_times_each_stage(fake: FakeGpu, source: Path, clip: Path, tmp_path: Pat
     assert sum(report.stage_s[stage] for stage in ("networks", "drawing", "waiting")) <= report.seconds
 
 
-def is_idle(fake: FakeGpu) -> bool:
-    return all(not stream.pending for stream in fake.device.streams)
-
-
 @pytest.mark.parametrize("at", [0, 2, 3, 8, 10])
 def test_a_failing_decoder_leaves_nothing(
     fake: FakeGpu, source: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
@@ -182,7 +183,7 @@ def test_a_failing_decoder_leaves_nothing(
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert is_idle(fake)
+    assert not stand_in().waiting()
     assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT
 
 
@@ -192,11 +193,11 @@ def test_a_failing_device_leaves_nothing(fake: FakeGpu, source: Path, clip: Path
 
     def fail(_stage: str, done: int, _total: int | None) -> None:
         if done == after:
-            fake.device.breaks = "work failed: an illegal address"
+            stand_in().fail("cuStreamSynchronize", ILLEGAL_ADDRESS)
 
     if after == 0:
-        fake.device.breaks = "work failed: an illegal address"
-    with pytest.raises(BackendError, match="illegal address"):
+        stand_in().fail("cuStreamSynchronize", ILLEGAL_ADDRESS)
+    with pytest.raises(BackendError, match="ILLEGAL_ADDRESS"):
         animate_file(source, clip, tmp_path / "r.mp4", progress=fail, animator=fake.animator)
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
@@ -218,7 +219,7 @@ def test_interrupt_leaves_the_old_result(fake: FakeGpu, source: Path, clip: Path
     assert output.read_text() == "old"
     assert sorted(tmp_path.iterdir()) == before
     assert threading.active_count() == threads
-    assert is_idle(fake)
+    assert not stand_in().waiting()
 
 
 @pytest.mark.parametrize("at", [0, 4, 10])
@@ -232,5 +233,5 @@ def test_a_failing_encoder_stops_the_run(
             animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator)
     assert len(writer.frames) == at
     assert threading.active_count() == threads
-    assert is_idle(fake)
+    assert not stand_in().waiting()
     assert animate_file(source, clip, tmp_path / "r.mp4", animator=fake.animator).frames == COUNT

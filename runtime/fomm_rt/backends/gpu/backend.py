@@ -149,8 +149,9 @@ class GpuBackend(Backend):
             while started:
                 yield from self._collect(*started.popleft())
         finally:
-            # If the caller stops early, leave the frame streams idle; an error shows in the next run.
-            with self._device.current():
+            # If the caller stops early, leave the frame streams idle; an error shows in the next run. The backend may
+            # have been closed in the meantime.
+            with suppress(BackendError), self._device.current():
                 for frame_stream, _ in started:
                     with suppress(BackendError):
                         frame_stream.finish([])
