@@ -125,6 +125,8 @@ def ray_cluster(cores: int) -> Iterator[str]:
     from fomm_rt.machine.telemetry import disable_telemetry
 
     disable_telemetry()
+    # By default Ray lowers the priority of its workers, which counts on a machine that does other work as well.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     from ray.cluster_utils import Cluster
 
     memory = {"object_store_memory": 100 << 20, "include_dashboard": False}
