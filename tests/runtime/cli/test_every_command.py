@@ -65,7 +65,7 @@ def test_short_options(tmp_path: Path) -> None:
 def test_help_begins_with_the_most_used_commands() -> None:
     group = typer.main.get_command(build_app())
     listed = group.list_commands(None)  # type: ignore[attr-defined]
-    assert listed[:5] == ["demo", "animate", "live", "studio", "fetch"]
+    assert listed[:6] == ["demo", "animate", "batch", "live", "studio", "fetch"]
     assert sorted(listed) == sorted(group.commands)  # type: ignore[attr-defined]
 
 
