@@ -14,20 +14,15 @@ from typing import Any
 from weakref import WeakSet
 
 import numpy as np
-import onnx
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import override
 
-from fomm_build.parity.host_pipeline import OnnxTrunks
 from fomm_kernels import Executor, HostKernels
 from fomm_kernels.arrays import Array, view
 from fomm_kernels.launching import Launch
 from fomm_rt.backends.gpu.cuda_device import c_strides, span
 from fomm_rt.backends.gpu.device import Device
-from fomm_rt.backends.gpu.frame_pipeline import LayoutTrunks
-from fomm_rt.backends.tensorrt.engine_memory import LINEAR, tensor_strides
-from fomm_rt.errors import BackendError
 
 _kernels: list[HostKernels] = []
 
@@ -81,37 +76,6 @@ class FakeKernels(Executor):
         stream.queue(lambda: self._host.launch(launch))
 
 
-class FakeTrunks(LayoutTrunks):
-    """Runs trunks on ONNX Runtime, once their stream is synchronized.
-
-    Args:
-        trunks: From `fomm_build.trunks.cut_trunks`.
-        formats: Tensor name -> the format (see `engine_memory`) that engines would ask for.
-    """
-
-    def __init__(self, trunks: dict[str, onnx.ModelProto], formats: dict[str, str] | None = None) -> None:
-        self._trunks = OnnxTrunks(trunks)
-        self._formats = formats or {}
-        self.runs = 0
-
-    @override
-    def strides(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        n, c, h, w = shape if len(shape) == 4 else (1, 1, 1, 1)
-        return tensor_strides(self._formats.get(name, LINEAR), (n, c, h, w))
-
-    @override
-    def run(self, trunk: str, inputs: Any, outputs: Any, stream: Any = None) -> None:
-        def work() -> None:
-            self.runs += 1
-            self._trunks.run(
-                trunk,
-                {name: array.values for name, array in inputs.items()},
-                {name: array.values for name, array in outputs.items()},
-            )
-
-        stream.queue(work)
-
-
 class FakeEvent:
     """Holds the time at which its stream came to it."""
 
@@ -126,10 +90,6 @@ class FakeDevice(Device):
         allocations: Number of arrays allocated, on the device and on the host.
         captures, replays: Number of captures and replays.
         waits: Handles of the streams that were waited for.
-        foreign: Handle of another library's stream -> work queued there, done only when a stream waits for it.
-        refuses_capture: The error of every capture, if set.
-        foreign_gpus: Address -> number of the GPU that holds it, if it is not this one.
-        breaks: If set, the error of the next synchronization, which loses the stream's work.
     """
 
     name = "a fake GPU"
@@ -142,10 +102,6 @@ class FakeDevice(Device):
         self.events: WeakSet[FakeEvent] = WeakSet()
         self.arrays: WeakSet[FakeArray] = WeakSet()
         self.waits: list[int] = []
-        self.foreign: dict[int, Callable[[], None]] = {}
-        self.foreign_gpus: dict[int, int] = {}
-        self.refuses_capture: str | None = None
-        self.breaks: str | None = None
         self.is_closed = False
         self._entered = 0
 
@@ -187,7 +143,8 @@ class FakeDevice(Device):
 
     @override
     def gpu_of(self, address: int) -> int | None:
-        return self.foreign_gpus.get(address, self.ordinal)
+        del address
+        return self.ordinal
 
     @override
     def copy_picture(self, picture: Any, target: Any, stream: FakeStream) -> None:
@@ -200,16 +157,10 @@ class FakeDevice(Device):
         assert self._entered
         assert stream.captured is None, "what is captured cannot wait for work that is not"
         self.waits.append(other)
-        if other in self.foreign:
-            stream.queue(self.foreign[other])
 
     @override
     def synchronize(self, stream: FakeStream) -> None:
         self._may_wait()
-        if self.breaks is not None:
-            reason, self.breaks = self.breaks, None
-            stream.pending.clear()
-            raise BackendError(reason)
         work, stream.pending = stream.pending, []
         for one in work:
             one()
@@ -217,8 +168,6 @@ class FakeDevice(Device):
     @override
     def capture(self, stream: FakeStream, queue: Callable[[], None]) -> Callable[[], None]:
         self._may_wait()
-        if self.refuses_capture is not None:
-            raise BackendError(self.refuses_capture)
         stream.captured = []
         try:
             queue()
