@@ -15,6 +15,7 @@ from socket import create_server
 
 from fakes.engine_sets import WHOLE, build
 from fomm_rt.bundled import bundled_avatars, bundled_model
+from fomm_rt.engines.hashed_file import read_hashed, write_hashed
 from fomm_rt.engines.store import EngineStore
 from fomm_rt.engines.whole_folder import WholeFolder, open_whole_folder
 from fomm_rt.errors import FommError
@@ -81,16 +82,12 @@ def _run_whole(_random: Random) -> int:
 
 
 def _write_timings(folder: Path) -> None:
-    from fomm_build.timing_cache import write
-
     (folder / "0").mkdir()
-    write(folder / "0" / "timing.cache", bytes(range(256)) * 4)
+    write_hashed(folder / "0" / "timing.cache", bytes(range(256)) * 4)
 
 
 def _run_timings(_random: Random) -> int:
-    from fomm_build.timing_cache import read
-
-    content = read(Path("timing.cache").absolute())
+    content = read_hashed(Path("timing.cache").absolute())
     return int(not content)
 
 
