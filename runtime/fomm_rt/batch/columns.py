@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from fomm_rt.batch.job import Job, checked_types
-from fomm_rt.clip.written_values import best_frame_of_text, faces_of_text, seconds_of_text, size_of_text
+from fomm_rt.clip.written_values import (
+    best_frame_of_text,
+    faces_of_text,
+    framing_of_text,
+    seconds_of_text,
+    size_of_text,
+)
 
+_MORE_THAN_NANOSECONDS = re.compile(r"\d+\.\d{10,}", re.ASCII)
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
@@ -24,6 +33,11 @@ class ColumnError(ValueError):
 def _path(text: str) -> str:
     if "\0" in text:
         raise ValueError(f"expected a path; got {text!r}")
+    return text
+
+
+def _crop(text: str) -> str:
+    framing_of_text(text, 1, fit=False)
     return text
 
 
@@ -55,12 +69,14 @@ def _view(text: str) -> str:
     return text
 
 
-def _start(text: str) -> float:
+def _seconds(text: str) -> float:
+    if _MORE_THAN_NANOSECONDS.fullmatch(text):  # a program computed it
+        text = f"{Decimal(text):.9f}"
     return float(seconds_of_text(text))
 
 
 def _duration(text: str) -> float:
-    if (duration := float(seconds_of_text(text))) > 0:
+    if (duration := _seconds(text)) > 0:
         return duration
     raise ValueError("expected more than 0 seconds")
 
@@ -70,17 +86,17 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "driving": (("driving",), _path),
     "output": (("output",), _path),
     "model": (("model",), _path),
-    "source_crop": (("source_crop",), str),
+    "source_crop": (("source_crop",), _crop),
     "source_fit": (("source_fit",), _flag),
     "face": (("face",), faces_of_text),
-    "driving_crop": (("driving_crop",), str),
+    "driving_crop": (("driving_crop",), _crop),
     "driving_fit": (("driving_fit",), _flag),
     "further_driving": (("further_driving",), lambda text: [_path(part.strip()) for part in text.split("|")]),
-    "crop": (("source_crop", "driving_crop"), str),
+    "crop": (("source_crop", "driving_crop"), _crop),
     "fit": (("source_fit", "driving_fit"), _flag),
     "relative": (("relative",), _flag),
     "adapt_scale": (("adapt_scale",), _flag),
-    "start": (("start_s",), _start),
+    "start": (("start_s",), _seconds),
     "duration": (("duration_s",), _duration),
     "best_frame": (("best_frame",), best_frame_of_text),
     "smooth": (("smooth",), partial(_number, 0, 1)),
@@ -106,30 +122,40 @@ def check_column(name: str) -> None:
         raise ColumnError(name, f"there is no such column; {hint}")
 
 
-def job_of(values: Mapping[str, str], defaults: Mapping[str, str]) -> Job:
-    """Makes a job from written values.
+def fields_of(values: Mapping[str, str]) -> dict[str, Any]:
+    """Reads written values.
 
     Args:
-        values: Column -> value of a row; empty values count as missing.
-        defaults: The same for all rows.
+        values: Column -> value; empty values count as missing.
+
+    Returns:
+        Fields of a job -> their values.
 
     Raises:
-        ColumnError: A value does not fit its column, or one is missing.
+        ColumnError: A value does not fit its column, or there is no such column.
     """
     fields: dict[str, Any] = {}
-    for given in (defaults, values):
-        # What sets both sides comes first, so that a side of its own replaces it.
-        for name in sorted(given, key=lambda name: name not in _BOTH_SIDES):
-            text = given[name].strip()
-            if not text:
-                continue
-            check_column(name)
-            names, parse = _COLUMNS[name]
-            try:
-                value = parse(text)
-            except ValueError as error:
-                raise ColumnError(name, str(error)) from None
-            fields.update(dict.fromkeys(names, value))
+    # What sets both sides comes first, so that a side of its own replaces it.
+    for name in sorted(values, key=lambda name: name not in _BOTH_SIDES):
+        text = values[name].strip()
+        if not text:
+            continue
+        check_column(name)
+        names, parse = _COLUMNS[name]
+        try:
+            value = parse(text)
+        except ValueError as error:
+            raise ColumnError(name, str(error)) from None
+        fields.update(dict.fromkeys(names, value))
+    return fields
+
+
+def job_of(fields: Mapping[str, Any]) -> Job:
+    """Makes a job of its fields.
+
+    Raises:
+        ColumnError: A path is missing.
+    """
     for name in ("source", "driving", "output"):
         if name not in fields:
             raise ColumnError(name, "expected a path; got nothing")

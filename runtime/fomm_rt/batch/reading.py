@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fomm_rt.batch.picture_folder import jobs_of_folder
 from fomm_rt.batch.table import Faults, Placed, read_table
@@ -27,13 +28,13 @@ class ReadJobs:
     passed_over: int = 0
 
 
-def read_jobs(path: Path, driving: Path | None, defaults: Mapping[str, str], ending: str) -> ReadJobs:
+def read_jobs(path: Path, driving: Path | None, defaults: Mapping[str, Any], ending: str) -> ReadJobs:
     """Reads jobs.
 
     Args:
         path: A table, or a folder of pictures.
         driving: The driver of jobs that name none, relative to the current folder.
-        defaults: Column -> value, for jobs without one of their own.
+        defaults: Field of a job -> value, for jobs without one of their own.
         ending: Of results without a name, such as ".mp4".
 
     Raises:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from fomm_rt.batch.columns import ColumnError, check_column, job_of
+from fomm_rt.batch.columns import ColumnError, check_column, fields_of, job_of
 from fomm_rt.batch.job import Job
 from fomm_rt.errors import BatchError
 from fomm_rt.files.typed_json import parse_json
@@ -55,12 +56,12 @@ class Faults:
         raise BatchError("\n  ".join(lines))
 
 
-def read_table(path: Path, defaults: Mapping[str, str], ending: str, faults: Faults) -> list[Placed]:
+def read_table(path: Path, defaults: Mapping[str, Any], ending: str, faults: Faults) -> list[Placed]:
     """Reads the jobs of a table; paths stay as they are written.
 
     Args:
         path: Ends in .jsonl or .ndjson for JSON; anything else is CSV.
-        defaults: Column -> value, for rows without it.
+        defaults: Field of a job -> value, for rows without it.
         ending: Of results that the table does not name, such as ".mp4"; they are named after their source.
         faults: Takes what is wrong.
 
@@ -77,7 +78,7 @@ def read_table(path: Path, defaults: Mapping[str, str], ending: str, faults: Fau
         if not named.get("output", "").strip() and "output" not in defaults and named.get("source", "").strip():
             named["output"] = f"{Path(named['source'].strip()).stem}{ending}"
         try:
-            placed.append(Placed(job_of(named, defaults), where))
+            placed.append(Placed(job_of({**defaults, **fields_of(named)}), where))
         except ColumnError as error:
             faults.add(f"{where}, column {error.column}", str(error))
         except ValueError as error:
@@ -174,7 +175,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return format(value, "g") if isinstance(value, float) else str(value)
+        return format(Decimal(repr(value)).normalize(), "f")  # all digits, without an exponent
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(each, str) for each in value):

@@ -160,8 +160,7 @@ def batch(
         raise typer.BadParameter("--panel and --explain exclude each other; choose one")
     if ray is None and (num_cpus is not None or num_gpus is not None):
         raise typer.BadParameter("--num-cpus and --num-gpus need --ray")
-    defaults = {
-        "model": model,
+    written = {
         "crop": crop,
         "source_crop": source_crop,
         "driving_crop": driving_crop,
@@ -183,13 +182,17 @@ def batch(
         "max_pixels": None if max_pixels is None else str(max_pixels),
     }
     with running(quiet, as_json, verbose) as terminal:
+        from fomm_rt.batch.columns import ColumnError, fields_of
         from fomm_rt.batch.pools import PoolOptions, pool_maker
         from fomm_rt.batch.reading import read_jobs
         from fomm_rt.batch.run import Batch
         from fomm_rt.workers.messages import LoadOptions
 
-        given = {name: value for name, value in defaults.items() if value is not None and name != "model"}
-        read = read_jobs(jobs, driving, given, f".{ending}")
+        try:
+            defaults = fields_of({name: value for name, value in written.items() if value is not None})
+        except ColumnError as error:
+            raise typer.BadParameter(f"--{error.column.replace('_', '-')}: {error}") from None
+        read = read_jobs(jobs, driving, defaults, f".{ending}")
         if read.passed_over:
             terminal.say(f"{jobs}: files other than pictures are ignored: {read.passed_over}")
         load = LoadOptions(model, backend, precision, None if engines is None else str(engines.absolute()), threads)

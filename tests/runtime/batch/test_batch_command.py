@@ -181,6 +181,12 @@ def test_a_full_disk_fails_jobs_and_keeps_what_is_whole(
     (tiny_disk / "filler").unlink()
 
 
+def test_a_wrong_option_is_told_once_and_by_its_name(tmp_path: Path, pictures: Path, talk: Path) -> None:
+    code, _, err = run_batch(pictures, talk, "-o", tmp_path / "out", "--source-crop", "1,2")
+    assert code == 2
+    assert err.count("--source-crop: expected auto, center") == 1
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path, long_talk: Path, small_model: Path) -> None:
     out = tmp_path / "out"
     process = start_batch(pictures, long_talk, "-o", out, "-m", small_model)

@@ -8,6 +8,7 @@ import pytest
 
 from fomm_rt import BatchError
 from fomm_rt.batch.checks import check_jobs
+from fomm_rt.batch.columns import fields_of
 from fomm_rt.batch.job import Job
 from fomm_rt.batch.reading import ReadJobs, read_jobs
 from fomm_rt.batch.table import Faults
@@ -16,7 +17,7 @@ from fomm_rt.batch.table import Faults
 def read(folder: Path, text: str, name: str = "jobs.csv", **defaults: str) -> ReadJobs:
     path = folder / name
     path.write_bytes(text.encode())
-    found = read_jobs(path, None, defaults, ".mp4")
+    found = read_jobs(path, None, fields_of(defaults), ".mp4")
     faults = Faults(str(path))
     check_jobs(found.placed, found.inputs, folder / "out", faults)
     faults.check()
@@ -90,7 +91,8 @@ def test_values_of_a_row_replace_defaults_and_a_side_of_its_own_replaces_both(tm
         ("source,driving,output\nout/r.mp4,t.mp4,r.mp4\n", "also an input"),
         ("source,driving,save_motion\na.png,t.mp4,m.mp4\n", "line 2, column save_motion: .*end in .npz"),
         ("source,driving,face\na.png,t.mp4,all\n", "line 2: several faces need paste_back"),
-        ('source,driving,crop\na.png,t.mp4,"1,2"\n', "line 2: expected auto, center"),
+        ('source,driving,crop\na.png,t.mp4,"1,2"\n', "line 2, column crop: expected auto, center"),
+        ('source,driving,driving_crop\na.png,t.mp4,"1,2,0,9"\n', "line 2, column driving_crop: expected x and y"),
         ("source,driving\n", "holds no jobs"),
         ("", "holds no jobs"),
         ('source,driving\n"a.png,t.mp4\n', "line 2: expected CSV"),
@@ -114,6 +116,16 @@ def test_faults_say_line_and_column(tmp_path: Path, text: str, told: str) -> Non
 def test_faults_of_json_say_line_and_name(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BatchError, match=told):
         read(tmp_path, text, "jobs.jsonl")
+
+
+def test_numbers_of_json_keep_their_digits(tmp_path: Path) -> None:
+    lines = (
+        '{"source": "a.png", "driving": "t.mp4", "start": 3723.125, "duration": 1234567.0, "quality": 90.0}\n'
+        '{"source": "b.png", "driving": "t.mp4", "start": 1e-7, "duration": 0.30000000000000004, "smooth": 0.1234567}\n'
+    )
+    first, second = jobs_of(tmp_path, lines, "jobs.jsonl")
+    assert (first.start_s, first.duration_s, first.quality) == (3723.125, 1234567, 90)
+    assert (second.start_s, second.duration_s, second.smooth) == (1e-7, 0.3, 0.1234567)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -141,3 +153,26 @@ def test_pictures_of_a_folder_get_names_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BatchError, match="holds no pictures"):
         read_jobs(tmp_path / "empty", Path("talk.mp4"), {}, ".mp4")
+
+
+def test_pictures_of_a_folder_whose_names_are_alike(tmp_path: Path) -> None:
+    expected = {
+        " a.png": " a.mp4",
+        "a.png": "a.png.mp4",
+        "a.jpg": "a.jpg.mp4",
+        "a.jpg.webp": "a.jpg.webp.mp4",
+        "b%.png": "b%.mp4",
+        "b_.png": "b_.mp4",
+        "c%d.png": "c_d.png.mp4",
+        "c_d.png": "c_d.png-2.mp4",
+        "D.png": "D.png.mp4",
+        "d.png": "d.png-2.mp4",
+    }
+    for name in expected:
+        (tmp_path / name).touch()
+    found = read_jobs(tmp_path, Path("talk.mp4"), fields_of({"crop": "center"}), ".mp4")
+    assert {placed.job.source: placed.job.output for placed in found.placed} == expected
+    assert {placed.job.source_crop for placed in found.placed} == {"center"}
+    faults = Faults("the folder")
+    check_jobs(found.placed, found.inputs, tmp_path / "out", faults)
+    faults.check()
