@@ -49,7 +49,7 @@ def animate_many(
     the run; the next call goes on.
 
     Args:
-        jobs: The jobs. Their inputs are relative to the current folder.
+        jobs: The jobs. Their inputs, and models that are paths, are relative to the current folder.
         output: The folder of results, of the journal (journal.jsonl) and of a summary (summary.json).
         model: The model of jobs that name none; as in `Animator.load`.
         backend, precision, engines: As in `Animator.load`.
@@ -68,7 +68,7 @@ def animate_many(
 
     Raises:
         BatchError: The jobs have faults, or the cluster cannot be used.
-        ModelError: A model cannot be opened.
+        ModelError: The model of jobs that name none cannot be opened.
         OutputError: Files are in the way, another run writes to the folder, or the journal cannot be written.
     """
     faults = Faults("the jobs")

@@ -15,6 +15,7 @@ from fomm_rt.clip.written_values import framing_of_text
 from fomm_rt.errors import ImageError
 from fomm_rt.faces.framing import AnyFraming, FaceFraming
 from fomm_rt.media.write.output_formats import OutputSize
+from fomm_rt.model.names import locate_model
 
 State = Literal["made", "present", "failed", "not made"]
 
@@ -94,6 +95,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
             further_driving=tuple(str(inputs / each) for each in self.further_driving),
             output=str(outputs / self.output),
             motion_output=None if self.motion_output is None else str(outputs / self.motion_output),
+            model=None if self.model is None else locate_model(self.model, inputs),
         )
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from fomm_rt.batch.identity import Identities, is_whole, result_files
 from fomm_rt.batch.job import Job, JobResult
 from fomm_rt.batch.journal import Entry
+from fomm_rt.batch.table import Faults, Placed
+from fomm_rt.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Run:
 
     def model_of(self, index: int) -> str | None:
         """The model of a job."""
-        return self.jobs[index].model or self.model
+        return self.located[index].model or self.model
 
 
 @dataclass
@@ -88,10 +90,32 @@ def _compare(
     return "present" if is_same else "outdated"
 
 
-def check_models(run: Run, identities: Identities) -> None:
-    """Opens every model once. Raises ModelError if one cannot be."""
-    for model in dict.fromkeys(run.model_of(index) for index in range(len(run.jobs))):
-        identities.check_model(model)
+def check_models(run: Run, placed: Sequence[Placed], identities: Identities, faults: Faults) -> None:
+    """Opens every model once.
+
+    Args:
+        run: The jobs.
+        placed: The same, with the place where each was written.
+        identities: Opens the models.
+        faults: Takes what is wrong with models that jobs name.
+
+    Raises:
+        ModelError: The model of jobs that name none cannot be opened.
+    """
+    wrong: dict[str, str | None] = {}
+    for one, job in zip(placed, run.located, strict=True):
+        if job.model is None:
+            continue
+        if job.model not in wrong:
+            try:
+                identities.check_model(job.model)
+                wrong[job.model] = None
+            except ModelError as error:
+                wrong[job.model] = str(error)
+        if (sentence := wrong[job.model]) is not None:
+            faults.add(f"{one.where}, column model", sentence)
+    if any(job.model is None for job in run.located):
+        identities.check_model(run.model)
 
 
 def with_results(jobs: Sequence[Job], results: Iterable[tuple[int, JobResult]]) -> list[JobResult]:

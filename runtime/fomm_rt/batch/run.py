@@ -14,7 +14,7 @@ import msgspec
 from typing_extensions import override
 
 from fomm_rt.batch.animation import Order
-from fomm_rt.batch.checks import check_jobs
+from fomm_rt.batch.checks import check_jobs, check_texts
 from fomm_rt.batch.identity import Identities, fingerprint
 from fomm_rt.batch.job import Job, JobResult
 from fomm_rt.batch.journal import Entry, Journal, open_journal, read_entries
@@ -49,6 +49,7 @@ class Batch:
         progress: Takes the frames of jobs that are under way.
         say: Takes sentences about the run.
         name: What the jobs are, for messages.
+        table: The file that the jobs were read from.
     """
 
     placed: Sequence[Placed]
@@ -61,6 +62,7 @@ class Batch:
     progress: JobProgress | None = None
     say: Callable[[str], None] = lambda _sentence: None
     name: str = "the jobs"
+    table: Path | None = None
     _identities: Identities = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,14 +81,17 @@ class Batch:
 
         Raises:
             BatchError: They have faults, or there are none.
-            ModelError: A model cannot be opened.
+            ModelError: The model of jobs that name none cannot be opened.
         """
         if not self.placed:
             raise BatchError(f"{self.name}: expected at least one job; got none")
         faults = Faults(self.name)
-        check_jobs(self.placed, self.inputs, self.outputs, faults)
+        options = (("the model", self.load.model or ""), ("the engines", self.load.engines or ""))
+        check_texts(options, faults)
+        check_jobs(self.placed, self.inputs, self.outputs, faults, self.table)
         faults.check()
-        check_models(self.run, self._identities)
+        check_models(self.run, self.placed, self._identities, faults)
+        faults.check()
 
     def plan(self) -> Plan:
         """What a run would do; changes nothing."""

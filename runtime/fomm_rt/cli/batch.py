@@ -207,6 +207,7 @@ def batch(
             terminal.replacing(overwrite),
             say=terminal.say,
             name=str(jobs),
+            table=None if jobs.is_dir() else jobs,
         )
         run.check()
         failed = _show_plan(terminal, run) if dry_run else _run(terminal, run)

@@ -92,6 +92,12 @@ def find_model(model: str | PathLike[str] | None) -> Path | None:
     raise ModelError(_unknown(text))
 
 
+def locate_model(model: str, folder: Path) -> str:
+    """What `find_model` takes for an argument that was written in a file of a folder: paths are relative to it."""
+    is_path = any(separator in model for separator in _SEPARATORS) or (model != "" and _is_model(folder / model))
+    return str(folder / model) if is_path and not find_address(model) else model
+
+
 def how_to_get(name: str) -> str:
     """A sentence on how to get a model of a name that is not installed."""
     if name in PUBLISHED:

@@ -187,6 +187,27 @@ def test_a_wrong_option_is_told_once_and_by_its_name(tmp_path: Path, pictures: P
     assert err.count("--source-crop: expected auto, center") == 1
 
 
+def test_models_of_a_table_are_relative_to_it(
+    tmp_path: Path, pictures: Path, talk: Path, copied_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pictures.parent == tmp_path
+    copied_model.rename(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path.parent)
+    table = tmp_path / "jobs.csv"
+    table.write_text(
+        f"source,driving,output,model,duration\npictures/0.png,{talk},a.mp4,./mine,0.2\n"
+        f"pictures/0.png,{talk},b.mp4,mine,0.2\n",
+        encoding="utf-8",
+    )
+    code, _, err = run_batch(table, "-o", tmp_path / "out")
+    assert code == 0, err
+    assert {job["model"] for job in summary(tmp_path / "out")["jobs"]} == {"small_aligned"}
+    table.write_text(f"source,driving,output,model\npictures/0.png,{talk},a.mp4,./other\n", encoding="utf-8")
+    code, _, err = run_batch(table, "-o", tmp_path / "out")
+    assert code == 1
+    assert "line 2, column model: " in err
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path, long_talk: Path, small_model: Path) -> None:
     out = tmp_path / "out"
     process = start_batch(pictures, long_talk, "-o", out, "-m", small_model)

@@ -90,6 +90,12 @@ def test_values_of_a_row_replace_defaults_and_a_side_of_its_own_replaces_both(tm
         ("source,driving,output\na.png,t.mp4,journal.jsonl\n", "a file of the batch itself"),
         ("source,driving,output\nout/r.mp4,t.mp4,r.mp4\n", "also an input"),
         ("source,driving,save_motion\na.png,t.mp4,m.mp4\n", "line 2, column save_motion: .*end in .npz"),
+        ("source,driving,save_motion\na.png,t.mp4,m%d.npz\n", "line 2, column save_motion: .*no number"),
+        ("source,driving,save_motion\na.png,t.mp4,m%d%d.npz\n", "line 2, column save_motion: .*no number"),
+        ("source,driving,output\na.png,t.mp4,r.mp4\nb.png,t.mp4,R.mp4\n", "line 3, column output: line 2 has"),
+        ("source,driving,output\na.png,t.mp4,f/%02d.png\nb.png,t.mp4,f/%d.png\n", "line 3.*: line 2 has the same"),
+        ("source,driving,output\nout/f/07.png,t.mp4,r.mp4\na.png,t.mp4,f/%02d.png\n", "line 3.*also an input"),
+        ("source,driving,output\na.png,t.mp4,.fomm-rt-x/r.mp4\n", "a file of the batch itself"),
         ("source,driving,face\na.png,t.mp4,all\n", "line 2: several faces need paste_back"),
         ('source,driving,crop\na.png,t.mp4,"1,2"\n', "line 2, column crop: expected auto, center"),
         ('source,driving,driving_crop\na.png,t.mp4,"1,2,0,9"\n', "line 2, column driving_crop: expected x and y"),
@@ -110,12 +116,52 @@ def test_faults_say_line_and_column(tmp_path: Path, text: str, told: str) -> Non
         ('{"source": "a.png", "driving": "t.mp4"}\n[1]\n', "line 2: expected a JSON object"),
         ('{"source": "a.png", "driving": "t.mp4", "quality": 101}', "line 1, column quality: expected a whole number"),
         ('{"source": {"a": 1}, "driving": "t.mp4"}', "line 1, column source: expected a text"),
+        ('{"source": "\\ud800.png", "driving": "t.mp4"}', "line 1, column source: expected a path in UTF-8"),
+        ('{"source": "a.png", "driving": "t.mp4", "output": "\\ud800.mp4"}', "line 1, column output: .* UTF-8"),
         ('{"sauce": "a.png", "driving": "t.mp4"}', "line 1, column sauce: .*did you mean source"),
     ],
 )
 def test_faults_of_json_say_line_and_name(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BatchError, match=told):
         read(tmp_path, text, "jobs.jsonl")
+
+
+def test_links_to_one_result_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "out" / "b").mkdir(parents=True)
+    (tmp_path / "out" / "a").symlink_to("b")
+    with pytest.raises(BatchError, match="line 3, column output: line 2 has the same result"):
+        read(tmp_path, "source,driving,output\n1.png,t.mp4,a/r.mp4\n2.png,t.mp4,b/r.mp4\n")
+
+
+def test_links_do_not_lead_out_of_the_folder_of_results(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").symlink_to("..")
+    (tmp_path / "out" / "y.mp4").symlink_to("../d.mp4")
+    for name in ("x/r.mp4", "x/f-%02d.png", "y.mp4"):
+        with pytest.raises(BatchError, match=r"line 2, column output: links lead from .* out of the folder of results"):
+            read(tmp_path, f"source,driving,output\n1.png,t.mp4,{name}\n")
+
+
+def test_inputs_behind_links_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "r.mp4").touch()
+    (tmp_path / "here").symlink_to("out")
+    (tmp_path / "driver.mp4").symlink_to("here/r.mp4")
+    for driver in ("here/r.mp4", "driver.mp4", "here/../out/r.mp4"):
+        with pytest.raises(BatchError, match=r"r\.mp4 is also an input"):
+            read(tmp_path, f"source,driving,output\n1.png,{driver},r.mp4\n")
+
+
+def test_pictures_with_names_that_are_not_utf_8_are_told(tmp_path: Path) -> None:
+    try:
+        (tmp_path / "\udcff.png").touch()
+    except OSError:
+        pytest.skip("the file system takes UTF-8 names only")
+    found = read_jobs(tmp_path, Path("talk.mp4"), {}, ".mp4")
+    faults = Faults("the folder")
+    check_jobs(found.placed, found.inputs, tmp_path / "out", faults)
+    with pytest.raises(BatchError, match=r"column source: expected a path in UTF-8.*rename it"):
+        faults.check()
 
 
 def test_numbers_of_json_keep_their_digits(tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def check_pattern(path: Path) -> None:
         )
 
 
+def unpadded(pattern: Path) -> Path:
+    """A checked pattern without leading zeros. Patterns that differ in leading zeros alone share pictures."""
+    return pattern.with_name(_NUMBER.sub("%d", pattern.name))
+
+
 def may_overwrite(pattern: Path, file: Path) -> bool:
     """Returns True if a picture of a checked pattern may replace a file, directly or through a symbolic link."""
     try:
