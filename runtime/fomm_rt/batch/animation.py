@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
 
 from fomm_rt.animator import Animator
+from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.job import Animated, Job
 from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver, record_driver
@@ -32,12 +34,22 @@ class Order(Struct, kw_only=True):
     is_shared: bool
 
 
+@dataclass(frozen=True)
+class _KeptDriver:
+    """A driver that was recorded, or why it cannot be; `version` is that of its file before."""
+
+    animator: Animator
+    request: DriverRequest
+    version: tuple[int, int] | None
+    recorded: RecordedDriver | FommError | None
+
+
 class JobAnimator:
     """Does jobs."""
 
     def __init__(self) -> None:
         self._animator = KeptAnimator()
-        self._driver: tuple[Animator, DriverRequest, RecordedDriver | FommError | None] | None = None
+        self._driver: _KeptDriver | None = None
 
     def load(self, load: LoadOptions) -> None:
         """Opens a model, for the jobs that come. Raises FommError as `Animator.load` does."""
@@ -93,13 +105,13 @@ class JobAnimator:
             job.max_pixels,
             job.best_frame == "auto",
         )
-        if self._driver is None or self._driver[0] is not animator or self._driver[1] != request:
-            self._driver = None  # two long drivers would be in memory
-            self._driver = animator, request, _record(animator, request, progress)
-        found = self._driver[2]
-        if isinstance(found, FommError):
-            raise found
-        return found
+        kept, version = self._driver, version_of(job.driving)
+        if kept is None or kept.animator is not animator or (kept.request, kept.version) != (request, version):
+            kept = self._driver = None  # two long drivers would be in memory
+            kept = self._driver = _KeptDriver(animator, request, version, _record(animator, request, progress))
+        if isinstance(kept.recorded, FommError):
+            raise kept.recorded
+        return kept.recorded
 
 
 def _record(

@@ -67,14 +67,24 @@ class Identities:
         return self._models[model]
 
     def _content(self, path: str) -> str | None:
+        if (version := version_of(path)) is None:
+            return None
+        key = (path, *version)
         try:
-            info = os.stat(path)  # noqa: PTH116  a Path would refuse what is no path
-            key = (path, info.st_size, info.st_mtime_ns)
             if key not in self._files:
                 self._files[key] = sha256_of(Path(path))
             return self._files[key]
-        except (OSError, ValueError):
+        except OSError:
             return None
+
+
+def version_of(path: str) -> tuple[int, int] | None:
+    """Size and time of change of a file, by which a changed file is noticed; None if it cannot be looked at."""
+    try:
+        info = os.stat(path)  # noqa: PTH116  a Path would refuse what is no path
+    except (OSError, ValueError):
+        return None
+    return info.st_size, info.st_mtime_ns
 
 
 class Fingerprint(Struct):
