@@ -18,12 +18,13 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from fomm_rt.batch.checks import JOURNAL_NAME
-from fomm_rt.batch.identity import Fingerprint
+from fomm_rt.batch.identity import Fingerprint, split_digests
 from fomm_rt.batch.job import Animated
 from fomm_rt.errors import OutputError
 from fomm_rt.files.interruption import uninterrupted
 from fomm_rt.files.staging import check_target, explain_failure, reporting_failures
 
+_BEGIN = b'{"output":"'
 _LOCK_NAME = ".fomm-rt-batch.lock"
 _log = logging.getLogger("fomm_rt")
 
@@ -36,6 +37,7 @@ class Entry(Struct, kw_only=True, omit_defaults=True):
         identity: Of the job, see `Identities`.
         animated, files: What was made.
         error: Why it failed.
+        earlier: Digests of further files that runs put there before, see `digest_of`.
     """
 
     output: str
@@ -43,6 +45,12 @@ class Entry(Struct, kw_only=True, omit_defaults=True):
     animated: Animated | None = None
     files: Fingerprint | None = None
     error: str | None = None
+    earlier: bytes = b""
+
+    @property
+    def digests(self) -> list[bytes]:
+        """Digests of all files that runs are known to have put there, the oldest first."""
+        return split_digests(self.earlier + (b"" if self.files is None else self.files.digests))
 
     @property
     def has_ended(self) -> bool:
@@ -86,26 +94,36 @@ def read_entries(folder: Path) -> dict[str, Entry]:
     """The newest entry of each result in a folder; none without a journal. Changes nothing.
 
     Raises:
-        OutputError: The journal cannot be read.
+        OutputError: The journal cannot be read, or the file of its name is something else.
     """
     path = folder / JOURNAL_NAME
     try:
-        lines = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise OutputError(f"{path}: the journal cannot be read ({error.strerror}); check its permissions") from error
-    entries = {}
-    for number, line in enumerate(lines[:-1], start=1):
+    entries, damaged = {}, []
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         if not line.strip():
             continue
         try:
             entry = msgspec.json.decode(line, type=Entry)
-        except msgspec.MsgspecError:
-            _log.warning("%s, line %d is damaged; its job counts as not made", path, number)
-            continue
-        entries[entry.output] = entry
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            damaged.append(number)
+        else:
+            entries[entry.output] = entry
+    if not entries and not _is_cut(content):
+        raise OutputError(f"{path} is not the journal of a batch; move it away, or choose another -o")
+    for number in damaged:
+        _log.warning("%s, line %d is damaged; its job counts as not made", path, number)
     return entries
+
+
+def _is_cut(content: bytes) -> bool:
+    """True for what is left of a journal if a run was killed, or the power failed, while its first line was written."""
+    text = content.strip(b"\0\r\n")
+    return b"\n" not in text and text[: len(_BEGIN)] == _BEGIN[: len(text)]
 
 
 @contextmanager

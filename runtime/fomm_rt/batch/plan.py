@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from fomm_rt.batch.identity import Identities, is_whole, result_files
+from fomm_rt.batch.identity import Identities, digest_of, is_whole, result_files
 from fomm_rt.batch.job import Job, JobResult
 from fomm_rt.batch.journal import Entry
 from fomm_rt.batch.table import Faults, Placed
@@ -70,24 +70,37 @@ def make_plan(run: Run, entries: Mapping[str, Entry], identities: Identities, re
             plan.ended[index] = JobResult(job=job, state="failed", error=entry.error)
         else:
             plan.to_make.append(index)
-            if how != "outdated":
-                plan.foreign += result_files(located)
+            plan.foreign += _foreign_files(located, entry)
     return plan
 
 
 def _compare(
     job: Job, entry: Entry | None, identities: Identities, model: str | None
-) -> Literal["unknown", "present", "failed", "outdated", "altered"]:
-    if entry is None:
-        return "unknown"
-    if not entry.has_ended:
+) -> Literal["present", "failed", "outdated"]:
+    if entry is None or not entry.has_ended or entry.identity != identities.of(job, model):
         return "outdated"
-    is_same = entry.identity == identities.of(job, model)
     if entry.files is None:
-        return "failed" if is_same else "unknown"
-    if not is_whole(job, entry.files):
-        return "altered"
-    return "present" if is_same else "outdated"
+        return "failed"
+    return "present" if is_whole(job, entry.files) else "outdated"
+
+
+def _foreign_files(job: Job, entry: Entry | None) -> list[Path]:
+    """Files that a job's result would replace and that no run made."""
+    files = result_files(job)
+    if entry is None:
+        return files
+    if not entry.has_ended or (entry.files is not None and is_whole(job, entry.files)):
+        return []
+    known = set(entry.digests)
+    return [file for file in files if not _is_known(file, known)]
+
+
+def _is_known(file: Path, known: Container[bytes]) -> bool:
+    """True for a file that a run made; after a power failure it may be empty."""
+    try:
+        return file.stat().st_size == 0 or digest_of(file) in known
+    except OSError:
+        return False
 
 
 def check_models(run: Run, placed: Sequence[Placed], identities: Identities, faults: Faults) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +14,15 @@ import msgspec
 from typing_extensions import override
 
 from fomm_rt.batch.animation import Order
-from fomm_rt.batch.checks import check_jobs, check_texts
-from fomm_rt.batch.identity import Identities, fingerprint
+from fomm_rt.batch.checks import SUMMARY_NAME, check_jobs, check_texts
+from fomm_rt.batch.identity import Identities
 from fomm_rt.batch.job import Job, JobResult
 from fomm_rt.batch.journal import Entry, Journal, open_journal, read_entries
 from fomm_rt.batch.plan import Plan, Run, check_models, make_plan, with_results
 from fomm_rt.batch.pool import Outcome, Pool, Work
+from fomm_rt.batch.run_journal import RunJournal
 from fomm_rt.batch.schedule import DriverKey, Schedule, Taken
-from fomm_rt.batch.summary import write_summary
+from fomm_rt.batch.summary import is_foreign, write_summary
 from fomm_rt.batch.table import Faults, Placed
 from fomm_rt.errors import BatchError, OutputError
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
@@ -95,7 +96,14 @@ class Batch:
 
     def plan(self) -> Plan:
         """What a run would do; changes nothing."""
-        return make_plan(self.run, read_entries(self.outputs), self._identities, self.retry_failed)
+        return self._plan(self.run, read_entries(self.outputs))
+
+    def _plan(self, run: Run, entries: Mapping[str, Entry]) -> Plan:
+        plan = make_plan(run, entries, self._identities, self.retry_failed)
+        summary = self.outputs / SUMMARY_NAME
+        if is_foreign(summary) and not entries:
+            plan.foreign.append(summary)
+        return plan
 
     def missing_inputs(self, plan: Plan) -> Iterator[str]:
         """Sentences about inputs of jobs to do that are not there."""
@@ -117,7 +125,7 @@ class Batch:
         """
         run, start = self.run, perf_counter()
         with open_journal(self.outputs) as journal:
-            plan = make_plan(run, journal.entries, self._identities, self.retry_failed)
+            plan = self._plan(run, journal.entries)
             check_overwrite(plan.foreign, self.overwrite)
             # Before the summary of an earlier run is replaced: a cluster may not be there.
             made = self.make_pool(len(plan.to_make), self.load) if plan.to_make else None
@@ -180,11 +188,10 @@ class _Work(Work):
         self.news: SimpleQueue[_News] = SimpleQueue()
         self._run = run
         self._schedule = Schedule(run.located, plan.to_make, run.model_of)
-        self._journal = journal
+        self._journal = RunJournal(journal, run, plan)
         self._identities = identities
         self._load = load
         self._has_progress = has_progress
-        self._identity: dict[int, str] = {}
 
     def do_all(self, pool: Pool) -> None:
         """Lets a pool do the jobs."""
@@ -202,8 +209,7 @@ class _Work(Work):
             return None
         model, job = self._run.model_of(taken.index), self._run.located[taken.index]
         # Before the job reads its inputs: if they change meanwhile, the next run makes the result again.
-        identity = self._identity[taken.index] = self._identities.of(job, model)
-        self._journal.add(Entry(output=self._run.jobs[taken.index].output, identity=identity))
+        self._journal.begin(taken.index, self._identities.of(job, model))
         return taken, Order(load=msgspec.structs.replace(self._load, model=model), job=job, is_shared=taken.is_shared)
 
     @override
@@ -213,19 +219,9 @@ class _Work(Work):
     @override
     def end(self, outcome: Outcome) -> None:
         index = outcome.taken.index
-        job = self._run.jobs[index]
-        entry = Entry(output=job.output, identity=self._identity.pop(index), error=outcome.error)
-        if outcome.animated is not None:
-            try:
-                entry.animated, entry.files = outcome.animated, fingerprint(self._run.located[index])
-            except OSError as error:
-                entry.animated, entry.error = (
-                    None,
-                    f"{job.output} cannot be read again ({error.strerror}); check the disk",
-                )
-        self._journal.add(entry)
+        entry = self._journal.end(index, outcome.animated, outcome.error)
         result = JobResult(
-            job=job,
+            job=self._run.jobs[index],
             state="failed" if entry.animated is None else "made",
             animated=entry.animated,
             error=entry.error,

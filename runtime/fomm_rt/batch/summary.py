@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,11 @@ import msgspec
 
 from fomm_rt.batch.checks import SUMMARY_NAME
 from fomm_rt.batch.job import JobResult
-from fomm_rt.files.staging import replacing
+from fomm_rt.files.staging import check_target, replacing, reporting_failures
 from fomm_rt.version import __version__
 
 FORMAT_VERSION = 1
+_BEGIN = re.compile(rb'\s*\{\s*"format_version":\s*\d+,\s*"fomm_rt":\s*"[^"]*",\s*"seconds":')
 
 
 def summary_document(results: Sequence[JobResult], seconds: float) -> dict[str, Any]:
@@ -37,6 +39,17 @@ def summary_document(results: Sequence[JobResult], seconds: float) -> dict[str, 
         "frames_made": sum(each.animated.frames for each in results if each.state == "made" and each.animated),
         "jobs": [_job_document(result) for result in results],
     }
+
+
+def is_foreign(file: Path) -> bool:
+    """True if a file is there and no run wrote it. Raises OutputError if it cannot be written or read."""
+    check_target(file)
+    with reporting_failures(file):
+        try:
+            with file.open("rb") as opened:
+                return _BEGIN.match(opened.read(1000)) is None
+        except FileNotFoundError:
+            return False
 
 
 def write_summary(folder: Path, results: Sequence[JobResult], seconds: float) -> None:
