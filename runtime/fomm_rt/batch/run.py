@@ -107,8 +107,9 @@ class Batch:
 
     def missing_inputs(self, plan: Plan) -> Iterator[str]:
         """Sentences about inputs of jobs to do that are not there."""
+        to_make = set(plan.to_make)
         for index, job in enumerate(self.run.located):
-            if index in plan.to_make:
+            if index in to_make:
                 for path in dict.fromkeys(job.inputs):
                     if not Path(path).exists():
                         yield f"{self.placed[index].where}: there is no {path}; the job would fail"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,43 +38,68 @@ class Schedule:
     """
 
     def __init__(self, jobs: Sequence[Job], to_make: Iterable[int], model_of: Callable[[int], str | None]) -> None:
-        self._queues: dict[DriverKey, deque[Taken]] = {}
+        # Jobs that wait, by model and driver: those of which no worker has a job, and those of which some has.
+        self._free: OrderedDict[DriverKey, deque[Taken]] = OrderedDict()
+        self._used: dict[DriverKey, deque[Taken]] = {}
         self._users: Counter[DriverKey] = Counter()
         for index in to_make:
             key = (model_of(index), *_driver_of(jobs[index]))
-            self._queues.setdefault(key, deque()).append(Taken(index, key, False, 0))
-        for queue in self._queues.values():
+            self._free.setdefault(key, deque()).append(Taken(index, key, False, 0))
+        for queue in self._free.values():
             for taken in queue:
                 taken.is_shared = len(queue) > 1
 
     def __len__(self) -> int:
         """Number of jobs that are not handed out."""
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self._free.values())) + sum(map(len, self._used.values()))
 
     def take(self, last: DriverKey | None = None) -> Taken | None:
         """Hands out a job; None if there are none left.
+
+        The time grows with the number of drivers in use, not with that of jobs.
 
         Args:
             last: The key of the worker's last job, which has ended.
         """
         if last is not None:
-            self._users[last] -= 1
-        waiting = {key: queue for key, queue in self._queues.items() if queue}
-        if not waiting:
+            self._release(last)
+        key = self._choose(last)
+        if key is None:
             return None
-        if last not in waiting:
-            # A driver that no other worker has, else the one with the most jobs; of equals the first.
-            last = min(waiting, key=lambda key: (self._users[key] > 0, -len(waiting[key]) if self._users[key] else 0))
-        assert last is not None
-        taken = waiting[last].popleft()
+        queue = self._free.pop(key) if key in self._free else self._used[key]
+        taken = queue.popleft()
         taken.attempts += 1
-        self._users[last] += 1
+        self._users[key] += 1
+        if queue:
+            self._used[key] = queue
+        else:
+            self._used.pop(key, None)
         return taken
 
     def put_back(self, taken: Taken) -> None:
-        """Takes a job back that was not done, to hand it out again."""
-        self._users[taken.key] -= 1
-        self._queues[taken.key].appendleft(taken)
+        """Takes a job back that was not done, to hand it out again before the others."""
+        self._release(taken.key)
+        queues = self._used if taken.key in self._users else self._free
+        queues.setdefault(taken.key, deque()).appendleft(taken)
+        if queues is self._free:
+            self._free.move_to_end(taken.key, last=False)
+
+    def _choose(self, last: DriverKey | None) -> DriverKey | None:
+        """The worker's own driver, else one that no other worker has, else the one with the most jobs."""
+        if last is not None and (last in self._free or last in self._used):
+            return last
+        if self._free:
+            return next(iter(self._free))
+        return max(self._used, key=lambda key: len(self._used[key]), default=None)
+
+    def _release(self, key: DriverKey) -> None:
+        """Notes that a worker has no job of a driver any more."""
+        self._users[key] -= 1
+        if self._users[key] == 0:
+            del self._users[key]
+            if key in self._used:
+                self._free[key] = self._used.pop(key)
+                self._free.move_to_end(key, last=False)
 
 
 def _driver_of(job: Job) -> DriverKey:

@@ -45,6 +45,43 @@ def test_a_job_that_was_put_back_is_handed_out_again_and_counted() -> None:
     assert again.attempts == 2
 
 
+def test_jobs_of_a_driver_go_on_when_the_worker_that_had_it_is_lost() -> None:
+    schedule = schedule_of("aabb")
+    first, second = schedule.take(), schedule.take()
+    assert first is not None
+    assert second is not None
+    schedule.put_back(first)
+    assert schedule.take(second.key) is not None
+    rest = [schedule.take(), schedule.take()]
+    assert [each.index for each in rest if each is not None] == [0, 1]
+    assert schedule.take() is None
+
+
+class _CountedName(str):
+    """A path that counts how often it is looked up in tables."""
+
+    __slots__ = ()
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        _CountedName.looked_up += 1
+        return super().__hash__()
+
+
+def test_handing_out_a_job_takes_the_same_work_with_many_drivers() -> None:
+    def work_per_job(count: int) -> float:
+        jobs = [Job(source="s.png", driving=_CountedName(n), output=f"{n}.mp4") for n in range(count)]
+        schedule = Schedule(jobs, range(count), lambda _index: None)
+        _CountedName.looked_up = 0
+        last, taken = None, 0
+        while (given := schedule.take(last)) is not None:
+            last, taken = given.key, taken + 1
+        assert taken == count
+        return _CountedName.looked_up / count
+
+    assert work_per_job(400) < 1.5 * work_per_job(40)
+
+
 def test_options_of_the_source_do_not_part_jobs_and_those_of_the_driver_do() -> None:
     base = Job(source="s.png", driving="d.mp4", output="r.mp4")
     jobs = [
