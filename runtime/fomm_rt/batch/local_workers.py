@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fomm_rt.errors import BatchError
 from fomm_rt.machine import nvidia_driver
-from fomm_rt.machine.memory import physical_bytes
+from fomm_rt.machine.memory import allowed_bytes
 from fomm_rt.machine.processor import allowed_cores
 
 WORKER_BYTES = 1 << 30
@@ -52,7 +52,7 @@ def choose_workers(wanted: int | None, jobs: int, backend: str, threads: int | N
         return LocalWorkers(tuple({_VISIBLE: gpus[index % len(gpus)]} for index in range(count)), threads)
     cores = allowed_cores()
     if wanted is None:
-        fitting = (physical_bytes() or cores * WORKER_BYTES) // WORKER_BYTES
+        fitting = (allowed_bytes() or cores * WORKER_BYTES) // WORKER_BYTES
         wanted = max(1, min(cores // (threads or 1), fitting, MOST_WORKERS))
     count = min(wanted, max(jobs, 1))
     return LocalWorkers(({},) * count, threads or max(1, cores // count))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fomm_rt.errors import ModelError
-from fomm_rt.machine.memory import physical_bytes
+from fomm_rt.machine.memory import allowed_bytes
 from fomm_rt.model.graph.onnx_file import Constant, Graph, Node, read_graph
 from fomm_rt.model.graph.operators import RULES
 from fomm_rt.model.graph.shapes import ShapeError, Value, small_numbers
@@ -82,7 +82,7 @@ class _Run:
             raise WireError(f"has {len(graph.nodes)} operations; models of this project have at most {MOST_NODES}")
         self._graph = graph
         self._most_bytes = BYTES_PER_PIXEL * pixels
-        if (memory := physical_bytes()) is not None:
+        if (memory := allowed_bytes()) is not None:
             self._most_bytes = min(self._most_bytes, memory)
         self._most_work = WORK_PER_PIXEL * pixels
         self._work = self._scratch_bytes = 0

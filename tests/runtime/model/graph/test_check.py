@@ -154,6 +154,6 @@ def test_sizes_that_are_known_only_by_propagation() -> None:
 def test_this_machine_must_have_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     content = graph_of(node("Relu", "frame"))
     checked(content)
-    monkeypatch.setattr(check, "physical_bytes", lambda: 1000)
+    monkeypatch.setattr(check, "allowed_bytes", lambda: 1000)
     with pytest.raises(ModelError, match="GB of memory"):
         checked(content)
