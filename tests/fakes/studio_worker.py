@@ -28,6 +28,12 @@ def perform(task: Task, report: Reporter) -> Any:
             raise MediaError(f"{task.source}: cannot be read")
         case "defect":
             raise ZeroDivisionError("by 0")
+        case "exit":
+            raise SystemExit(3)
+        case "surrogate":
+            raise MediaError("/films/\udcff.mp4: cannot be read")
+        case "no JSON":
+            return "\udcff"
         case "crash":
             os._exit(7)
         case "obey":

@@ -108,7 +108,7 @@ class Worker:
             return
         running.is_cancelled = True
         process, loop = self._process, asyncio.get_running_loop()
-        self._write(Cancel(number))
+        self._write(msgspec.json.encode(Cancel(number)))
 
         def end() -> None:
             if number in self._running and process.poll() is None:
@@ -127,15 +127,19 @@ class Worker:
             self._reader.join()
 
     def _send(self, task: Task, loop: AbstractEventLoop) -> None:
+        try:
+            line = msgspec.json.encode(task)
+        except UnicodeEncodeError as error:
+            raise TaskError(f"{error.object!a} is not valid UTF-8; rename the file or its folder") from None
         if self._process is None:
             self._process = self._start(loop)
-        self._write(task)
+        self._write(line)
 
-    def _write(self, order: Task | Cancel) -> None:
+    def _write(self, line: bytes) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         with suppress(OSError):  # the process has ended; its reader says so
-            self._process.stdin.write(msgspec.json.encode(order) + b"\n")
+            self._process.stdin.write(line + b"\n")
             self._process.stdin.flush()
 
     def _start(self, loop: AbstractEventLoop) -> subprocess.Popen[bytes]:

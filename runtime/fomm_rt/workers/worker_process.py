@@ -87,9 +87,15 @@ def serve(perform: Perform, executor: Executor, orders: Any) -> None:
 
     def run(task: Task, reporter: Reporter) -> None:
         try:
-            send(_outcome(perform, task, reporter))
+            answer = _outcome(perform, task, reporter)
+            try:
+                send(answer)
+            except (TypeError, ValueError) as error:  # JSON has no form for the result
+                send(_failed(task, reporter, error))
         except OSError:
             os._exit(0)  # the other side is gone
+        except BaseException:
+            os._exit(1)  # the other side waits for an answer, and takes this as one
         finally:
             running.pop(task.number, None)
 
@@ -109,10 +115,20 @@ def _outcome(perform: Perform, task: Task, reporter: Reporter) -> Report:
         result = perform(task, reporter)
     except CancelledTask:
         return Failed(task.number, "cancelled", is_cancelled=True)
-    except Exception as error:
-        failure = failure_of(error)
-        return Failed(task.number, reporter.in_names(failure.sentence), failure.cause, failure.is_defect)
+    except BaseException as error:  # also SystemExit of a library: a task without an answer never ends
+        return _failed(task, reporter, error)
     return Done(task.number, result, resident_bytes())
+
+
+def _failed(task: Task, reporter: Reporter, error: BaseException) -> Failed:
+    failure = failure_of(error)
+    sentence = _encodable(reporter.in_names(failure.sentence))
+    return Failed(task.number, sentence, failure.cause, failure.is_defect)
+
+
+def _encodable(text: str) -> str:
+    r"""The text with escapes such as \udcff for bytes of a file name that are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,7 @@ class Failure:
     is_defect: bool = False
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """What an exception means to the user."""
     if isinstance(error, FommError):
         return Failure(str(error), _cause_of(error))

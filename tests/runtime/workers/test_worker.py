@@ -66,6 +66,33 @@ def test_failures_name_files_as_the_user_does(with_worker: Callable[[Use], None]
     with_worker(use)
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("exit", "SystemExit: 3"),
+        ("surrogate", r"^/films/\\udcff.mp4: cannot be read$"),
+        ("no JSON", "UnicodeEncodeError"),
+    ],
+)
+def test_every_task_is_answered(target: str, told: str, with_worker: Callable[[Use], None]) -> None:
+    async def use(worker: Worker) -> None:
+        process = await worker.run(task("pid"))
+        with pytest.raises(TaskError, match=told):
+            await worker.run(task(target))
+        assert await worker.run(task("pid")) == process
+
+    with_worker(use)
+
+
+def test_a_task_that_cannot_be_sent_fails_and_no_other(with_worker: Callable[[Use], None]) -> None:
+    async def use(worker: Worker) -> None:
+        with pytest.raises(TaskError, match=r"udcff.*UTF-8"):
+            await worker.run(task("echo", "/films/\udcff.mp4"))
+        assert await worker.run(task("echo", "again")) == "again"
+
+    with_worker(use)
+
+
 def test_a_crash_fails_what_runs_and_the_next_task_gets_a_new_process(with_worker: Callable[[Use], None]) -> None:
     async def use(worker: Worker) -> None:
         first = await worker.run(task("pid"))
