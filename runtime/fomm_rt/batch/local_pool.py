@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from threading import Lock
 
 import msgspec
 from typing_extensions import override
 
-from fomm_rt.batch.job import Animated, Job
+from fomm_rt.batch.job import Animated
+from fomm_rt.batch.leftovers import remove_leftovers_of
 from fomm_rt.batch.pool import Outcome, Pool, Work
 from fomm_rt.batch.worker import AnimateJob
-from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.workers.messages import Progress, Report
 from fomm_rt.workers.worker import TaskError, Worker
 
@@ -81,7 +80,7 @@ class LocalPool(Pool):
                 try:
                     result = await worker.run(AnimateJob(order=order), on_report)
                 except TaskError as error:
-                    _remove_leftovers(order.job)  # of a process that was killed
+                    remove_leftovers_of(order.job)  # of a process that was killed
                     work.end(Outcome(taken, error=str(error)))
                 else:
                     work.end(Outcome(taken, msgspec.convert(result, Animated)))
@@ -89,9 +88,4 @@ class LocalPool(Pool):
         finally:
             worker.stop()
             if job is not None:
-                _remove_leftovers(job)
-
-
-def _remove_leftovers(job: Job) -> None:
-    for output in job.outputs:
-        remove_leftovers(Path(output).parent)
+                remove_leftovers_of(job)

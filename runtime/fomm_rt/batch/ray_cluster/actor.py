@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import msgspec
 from filelock import FileLock
@@ -21,9 +21,14 @@ from fomm_rt.batch.ray_cluster.shipping import (
     seen_model,
     signature,
 )
+from fomm_rt.files.hidden_folder import HiddenFolder
+from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.version import __version__
 from fomm_rt.workers.messages import LoadOptions
-from fomm_rt.workers.worker_process import failure_of
+from fomm_rt.workers.worker_process import CancelledTask, failure_of
+
+CONTROL = "control"
+"""The concurrency group of what a worker does beside a job."""
 
 
 class Described(Struct):
@@ -70,10 +75,16 @@ class RayWorker:
     def __init__(self, beacon: str) -> None:
         self._sees_outputs = Path(beacon).is_dir()
         self._animate = JobAnimator()
+        self._is_cancelled = False
+        remove_leftovers(Path(gettempdir()))  # what was sent to workers that were killed
 
     def describe(self) -> Described:
         """Answers as soon as the machine is ready."""
         return Described(platform.node(), __version__, self._sees_outputs)
+
+    def cancel(self) -> None:
+        """Ends the job under way at its next frame, and all later ones."""
+        self._is_cancelled = True
 
     def animate(
         self,
@@ -98,29 +109,31 @@ class RayWorker:
             if model_files is not None:
                 keep_model(model, model_files)
             has_model, path = seen_model(model)
-            missing = [
-                name
-                for name, known in signatures.items()
-                if name not in received and known is not None and signature(name) != known
-            ]
+            missing = [name for name, known in signatures.items() if name not in received and signature(name) != known]
             if missing or not has_model:
                 return Lacking(missing, not has_model)
             load = msgspec.structs.replace(order.load, model=path)
             if load.auto_build:
                 self._load_once_a_machine(load)
             return self._do(msgspec.structs.replace(order, load=load), dict(zip(received, contents, strict=True)))
+        except CancelledTask:
+            return Failed("cancelled")
         except Exception as error:
             return Failed(failure_of(error).sentence)
 
+    def _progress(self, _stage: str, _done: int, _total: int | None) -> None:
+        if self._is_cancelled:
+            raise CancelledTask
+
     def _do(self, order: Order, received: dict[str, bytes]) -> Made | Failed:
-        with TemporaryDirectory(prefix="fomm-rt-batch-") as folder:
-            here = _Here(Path(folder), order.job, self._sees_outputs)
+        with HiddenFolder(Path(gettempdir())) as hidden:
+            here = _Here(hidden.new, order.job, self._sees_outputs)
             job = here.job(received)
             # What was sent is there for this job alone.
             is_shared = order.is_shared and order.job.driving not in received
             order = msgspec.structs.replace(order, job=job, is_shared=is_shared)
             try:
-                animated = self._animate(order, lambda _stage, _done, _total: None)
+                animated = self._animate(order, self._progress)
                 animated.warnings = [here.in_names(warning) for warning in animated.warnings]
                 if self._sees_outputs:
                     return Made(animated, None)

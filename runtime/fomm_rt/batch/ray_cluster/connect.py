@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,9 +79,29 @@ def _initialize(address: str) -> None:
     if address != "auto":
         _check_address(address)
     try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR)
+        with _own_signal_handlers():
+            ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR)
     except Exception as error:  # of many types
         raise BatchError(_why_not_connected(address, error)) from error
+
+
+@contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+    """Keeps this process's handling of termination: `ray.init` replaces it by an end with exit code 15."""
+    number = signal.SIGTERM
+    handler = signal.getsignal(number)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    try:
+        yield
+    except SystemExit as error:
+        if error.code == number:  # Ray's handler has run
+            signal.signal(number, handler)
+            signal.raise_signal(number)
+        raise
+    finally:
+        signal.signal(number, handler)
 
 
 def _check_address(address: str) -> None:

@@ -7,7 +7,21 @@ from fomm_rt.machine.telemetry import disable_telemetry
 disable_telemetry()
 
 import ray  # noqa: E402
-from ray.exceptions import GetTimeoutError, RayActorError, RayError  # noqa: E402
+from ray.exceptions import (  # noqa: E402
+    GetTimeoutError,
+    ObjectLostError,
+    ObjectStoreFullError,
+    OutOfDiskError,
+    RayError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-__all__ = ["GetTimeoutError", "NodeAffinitySchedulingStrategy", "RayActorError", "RayError", "ray"]
+__all__ = [
+    "GetTimeoutError",
+    "NodeAffinitySchedulingStrategy",
+    "ObjectLostError",
+    "ObjectStoreFullError",
+    "OutOfDiskError",
+    "RayError",
+    "ray",
+]

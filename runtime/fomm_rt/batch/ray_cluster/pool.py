@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -11,30 +12,31 @@ from typing import Any
 from typing_extensions import override
 
 from fomm_rt.batch.animation import Order
+from fomm_rt.batch.leftovers import remove_leftovers_of
 from fomm_rt.batch.pool import Outcome, Pool, Work
-from fomm_rt.batch.ray_cluster.actor import Described, Failed, Lacking, Made, RayWorker
-from fomm_rt.batch.ray_cluster.library import RayActorError, RayError, ray
-from fomm_rt.batch.ray_cluster.shipping import (
-    ModelReference,
-    model_files,
-    place_results,
-    read_to_send,
-    refer_to_model,
-    signature,
-)
+from fomm_rt.batch.ray_cluster.actor import CONTROL, Described, Failed, Lacking, Made, RayWorker
+from fomm_rt.batch.ray_cluster.library import ObjectLostError, RayError, ray
+from fomm_rt.batch.ray_cluster.object_store import ObjectStore
+from fomm_rt.batch.ray_cluster.shipping import place_results, signature
 from fomm_rt.batch.schedule import DriverKey, Taken
-from fomm_rt.errors import BatchError, OutputError, first_line
+from fomm_rt.errors import BatchError, FommError, first_line
 from fomm_rt.files.hidden_folder import HiddenFolder
 from fomm_rt.files.staging import reporting_failures
 from fomm_rt.version import __version__
+from fomm_rt.workers.worker_process import failure_of
 
 ATTEMPTS = 3
 """How often a job is tried whose worker ends."""
+STARTS = 3
+"""How often a worker is started that ends before it answers."""
 LOOK_S = 0.3
 """How often a run looks if it is stopped."""
 PATIENCE_S = 10.0
 """After which a run without a worker says what it waits for."""
-MOST_FAILED_STARTS = 3
+CANCEL_S = 4.0
+"""How long workers may take to end their jobs; then they are killed."""
+KILL_S = 2.0
+"""How long the end of a run waits for the end of workers that were killed."""
 
 
 @dataclass(eq=False)
@@ -43,15 +45,26 @@ class _Worker:
 
     Attributes:
         handle: Ray's.
+        starts: How often it has been started in place of one that never answered, itself included.
         described: The machine; None before it has answered.
         job: What it does.
         last: The key of its last job.
+        received: The inputs of the job that were sent to it.
+        has_received_model: True if the model of the job was sent to it.
     """
 
     handle: Any
+    starts: int
     described: Described | None = None
     job: tuple[Taken, Order] | None = None
     last: DriverKey | None = None
+    received: list[str] = field(default_factory=list)
+    has_received_model: bool = False
+
+    @property
+    def where(self) -> str:
+        """Its machine, for messages."""
+        return "a machine" if self.described is None else self.described.name
 
 
 class RayPool(Pool):
@@ -66,16 +79,14 @@ class RayPool(Pool):
 
     def __init__(self, count: int, num_cpus: float, num_gpus: float, outputs: Path, close: Any) -> None:
         self._count = count
-        self._make = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_restarts=0, max_task_retries=0)(RayWorker)
+        options: dict[str, Any] = {"concurrency_groups": {CONTROL: 1}, "max_restarts": 0, "max_task_retries": 0}
+        self._make = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, **options)(RayWorker)
         self._outputs = outputs
         self._close = close
         self._stopped = Event()
         self._waiting: dict[Any, _Worker] = {}
         self._idle: list[_Worker] = []
-        self._models: dict[str | None, ModelReference] = {}
-        self._sent_models: dict[ModelReference, Any] = {}
-        self._sent: dict[str, tuple[Any, Any]] = {}
-        self._failed_starts = 0
+        self._store = ObjectStore(2 * count + 2)
         self._is_done = False
         self._has_started = False
 
@@ -94,10 +105,7 @@ class RayPool(Pool):
             except RayError as error:
                 raise BatchError(f"the Ray cluster failed: {first_line(error)}") from error
             finally:
-                for worker in {*self._waiting.values(), *self._idle}:
-                    ray.kill(worker.handle)
-                self._waiting.clear()
-                self._idle.clear()
+                self._end_workers()
                 self._close()
 
     def _run(self, work: Work, beacon: str) -> None:
@@ -118,104 +126,139 @@ class RayPool(Pool):
                 has_told = True
                 work.say("waiting for the cluster to give a worker what it needs; Ctrl-C ends the run")
 
+    def _start(self, beacon: str, starts: int = 1) -> None:
+        worker = _Worker(self._make.remote(beacon), starts)
+        self._waiting[worker.handle.describe.remote()] = worker
+
     def _assign(self, work: Work) -> None:
         """Gives jobs to workers that have none."""
-        for worker in list(self._idle):
+        while self._idle and not self._stopped.is_set():
+            worker = self._idle[0]
             given = work.take(worker.last)
             worker.last = None
             self._is_done = given is None
             if given is None:
                 return
-            self._idle.remove(worker)
+            del self._idle[0]
             worker.job, worker.last = given, given[0].key
-            self._submit(worker, [], None)
+            worker.received, worker.has_received_model = [], False
+            self._submit(work, worker)
 
-    def _submit(self, worker: _Worker, received: list[str], files: Any) -> None:
+    def _submit(self, work: Work, worker: _Worker) -> None:
+        """Sends a worker its job, with what it lacked before."""
         assert worker.job is not None
         order = worker.job[1]
-        reference = self._model(order.load.model)
+        try:
+            model = self._store.refer_to_model(order.load.model)
+            files = self._store.model(model) if worker.has_received_model else None
+            contents = [self._store.input(path) for path in worker.received]
+        except (FommError, OSError) as error:
+            self._end(work, worker, Failed(failure_of(error).sentence))
+            return
         signatures = {path: signature(path) for path in order.job.inputs}
-        contents = [self._content(path) for path in received]
-        call = worker.handle.animate.remote(order, reference, signatures, received, files, *contents)
+        call = worker.handle.animate.remote(order, model, signatures, worker.received, files, *contents)
         self._waiting[call] = worker
 
     def _take(self, work: Work, beacon: str, worker: _Worker, reference: Any) -> None:
         """Takes the answer of a worker."""
         try:
             answer = ray.get(reference)
-        except RayActorError as error:
+        except RayError as error:  # also if it was killed for lack of memory, or its answer is lost with its node
             self._lose(work, beacon, worker, error)
             return
-        if isinstance(answer, Described):
-            self._welcome(worker, answer)
-            return
-        assert worker.job is not None
-        taken, order = worker.job
-        try:
-            if isinstance(answer, Lacking):
-                files = self._model_content(self._model(order.load.model)) if answer.model else None
-                self._submit(worker, [*answer.inputs], files)
-                return
-            if isinstance(answer, Made) and answer.files is not None:
-                place_results(order.job.outputs, answer.files)
-        except (BatchError, OutputError) as error:
-            answer = Failed(str(error))
-        worker.job = None
-        self._idle.append(worker)
-        assert worker.described is not None
-        where = worker.described.name
-        if isinstance(answer, Made):
-            work.end(Outcome(taken, answer.animated, where=where))
-        else:
-            work.end(Outcome(taken, error=answer.error, where=where))
-
-    def _start(self, beacon: str) -> None:
-        worker = _Worker(self._make.remote(beacon))
-        self._waiting[worker.handle.describe.remote()] = worker
+        match answer:
+            case Described():
+                self._welcome(worker, answer)
+            case Lacking():
+                self._supply(work, worker, answer)
+            case _:
+                self._end(work, worker, answer)
 
     def _welcome(self, worker: _Worker, described: Described) -> None:
         if described.version != __version__:
             raise BatchError(other_version(described.name, described.version))
-        self._failed_starts = 0
         worker.described = described
         self._idle.append(worker)
 
-    def _lose(self, work: Work, beacon: str, worker: _Worker, error: Exception) -> None:
-        """Handles the end of a worker or its machine."""
-        if worker.job is None:
-            self._failed_starts += 1
-            if self._failed_starts >= MOST_FAILED_STARTS:
-                raise BatchError(f"workers cannot be started on the cluster: {first_line(error)}")
+    def _supply(self, work: Work, worker: _Worker, lacking: Lacking) -> None:
+        """Sends a worker what it lacks. If it was sent before, the job fails: it would be sent without end."""
+        again = [path for path in lacking.inputs if path in worker.received]
+        again += ["the model"] * (lacking.model and worker.has_received_model)
+        if again:
+            told = (
+                f"{', '.join(again)} was sent to {worker.where}, which cannot find it; check the disk of that machine"
+            )
+            self._end(work, worker, Failed(told))
+            return
+        worker.received += lacking.inputs
+        worker.has_received_model |= lacking.model
+        self._submit(work, worker)
+
+    def _end(self, work: Work, worker: _Worker, answer: Made | Failed) -> None:
+        """Takes how the job of a worker ended."""
+        assert worker.job is not None
+        taken, order = worker.job
+        if isinstance(answer, Made) and answer.files is not None:
+            try:
+                place_results(order.job.outputs, answer.files)
+            except (FommError, OSError) as error:
+                answer = Failed(failure_of(error).sentence)
+        worker.job = None
+        self._idle.append(worker)
+        if isinstance(answer, Made):
+            work.end(Outcome(taken, answer.animated, where=worker.where))
         else:
-            taken, order = worker.job
-            where = "a machine" if worker.described is None else worker.described.name
-            if taken.attempts < ATTEMPTS:
-                work.say(f"{Path(order.job.output).name}: its worker on {where} has ended; it runs again")
-                work.put_back(taken)
-                self._is_done = False
-            else:
-                told = f"its worker ended {ATTEMPTS} times, at last on {where}; perhaps for lack of memory"
-                work.end(Outcome(taken, error=told, where=where))
+            work.end(Outcome(taken, error=answer.error, where=worker.where))
+
+    def _lose(self, work: Work, beacon: str, worker: _Worker, error: RayError) -> None:
+        """Handles the end of a worker or its machine."""
+        with suppress(RayError):
+            ray.kill(worker.handle)  # it may live, where only its answer is lost
+        if isinstance(error, ObjectLostError):
+            self._store.forget()
+        if worker.job is None:
+            self._start_again(beacon, worker, error)
+            return
+        taken, order = worker.job
+        remove_leftovers_of(order.job)
+        if taken.attempts < ATTEMPTS:
+            work.say(f"{Path(order.job.output).name}: its worker on {worker.where} has ended; it runs again")
+            work.put_back(taken)
+            self._is_done = False
+        else:
+            told = f"its worker ended {ATTEMPTS} times, at last on {worker.where} ({first_line(error)})"
+            work.end(Outcome(taken, error=f"{told}; perhaps for lack of memory", where=worker.where))
         self._start(beacon)
 
-    def _model(self, model: str | None) -> ModelReference:
-        if model not in self._models:
-            self._models[model] = refer_to_model(model)
-        return self._models[model]
+    def _start_again(self, beacon: str, worker: _Worker, error: RayError) -> None:
+        """Starts a worker again that never answered. After some times the others do its jobs, if there are any."""
+        if worker.starts < STARTS:
+            self._start(beacon, worker.starts + 1)
+        elif not self._waiting and not self._idle:
+            raise BatchError(f"workers cannot be started on the cluster: {first_line(error)}")
 
-    def _model_content(self, reference: ModelReference) -> Any:
-        if reference not in self._sent_models:
-            self._sent_models[reference] = ray.put(model_files(reference))
-        return self._sent_models[reference]
+    def _end_workers(self) -> None:
+        """Ends all workers. Those with a job are asked first, so that they remove what they have begun."""
+        busy = {call: worker for call, worker in self._waiting.items() if worker.job is not None}
+        with suppress(RayError):
+            for worker in busy.values():
+                worker.handle.cancel.options(concurrency_group=CONTROL).remote()
+            _wait_for_all(busy, CANCEL_S)
+        for worker in {*self._waiting.values(), *self._idle}:
+            with suppress(RayError):
+                ray.kill(worker.handle)
+        with suppress(RayError):
+            _wait_for_all(busy, KILL_S)
+        for worker in busy.values():
+            assert worker.job is not None
+            remove_leftovers_of(worker.job[1].job)
+        self._waiting.clear()
+        self._idle.clear()
 
-    def _content(self, path: str) -> Any:
-        """An input in the object store; the last few stay there, for the jobs that have the same driver."""
-        known = signature(path)
-        if path not in self._sent or self._sent[path][0] != known:
-            while len(self._sent) >= 2 * self._count + 2:
-                self._sent.pop(next(iter(self._sent)))
-            self._sent[path] = known, ray.put(read_to_send(path))
-        return self._sent[path][1]
+
+def _wait_for_all(calls: dict[Any, _Worker], timeout_s: float) -> None:
+    if calls:
+        ray.wait(list(calls), num_returns=len(calls), timeout=timeout_s)
 
 
 def other_version(machine: str, version: str | None) -> str:

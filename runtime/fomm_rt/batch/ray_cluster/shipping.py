@@ -18,7 +18,9 @@ from fomm_rt.batch.job import Job
 from fomm_rt.bundled import open_model
 from fomm_rt.errors import BatchError
 from fomm_rt.files.hidden_folder import HiddenFolder
-from fomm_rt.files.staging import StagedFolder, replacing
+from fomm_rt.files.leftovers import remove_leftovers
+from fomm_rt.files.staging import StagedFolder, replacing, reporting_failures
+from fomm_rt.media.read.input_file import open_file
 from fomm_rt.media.write.picture_sequence import is_pattern, pictures_of
 from fomm_rt.model.folder import sha256_of
 from fomm_rt.model.manifest import MANIFEST_NAME
@@ -62,24 +64,24 @@ def seen_model(reference: ModelReference) -> tuple[bool, str | None]:
     if reference.path is None:
         return True, None
     for folder in (Path(reference.path), _received_folder(reference)):
-        try:
-            if sha256_of(folder / MANIFEST_NAME) == reference.manifest_sha256:
-                return True, str(folder)
-        except OSError:
-            continue
+        if _is_model(folder, reference):
+            return True, str(folder)
     return False, None
 
 
 def keep_model(reference: ModelReference, files: Mapping[str, bytes]) -> None:
-    """Puts a model that was sent into this user's cache, once a machine."""
+    """Puts a model that was sent into this user's cache, once a machine. Anything else there is replaced."""
     folder = _received_folder(reference)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        if folder.exists():
+        if _is_model(folder, reference):
             return
+        remove_leftovers(folder.parent)
         with HiddenFolder(folder.parent) as hidden:
             for name, content in files.items():
                 (hidden.new / name).write_bytes(content)
+            if folder.exists():
+                folder.rename(hidden.path / "earlier")
             hidden.new.rename(folder)
 
 
@@ -96,18 +98,17 @@ def read_to_send(path: str) -> bytes:
     """Reads an input that another machine does not see.
 
     Raises:
-        BatchError: It is too large, or cannot be read.
+        MediaError: There is no such file, or it cannot be read.
+        BatchError: It is too large.
     """
-    try:
-        size = Path(path).stat().st_size
+    with open_file(Path(path)) as file:
+        size = os.fstat(file.fileno()).st_size
         if size > LARGEST_BYTES:
             raise BatchError(
                 f"{path}: a machine of the cluster does not see it, and {size >> 20} MiB are more than the "
                 f"{LARGEST_BYTES >> 20} MiB that are sent; put it on storage that all machines see"
             )
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise BatchError(f"{path}: it cannot be read to be sent to a machine ({error.strerror})") from error
+        return file.read()
 
 
 def pack_results(job: Job) -> dict[str, list[tuple[str, bytes]]]:
@@ -142,13 +143,21 @@ def place_results(outputs: Sequence[str], packed: Sequence[list[tuple[str, bytes
         target = Path(output)
         if is_pattern(target):
             with StagedFolder(target) as staged:
-                for name, content in files:
-                    (staged.path / name).write_bytes(content)
+                with reporting_failures(target):
+                    for name, content in files:
+                        (staged.path / name).write_bytes(content)
                 staged.obsolete = [file.name for file in pictures_of(target)]
                 staged.commit()
         else:
             with replacing(target) as path:
                 path.write_bytes(files[0][1])
+
+
+def _is_model(folder: Path, reference: ModelReference) -> bool:
+    try:
+        return sha256_of(folder / MANIFEST_NAME) == reference.manifest_sha256
+    except OSError:
+        return False
 
 
 def _received_folder(reference: ModelReference) -> Path:
