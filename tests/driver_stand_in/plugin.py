@@ -31,6 +31,7 @@ class StandInPlugin:
         self._config = config
         self._made_before = 0
         self._failed = False
+        self._excused: set[int] = set()
         self._reports = os.environ.get(REPORTS_TO)
 
     @pytest.hookimpl(wrapper=True)
@@ -55,6 +56,8 @@ class StandInPlugin:
             self.stand_in.mend()
         item.__dict__.pop("funcargs", None)  # the last references to what fixtures have given
         complaints = self.stand_in.complaints()
+        if item.get_closest_marker("may_leave"):
+            self._excused |= {left.number for left in self.stand_in.leftovers(self._made_before)}
         if not self._failed:
             complaints += self._left(0 if nextitem is None else self._made_before)
         self._fail_for(complaints)
@@ -74,7 +77,11 @@ class StandInPlugin:
 
     def _left(self, after: int) -> list[str]:
         def leftovers() -> list[str]:
-            return [str(left) for left in self.stand_in.leftovers(after) if left.kind not in NEVER_FREED]
+            return [
+                str(left)
+                for left in self.stand_in.leftovers(after)
+                if left.kind not in NEVER_FREED and left.number not in self._excused
+            ]
 
         if leftovers():
             gc.collect()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from typing_extensions import override
 
-from driver_stand_in.loaded import StandIn
+from driver_stand_in.loaded import stand_in
 from fakes.device import FakeArray, FakeStream
 from fakes.trunks import memory_of
 from fomm_bench.kernel_path.torch_graph import TorchGraph
@@ -35,9 +35,8 @@ class FakeTorchTrunks(TorchTrunks):
 class StandInTorchTrunks(TorchTrunks):
     """Runs trunks in host functions, once their stream of the stand-in comes to them."""
 
-    def __init__(self, stand_in: StandIn, graphs: Mapping[str, TorchGraph], half: bool) -> None:
+    def __init__(self, graphs: Mapping[str, TorchGraph], half: bool) -> None:
         super().__init__(graphs, half)
-        self._stand_in = stand_in
         self._functions: list[Any] = []  # kept, because graphs call them again
 
     @override
@@ -50,10 +49,10 @@ class StandInTorchTrunks(TorchTrunks):
             try:
                 work()
             except Exception as error:
-                self._stand_in.complain(f"a trunk by PyTorch failed: {error!r}")
+                stand_in().complain(f"a trunk by PyTorch failed: {error!r}")
 
         self._functions.append(_HostFunction(run))
         # cuda-bindings frees a host function after its first call, which comes too early for a graph.
         handle = ctypes.c_void_p(stream_handle(stream))
-        result = self._stand_in.library.cuLaunchHostFunc(handle, self._functions[-1], None)
+        result = stand_in().library.cuLaunchHostFunc(handle, self._functions[-1], None)
         assert result == 0, f"cuLaunchHostFunc answers {result}"

@@ -6,7 +6,6 @@ On the stand-in for the driver, PyTorch runs on the CPU, and its arrays are left
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from fomm_rt import Animator
 from fomm_rt.errors import ImageError
 from fomm_rt.model.folder import ModelFolder
-from gpu_rigs import frames_of, source_of
+from gpu_rigs import frames_of, is_stand_in, source_of
 
 pytestmark = pytest.mark.gpu
 
@@ -34,10 +33,10 @@ def animator(
     from fomm_bench.kernel_path.torch_trunks import open_on_torch, torch_problem
 
     make: Any = None
-    if on_stand_in(request):
+    if is_stand_in():
         from fakes.torch_trunks import StandInTorchTrunks
 
-        make = partial(StandInTorchTrunks, request.getfixturevalue("stand_in"))
+        make = StandInTorchTrunks
     else:
         request.getfixturevalue("gpu")
         if problem := torch_problem():
@@ -46,11 +45,6 @@ def animator(
         made.set_source(source_of(small))
         made.set_reference(frames_of(small)[0])
         yield made
-
-
-def on_stand_in(request: pytest.FixtureRequest) -> bool:
-    """True if this process has the stand-in for the driver."""
-    return bool(request.config.pluginmanager.hasplugin("driver-stand-in"))
 
 
 def test_frames_agree_with_onnx_runtime(animator: Animator, small: ModelFolder, needs: Needs) -> None:
@@ -70,11 +64,9 @@ def test_frames_agree_with_onnx_runtime(animator: Animator, small: ModelFolder, 
 
 
 @pytest.mark.parametrize("library", ["torch", "cupy", "dlpack"])
-def test_arrays_in_and_out(
-    request: pytest.FixtureRequest, animator: Animator, small: ModelFolder, needs: Needs, library: str
-) -> None:
+def test_arrays_in_and_out(animator: Animator, small: ModelFolder, needs: Needs, library: str) -> None:
     """Repeatedly, on a stream of the library's own, which is still filling the frame when it is given."""
-    if on_stand_in(request):
+    if is_stand_in():
         pytest.skip("PyTorch and CuPy find no GPU on the stand-in for the driver")
     for frame in frames_of(small, 6):
         expected = animator.animate(frame)

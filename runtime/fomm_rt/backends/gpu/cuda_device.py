@@ -130,8 +130,8 @@ class CudaDevice(Device):
         dtype = np.dtype(dtype)
         size = prod(shape) * dtype.itemsize
         with cuda_errors(f"allocating {size >> 20} MiB of pinned memory"):
-            address = self._checked(self._driver.cuMemHostAlloc(size, 0))
             context = self._checked(self._driver.cuCtxGetCurrent())
+            address = self._checked(self._driver.cuMemHostAlloc(size, 0))
             array = np.asarray(_PinnedMemory(self._driver, context, int(address), shape, dtype))
         array[...] = 0
         return array
