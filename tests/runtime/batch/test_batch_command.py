@@ -11,6 +11,7 @@ import pytest
 from batch_process import PATIENCE_S, made, run_batch, start_batch, summary, wait_for, workers_of
 from clips import ClipMaker
 from fomm_rt import FaceFraming, Job, animate_file, animate_many
+from fomm_rt.batch.journal import read_entries
 
 
 def test_results_are_those_of_animate(tmp_path: Path, pictures: Path, talk: Path, small_model: Path) -> None:
@@ -120,12 +121,15 @@ def test_a_killed_run_goes_on(tmp_path: Path, pictures: Path, long_talk: Path, s
     process.kill()
     process.communicate()
     wait_for(lambda: not Path(f"/proc/{worker}").exists() or _is_zombie(worker))
-    before = {name: (out / name).stat().st_ino for name in made(out)}
+    # The last result may have been put in place without its line in the journal; then it is made again.
+    whole = [name for name, entry in read_entries(out).items() if entry.files is not None]
+    assert len(whole) >= len(made(out)) - 1 >= 1
+    before = {name: _state_of(out / name) for name in whole}
     code, _, err = run_batch(*arguments)
     assert code == 0, err
-    states = [job["state"] for job in summary(out)["jobs"]]
-    # The last result may have been put in place without its line in the journal; then it is made again.
-    assert states.count("present") >= len(before) - 1
+    states = {job["output"]: job["state"] for job in summary(out)["jobs"]}
+    assert {name for name, state in states.items() if state == "present"} == set(whole)
+    assert {name: _state_of(out / name) for name in whole} == before
     assert made(out) == [f"{number}.mp4" for number in range(5)]
     assert not [file for file in out.iterdir() if file.name.startswith(".")]
 
@@ -217,6 +221,11 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path, pictures: Path, long_tal
     process.communicate(timeout=PATIENCE_S)
     assert code == 1
     assert "another fomm-rt batch writes there" in err
+
+
+def _state_of(file: Path) -> tuple[int, int]:
+    info = file.stat()
+    return info.st_ino, info.st_mtime_ns
 
 
 def _is_zombie(process: int) -> bool:
