@@ -12,6 +12,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from scheduling import kept_scheduling
+
 ClipMaker = Callable[..., Path]
 
 
@@ -73,7 +75,8 @@ def write_clip(
 ) -> Path:
     """Writes a clip with PyAV alone, independent of the code under test."""
     width, height = size
-    with av.open(str(path), "w", format=container_format, container_options=container_options or {}) as output:
+    settings = container_options or {}
+    with kept_scheduling(), av.open(str(path), "w", format=container_format, container_options=settings) as output:
         video = output.add_stream(codec, rate=rate)
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
@@ -114,5 +117,5 @@ def write_clip(
 
 def packet_places(path: Path) -> list[tuple[int, int]]:
     """Returns position and size in bytes of every video packet of a file."""
-    with av.open(str(path)) as container:
+    with kept_scheduling(), av.open(str(path)) as container:
         return [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size]

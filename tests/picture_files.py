@@ -15,6 +15,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from scheduling import kept_scheduling
+
 # What EXIF's orientations say must be done to the stored pixels, in NumPy's words.
 UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     1: lambda stored: stored,
@@ -157,7 +159,7 @@ def avif(
 def _av1(pixels: NDArray[Any], form: str, matrix: int) -> tuple[bytes, bytes]:
     """Returns one coded picture and its configuration, from a video of one frame."""
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as output:
+    with kept_scheduling(), av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libsvtav1", rate=25, options={"crf": "5"})
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = pixels.shape[:2]
