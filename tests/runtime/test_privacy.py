@@ -96,7 +96,7 @@ def test_openvino_is_listed_if_installed(
         consent.write_text(decision, encoding="latin-1")
     monkeypatch.setattr(telemetry, "find_spec", lambda _name: object())
     assert telemetry.telemetry()["OpenVINO"] == expected.format(consent)
-    monkeypatch.setattr(telemetry, "find_spec", lambda _name: None)
+    monkeypatch.setattr(telemetry, "find_spec", lambda name: None if name in {"openvino", "ray"} else object())
     assert list(telemetry.telemetry()) == ["ONNX Runtime"]
 
 

@@ -78,7 +78,7 @@ def test_squares_are_found_on_both_sides(animator: Animator, group: Path, clip: 
     assert side == pytest.approx(1.2 * (0.76 * 90 + 3 * 20), rel=0.15)
     assert report.driving_faces == (3, 3)
     assert any("group.png: square" in line for line in said)
-    assert any("the face in 3 of 3 frames" in line for line in said)
+    assert any("the face in 3 of 3 searched frames" in line for line in said)
     assert animator.driving_framing == FIND
 
 

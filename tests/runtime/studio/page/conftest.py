@@ -54,6 +54,8 @@ def visit(chromium: Browser, studio: str) -> Iterator[Visit]:
 def tab(chromium: Browser, studio: str) -> Iterator[Tab]:
     """The page that tests share one after the other."""
     with Tab(chromium, studio) as tab:
+        # A reload before this would lose the token in the address, which opens the session.
+        tab.page.wait_for_selector(".thumb")
         yield tab
 
 
