@@ -122,8 +122,9 @@ export class Sender {
       this.canvas.height = this.video.videoHeight;
       this.canvas.getContext("2d").drawImage(this.video, 0, 0);
       const blob = await new Promise((resolve) => { this.canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY); });
-      if (blob && !this.isStopped && this.socket.readyState === WebSocket.OPEN) {
-        this.socket.send(pack(JPEG, this.count, ms, await blob.arrayBuffer()));
+      const content = await blob?.arrayBuffer();
+      if (content && !this.isStopped && this.socket.readyState === WebSocket.OPEN) {
+        this.socket.send(pack(JPEG, this.count, ms, content));
         this.count += 1;
       }
     } finally {
