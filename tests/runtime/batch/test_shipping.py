@@ -11,6 +11,7 @@ import pytest
 
 from fomm_rt import BatchError, MediaError, OutputError, animate_file
 from fomm_rt.batch.animation import Order
+from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.job import Job
 from fomm_rt.batch.ray_cluster import shipping
 from fomm_rt.batch.ray_cluster.actor import Failed, Lacking, Made, RayWorker
@@ -22,7 +23,6 @@ from fomm_rt.batch.ray_cluster.shipping import (
     read_to_send,
     refer_to_model,
     seen_model,
-    signature,
 )
 from fomm_rt.files.hidden_folder import HiddenFolder
 from fomm_rt.workers.messages import LoadOptions
@@ -49,7 +49,7 @@ def test_inputs_and_model_are_asked_for_and_results_come_back(
     model = refer_to_model(str(copied_model))
     sent = [read_to_send(path) for path in job.inputs]
     files = model_files(model)
-    here = {path: signature(path) for path in job.inputs}
+    here = {path: version_of(path) for path in job.inputs}
     elsewhere: dict[str, Signature | None] = dict.fromkeys(job.inputs, (1, 1))
     shutil.rmtree(copied_model)
 
@@ -89,7 +89,7 @@ def test_a_file_that_the_machine_of_the_jobs_lacks_is_not_used_elsewhere(
 ) -> None:
     job = Job(source=str(pictures / "0.png"), driving=str(talk), output=str(tmp_path / "r.mp4"))
     order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
-    signatures = {job.source: signature(job.source), job.driving: None}
+    signatures = {job.source: version_of(job.source), job.driving: None}
     answer = other_machine.animate(order, refer_to_model(str(small_model)), signatures, [], None)
     assert answer == Lacking([job.driving], False)
     talk.unlink()
@@ -126,7 +126,7 @@ def test_a_job_ends_at_the_next_frame_when_asked_and_leaves_nothing(
     order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
     content = read_to_send(job.source)
     worker.cancel()
-    model, signatures = refer_to_model(str(small_model)), {job.driving: signature(job.driving)}
+    model, signatures = refer_to_model(str(small_model)), {job.driving: version_of(job.driving)}
     answer = worker.animate(order, model, signatures, [job.source], None, content)
     assert answer == Failed("cancelled")
     assert not list((tmp_path / "out").iterdir())

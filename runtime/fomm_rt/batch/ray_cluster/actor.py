@@ -12,6 +12,7 @@ from msgspec import Struct
 from platformdirs import user_cache_path
 
 from fomm_rt.batch.animation import JobAnimator, Order
+from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.job import Animated, Job
 from fomm_rt.batch.ray_cluster.shipping import (
     ModelReference,
@@ -19,7 +20,6 @@ from fomm_rt.batch.ray_cluster.shipping import (
     keep_model,
     pack_results,
     seen_model,
-    signature,
 )
 from fomm_rt.files.hidden_folder import HiddenFolder
 from fomm_rt.files.leftovers import remove_leftovers
@@ -109,7 +109,7 @@ class RayWorker:
             if model_files is not None:
                 keep_model(model, model_files)
             has_model, path = seen_model(model)
-            missing = [name for name, known in signatures.items() if name not in received and signature(name) != known]
+            missing = [name for name, known in signatures.items() if name not in received and version_of(name) != known]
             if missing or not has_model:
                 return Lacking(missing, not has_model)
             load = msgspec.structs.replace(order.load, model=path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.ray_cluster.library import ObjectStoreFullError, OutOfDiskError, ray
-from fomm_rt.batch.ray_cluster.shipping import ModelReference, model_files, read_to_send, refer_to_model, signature
+from fomm_rt.batch.ray_cluster.shipping import ModelReference, model_files, read_to_send, refer_to_model
 from fomm_rt.errors import BatchError, first_line
 
 
@@ -47,7 +48,7 @@ class ObjectStore:
             MediaError: There is no such file, or it cannot be read.
             BatchError: It is too large, or the object store is full.
         """
-        known = signature(path)
+        known = version_of(path)
         if path not in self._inputs or self._inputs[path][0] != known:
             while len(self._inputs) >= self._most_inputs:
                 self._inputs.pop(next(iter(self._inputs)))

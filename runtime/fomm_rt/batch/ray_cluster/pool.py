@@ -12,12 +12,13 @@ from typing import Any
 from typing_extensions import override
 
 from fomm_rt.batch.animation import Order
+from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.leftovers import remove_leftovers_of
 from fomm_rt.batch.pool import Outcome, Pool, Work
 from fomm_rt.batch.ray_cluster.actor import CONTROL, Described, Failed, Lacking, Made, RayWorker
 from fomm_rt.batch.ray_cluster.library import ObjectLostError, RayError, ray
 from fomm_rt.batch.ray_cluster.object_store import ObjectStore
-from fomm_rt.batch.ray_cluster.shipping import place_results, signature
+from fomm_rt.batch.ray_cluster.shipping import place_results
 from fomm_rt.batch.schedule import DriverKey, Taken
 from fomm_rt.errors import BatchError, FommError, first_line
 from fomm_rt.files.hidden_folder import HiddenFolder
@@ -155,7 +156,7 @@ class RayPool(Pool):
         except (FommError, OSError) as error:
             self._end(work, worker, Failed(failure_of(error).sentence))
             return
-        signatures = {path: signature(path) for path in order.job.inputs}
+        signatures = {path: version_of(path) for path in order.job.inputs}
         call = worker.handle.animate.remote(order, model, signatures, worker.received, files, *contents)
         self._waiting[call] = worker
 

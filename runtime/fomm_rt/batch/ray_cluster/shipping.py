@@ -85,15 +85,6 @@ def keep_model(reference: ModelReference, files: Mapping[str, bytes]) -> None:
             hidden.new.rename(folder)
 
 
-def signature(path: str) -> Signature | None:
-    """The signature of a file; None if it cannot be looked at."""
-    try:
-        info = os.stat(path)  # noqa: PTH116  a Path would refuse what is no path
-    except (OSError, ValueError):
-        return None
-    return info.st_size, info.st_mtime_ns
-
-
 def read_to_send(path: str) -> bytes:
     """Reads an input that another machine does not see.
 
