@@ -22,7 +22,8 @@ IMPORT_ALL = """
 import importlib, os, pkgutil, signal, sys
 assert not hasattr(os, "geteuid") and not hasattr(signal, "SIGHUP") and sys.modules["fcntl"] is None
 import fomm_rt
-needs_ray = {"fomm_rt.batch.ray_cluster.library", "fomm_rt.batch.ray_cluster.pool"}  # Ray itself needs POSIX
+# Ray itself needs POSIX.
+needs_ray = {f"fomm_rt.batch.ray_cluster.{name}" for name in ("library", "object_store", "pool")}
 names = [found.name for found in pkgutil.walk_packages(fomm_rt.__path__, "fomm_rt.") if found.name not in needs_ray]
 for name in names:
     importlib.import_module(name)
