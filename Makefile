@@ -78,11 +78,12 @@ demo: $(RESULTS)
 	@echo "  $(BIN)/pip install -e '.[export]'"
 	@echo "  $(BIN)/fomm-rt fetch vox-adv"
 
-# Tests of a file share fixtures, so one process runs them all.
+# Tests of a file share fixtures, so one process runs them all. If one crashes the run ends and names the test: with a
+# new process pytest-xdist sometimes waits forever.
 WORKERS ?= 2
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 
 RUNS ?= 400
 SEED ?= 1
