@@ -93,7 +93,7 @@ class Fetch:
         Thread(target=self._follow, args=(loop,), name=f"fetch {name}", daemon=True).start()
 
     def cancel(self) -> None:
-        """Ends it; what was downloaded is kept for the next time."""
+        """Ends it. The downloaded part is kept for the next fetch."""
         self._is_cancelled = True
         with suppress(OSError):
             self._process.send_signal(signal.SIGTERM)
