@@ -9,10 +9,11 @@ from pathlib import Path, PurePath
 from fomm_rt.batch.job import Job, check_options
 from fomm_rt.batch.real_paths import RealPaths
 from fomm_rt.batch.table import Faults, Placed
+from fomm_rt.batch.taken_patterns import TakenPatterns
 from fomm_rt.errors import OutputError
 from fomm_rt.files.hidden_folder import PREFIX
 from fomm_rt.files.staging import check_target
-from fomm_rt.media.write.picture_sequence import is_pattern, may_overwrite, unpadded
+from fomm_rt.media.write.picture_sequence import is_pattern, may_overwrite
 from fomm_rt.media.write.video_writer import VideoTarget
 
 JOURNAL_NAME, SUMMARY_NAME = "journal.jsonl", "summary.json"
@@ -117,6 +118,7 @@ class _Results:
                 self._inputs.add(name.casefold())
                 self._inputs_in.setdefault(str(PurePath(name).parent), set()).add(Path(name))
         self._taken: dict[str, str] = {}
+        self._patterns = TakenPatterns()
 
     def own_file(self, path: Path) -> str | None:
         """The name of the journal or the summary, if a path leads to one of them."""
@@ -130,14 +132,19 @@ class _Results:
         real = self._real.in_folder(path) if has_number else self._real(path)
         if not PurePath(real).is_relative_to(self._inside):
             return f"links lead from {name} out of the folder of results, to {real}; choose another name"
-        # Some file systems do not tell upper from lower case.
-        key = str(unpadded(Path(real)) if has_number else real).casefold()
-        if key in self._taken:
-            return f"{self._taken[key]} has the same result, {name}; give each a name of its own"
-        if key in self._inputs or (has_number and self._holds_input(Path(real))):
+        if self._holds_input(Path(real)) if has_number else real.casefold() in self._inputs:
             return f"{name} is also an input, which would be lost; choose another name"
-        self._taken[key] = where
-        return None
+        if has_number:
+            if (shared := self._patterns.take(Path(real), where)) is None:
+                return None
+            owner, name = shared[0], str(PurePath(name).with_name(shared[1]))
+        else:
+            key = real.casefold()  # some file systems do not tell upper from lower case
+            if key not in self._taken:
+                self._taken[key] = where
+                return None
+            owner = self._taken[key]
+        return f"{owner} has the same result, {name}; give each a name of its own"
 
     def _holds_input(self, pattern: Path) -> bool:
         return any(may_overwrite(pattern, file) for file in self._inputs_in.get(os.fspath(pattern.parent), ()))

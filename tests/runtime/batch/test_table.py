@@ -94,6 +94,10 @@ def test_values_of_a_row_replace_defaults_and_a_side_of_its_own_replaces_both(tm
         ("source,driving,save_motion\na.png,t.mp4,m%d%d.npz\n", "line 2, column save_motion: .*no number"),
         ("source,driving,output\na.png,t.mp4,r.mp4\nb.png,t.mp4,R.mp4\n", "line 3, column output: line 2 has"),
         ("source,driving,output\na.png,t.mp4,f/%02d.png\nb.png,t.mp4,f/%d.png\n", "line 3.*: line 2 has the same"),
+        (
+            "source,driving,output\na.png,t.mp4,f/%05d.png\nb.png,t.mp4,f/0%04d.png\n",
+            "line 3, column output: line 2 has the same result, f/01111.png",
+        ),
         ("source,driving,output\nout/f/07.png,t.mp4,r.mp4\na.png,t.mp4,f/%02d.png\n", "line 3.*also an input"),
         ("source,driving,output\na.png,t.mp4,.fomm-rt-x/r.mp4\n", "a file of the batch itself"),
         ("source,driving,face\na.png,t.mp4,all\n", "line 2: several faces need paste_back"),

@@ -18,6 +18,8 @@ from fomm_rt.media.write.picture import encode_picture
 _logger = logging.getLogger("fomm_rt")
 
 _NUMBER = re.compile(r"%(?:0\d{1,2})?d")
+_LONGEST_NUMBER = 99
+"""Digits of the widest number in a pattern."""
 
 # A PNG begins with its signature and the chunk IHDR. The text that names the program follows.
 _HEAD_BYTES = 8 + 25
@@ -44,9 +46,27 @@ def check_pattern(path: Path) -> None:
         )
 
 
-def unpadded(pattern: Path) -> Path:
-    """A checked pattern without leading zeros. Patterns that differ in leading zeros alone share pictures."""
-    return pattern.with_name(_NUMBER.sub("%d", pattern.name))
+def around_number(pattern: Path) -> tuple[str, str]:
+    """What stands before and after the number in the name of a checked pattern."""
+    before, after = _NUMBER.split(pattern.name)
+    return before, after
+
+
+def shared_picture(one: Path, other: Path) -> str | None:
+    """The name of a picture that two checked patterns have in common; None if there is none.
+
+    Fixed digits may stand for a part of the other number: 00001.png belongs to %05d.png and to 0%04d.png.
+    """
+    (before, after), (other_before, other_after) = around_number(one), around_number(other)
+    before, after = max(before, other_before, key=len), max(after, other_after, key=len)
+    # A shared name begins with the longer beginning and ends with the longer end. Ones between them are as good as any
+    # digits; the two may also overlap.
+    between = [before + "1" * count + after for count in range(_LONGEST_NUMBER + 2)]
+    overlapping = [before + after[count:] for count in range(1, len(after)) if before.endswith(after[:count])]
+    both = (one, other)
+    return next(
+        (name for name in (*between, *overlapping) if all(_number_of(each, name) is not None for each in both)), None
+    )
 
 
 def may_overwrite(pattern: Path, file: Path) -> bool:
@@ -71,7 +91,7 @@ def pictures_of(pattern: Path) -> list[Path]:
 
 def _number_of(pattern: Path, name: str) -> int | None:
     """Returns the number, from 1, for which the pattern gives this name; None if there is none."""
-    before, after = _NUMBER.split(pattern.name)
+    before, after = around_number(pattern)
     digits = name[len(before) : len(name) - len(after)]
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 256):
         return None
