@@ -62,7 +62,7 @@ class FakeRay:
 
         class Made:
             @staticmethod
-            def remote(_beacon: str) -> FakeHandle:
+            def remote(_shared: str) -> FakeHandle:
                 return FakeHandle(f"w{next(self._numbers)}", self._describe, self._answer)
 
         return lambda _class: Made

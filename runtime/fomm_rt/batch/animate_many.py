@@ -87,8 +87,6 @@ def animate_many(
         threads,
     )
     options = PoolOptions(workers, ray, num_cpus, num_gpus)
-    batch = Batch(
-        placed, Path(), Path(output), load, pool_maker(options, Path(output)), retry_failed, overwrite, progress
-    )
+    batch = Batch(placed, Path(), Path(output), load, pool_maker(options), retry_failed, overwrite, progress)
     batch.check()
     return batch.results()

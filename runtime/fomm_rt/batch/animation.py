@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from msgspec import Struct
 from fomm_rt.animator import Animator
 from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.job import Animated, Job
+from fomm_rt.batch.recordings import Progress, Recorded, record_once
 from fomm_rt.clip.animate_file import animate_file
-from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver, record_driver
+from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver
 from fomm_rt.clip.report import AnimationReport
 from fomm_rt.errors import FommError
 from fomm_rt.warnings_of_work import collected_warnings
@@ -26,12 +26,13 @@ class Order(Struct, kw_only=True):
     Attributes:
         load: The model.
         job: The job, with absolute paths.
-        is_shared: True if other jobs have the same driver, so that its keypoints are worth keeping.
+        recordings: The folder in which the workers of the run share recorded drivers, if other jobs have the same
+            driver; else None.
     """
 
     load: LoadOptions
     job: Job
-    is_shared: bool
+    recordings: str | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _KeptDriver:
     animator: Animator
     request: DriverRequest
     version: tuple[int, int] | None
-    recorded: RecordedDriver | FommError | None
+    recorded: Recorded
 
 
 class JobAnimator:
@@ -55,19 +56,20 @@ class JobAnimator:
         """Opens a model, for the jobs that come. Raises FommError as `Animator.load` does."""
         self._animator(load)
 
-    def __call__(self, order: Order, progress: Callable[[str, int, int | None], None]) -> Animated:
+    def __call__(self, order: Order, progress: Progress) -> Animated:
         """Does a job. The result is the same, bit by bit, as that of `animate_file`.
 
         Raises:
             FommError: See `animate_file`.
         """
         job = order.job
-        with collected_warnings() as warnings:
+        with collected_warnings() as of_model:
             animator = self._animator(order.load)
-            animator.relative, animator.adapt_scale = job.relative, job.adapt_scale
-            animator.source_framing = job.source_framing()
-            animator.driving_framing = job.driving_framing()
-            recorded = self._recorded(animator, job, progress) if order.is_shared else None
+        animator.relative, animator.adapt_scale = job.relative, job.adapt_scale
+        animator.source_framing = job.source_framing()
+        animator.driving_framing = job.driving_framing()
+        recorded = self._recorded(animator, order, progress)
+        with collected_warnings() as warnings:  # those of the recording are among them
             report = animate_file(
                 job.source,
                 recorded or job.driving,
@@ -88,12 +90,13 @@ class JobAnimator:
                 max_pixels=job.max_pixels,
                 progress=progress,
             )
-        return _animated(report, warnings)
+        return _animated(report, [*of_model, *warnings])
 
-    def _recorded(
-        self, animator: Animator, job: Job, progress: Callable[[str, int, int | None], None]
-    ) -> RecordedDriver | None:
+    def _recorded(self, animator: Animator, order: Order, progress: Progress) -> RecordedDriver | None:
         """The keypoints of a job's driver; None where they would not save time or cannot be kept."""
+        job = order.job
+        if order.recordings is None:
+            return None
         # Backends that take batches find the keypoints of a whole batch faster than a keypoint comes back to the host.
         if job.view != "result" or animator.batch > 1 or Path(job.driving).suffix.lower() == ".npz":
             return None
@@ -108,20 +111,11 @@ class JobAnimator:
         kept, version = self._driver, version_of(job.driving)
         if kept is None or kept.animator is not animator or (kept.request, kept.version) != (request, version):
             kept = self._driver = None  # two long drivers would be in memory
-            kept = self._driver = _KeptDriver(animator, request, version, _record(animator, request, progress))
+            recorded = record_once(Path(order.recordings), order.load, animator, request, version, progress)
+            kept = self._driver = _KeptDriver(animator, request, version, recorded)
         if isinstance(kept.recorded, FommError):
             raise kept.recorded
         return kept.recorded
-
-
-def _record(
-    animator: Animator, request: DriverRequest, progress: Callable[[str, int, int | None], None]
-) -> RecordedDriver | FommError | None:
-    """Records a driver, or returns why that failed: no other job with this driver needs to find it out again."""
-    try:
-        return record_driver(animator, request, progress)
-    except FommError as error:
-        return error.with_traceback(None)
 
 
 def _animated(report: AnimationReport, warnings: list[str]) -> Animated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from fomm_rt.batch.animation import Order
@@ -21,7 +22,13 @@ class Outcome:
 
 
 class Work(Protocol):
-    """The jobs, as a pool sees them. Called from the pool's thread alone."""
+    """The jobs, as a pool sees them. Called from the pool's thread alone.
+
+    Attributes:
+        shared: A folder in the folder of results; it exists as long as the run lasts, for what workers share.
+    """
+
+    shared: Path
 
     def take(self, last: DriverKey | None) -> tuple[Taken, Order] | None:
         """Hands out a job, see `Schedule.take`."""

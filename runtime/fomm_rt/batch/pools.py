@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -26,12 +25,11 @@ class PoolOptions:
     is_verbose: bool = False
 
 
-def pool_maker(options: PoolOptions, outputs: Path) -> Callable[[int, LoadOptions], tuple[Pool, LoadOptions]]:
+def pool_maker(options: PoolOptions) -> Callable[[int, LoadOptions], tuple[Pool, LoadOptions]]:
     """What makes a pool for a number of jobs and a model's options.
 
     Args:
         options: What the user chose.
-        outputs: The folder of results.
 
     Raises:
         BatchError: Options that belong to a cluster were given without one.
@@ -46,7 +44,7 @@ def pool_maker(options: PoolOptions, outputs: Path) -> Callable[[int, LoadOption
             from fomm_rt.batch.ray_cluster.connect import RayOptions, connect
 
             cluster = RayOptions(options.ray, options.workers, options.num_cpus, options.num_gpus)
-            return connect(cluster, outputs, jobs, load)
+            return connect(cluster, jobs, load)
         workers = choose_workers(options.workers, jobs, load.backend, load.threads)
         load = msgspec.structs.replace(load, threads=workers.threads)
         return LocalPool(workers.environments, options.is_verbose), load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,7 +25,10 @@ from fomm_rt.batch.schedule import DriverKey, Schedule, Taken
 from fomm_rt.batch.summary import is_foreign, write_summary
 from fomm_rt.batch.table import Faults, Placed
 from fomm_rt.errors import BatchError, OutputError
+from fomm_rt.files.hidden_folder import HiddenFolder
+from fomm_rt.files.leftovers import remove_leftovers
 from fomm_rt.files.overwriting import Overwrite, check_overwrite
+from fomm_rt.files.staging import reporting_failures
 from fomm_rt.workers.messages import LoadOptions
 
 JobProgress = Callable[[Job, str, int, "int | None"], None]
@@ -150,7 +153,14 @@ class Batch:
     def _made(
         self, run: Run, plan: Plan, journal: Journal, known: dict[int, JobResult], pool: Pool, load: LoadOptions
     ) -> Iterator[JobResult]:
-        work = _Work(run, plan, journal, self._identities, load, self.progress is not None)
+        with ExitStack() as opened:
+            with reporting_failures(self.outputs):
+                remove_leftovers(self.outputs)
+                shared = opened.enter_context(HiddenFolder(self.outputs.absolute()))
+            work = _Work(run, plan, journal, self._identities, load, shared.new, self.progress is not None)
+            yield from self._done(run, work, pool, known)
+
+    def _done(self, run: Run, work: _Work, pool: Pool, known: dict[int, JobResult]) -> Iterator[JobResult]:
         thread = threading.Thread(target=work.do_all, args=(pool,), name="fomm-rt batch", daemon=True)
         try:
             thread.start()
@@ -184,8 +194,16 @@ class _Work(Work):
     """The jobs of a run. What happens goes to `news`, which ends with None or an exception."""
 
     def __init__(
-        self, run: Run, plan: Plan, journal: Journal, identities: Identities, load: LoadOptions, has_progress: bool
+        self,
+        run: Run,
+        plan: Plan,
+        journal: Journal,
+        identities: Identities,
+        load: LoadOptions,
+        shared: Path,
+        has_progress: bool,
     ) -> None:
+        self.shared = shared
         self.news: SimpleQueue[_News] = SimpleQueue()
         self._run = run
         self._schedule = Schedule(run.located, plan.to_make, run.model_of)
@@ -211,7 +229,8 @@ class _Work(Work):
         model, job = self._run.model_of(taken.index), self._run.located[taken.index]
         # Before the job reads its inputs: if they change meanwhile, the next run makes the result again.
         self._journal.begin(taken.index, self._identities.of(job, model))
-        return taken, Order(load=msgspec.structs.replace(self._load, model=model), job=job, is_shared=taken.is_shared)
+        load, recordings = msgspec.structs.replace(self._load, model=model), str(self.shared)
+        return taken, Order(load=load, job=job, recordings=recordings if taken.is_shared else None)
 
     @override
     def put_back(self, taken: Taken) -> None:

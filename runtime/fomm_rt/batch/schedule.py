@@ -42,6 +42,7 @@ class Schedule:
         self._free: OrderedDict[DriverKey, deque[Taken]] = OrderedDict()
         self._used: dict[DriverKey, deque[Taken]] = {}
         self._users: Counter[DriverKey] = Counter()
+        self._recorded: set[DriverKey] = set()
         for index in to_make:
             key = (model_of(index), *_driver_of(jobs[index]))
             self._free.setdefault(key, deque()).append(Taken(index, key, False, 0))
@@ -62,6 +63,7 @@ class Schedule:
             last: The key of the worker's last job, which has ended.
         """
         if last is not None:
+            self._recorded.add(last)
             self._release(last)
         key = self._choose(last)
         if key is None:
@@ -85,12 +87,15 @@ class Schedule:
             self._free.move_to_end(taken.key, last=False)
 
     def _choose(self, last: DriverKey | None) -> DriverKey | None:
-        """The worker's own driver, else one that no other worker has, else the one with the most jobs."""
+        """The worker's own driver, else one that no other worker has, else the one with the most jobs.
+
+        A driver that was recorded comes before one that may still be: a worker would wait for its keypoints.
+        """
         if last is not None and (last in self._free or last in self._used):
             return last
         if self._free:
             return next(iter(self._free))
-        return max(self._used, key=lambda key: len(self._used[key]), default=None)
+        return max(self._used, key=lambda key: (key in self._recorded, len(self._used[key])), default=None)
 
     def _release(self, key: DriverKey) -> None:
         """Notes that a worker has no job of a driver any more."""

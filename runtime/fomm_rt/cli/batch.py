@@ -196,7 +196,7 @@ def batch(
         if read.passed_over:
             terminal.say(f"{jobs}: files other than pictures are ignored: {read.passed_over}")
         load = LoadOptions(model, backend, precision, None if engines is None else str(engines.absolute()), threads)
-        pool = pool_maker(PoolOptions(workers, ray, num_cpus, num_gpus, verbose), output)
+        pool = pool_maker(PoolOptions(workers, ray, num_cpus, num_gpus, verbose))
         run = Batch(
             read.placed,
             read.inputs,

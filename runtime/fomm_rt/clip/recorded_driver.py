@@ -55,7 +55,7 @@ class DriverRequest:
 
 
 @dataclass(frozen=True)
-class _RecordedFrames(Driving):
+class RecordedFrames(Driving):
     """Frames that hold recorded keypoints, and what their file said.
 
     Attributes:
@@ -101,23 +101,25 @@ class RecordedDriver:
 
     Attributes:
         path: The driver.
+        frames: Its frames.
         square: The framing of its frames, and where the face is, if it was looked for.
+        warnings: What was said about it.
     """
 
     def __init__(
         self,
         request: DriverRequest,
         animator: Animator,
-        frames: _RecordedFrames,
+        frames: RecordedFrames,
         square: tuple[Framing, DrivingSquare | None],
         warnings: list[str],
     ) -> None:
         self.path = request.path
+        self.frames = frames
         self.square = square
+        self.warnings = warnings
         self._request = request
         self._animator: ReferenceType[Animator] = ref(animator)
-        self._frames = frames
-        self._warnings = warnings
 
     def frames_for(
         self,
@@ -141,9 +143,9 @@ class RecordedDriver:
         wanted = DriverRequest(self.path, animator.driving_framing, start_s, duration_s, max_pixels, is_auto)
         if wanted != self._request:
             raise StateError(f"{self.path} was recorded with other options: {self._request}; expected {wanted}")
-        for warning in self._warnings:
+        for warning in self.warnings:
             _log.warning("%s", warning)
-        return self._frames
+        return self.frames
 
 
 def record_driver(
@@ -203,7 +205,7 @@ class _Recording:
         self._times.append(frame.time)
         self._seen.append(seen)
 
-    def frames(self, driving: Driving) -> _RecordedFrames:
+    def frames(self, driving: Driving) -> RecordedFrames:
         value = np.frombuffer(self._values, np.float32).reshape(-1, self._num_kp, 2)
         jacobian = None
         if self._jacobians:
@@ -211,7 +213,7 @@ class _Recording:
         identity = self._search.animator.manifest.weights.identity
         timing = driving.timing
         motion = Motion(value, jacobian, tuple(self._times), timing.rate, timing.last_duration, identity)
-        return _RecordedFrames(
+        return RecordedFrames(
             driving.path,
             timing,
             driving.audio_from,

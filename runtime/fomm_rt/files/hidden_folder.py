@@ -175,11 +175,12 @@ def _is_unchanged(path: Path) -> bool:
 
 
 def _own_prefix() -> str:
-    return f"{PREFIX}{_machine()}-"
+    return f"{PREFIX}{this_machine()}-"
 
 
 @cache
-def _machine() -> str:
+def this_machine() -> str:
+    """What differs between machines, and from boot to boot."""
     boot = ""
     with suppress(OSError):  # Linux; containers on one kernel see each other's locks and share this
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")

@@ -23,7 +23,7 @@ def test_a_driver_that_is_replaced_is_recorded_again(
 
     def do(number: int) -> Animated:
         job = Job(source=str(pictures / f"{number}.png"), driving=str(driver), output=str(tmp_path / f"{number}.mp4"))
-        order = Order(load=LoadOptions(str(small_model), threads=1), job=job, is_shared=True)
+        order = Order(load=LoadOptions(str(small_model), threads=1), job=job, recordings=str(tmp_path))
         return animate(order, lambda _stage, _done, _total: None)
 
     with pytest.raises(MediaError):

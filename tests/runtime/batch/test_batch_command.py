@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from batch_process import PATIENCE_S, made, run_batch, start_batch, summary, wait_for, workers_of
-from clips import ClipMaker
 from fomm_rt import FaceFraming, Job, animate_file, animate_many
 from fomm_rt.batch.journal import read_entries
 
@@ -84,6 +83,23 @@ def test_what_is_there_is_not_made_again_and_what_changed_is(
     code, _, err = run_batch(*arguments)
     assert code == 0, "another picture makes another job of it"
     assert run_batch(*arguments, "--quiet") == (0, "", "")
+
+
+def test_a_driver_is_recorded_once_for_all_workers(
+    tmp_path: Path, pictures: Path, long_talk: Path, small_model: Path
+) -> None:
+    jobs = [Job(source=str(each), driving=str(long_talk), output=f"{each.stem}.mp4") for each in pictures.iterdir()]
+    recorded: set[str] = set()
+    animated: set[str] = set()
+
+    def progress(job: Job, stage: str, _done: int, _total: int | None) -> None:
+        {"finding the driver's keypoints": recorded, "animating": animated}.get(stage, set()).add(job.output)
+
+    results = list(animate_many(jobs, tmp_path / "out", model=small_model, workers=2, progress=progress))
+    assert [result.state for result in results] == ["made"] * 5
+    assert len(animated) == 5
+    assert len(recorded) == 1
+    assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]
 
 
 def test_a_failed_job_is_tried_again_when_asked(tmp_path: Path, pictures: Path) -> None:
@@ -170,19 +186,33 @@ def test_a_killed_worker_fails_its_own_job(tmp_path: Path, pictures: Path, long_
 
 
 def test_a_full_disk_fails_jobs_and_keeps_what_is_whole(
-    tiny_disk: Path, pictures: Path, make_clip: ClipMaker, small_model: Path
+    tmp_path: Path, tiny_disk: Path, pictures: Path, talk: Path, small_model: Path
 ) -> None:
-    talk = make_clip("noise.mp4", frames=30, size=(256, 256))
-    (tiny_disk / "filler").write_bytes(b"\0" * 180_000)
-    code, _, err = run_batch(
-        pictures, talk, "-o", tiny_disk / "out", "-m", small_model, "--output-size", 640, "--quality", 100
-    )
+    options = ("-m", small_model, "--threads", 1, "--workers", 1, "--no-audio")
+    expected, out = tmp_path / "expected", tiny_disk / "out"
+    assert run_batch(pictures, talk, "-o", expected, *options)[0] == 0
+    largest = max((expected / name).stat().st_size for name in made(expected))
+    assert 16_384 < largest < 40_000, "all results fit onto the disk, and one does not fit beside journal and keypoints"
+    # Two results fit, with journal and keypoints.
+    filler = tiny_disk / "filler"
+    filler.write_bytes(b"\0" * (256 * 1024 - 16_384 - 5 * largest // 2))
+    code, _, err = run_batch(pictures, talk, "-o", out, *options)
     assert code == 1
-    assert "no space left" in err
+    assert err.count("no space left") == len([line for line in err.splitlines() if ".mp4: failed:" in line]) > 0
     assert "Traceback" not in err
-    names = made(tiny_disk / "out")
-    assert len(names) < 5
-    (tiny_disk / "filler").unlink()
+    whole = made(out)
+    assert [job["state"] for job in summary(out)["jobs"]] == ["made"] * len(whole) + ["failed"] * (5 - len(whole))
+    assert 1 <= len(whole) < 5
+    assert not [file for file in out.iterdir() if file.name.startswith(".")]
+    before = {name: _state_of(out / name) for name in whole}
+
+    filler.unlink()
+    code, _, err = run_batch(pictures, talk, "-o", out, *options, "--retry-failed")
+    assert code == 0, err
+    assert {name: _state_of(out / name) for name in whole} == before
+    assert made(out) == made(expected)
+    for name in made(out):
+        assert (out / name).read_bytes() == (expected / name).read_bytes(), name
 
 
 def test_a_wrong_option_is_told_once_and_by_its_name(tmp_path: Path, pictures: Path, talk: Path) -> None:

@@ -121,14 +121,14 @@ def test_bad_input_fails_its_job_and_ctrl_c_ends_the_run(
     assert len(made(out)) == 4
 
 
-def test_no_cluster_at_the_address_is_one_sentence(tmp_path: Path) -> None:
+def test_no_cluster_at_the_address_is_one_sentence() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(BatchError, match=f"no Ray cluster at 127.0.0.1:{port}"):
-            connect(RayOptions(f"127.0.0.1:{port}"), tmp_path, 1, LoadOptions(None))
+            connect(RayOptions(f"127.0.0.1:{port}"), 1, LoadOptions(None))
     with pytest.raises(BatchError, match="expected auto, or HOST:PORT"):
-        connect(RayOptions("ray://head:10001"), tmp_path, 1, LoadOptions(None))
+        connect(RayOptions("ray://head:10001"), 1, LoadOptions(None))
 
 
 def test_a_worker_that_needs_too_much_is_one_sentence(

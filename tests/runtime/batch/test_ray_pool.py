@@ -51,6 +51,7 @@ class FakeWork(Work):
         ]
         for path in {path for job in self.jobs for path in job.inputs}:
             Path(path).write_text("content")
+        self.shared = folder
         self._schedule = Schedule(self.jobs, range(len(self.jobs)), lambda _index: None)
         self.ended: dict[int, Outcome] = {}
         self.told: list[str] = []
@@ -59,7 +60,7 @@ class FakeWork(Work):
         taken = self._schedule.take(last)
         if taken is None:
             return None
-        return taken, Order(load=LoadOptions(None), job=self.jobs[taken.index], is_shared=taken.is_shared)
+        return taken, Order(load=LoadOptions(None), job=self.jobs[taken.index], recordings=None)
 
     def put_back(self, taken: Taken) -> None:
         self._schedule.put_back(taken)
@@ -89,10 +90,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(object_store, "ray", fake)
         closed = []
         try:
-            pool.RayPool(count, 1.0, 0.0, tmp_path / "out", lambda: closed.append(True)).run(work)
+            pool.RayPool(count, 1.0, 0.0, lambda: closed.append(True)).run(work)
         finally:
             assert closed
-            assert not list((tmp_path / "out").glob(".fomm-rt-*"))
         return fake
 
     return do

@@ -35,6 +35,19 @@ def test_workers_share_a_driver_when_there_are_no_others() -> None:
     assert [each.is_shared for each in taken if each is not None] == [True, False, True, True]
 
 
+def test_a_worker_without_a_driver_takes_one_whose_keypoints_are_known() -> None:
+    schedule = schedule_of("aaaabbb")
+    first, second = schedule.take(), schedule.take()
+    assert first is not None
+    assert second is not None
+    assert schedule.take(second.key) is not None, "b is recorded"
+    third = schedule.take()
+    assert third is not None
+    assert third.index == 6, "a may still be recorded, and has more jobs"
+    rest = [schedule.take() for _ in range(4)]
+    assert [each.index for each in rest if each is not None] == [1, 2, 3]
+
+
 def test_a_job_that_was_put_back_is_handed_out_again_and_counted() -> None:
     schedule = schedule_of("ab")
     taken = schedule.take()

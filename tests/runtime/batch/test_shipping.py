@@ -45,7 +45,7 @@ def test_inputs_and_model_are_asked_for_and_results_come_back(
         motion_output=str(tmp_path / "out" / "m.npz"),
     )
     animate_file(job.source, job.driving, tmp_path / "expected.mp4", model=copied_model, threads=1)
-    order = Order(load=LoadOptions(str(copied_model), threads=1), job=job, is_shared=False)
+    order = Order(load=LoadOptions(str(copied_model), threads=1), job=job, recordings=None)
     model = refer_to_model(str(copied_model))
     sent = [read_to_send(path) for path in job.inputs]
     files = model_files(model)
@@ -76,7 +76,7 @@ def test_failures_name_the_files_of_the_machine_that_starts_the_jobs(
     tmp_path: Path, other_machine: RayWorker, pictures: Path, small_model: Path
 ) -> None:
     job = Job(source=str(pictures / "0.png"), driving=str(tmp_path / "talk.mp4"), output=str(tmp_path / "r.mp4"))
-    order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
+    order = Order(load=LoadOptions(str(small_model)), job=job, recordings=None)
     model = refer_to_model(str(small_model))
     answer = other_machine.animate(order, model, {job.driving: None}, [job.source], None, b"no picture")
     assert isinstance(answer, Failed)
@@ -88,7 +88,7 @@ def test_a_file_that_the_machine_of_the_jobs_lacks_is_not_used_elsewhere(
     tmp_path: Path, other_machine: RayWorker, pictures: Path, talk: Path, small_model: Path
 ) -> None:
     job = Job(source=str(pictures / "0.png"), driving=str(talk), output=str(tmp_path / "r.mp4"))
-    order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
+    order = Order(load=LoadOptions(str(small_model)), job=job, recordings=None)
     signatures = {job.source: version_of(job.source), job.driving: None}
     answer = other_machine.animate(order, refer_to_model(str(small_model)), signatures, [], None)
     assert answer == Lacking([job.driving], False)
@@ -120,10 +120,10 @@ def test_a_job_ends_at_the_next_frame_when_asked_and_leaves_nothing(
     with HiddenFolder(tmp_path / "temporary") as of_a_killed_worker:
         of_a_killed_worker.path.rename(tmp_path / "kept")
     shutil.copytree(tmp_path / "kept", of_a_killed_worker.path)
-    (tmp_path / "beacon").mkdir()
-    worker = RayWorker(str(tmp_path / "beacon"))
+    (tmp_path / "shared").mkdir()
+    worker = RayWorker(str(tmp_path / "shared"))
     job = Job(source=str(pictures / "0.png"), driving=str(talk), output=str(tmp_path / "out" / "r.mp4"))
-    order = Order(load=LoadOptions(str(small_model)), job=job, is_shared=False)
+    order = Order(load=LoadOptions(str(small_model)), job=job, recordings=None)
     content = read_to_send(job.source)
     worker.cancel()
     model, signatures = refer_to_model(str(small_model)), {job.driving: version_of(job.driving)}

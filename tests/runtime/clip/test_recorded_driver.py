@@ -14,6 +14,7 @@ import pytest
 from fomm_rt import Animator, FaceFraming, Framing, StateError, animate_file
 from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.clip.recorded_driver import DriverRequest, record_driver
+from fomm_rt.clip.recording_file import recording_from_bytes, recording_to_bytes
 
 VARYING = ("seconds", "fps", "stage_s", "output")
 
@@ -64,7 +65,10 @@ def test_results_are_those_by_the_pictures(
     )
     recorded = record_driver(animator, request)
     assert recorded is not None
-    assert results(recorded, "recorded") == results(bundled_performance(), "pictures")
+    expected = results(bundled_performance(), "pictures")
+    assert results(recorded, "recorded") == expected
+    of_another_process = recording_from_bytes(recording_to_bytes(recorded), request, animator)
+    assert results(of_another_process, "read") == expected
 
 
 def test_frames_without_contrast_keep_the_pose_and_are_no_reference(animator: Animator, tmp_path: Path) -> None:
@@ -76,16 +80,18 @@ def test_frames_without_contrast_keep_the_pose_and_are_no_reference(animator: An
     _write(driver, frames)
     animator.driving_framing = Framing()
     try:
-        recorded = record_driver(animator, DriverRequest(driver, Framing()))
+        request = DriverRequest(driver, Framing())
+        recorded = record_driver(animator, request)
         assert recorded is not None
+        read = recording_from_bytes(recording_to_bytes(recorded), request, animator)
         reports = [
             animate_file(bundled_avatars()[1], each, tmp_path / name, animator=animator)
-            for each, name in ((recorded, "a.mp4"), (driver, "b.mp4"))
+            for each, name in ((recorded, "a.mp4"), (read, "b.mp4"), (driver, "c.mp4"))
         ]
     finally:
         animator.driving_framing = FaceFraming()
-    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
-    assert [report.reference_frame for report in reports] == [2, 2]
+    assert len({(tmp_path / name).read_bytes() for name in ("a.mp4", "b.mp4", "c.mp4")}) == 1
+    assert [report.reference_frame for report in reports] == [2, 2, 2]
 
 
 def test_a_recording_is_refused_for_other_options(animator: Animator, tmp_path: Path) -> None:

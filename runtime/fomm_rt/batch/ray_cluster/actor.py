@@ -69,11 +69,11 @@ class RayWorker:
     """Does jobs.
 
     Args:
-        beacon: A folder that exists in the folder of results as long as the run lasts.
+        shared: A folder in the folder of results that exists as long as the run lasts.
     """
 
-    def __init__(self, beacon: str) -> None:
-        self._sees_outputs = Path(beacon).is_dir()
+    def __init__(self, shared: str) -> None:
+        self._sees_outputs = Path(shared).is_dir()
         self._animate = JobAnimator()
         self._is_cancelled = False
         remove_leftovers(Path(gettempdir()))  # what was sent to workers that were killed
@@ -130,8 +130,8 @@ class RayWorker:
             here = _Here(hidden.new, order.job, self._sees_outputs)
             job = here.job(received)
             # What was sent is there for this job alone.
-            is_shared = order.is_shared and order.job.driving not in received
-            order = msgspec.structs.replace(order, job=job, is_shared=is_shared)
+            recordings = None if order.job.driving in received else order.recordings
+            order = msgspec.structs.replace(order, job=job, recordings=recordings)
             try:
                 animated = self._animate(order, self._progress)
                 animated.warnings = [here.in_names(warning) for warning in animated.warnings]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,12 +35,11 @@ class RayOptions:
     num_gpus: float | None = None
 
 
-def connect(options: RayOptions, outputs: Path, jobs: int, load: LoadOptions) -> tuple[Pool, LoadOptions]:
+def connect(options: RayOptions, jobs: int, load: LoadOptions) -> tuple[Pool, LoadOptions]:
     """Connects to a cluster.
 
     Args:
         options: What the user chose.
-        outputs: The folder of results.
         jobs: The number of jobs.
         load: The options of the model.
 
@@ -70,7 +68,7 @@ def connect(options: RayOptions, outputs: Path, jobs: int, load: LoadOptions) ->
     count = min(options.workers or capacity, capacity, max(jobs, 1))
     threads = load.threads or (None if num_gpus else max(1, int(num_cpus)))
     load = msgspec.structs.replace(load, threads=threads, auto_build=num_gpus > 0)
-    return RayPool(count, num_cpus, num_gpus, outputs.absolute(), close), load
+    return RayPool(count, num_cpus, num_gpus, close), load
 
 
 def _initialize(address: str) -> None:

@@ -21,8 +21,6 @@ from fomm_rt.batch.ray_cluster.object_store import ObjectStore
 from fomm_rt.batch.ray_cluster.shipping import place_results
 from fomm_rt.batch.schedule import DriverKey, Taken
 from fomm_rt.errors import BatchError, FommError, first_line
-from fomm_rt.files.hidden_folder import HiddenFolder
-from fomm_rt.files.staging import reporting_failures
 from fomm_rt.version import __version__
 from fomm_rt.workers.worker_process import failure_of
 
@@ -74,15 +72,13 @@ class RayPool(Pool):
     Args:
         count: The number of workers.
         num_cpus, num_gpus: What each gets.
-        outputs: The folder of results.
         close: Called at the end.
     """
 
-    def __init__(self, count: int, num_cpus: float, num_gpus: float, outputs: Path, close: Any) -> None:
+    def __init__(self, count: int, num_cpus: float, num_gpus: float, close: Any) -> None:
         self._count = count
         options: dict[str, Any] = {"concurrency_groups": {CONTROL: 1}, "max_restarts": 0, "max_task_retries": 0}
         self._make = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, **options)(RayWorker)
-        self._outputs = outputs
         self._close = close
         self._stopped = Event()
         self._waiting: dict[Any, _Worker] = {}
@@ -100,18 +96,17 @@ class RayPool(Pool):
     @override
     def run(self, work: Work) -> None:
         self._has_started = True
-        with reporting_failures(self._outputs), HiddenFolder(self._outputs) as beacon:
-            try:
-                self._run(work, str(beacon.new))
-            except RayError as error:
-                raise BatchError(f"the Ray cluster failed: {first_line(error)}") from error
-            finally:
-                self._end_workers()
-                self._close()
+        try:
+            self._run(work)
+        except RayError as error:
+            raise BatchError(f"the Ray cluster failed: {first_line(error)}") from error
+        finally:
+            self._end_workers()
+            self._close()
 
-    def _run(self, work: Work, beacon: str) -> None:
+    def _run(self, work: Work) -> None:
         for _ in range(self._count):
-            self._start(beacon)
+            self._start(work)
         since = monotonic()
         has_told = False
         while not self._stopped.is_set():
@@ -120,15 +115,15 @@ class RayPool(Pool):
                 return
             ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=LOOK_S)
             for reference in ready:
-                self._take(work, beacon, self._waiting.pop(reference), reference)
+                self._take(work, self._waiting.pop(reference), reference)
             is_waiting = all(worker.described is None for worker in (*self._waiting.values(), *self._idle))
             since = since if is_waiting else monotonic()
             if is_waiting and not has_told and monotonic() - since > PATIENCE_S:
                 has_told = True
                 work.say("waiting for the cluster to give a worker what it needs; Ctrl-C ends the run")
 
-    def _start(self, beacon: str, starts: int = 1) -> None:
-        worker = _Worker(self._make.remote(beacon), starts)
+    def _start(self, work: Work, starts: int = 1) -> None:
+        worker = _Worker(self._make.remote(str(work.shared)), starts)
         self._waiting[worker.handle.describe.remote()] = worker
 
     def _assign(self, work: Work) -> None:
@@ -160,12 +155,12 @@ class RayPool(Pool):
         call = worker.handle.animate.remote(order, model, signatures, worker.received, files, *contents)
         self._waiting[call] = worker
 
-    def _take(self, work: Work, beacon: str, worker: _Worker, reference: Any) -> None:
+    def _take(self, work: Work, worker: _Worker, reference: Any) -> None:
         """Takes the answer of a worker."""
         try:
             answer = ray.get(reference)
         except RayError as error:  # also if it was killed for lack of memory, or its answer is lost with its node
-            self._lose(work, beacon, worker, error)
+            self._lose(work, worker, error)
             return
         match answer:
             case Described():
@@ -211,14 +206,14 @@ class RayPool(Pool):
         else:
             work.end(Outcome(taken, error=answer.error, where=worker.where))
 
-    def _lose(self, work: Work, beacon: str, worker: _Worker, error: RayError) -> None:
+    def _lose(self, work: Work, worker: _Worker, error: RayError) -> None:
         """Handles the end of a worker or its machine."""
         with suppress(RayError):
             ray.kill(worker.handle)  # it may live, where only its answer is lost
         if isinstance(error, ObjectLostError):
             self._store.forget()
         if worker.job is None:
-            self._start_again(beacon, worker, error)
+            self._start_again(work, worker, error)
             return
         taken, order = worker.job
         remove_leftovers_of(order.job)
@@ -229,12 +224,12 @@ class RayPool(Pool):
         else:
             told = f"its worker ended {ATTEMPTS} times, at last on {worker.where} ({first_line(error)})"
             work.end(Outcome(taken, error=f"{told}; perhaps for lack of memory", where=worker.where))
-        self._start(beacon)
+        self._start(work)
 
-    def _start_again(self, beacon: str, worker: _Worker, error: RayError) -> None:
+    def _start_again(self, work: Work, worker: _Worker, error: RayError) -> None:
         """Starts a worker again that never answered. After some times the others do its jobs, if there are any."""
         if worker.starts < STARTS:
-            self._start(beacon, worker.starts + 1)
+            self._start(work, worker.starts + 1)
         elif not self._waiting and not self._idle:
             raise BatchError(f"workers cannot be started on the cluster: {first_line(error)}")
 
