@@ -1,32 +1,39 @@
 """Measures batches against single calls, numbers of workers, Ray against worker processes, and memory over many jobs.
 
-    python benchmarks/studies/batch.py [--pictures 40] [--rounds 1] [--parts speed workers ray memory] [--json FILE]
+    python benchmarks/studies/batch.py [--rounds 1] [--parts speed workers ray memory] [--json FILE]
 
-- speed: `fomm-rt batch` over some pictures by the bundled performance, and `fomm-rt animate` once for each of them.
-- workers: the same batch by one worker of all threads and by one worker a core.
-- ray: jobs of a second of the performance on a cluster of one node and in worker processes, as many each; the cluster
-  runs already, and Ray's workers start within the time.
-- memory: the largest resident memory of the command itself, with few jobs and with many, which all fail at once.
+- speed: `fomm-rt batch` over 40 pictures by the bundled performance, and `fomm-rt animate` once for each of them.
+- workers: a batch of a tenth of the pictures by one worker of all threads and by one worker a core.
+- ray: 100 jobs of a second of the performance on a cluster of one node, which runs already, and in as many worker
+  processes. The start, to the first result, is told apart from the rate of the results after it.
+- memory: the largest resident memory of the command and of its workers with few jobs and with many: jobs that fail at
+  once, and jobs of one frame that are made, with a driver for every two of them.
 
-What is compared takes turns. Times are wall-clock seconds and processor seconds of a process and its children; Ray's
-workers are no children of the command, so for them only the wall clock counts.
+What is compared takes turns. Times are wall-clock seconds, and processor seconds of a process and its children. Ray's
+workers are no children of the command; for them, and for Ray's own processes, there are the processor seconds of the
+whole machine, which are right if it does nothing else.
+
+All parts together take less than 20 minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep, time
 from typing import Any
+
+import psutil
 
 from fomm_bench.machine.environment import describe_environment
 from fomm_bench.results.command_line import script_command
@@ -35,22 +42,59 @@ from fomm_rt.bundled import bundled_avatars, bundled_performance
 from fomm_rt.machine.processor import allowed_cores
 
 COMMAND = [sys.executable, "-c", "import sys; from fomm_rt.__main__ import main; main()"]
-MEMORY_JOBS = (100, 10_000)
+PARTS = ("speed", "workers", "ray", "memory")
+FAILING_JOBS, MADE_JOBS = (100, 5000), (40, 400)
+LOOK_S = 0.2
+"""How often the memory of a command is looked at."""
 
 Times = dict[str, float]
 
 
-def run(*arguments: object, is_expected_to_fail: bool = False) -> Times:
-    """Runs `fomm-rt`; returns its wall-clock and processor seconds and its own largest memory."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != int(is_expected_to_fail):
-        raise SystemExit(f"{arguments}: ended with exit code {process.returncode}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall_s": perf_counter() - start, "cpu_s": cpu_s, "peak_bytes": usage.ru_maxrss * 1024}
+def start(*arguments: object) -> subprocess.Popen[bytes]:
+    """Starts `fomm-rt`."""
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def check_end(process: subprocess.Popen[bytes], exit_code: int = 0) -> None:
+    """Waits for a process; ends the study if it fails."""
+    if process.wait() != exit_code:
+        raise SystemExit(f"{process.args!r}: expected exit code {exit_code}; got {process.returncode}")
+
+
+def run(*arguments: object) -> Times:
+    """Runs `fomm-rt`; returns its wall-clock and processor seconds, and those of the machine."""
+    usage, machine, since = resource.getrusage(resource.RUSAGE_CHILDREN), machine_cpu_s(), perf_counter()
+    check_end(start(*arguments))
+    wall_s, after = perf_counter() - since, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "machine_cpu_s": machine_cpu_s() - machine}
+
+
+def machine_cpu_s() -> float:
+    """Processor seconds of all processes since the machine was started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
+def peaks_of(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The largest resident memory, in bytes, of a command and of the largest of its workers, until the command ends."""
+    own = workers = 0
+    while process.poll() is None:
+        with suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
+            command = psutil.Process(process.pid)
+            own = max(own, peak_bytes(command.pid))
+            for child in command.children():
+                workers = max(workers, peak_bytes(child.pid))
+        sleep(LOOK_S)
+    return own, workers
+
+
+def peak_bytes(process: int) -> int:
+    """The largest resident memory that a process has had."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return 0 if found is None else int(found[1]) * 1024
 
 
 def pictures_in(folder: Path, count: int) -> Path:
@@ -88,14 +132,13 @@ def measure_speed(folder: Path, pictures: int, rounds: int) -> dict[str, Any]:
             return run("batch", faces, bundled_performance(), "-o", out, "--backend", "cpu")
 
     def single() -> Times:
-        total = {"wall_s": 0.0, "cpu_s": 0.0, "peak_bytes": 0.0}
+        total = {"wall_s": 0.0, "cpu_s": 0.0, "machine_cpu_s": 0.0}
         with tempfile.TemporaryDirectory(dir=folder) as out:
             for face in sorted(faces.iterdir()):
                 target = Path(out, f"{face.stem}.mp4")
                 times = run("animate", face, bundled_performance(), "-o", target, "--backend", "cpu")
-                for name in ("wall_s", "cpu_s"):
+                for name in total:
                     total[name] += times[name]
-                total["peak_bytes"] = max(total["peak_bytes"], times["peak_bytes"])
         return total
 
     found = take_turns({"batch": batch, "animate": single}, rounds)
@@ -104,7 +147,7 @@ def measure_speed(folder: Path, pictures: int, rounds: int) -> dict[str, Any]:
 
 
 def measure_workers(folder: Path, pictures: int, rounds: int) -> dict[str, Any]:
-    """One worker of all threads against one worker a core."""
+    """One worker of all threads against one worker a core, which share the keypoints."""
     faces = pictures_in(folder / "workers-faces", pictures)
 
     def with_workers(count: int) -> Callable[[], Times]:
@@ -144,37 +187,74 @@ def measure_ray(folder: Path, jobs: int, rounds: int) -> dict[str, Any]:
     def with_options(*options: object) -> Callable[[], Times]:
         def batch() -> Times:
             with tempfile.TemporaryDirectory(dir=folder) as out:
-                part = ("--duration", 1, "--backend", "cpu", *options)
-                return run("batch", faces, bundled_performance(), "-o", out, *part)
+                part, since = ("--duration", 1, "--backend", "cpu", *options), time()
+                times = run("batch", faces, bundled_performance(), "-o", out, *part)
+                ends = sorted(file.stat().st_mtime for file in Path(out).glob("*.mp4"))
+                rate = (len(ends) - 1) / (ends[-1] - ends[0])
+                return {**times, "first_s": ends[0] - since, "jobs_per_s": rate}
 
         return batch
 
     with ray_cluster(allowed_cores()) as address:
         found = take_turns({"processes": with_options(), "ray": with_options("--ray", address)}, rounds)
-    return {"jobs": jobs, "times": found, "overhead": ratio(found, "ray", "processes") - 1}
+    return {
+        "jobs": jobs,
+        "times": found,
+        "overhead": ratio(found, "ray", "processes") - 1,
+        "overhead_after_first": ratio(found, "processes", "ray", "jobs_per_s") - 1,
+        "first_s": {name: median(times["first_s"] for times in each) for name, each in found.items()},
+    }
 
 
 def measure_memory(folder: Path) -> dict[str, Any]:
-    """The memory of the command itself over the number of jobs."""
-    peaks = {}
-    for jobs in MEMORY_JOBS:
-        table = folder / f"{jobs}.csv"
-        rows = "".join(f"missing-{number}.png,missing.mp4\n" for number in range(jobs))
-        table.write_text(f"source,driving\n{rows}", encoding="utf-8")
-        times = run("batch", table, "-o", folder / f"out-{jobs}", "--backend", "cpu", is_expected_to_fail=True)
-        peaks[str(jobs)] = times["peak_bytes"]
-        print(f"{jobs} jobs: {times['peak_bytes'] / 1e6:.0f} MB at most", flush=True)
-    few, many = (peaks[str(jobs)] for jobs in MEMORY_JOBS)
-    return {"peak_bytes": peaks, "bytes_a_job": (many - few) / (MEMORY_JOBS[1] - MEMORY_JOBS[0])}
+    """The memory of the command and its workers over the number of jobs."""
+    return {
+        "failing": memory_over(FAILING_JOBS, folder, failing_jobs, exit_code=1),
+        "made": memory_over(MADE_JOBS, folder, small_jobs, exit_code=0),
+    }
+
+
+def memory_over(
+    counts: tuple[int, int], folder: Path, write: Callable[[Path, int], None], exit_code: int
+) -> dict[str, Any]:
+    """The memory for a small and for a large number of jobs, whose table `write` makes."""
+    peaks: dict[str, dict[str, int]] = {}
+    for jobs in counts:
+        place = folder / f"{write.__name__}-{jobs}"
+        place.mkdir()
+        write(place / "jobs.csv", jobs)
+        process = start("batch", place / "jobs.csv", "-o", place / "out", "--backend", "cpu")
+        command, workers = peaks_of(process)
+        check_end(process, exit_code)
+        peaks[str(jobs)] = {"command": command, "worker": workers}
+        print(f"{place.name}: {command / 1e6:.0f} MB, a worker {workers / 1e6:.0f} MB", flush=True)
+    few, many = (peaks[str(jobs)] for jobs in counts)
+    growth = {name: (many[name] - few[name]) / (counts[1] - counts[0]) for name in many}
+    return {"peak_bytes": peaks, "bytes_a_job": growth}
+
+
+def failing_jobs(table: Path, count: int) -> None:
+    """Jobs whose files are missing."""
+    rows = "".join(f"missing-{number}.png,missing.mp4\n" for number in range(count))
+    table.write_text(f"source,driving\n{rows}", encoding="utf-8")
+
+
+def small_jobs(table: Path, count: int) -> None:
+    """Jobs of a frame; every two have a driver of their own."""
+    avatar = bundled_avatars()[0]
+    for number in range(count // 2):
+        shutil.copy(avatar, table.parent / f"{number}.png")
+    rows = "".join(f"{avatar},{number // 2}.png,{number}.mp4\n" for number in range(count))
+    table.write_text(f"source,driving,output\n{rows}", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=40)
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of a second, for Ray")
+    parser.add_argument("--pictures", type=int, default=40, help="for speed; a tenth of them for workers")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of a second, for ray")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--parts", nargs="+", default=["speed", "workers", "ray", "memory"])
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args(arguments)
     document: dict[str, Any] = {"command": script_command(), "environment": describe_environment()}
@@ -182,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(name)
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "speed": lambda: measure_speed(folder, options.pictures, options.rounds),
-            "workers": lambda: measure_workers(folder, options.pictures, options.rounds),
+            "workers": lambda: measure_workers(folder, max(2, options.pictures // 10), options.rounds),
             "ray": lambda: measure_ray(folder, options.jobs, options.rounds),
             "memory": lambda: measure_memory(folder),
         }
