@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,16 @@ class Cluster:
         self._process.stdin.flush()
         assert self._process.stdout.readline() == "killed\n"
 
+    def worker(self) -> int:
+        """The process of a worker of this cluster that does a job."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (folder / "cmdline").read_bytes().startswith(b"ray::RayWorker.animate"):
+                    parent = (folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1]
+                    if self.address.encode() in Path("/proc", parent, "cmdline").read_bytes():
+                        return int(folder.name)
+        pytest.fail("no worker was found in /proc")
+
     def stop(self) -> None:
         self._process.communicate(timeout=PATIENCE_S)
 
@@ -90,7 +101,8 @@ def test_jobs_run_on_both_nodes_and_a_lost_node_costs_none(
 ) -> None:
     out = tmp_path / "out"
     process = start_batch(pictures, long_talk, "-o", out, "-m", small_model, "--ray", cluster.address)
-    wait_for(lambda: _lines(out, '"files"') >= 1 and _lines(out, '"output"') >= 3)
+    recordings = wait_for(lambda: _under_way(out) == 2 and list(out.glob(".fomm-rt-*/new/*.recording")))
+    assert len(recordings) == 1, "the workers are on one machine and share the keypoints"
     cluster.kill_second_node()
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
@@ -103,22 +115,35 @@ def test_jobs_run_on_both_nodes_and_a_lost_node_costs_none(
     assert not [file for file in out.iterdir() if file.name.startswith(".")]
 
 
-def test_bad_input_fails_its_job_and_ctrl_c_ends_the_run(
+def test_bad_input_fails_its_job_and_signals_end_the_run(
     cluster: Cluster, tmp_path: Path, pictures: Path, long_talk: Path, small_model: Path
 ) -> None:
     out = tmp_path / "out"
     (pictures / "0.png").write_text("no picture")
     arguments = (pictures, long_talk, "-o", out, "-m", small_model, "--ray", cluster.address)
+    for results, number in enumerate((signal.SIGINT, signal.SIGTERM), start=1):
+        process = start_batch(*arguments)
+        _wait_for_a_result_under_way(out, results)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 128 + number, err
+        assert "Traceback" not in err
+        assert not _hidden_folders(out)
+        first, *others = summary(out)["jobs"]
+        assert "0.png is a text file" in first["error"]
+        assert "not made" in {job["state"] for job in others}
+
     process = start_batch(*arguments)
-    wait_for(lambda: _lines(out, '"files"') >= 1)
-    process.send_signal(signal.SIGINT)
+    _wait_for_a_result_under_way(out, 2)
+    os.kill(cluster.worker(), signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130, err
-    assert "0.png is a text file" in err
-    code, _, err = run_batch(*arguments)
-    assert code == 1, err
-    assert sorted({job["state"] for job in summary(out)["jobs"]}) == ["failed", "made", "present"]
+    assert process.returncode == 1, err
+    assert err.count("it runs again") == 1
+    jobs = summary(out)["jobs"]
+    assert {job["state"] for job in jobs} == {"failed", "made", "present"}
+    assert sorted(job["attempts"] for job in jobs if job["state"] == "made")[-1] == 2
     assert len(made(out)) == 4
+    assert not _hidden_folders(out)
 
 
 def test_no_cluster_at_the_address_is_one_sentence() -> None:
@@ -150,6 +175,20 @@ def test_another_version_on_a_machine_is_one_sentence(
     assert code == 1
     assert f"has fomm-rt {__version__}, this machine 9.9.9; install the same version on all machines" in err
     assert "Traceback" not in err
+
+
+def _wait_for_a_result_under_way(out: Path, results: int) -> None:
+    """Waits until there are so many results, and a worker is in the middle of the next one."""
+    wait_for(lambda: _lines(out, '"files"') >= results and list(out.glob(".fomm-rt-*/new/result*")))
+
+
+def _under_way(out: Path) -> int:
+    """Number of jobs that have begun and not ended, if none has failed."""
+    return _lines(out, '"output"') - 2 * _lines(out, '"files"')
+
+
+def _hidden_folders(out: Path) -> list[Path]:
+    return [path for path in out.glob(".fomm-rt-*") if path.is_dir()]
 
 
 def _lines(out: Path, text: str) -> int:
