@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -137,5 +138,6 @@ def _write(path: Path, recorded: Recorded) -> None:
         part.write_bytes(msgspec.msgpack.encode(kept))
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        _log.debug("%s: its keypoints are found again by each worker: %s", path, error)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        _log.debug("%s: the recording cannot be kept for other workers: %s", path, error)

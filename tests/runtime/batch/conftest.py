@@ -30,8 +30,8 @@ def talk(make_clip: ClipMaker) -> Path:
 
 @pytest.fixture
 def long_talk(make_clip: ClipMaker) -> Path:
-    """A driver of 400 moving frames: seconds of work."""
-    return make_clip("long.mp4", frames=400, pixels=_moving)
+    """A driver of 300 moving frames: seconds of work."""
+    return make_clip("long.mp4", frames=300, pixels=_moving)
 
 
 def _moving(index: int) -> NDArray[np.uint8]:
