@@ -12,9 +12,7 @@ from fomm_train.recipe import Looks, LossWeights, Recipe, Stage
 LOOKS = Looks()
 DETECTOR = LossWeights(landmark=30.0, jacobian=15.0)
 MOTION = replace(DETECTOR, warp=2.0, flow=50.0, occlusion=1.0)
-EVERYTHING = replace(
-    MOTION, warp=5.0, value=30.0, gradient=10.0, texture=20.0, blend_prior=0.1, region=10.0, mouth=3.0
-)
+EVERYTHING = replace(MOTION, warp=5.0, value=30.0, gradient=10.0, texture=20.0, blend_prior=0.1, region=10.0, mouth=3.0)
 
 FIRST = Stage(
     *("detector", 1100, 64, 8, 1, 1e-3, 5e-4),
