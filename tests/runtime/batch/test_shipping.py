@@ -45,7 +45,9 @@ def test_inputs_and_model_are_asked_for_and_results_come_back(
         motion_output=str(tmp_path / "out" / "m.npz"),
     )
     animate_file(job.source, job.driving, tmp_path / "expected.mp4", model=copied_model, threads=1)
-    order = Order(load=LoadOptions(str(copied_model), threads=1), job=job, recordings=None)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    order = Order(load=LoadOptions(str(copied_model), threads=1), job=job, recordings=str(shared))
     model = refer_to_model(str(copied_model))
     sent = [read_to_send(path) for path in job.inputs]
     files = model_files(model)
@@ -55,10 +57,12 @@ def test_inputs_and_model_are_asked_for_and_results_come_back(
 
     assert other_machine.animate(order, model, elsewhere, [], None) == Lacking(list(job.inputs), True)
     assert isinstance(other_machine.animate(order, model, here, [], files), Made)
+    assert len(list(shared.iterdir())) == 2, "a recording and its lock"
     answer = other_machine.animate(order, model, elsewhere, list(job.inputs), None, *sent)
     assert isinstance(answer, Made)
     assert answer.files is not None
     assert not (tmp_path / "out").exists()
+    assert len(list(shared.iterdir())) == 2, "a driver that was sent is there for one job alone"
     place_results(job.outputs, answer.files)
     assert (tmp_path / "out" / "r.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
     assert (tmp_path / "out" / "m.npz").exists()
