@@ -1,7 +1,7 @@
 """Runs the kernels on an NVIDIA GPU.
 
 CUDA's packages (cuda-core, cuda-bindings) are imported when a device is opened; importing this module needs no driver.
-cuda.core loads kernels; contexts and launches call the driver.
+Kernels, contexts and launches call the driver: cuda.core 1.2 never unloads the kernels that it has loaded.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class DeviceKernels:
         self._context = self._checked(driver.cuDevicePrimaryCtxRetain(self._handle), f"starting {self.name}")
         self._closed = False
         self._lock = threading.Lock()
-        # A function is valid only while its cuda.core.Kernel lives.
-        self._loaded: dict[tuple[str, bool], tuple[Any, Any]] = {}
+        self._libraries: list[Any] = []
+        self._functions: dict[tuple[str, bool], Any] = {}
 
     def load(self, half: bool | None = None) -> None:
         """Compiles and loads all kernels in advance.
@@ -100,15 +100,25 @@ class DeviceKernels:
                 self._function(kernel, storage)
 
     def close(self) -> None:
-        """Releases the kernels and the device's context, once all launches are done; a second call does nothing.
+        """Unloads the kernels and releases the device's context; a second call does nothing.
 
-        If nothing else in the process holds the context, the driver frees it with all memory allocated in it.
+        Call it once all launches are done and no graph that contains them is replayed again. If nothing else in the
+        process holds the context, the driver frees it with all memory allocated in it.
+
+        Raises:
+            DeviceError: The driver refuses, for example because an earlier launch has broken the context. This object
+                is closed all the same.
         """
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._loaded.clear()
-                self._checked(self._driver.cuDevicePrimaryCtxRelease(self._handle), f"releasing {self.name}")
+            if self._closed:
+                return
+            self._closed = True
+            self._functions.clear()
+            answers = [self._driver.cuLibraryUnload(library) for library in self._libraries]
+            self._libraries.clear()
+            answers.append(self._driver.cuDevicePrimaryCtxRelease(self._handle))
+            for answer in answers:
+                self._checked(answer, f"releasing {self.name}")
 
     def __enter__(self) -> DeviceKernels:
         return self
@@ -147,24 +157,20 @@ class DeviceKernels:
         with self._lock:
             if self._closed:
                 raise DeviceError(f"cannot run {kernel}: these kernels are closed; make new ones: DeviceKernels()")
-            if (kernel, half) not in self._loaded:
-                self._loaded[kernel, half] = self._load(kernel, half)
-            return self._loaded[kernel, half][1]
+            if (kernel, half) not in self._functions:
+                self._functions[kernel, half] = self._load(kernel, half)
+            return self._functions[kernel, half]
 
-    def _load(self, kernel: str, half: bool) -> tuple[Any, Any]:
-        from cuda.core import ObjectCode
-
-        code = compiled(kernel, half, self.architecture)
-        of_code = ObjectCode.from_ptx if self.architecture.startswith("compute_") else ObjectCode.from_cubin
+    def _load(self, kernel: str, half: bool) -> Any:
+        code, doing = compiled(kernel, half, self.architecture), f"loading {kernel} for {self.architecture}"
         with self.current():
-            try:
-                loaded = of_code(code, name=kernel).get_kernel(kernel)
-            except Exception as error:  # cuda.core's CUDAError is private
-                raise DeviceError(f"{self.name} cannot load {kernel} for {self.architecture}: {error}") from error
-            function = self._checked(self._driver.cuKernelGetFunction(loaded.handle), f"loading {kernel}")
+            library = self._checked(self._driver.cuLibraryLoadData(code, [], [], 0, [], [], 0), doing)
+            self._libraries.append(library)
+            loaded = self._checked(self._driver.cuLibraryGetKernel(library, kernel.encode()), doing)
+            function = self._checked(self._driver.cuKernelGetFunction(loaded), doing)
             # By default CUDA loads code on its first run, which is not allowed while a graph is captured.
-            self._checked(self._driver.cuFuncLoad(function), f"loading {kernel}")
-        return loaded, function
+            self._checked(self._driver.cuFuncLoad(function), doing)
+        return function
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -196,7 +202,7 @@ def driver_problem() -> str | None:
     """Says why no GPU can be used here; None if one can. Initializes the driver."""
     try:
         from cuda.bindings import driver
-        from cuda.core import Device, EventOptions, LegacyPinnedMemoryResource, ObjectCode  # noqa: F401
+        from cuda.core import Device, EventOptions, LegacyPinnedMemoryResource  # noqa: F401
     except ImportError as error:
         return f"CUDA's Python packages are missing, too old or do not fit each other ({error}); run: {INSTALL}"
     try:

@@ -18,9 +18,6 @@ import pytest
 from driver_stand_in.forwarding import REPORTS_TO
 from driver_stand_in.loaded import stand_in
 
-NEVER_FREED = ("library",)
-"""cuda.core 1.2 does not unload kernels that it has loaded."""
-
 
 class StandInPlugin:
     """Reads the complaints after each test. What a test has made must be gone when it ends."""
@@ -77,11 +74,7 @@ class StandInPlugin:
 
     def _left(self, after: int) -> list[str]:
         def leftovers() -> list[str]:
-            return [
-                str(left)
-                for left in self.stand_in.leftovers(after)
-                if left.kind not in NEVER_FREED and left.number not in self._excused
-            ]
+            return [str(left) for left in self.stand_in.leftovers(after) if left.number not in self._excused]
 
         if leftovers():
             gc.collect()

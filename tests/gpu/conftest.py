@@ -62,13 +62,16 @@ def needs(do_without: DoWithout) -> Needs:
 
 
 @pytest.fixture(scope="session")
-def gpu(do_without: DoWithout) -> Gpu:
-    """The first GPU; without one, tests are skipped or fail."""
+def gpu(do_without: DoWithout) -> Iterator[Gpu]:
+    """The first GPU with loaded kernels; without one, tests are skipped or fail."""
     if problem := driver_problem():
         do_without(problem)
     from gpu_memory import Gpu
 
-    return Gpu()
+    made = Gpu()
+    made.kernels.load()
+    yield made
+    made.kernels.close()
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +87,21 @@ def device(do_without: DoWithout) -> Iterator[Device]:
 
 
 @pytest.fixture(scope="session")
-def rig(do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Rig:
+def rig(do_without: DoWithout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """TensorRT on the first GPU; on the stand-in for the driver, the same path with fake engines."""
+    made: Rig
     if is_stand_in():
         from driver_stand_in.rig import StandInRig
 
-        return StandInRig()
-    flavour, problem = flavour_problem()
-    if problem is not None:
-        do_without(problem)
-    kept = os.environ.get("FOMM_TEST_ENGINES")
-    return OnGpu(flavour, EngineStore(Path(kept) if kept else tmp_path_factory.mktemp("engines")))
+        made = StandInRig()
+    else:
+        flavour, problem = flavour_problem()
+        if problem is not None:
+            do_without(problem)
+        kept = os.environ.get("FOMM_TEST_ENGINES")
+        made = OnGpu(flavour, EngineStore(Path(kept) if kept else tmp_path_factory.mktemp("engines")))
+    yield made
+    made.device.close()
 
 
 @pytest.fixture(scope="session")

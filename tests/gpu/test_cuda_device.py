@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fomm_kernels import Array, HostKernels, grid_sample
+from fomm_kernels import KERNELS, Array, HostKernels, grid_sample
 from fomm_kernels.arrays import view
 from fomm_rt.backends.gpu.device import Device
 from fomm_rt.backends.tensorrt.engine_memory import HWC8, tensor_strides
@@ -330,6 +330,23 @@ class TestBesideOtherPrograms:
         gc.collect()
         other.close()
         assert reserved() < LARGE[0]
+
+    def test_close_unloads_kernels(self, made: Any) -> None:
+        from fomm_rt.backends.gpu.cuda_device import CudaDevice
+
+        if not is_stand_in():
+            pytest.skip("a driver does not tell what is loaded")
+        from driver_stand_in.loaded import stand_in
+
+        def loaded() -> int:
+            return sum(left.kind == "library" for left in stand_in().leftovers())
+
+        del made
+        before = loaded()
+        other = CudaDevice()
+        assert loaded() == before + 2 * len(KERNELS)
+        other.close()
+        assert loaded() == before
 
     def test_gpu_of_an_array(self, made: Any) -> None:
         with made.current():

@@ -56,7 +56,6 @@ def test_torch_tensors(gpu: Gpu, torch: Any, half: bool, channels_last: bool, al
 
 def test_torch_graph(gpu: Gpu, torch: Any) -> None:
     """Captures a kernel among PyTorch's own work, on its stream, in its strictest mode."""
-    gpu.kernels.load()
     source, grid, out = tensors(torch, torch.float16, channels_last=True)
 
     def work() -> Any:

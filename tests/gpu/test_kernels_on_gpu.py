@@ -291,6 +291,7 @@ def test_ptx(gpu: Gpu) -> None:
         arguments = warp_arguments(2, 16, (16, 16), (16, 16), np.float16, "channels last")
         gpu.compare(warp, *arguments, align_corners=True, error=SAMPLED)
     finally:
+        gpu.kernels.close()
         gpu.kernels = ours
 
 
@@ -317,7 +318,6 @@ class TestQueueing:
         return np.array(warps[-1].download())
 
     def test_graph_replays_what_launches_do(self, gpu: Gpu) -> None:
-        gpu.kernels.load()
         motions, warps = self.on_gpu(gpu)
         with gpu.stream() as stream, gpu.captured(lambda on: self.queue(gpu, motions, warps, on), stream) as replay:
             gpu.synchronize()

@@ -47,6 +47,9 @@ PLAYED = (
     "cuDevicePrimaryCtxRelease",
     "cuCtxPushCurrent",
     "cuCtxPopCurrent",
+    "cuLibraryLoadData",
+    "cuLibraryUnload",
+    "cuLibraryGetKernel",
     "cuKernelGetFunction",
     "cuFuncLoad",
     "cuLaunchKernel",
@@ -79,37 +82,15 @@ class Driver:
         for name in PLAYED:
             monkeypatch.setattr(driver, name, self.played(name))
         monkeypatch.setattr(cuda.core, "Device", lambda _: self)
-        monkeypatch.setattr(cuda.core, "ObjectCode", self)
-        monkeypatch.setattr(device, "compiled", lambda kernel, half, architecture: f"{kernel}|{half}|{architecture}")
+        monkeypatch.setattr(
+            device, "compiled", lambda kernel, half, architecture: f"{kernel}|{half}|{architecture}".encode()
+        )
 
     name = "a pretended GPU"
 
     @property
     def compute_capability(self) -> tuple[int, int]:
         return self.capability
-
-    def from_cubin(self, code: str, *, name: str) -> Any:
-        return self.object_code(code, name, "sm_")
-
-    def from_ptx(self, code: str, *, name: str) -> Any:
-        return self.object_code(code, name, "compute_")
-
-    def object_code(self, code: str, name: str, kind: str) -> Any:
-        assert code.startswith(f"{name}|")
-        assert code.split("|")[2].startswith(kind)
-        driver = self
-
-        class Loaded:
-            handle = None
-
-            def get_kernel(self, name: str) -> Loaded:
-                assert code.startswith(f"{name}|")
-                driver.log.append(f"load {code}")
-                driver.names.append(code)
-                self.handle = driver.driver.CUkernel(len(driver.names))
-                return self
-
-        return Loaded()
 
     def played(self, name: str) -> Any:
         def call(*arguments: Any) -> tuple[Any, ...]:
@@ -143,6 +124,20 @@ class Driver:
     def cuCtxPopCurrent(self) -> Any:  # noqa: N802
         self.contexts.depth -= 1
         return self.driver.CUcontext(self.CONTEXT)
+
+    def cuLibraryLoadData(self, code: bytes, *options: Any) -> Any:  # noqa: N802
+        assert options == ([], [], 0, [], [], 0)
+        assert self.contexts.depth == 1
+        self.names.append(code.decode())
+        self.log.append(f"load {self.names[-1]}")
+        return self.driver.CUlibrary(len(self.names))
+
+    def cuLibraryUnload(self, library: Any) -> None:  # noqa: N802
+        self.log.append(f"unload {self.names[int(library) - 1]}")
+
+    def cuLibraryGetKernel(self, library: Any, name: bytes) -> Any:  # noqa: N802
+        assert self.names[int(library) - 1].startswith(f"{name.decode()}|")
+        return self.driver.CUkernel(int(library))
 
     def cuKernelGetFunction(self, kernel: Any) -> Any:  # noqa: N802
         assert self.contexts.depth == 1
@@ -220,6 +215,34 @@ def test_closing(played: Driver) -> None:
         launch(kernels, sampling())
     with pytest.raises(DeviceError, match="closed"):
         kernels.load()
+
+
+def test_closing_unloads_what_was_loaded(played: Driver) -> None:
+    with DeviceKernels() as kernels:
+        kernels.load()
+        loaded = list(played.log)
+    assert len(loaded) == 2 * len(KERNELS)
+    assert played.log[len(loaded) :] == [*(f"un{entry}" for entry in loaded), ("release", 0)]
+
+
+def test_a_kernel_that_cannot_be_loaded(played: Driver) -> None:
+    kernels = DeviceKernels()
+    played.answers["cuFuncLoad"] = 2
+    with pytest.raises(DeviceError, match=r"loading grid_sample for sm_90 fails: it is broken \(CUDA_ERROR_OUT_OF_M"):
+        launch(kernels, sampling())
+    kernels.close()
+    assert played.log == ["load grid_sample|False|sm_90", "unload grid_sample|False|sm_90", ("release", 0)]
+
+
+def test_a_refused_unloading_releases_the_context(played: Driver) -> None:
+    kernels = DeviceKernels()
+    kernels.load(half=True)
+    played.answers["cuLibraryUnload"] = 700
+    with pytest.raises(DeviceError, match="releasing a pretended GPU fails"):
+        kernels.close()
+    assert played.log[-1] == ("release", 0)
+    kernels.close()
+    assert played.log.count(("release", 0)) == 1
 
 
 def test_threads_load_once(played: Driver) -> None:
