@@ -1,4 +1,7 @@
-"""Model folders that several test files share, each exported once per run, and settings for all tests."""
+"""Model folders that several test files share, each exported once per run, and settings for all tests.
+
+Processes with the stand-in for the driver start often, so they import torch only for tests that need it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,24 @@ import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
 from driver_stand_in.forwarding import Forwarding
-from fomm_export.export_model import export_networks
+from exported_models import exported, share_folder
 from fomm_rt.model.folder import ModelFolder
 from fomm_rt.model.manifest import Weights
 from golden_files import Golden, blending_networks
 from gpu_rigs import is_stand_in
 
-torch.set_num_threads(2)
+if TYPE_CHECKING:
+    from fomm_export.networks.model import Networks
+
+if not is_stand_in():
+    import torch
+
+    torch.set_num_threads(2)
 # Processes that a shell starts in the background ignore Ctrl-C, and processes that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Under nohup they would also ignore SIGHUP.
@@ -28,6 +37,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Runs tests that need a driver on a stand-in for it."""
+    if remove := share_folder():
+        config.add_cleanup(remove)
     if not is_stand_in():
         config.pluginmanager.register(Forwarding())
 
@@ -42,16 +53,14 @@ def no_installed_models(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def golden_model(tmp_path_factory: pytest.TempPathFactory) -> ModelOf:
+def golden_model() -> ModelOf:
     """Returns a function from a golden's name to its model folder."""
-    root = tmp_path_factory.mktemp("models")
 
     @cache
-    def export(name: str) -> ModelFolder:
-        weights = Weights("stand-in", name, None, None)
-        return export_networks(Golden(name).networks, weights, root / name)
+    def model(name: str) -> ModelFolder:
+        return _exported(name, lambda: Golden(name).networks)
 
-    return export
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +70,18 @@ def small_model(golden_model: ModelOf) -> Path:
 
 
 @pytest.fixture(scope="session")
-def blending_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+def blending_model() -> ModelFolder:
     """The small model with a blend mask."""
-    weights = Weights("stand-in", "blending", None, None)
-    return export_networks(blending_networks(), weights, tmp_path_factory.mktemp("models") / "blending")
+    return _exported("blending", blending_networks)
+
+
+def _exported(name: str, networks: Callable[[], Networks]) -> ModelFolder:
+    def export(folder: Path) -> None:
+        from fomm_export.export_model import export_networks
+
+        export_networks(networks(), Weights("stand-in", name, None, None), folder)
+
+    return exported(name, export)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The goldens: published numbers, and the networks and model folders that must reproduce them."""
+"""The goldens: published numbers, and the networks and model folders that must reproduce them.
+
+Importing this module imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,19 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from fomm_export.checkpoints.configuration import Configuration
-from fomm_export.checkpoints.stand_in import stand_in_weights
-from fomm_export.networks.keypoint_detector import Keypoints
-from fomm_export.networks.model import Networks, build_networks
 from fomm_rt.motion import keypoints as runtime
+
+if TYPE_CHECKING:
+    import torch
+
+    from fomm_export.checkpoints.configuration import Configuration
+    from fomm_export.networks.keypoint_detector import Keypoints
+    from fomm_export.networks.model import Networks
 
 FOLDER = Path(__file__).parent / "golden"
 SMALL = ("small", "small_aligned", "small_single_jacobian", "small_no_jacobian", "small_no_occlusion")
@@ -42,15 +47,21 @@ class Golden:
 
     @cached_property
     def configuration(self) -> Configuration:
+        from fomm_export.checkpoints.configuration import Configuration
+
         return Configuration.from_model_params(self.meta["model_params"], self.meta["size"])
 
     @cached_property
     def networks(self) -> Networks:
-        return build_networks(
-            self.configuration,
-            *stand_in_weights(self.configuration, self.meta["seed"]),
-            align_corners=self.meta["align_corners"],
-        )
+        return self.networks_of(self.configuration)
+
+    def networks_of(self, configuration: Configuration) -> Networks:
+        """Returns networks of another configuration, with weights of the golden's seed."""
+        from fomm_export.checkpoints.stand_in import stand_in_weights
+        from fomm_export.networks.model import build_networks
+
+        weights = stand_in_weights(configuration, self.meta["seed"])
+        return build_networks(configuration, *weights, align_corners=self.meta["align_corners"])
 
     @property
     def source(self) -> NDArray[np.uint8]:
@@ -65,6 +76,10 @@ class Golden:
         return runtime.Keypoints(self.arrays[f"{prefix}.value"], self.arrays.get(f"{prefix}.jacobian"))
 
     def torch_keypoints(self, prefix: str) -> Keypoints:
+        import torch
+
+        from fomm_export.networks.keypoint_detector import Keypoints
+
         keypoints = self.keypoints(prefix)
         jacobian = None if keypoints.jacobian is None else torch.from_numpy(keypoints.jacobian)[None]
         return Keypoints(torch.from_numpy(keypoints.value)[None], jacobian)
@@ -82,13 +97,13 @@ class Golden:
 def blending_networks(name: str = "small_aligned") -> Networks:
     """The networks of a golden with a blend mask; all other weights are the golden's."""
     golden = Golden(name)
-    configuration = replace(golden.configuration, estimate_blend_mask=True)
-    weights = stand_in_weights(configuration, golden.meta["seed"])
-    return build_networks(configuration, *weights, align_corners=golden.meta["align_corners"])
+    return golden.networks_of(replace(golden.configuration, estimate_blend_mask=True))
 
 
 def as_tensor(picture: NDArray[np.uint8]) -> torch.Tensor:
     """(H, W, 3) uint8 -> (1, 3, H, W) float32 in [0, 1]."""
+    import torch
+
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
