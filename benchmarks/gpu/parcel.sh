@@ -7,13 +7,10 @@
 # On the GPU machine:
 #
 #   unpack.sh FOLDER           unpacks the parts beside it:
-#     packages-3.10  for Python 3.10 with TensorRT 8.6, NumPy and onnx: pytest, ONNX Runtime, OpenCV, PyAV, …
-#     packages-3.12  for Python 3.12 with PyTorch, OpenCV and onnx: PyAV, PyYAML, safetensors, Typer, Rich, cuda-core, …
+#     packages-3.10  what Python 3.10 lacks beside TensorRT 8.6, and packages-3.12 beside PyTorch; see packages.sh
 #     model.zip      MODEL without its weights; see weightless.py
 #     small          a small model for tests
 #     cache          kernels for sm_90 (or $ARCHITECTURE), compiled by NVRTC 13.0; an XDG_CACHE_HOME
-#
-# Both folders of packages hold the metadata of fomm-rt, by which its commands are found.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-$here/.venv/bin/python}
@@ -21,24 +18,8 @@ out=$(realpath -m "$1"); mkdir -p "$out"
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 made=$work/made; mkdir "$made"
 
-packages() {  # VERSION PIP-ARGUMENTS…: wheels for another Python, which has NumPy
-  local version=$1; shift
-  "$python" -m pip --disable-pip-version-check install -q --no-compile --upgrade --target "$made/packages-$version" \
-    --python-version "$version" --implementation cp --only-binary=:all: \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_17_x86_64 "$@"
-}
-# pip resolves dependencies for its own Python; Pythons before 3.11 also need exceptiongroup and tomli.
-packages 3.10 pytest exceptiongroup tomli
-packages 3.10 -c "$here/constraints.txt" msgspec filelock platformdirs typing-extensions
-packages 3.10 --no-deps "onnxruntime<1.24" opencv-python-headless "av<18"
-packages 3.12 -c "$here/constraints.txt" typer rich av PyYAML safetensors \
-  msgspec filelock platformdirs typing-extensions psutil
-packages 3.12 -c "$here/constraints.txt" --no-deps cuda-core cuda-pathfinder  # the machine's may be older than 1.0
-rm -rf "$made"/packages-*/{numpy,numpy.libs,numpy-*,bin}
-"$python" -m pip --disable-pip-version-check wheel -q --no-deps -w "$work" "$here"
 for version in 3.10 3.12; do
-  "$python" -m zipfile -e "$work"/fomm_rt-*.whl "$work/wheel"
-  cp -r "$work"/wheel/fomm_rt-*.dist-info "$made/packages-$version"
+  PYTHON=$python "$here/benchmarks/gpu/packages.sh" "$version" "$made/packages-$version"
 done
 
 "$python" "$here/benchmarks/gpu/weightless.py" cut "$2" "$made/model.zip"

@@ -4,7 +4,7 @@
 
     python benchmarks/gpu/run.py STEP -o FOLDER [-m MODEL ...] [--torch PYTHON] [--tensorrt PYTHON] [--dry-run]
     python benchmarks/gpu/run.py first -o FOLDER      eight minutes without TensorRT
-    python benchmarks/gpu/run.py second -o FOLDER     ten minutes with TensorRT
+    python benchmarks/gpu/run.py second -o FOLDER     eight minutes with TensorRT
 
 check          GPU, driver, clocks and versions, and what each step and backend lacks
 kernel-tests   tests/gpu of kernels and device, with FOMM_REQUIRE_GPU=1
@@ -17,24 +17,28 @@ array-tests    arrays of PyTorch, CuPy and DLPack, in and out
 memcheck, racecheck, initcheck      the kernels' tests under that tool of compute-sanitizer
 engine-tests   tests/gpu of engines
 engines        engines of every kind: build time, size, parity; repeat it until no set is left
+engines-fp16   those of them that are split, in half precision, for batches of 1 and 32
 throughput     TensorRT's kernel path: latency, stages, batches
 bench          fomm-rt bench against PyTorch eager and torch.compile, in processes of their own, in turns
 
 PyTorch and TensorRT may be in two Pythons; neither needs an installed fomm-rt. The output of a step also goes to
-FOLDER/STEP.log, with results beside it; a plan writes FOLDER/PLAN.json after every step. A step that takes longer than
-its limit is killed with its children. The exit code is 1 if a command fails; the others still run.
+FOLDER/STEP.log, with results beside it; a plan writes FOLDER/PLAN.json after every step. It starts no step if modules
+that they import are missing. A step that takes longer than its limit is killed with its children. The exit code is 1 if
+a command fails; the others still run.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from running import Record, has_passed, run_step, write_record
-from steps import BUNDLED, CONTESTANTS, PLANS, ROOT, STEPS, WITHOUT, Python, Setting
+from running import Record, has_passed, run, run_step, write_record
+from steps import BUNDLED, CONTESTANTS, PLANS, ROOT, STEPS, WITHOUT, Python, Setting, modules_checks
 
 VOX_256 = "models/vox-256"
 """Of the checkout; what `model` exports."""
@@ -43,13 +47,19 @@ VOX_256 = "models/vox-256"
 def run_plan(name: str, setting: Setting) -> list[Record]:
     """Runs the steps of a plan, as far as its time goes."""
     plan, start, records = PLANS[name], monotonic(), list[Record]()
-    for step, limit_s in plan.steps.items():
-        rest_s = plan.limit_s - (monotonic() - start)
-        records.append(run_step(step, STEPS[step](setting), setting.output, min(limit_s, rest_s)))
+    for step, most_s in plan.steps.items():
+        limit_s = min(most_s, plan.limit_s - (monotonic() - start))
+        commands = STEPS[step](replace(setting, limit_s=limit_s))
+        records.append(run_step(step, commands, setting.output, limit_s))
         write_record(setting.output / f"{name}.json", records)
     for record in records:
         print(f"{record['step']:<14} {record['seconds']:>6.1f} s  {'passed' if has_passed(record) else 'FAILED'}")
     return records
+
+
+def missing_modules(name: str, setting: Setting) -> bool:
+    """True if a Python lacks modules that a plan's steps import there; prints which."""
+    return any(code != 0 for code in run(modules_checks(PLANS[name], setting), io.StringIO(), 60))
 
 
 def _python(program: str, packages: str | None) -> Python:
@@ -73,6 +83,7 @@ def main() -> None:
     parser.add_argument("--without", default=WITHOUT, help=f"modules that --tensorrt lacks ({WITHOUT})")
     parser.add_argument("-c", "--contestant", action="append", help="of bench; by default PyTorch's and TensorRT's")
     parser.add_argument("--limit", type=float, default=570, help="time limit of a single step in seconds (570)")
+    parser.add_argument("--anyway", action="store_true", help="start a plan although modules are missing")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")
     options = parser.parse_args()
     output = options.output.absolute()
@@ -88,6 +99,8 @@ def main() -> None:
     if options.dry_run:
         print(*(command for step in steps for command in STEPS[step](setting)), sep="\n")
         return
+    if options.step in PLANS and missing_modules(options.step, setting) and not options.anyway:
+        raise SystemExit("nothing was started: install these packages, or unpack them (packages.sh); or --anyway")
     if options.step in PLANS:
         records = run_plan(options.step, setting)
     else:

@@ -108,6 +108,15 @@ def _check(setting: Setting) -> list[Command]:
     ]
 
 
+def modules_checks(plan: Plan, setting: Setting) -> list[Command]:
+    """Commands that fail if a Python lacks modules which a plan's steps import there."""
+    steps: dict[Python, list[str]] = {}
+    for step in plan.steps:
+        if STEPS[step](setting):
+            steps.setdefault(setting.tensorrt if step in OF_TENSORRT else setting.torch, []).append(step)
+    return [python.run(_script("check.py"), *names) for python, names in steps.items()]
+
+
 def _model(setting: Setting) -> list[Command]:
     return [
         setting.torch.run("-m", "fomm_rt", "export", "--stand-in", "--quiet", "-y", "-o", model)
@@ -165,10 +174,15 @@ def _engine_tests(setting: Setting) -> list[Command]:
     ]
 
 
-def _engines(setting: Setting) -> list[Command]:
+def _engines(setting: Setting, *kinds: str) -> list[Command]:
     models = [argument for model in setting.models for argument in ("-m", model)]
     limit = ("--seconds", str(round(setting.limit_s / 2)))  # the last set may take as long as all before it
-    return [setting.tensorrt.run(_script("engine_matrix.py"), *models, *limit, "-o", setting.results("engines.json"))]
+    output = ("-o", setting.results("engines.json"))
+    return [setting.tensorrt.run(_script("engine_matrix.py"), *models, *kinds, *limit, *output)]
+
+
+def _engines_fp16(setting: Setting) -> list[Command]:
+    return _engines(setting, "--precision", "fp16", "--layout", "split", "--batch", "1", "32")
 
 
 def _throughput(setting: Setting) -> list[Command]:
@@ -226,11 +240,15 @@ STEPS: dict[str, Callable[[Setting], list[Command]]] = {
     "array-tests": _array_tests,
     "engine-tests": _engine_tests,
     "engines": _engines,
+    "engines-fp16": _engines_fp16,
     "throughput": _throughput,
     "bench": _bench,
     "kernels": _kernels,
     **{tool: partial(_sanitize, tool) for tool in ("memcheck", "racecheck", "initcheck")},
 }
+
+OF_TENSORRT = ("engine-tests", "engines", "engines-fp16", "throughput")
+"""Steps that run in the Python with TensorRT."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +279,7 @@ PLANS = {
             "memcheck": 120,
         },
     ),
-    "second": Plan(570, {"check": 30, "model": 90, "engines": 300, "throughput": 90, "engine-tests": 120}),
+    "second": Plan(480, {"check": 30, "model": 60, "engines-fp16": 210, "throughput": 90, "engine-tests": 120}),
 }
 """What one visit to a machine can do: without TensorRT, and with it."""
 

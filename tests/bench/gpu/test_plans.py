@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import check
 import pytest
 import run
 import steps
 from running import has_passed, run_step
-from steps import PLANS, STEPS, Command, Plan, Python, Setting
+from steps import PLANS, STEPS, Command, Plan, Python, Setting, modules_checks
 
 ROOT = Path(__file__).parents[3]
 
@@ -75,8 +77,7 @@ def test_a_plan_ends_in_time(setting: Setting, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_plans_are_of_known_steps() -> None:
-    assert PLANS["first"].limit_s <= 480
-    assert PLANS["second"].limit_s <= 600
+    assert max(plan.limit_s for plan in PLANS.values()) <= 480
     for plan in PLANS.values():
         assert set(plan.steps) <= set(STEPS)
 
@@ -102,3 +103,70 @@ def test_dry_run_prints_the_commands(tmp_path: Path) -> None:
     assert made.stdout.startswith("nvidia-smi ")
     assert "throughput.py" in made.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_steps_of_a_plan_know_their_limit(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of a single step: engines must not start a set that the plan has no time for."""
+    limits: list[float] = []
+
+    def step(given: Setting) -> list[Command]:
+        limits.append(given.limit_s)
+        return []
+
+    monkeypatch.setattr(run, "STEPS", {"short": step, "long": step})
+    monkeypatch.setattr(run, "PLANS", {"plan": Plan(20, {"short": 5, "long": 60})})
+    run.run_plan("plan", setting)
+    assert limits[0] == 5
+    assert 15 <= limits[1] <= 20
+
+
+def test_the_second_plan_builds_the_engines_that_matter(setting: Setting) -> None:
+    (command,) = STEPS["engines-fp16"](setting)
+    text = str(command)
+    assert "--precision fp16 --layout split --batch 1 32 --seconds 50" in text
+    assert text.index("vox-256") < text.index("-m bundled")
+
+
+class TestMissingModules:
+    """A plan starts nothing that would fail for want of a module."""
+
+    def test_every_step_says_what_it_imports(self) -> None:
+        assert set(check.NEEDS) == set(STEPS) - {"check"}
+
+    def test_packages_by_their_names(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr(
+            check, "find_spec", lambda name: None if name in ("yaml", "msgspec", "cuda.core") else object()
+        )
+        assert check.say_what_lacks(["check", "kernel-tests", "model", "detector"])
+        assert capsys.readouterr().out.splitlines() == [
+            "step kernel-tests lacks msgspec, cuda.core",
+            "step model lacks msgspec, yaml",
+            "step detector lacks msgspec",
+            "missing packages: PyYAML cuda-core msgspec",
+        ]
+        assert not check.say_what_lacks(["check"])
+
+    def test_each_python_is_asked_for_its_steps(self, setting: Setting) -> None:
+        other = Python("/opt/tensorrt/python")
+        two = replace(setting, tensorrt=other, models=("bundled",))
+        asked = {command.arguments[0]: command.arguments[2:] for command in modules_checks(PLANS["second"], two)}
+        assert asked == {sys.executable: ("check",), other.path: ("engines-fp16", "throughput", "engine-tests")}
+
+    @pytest.mark.parametrize("anyway", [False, True])
+    def test_nothing_starts(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], anyway: bool
+    ) -> None:
+        monkeypatch.setattr(run, "STEPS", {"kernels": lambda _: [python("print('begun')")]})
+        monkeypatch.setattr(run, "PLANS", {"plan": Plan(60, {"kernels": 30.0})})
+        missing = python("print('missing packages: msgspec'); raise SystemExit(1)")
+        monkeypatch.setattr(run, "modules_checks", lambda *_: [missing])
+        options = ["--anyway"] if anyway else []
+        monkeypatch.setattr(sys, "argv", ["run.py", "plan", "-o", str(tmp_path), *options])
+        with pytest.raises(SystemExit) as caught:
+            run.main()
+        assert (caught.value.code == 0) is anyway
+        assert anyway or "nothing was started" in str(caught.value.code)
+        printed = capsys.readouterr().out
+        assert "missing packages: msgspec" in printed
+        assert ("begun" in printed.replace("print('begun')", "")) is anyway
+        assert (tmp_path / "plan.json").exists() is anyway
