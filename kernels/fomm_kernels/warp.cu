@@ -113,4 +113,4 @@ FOMM_FUNCTION void warp_block(const Warp& a, int block, int n, unsigned char* sh
     sample_pixels(a.features, a.warped, n, taps, first, count, a.in_pieces);
 }
 
-FOMM_KERNEL(warp, Warp)
+FOMM_FOURFOLD_KERNEL(warp, Warp)

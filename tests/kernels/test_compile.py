@@ -15,7 +15,9 @@ from queue import SimpleQueue
 
 import pytest
 
+from cubins import resources
 from fomm_kernels import KERNELS, CompileError, nvrtc, sources
+from fomm_kernels.launching import BLOCK_SIZE
 
 PTX = ("compute_75", "compute_80", "compute_89", "compute_90", "compute_120")
 CUBINS = ("sm_75", "sm_90", "sm_120")
@@ -50,6 +52,16 @@ def test_cubin(kernel: str, half: bool, architecture: str) -> None:
     code = nvrtc.compile_kernel(kernel, half, architecture)
     assert code.startswith(b"\x7fELF")
     assert f".text.{kernel}\0".encode() in code
+
+
+@kernels
+@storages
+@pytest.mark.parametrize("architecture", CUBINS)
+def test_registers(kernel: str, half: bool, architecture: str) -> None:
+    taken = resources(nvrtc.compiled(kernel, half, architecture))
+    assert taken.stack_bytes == 0, "registers are spilled to memory"
+    blocks = 65_536 // (taken.registers * BLOCK_SIZE)
+    assert blocks >= 4, "at a time on a multiprocessor"
 
 
 @kernels

@@ -17,6 +17,8 @@
 //
 //     FOMM_KERNEL(name, Arguments)                    the kernel `name`: name_block(arguments, x, y, shared), given a
 //                                                     structure
+//     FOMM_FOURFOLD_KERNEL(name, Arguments)           the same with few enough registers for four blocks at a time on a
+//                                                     multiprocessor; for kernels that mostly wait for memory
 //     FOMM_PLAIN_KERNEL(name, kernel, arguments, ...) the kernel `name`: kernel_block, given pointers and numbers: ...
 //                                                     are the parameters, the structure is what `arguments` makes
 //
@@ -30,10 +32,12 @@
 #define FOMM_FUNCTION static __device__ __forceinline__
 #define FOMM_THREADS(i, count) for (int i = threadIdx.x; i < (count); i += FOMM_BLOCK_SIZE)
 #define FOMM_BARRIER() __syncthreads()
-#define FOMM_KERNEL(name, Arguments)                                                                       \
-    extern "C" __global__ void __launch_bounds__(FOMM_BLOCK_SIZE) name(const __grid_constant__ Arguments a) { \
-        extern __shared__ __align__(16) unsigned char shared[];                                              \
-        name##_block(a, blockIdx.x, blockIdx.y, shared);                                                     \
+#define FOMM_KERNEL(name, Arguments) FOMM_BOUNDED_KERNEL(name, Arguments, FOMM_BLOCK_SIZE)
+#define FOMM_FOURFOLD_KERNEL(name, Arguments) FOMM_BOUNDED_KERNEL(name, Arguments, FOMM_BLOCK_SIZE, 4)
+#define FOMM_BOUNDED_KERNEL(name, Arguments, ...)                                                         \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__) name(const __grid_constant__ Arguments a) { \
+        extern __shared__ __align__(16) unsigned char shared[];                                           \
+        name##_block(a, blockIdx.x, blockIdx.y, shared);                                                  \
     }
 #define FOMM_PLAIN_KERNEL(name, kernel, arguments, ...)                                     \
     extern "C" __global__ void __launch_bounds__(FOMM_BLOCK_SIZE) name(__VA_ARGS__) {       \
@@ -93,6 +97,7 @@ static void run_blocks(int blocks_x, int blocks_y, int shared_bytes, const RunBl
                    [=](int x, int y, unsigned char* shared) { name##_block(*a, x, y, shared); });    \
     }                                                                                                \
     extern "C" int name##_argument_bytes() { return sizeof(Arguments); }
+#define FOMM_FOURFOLD_KERNEL(name, Arguments) FOMM_KERNEL(name, Arguments)
 #define FOMM_PLAIN_KERNEL(name, kernel, arguments, ...)                                                  \
     extern "C" void name(__VA_ARGS__, int blocks_x, int blocks_y, int shared_bytes) {                    \
         run_blocks(blocks_x, blocks_y, shared_bytes,                                                     \
