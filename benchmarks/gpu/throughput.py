@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -110,12 +111,16 @@ class Bench:
         """Contestant -> latency, with the milliseconds of every frame."""
         out = np.empty_like(self._pictures[0])
         frames = self._pictures[1:]
-        given, left = OnGpu(frames[0]), OnGpu(out)
-        contestants: dict[str, Callable[[int], object]] = {
-            "replayed": lambda number: replayed.animate(frames[number % CLIP], out),
-            "step by step": lambda number: eager.animate(frames[number % CLIP], out),
-            "left on the GPU": lambda _: replayed.animate(given, left),
-        }
+        with on_gpu(frames[0]) as given, on_gpu(out) as left:
+            contestants: dict[str, Callable[[int], object]] = {
+                "replayed": lambda number: replayed.animate(frames[number % CLIP], out),
+                "step by step": lambda number: eager.animate(frames[number % CLIP], out),
+                "left on the GPU": lambda _: replayed.animate(given, left),
+            }
+            samples = self._in_turns(contestants)
+        return {name: {**vars(latency_of([times])), "samples_ms": times} for name, times in samples.items()}
+
+    def _in_turns(self, contestants: dict[str, Callable[[int], object]]) -> dict[str, list[float]]:
         self._warm_up(contestants["replayed"])
         samples: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(self._rounds):
@@ -126,7 +131,7 @@ class Bench:
                     start = perf_counter()
                     contestants[name](frame)
                     samples[name].append((perf_counter() - start) * 1e3)
-        return {name: {**vars(latency_of([times])), "samples_ms": times} for name, times in samples.items()}
+        return samples
 
     @staticmethod
     def _warm_up(animate: Callable[[int], object]) -> None:
@@ -160,26 +165,24 @@ class Bench:
             return {"batch": animator.batch, "frames_per_s": float(np.median(rates)), "rates": rates}
 
 
-class OnGpu:
-    """An image on the GPU, allocated with the CUDA driver API."""
+@contextmanager
+def on_gpu(picture: NDArray[np.uint8]) -> Iterator[Any]:
+    """An image on the GPU, allocated with the CUDA driver API, until the end of the block."""
+    from cuda.bindings import driver
+    from cuda.core import Device
 
-    def __init__(self, picture: NDArray[np.uint8]) -> None:
-        from cuda.bindings import driver
-        from cuda.core import Device
-
-        Device(0).set_current()
-        result, address = driver.cuMemAlloc(picture.nbytes)
-        assert result == 0, result.name
+    Device(0).set_current()
+    result, address = driver.cuMemAlloc(picture.nbytes)
+    assert result == 0, result.name
+    try:
         (result,) = driver.cuMemcpyHtoD(address, np.ascontiguousarray(picture).ctypes.data, picture.nbytes)
         assert result == 0, result.name
-        self.__cuda_array_interface__ = {
-            "version": 3,
-            "shape": picture.shape,
-            "typestr": "|u1",
-            "data": (int(address), False),
-            "strides": None,
-            "stream": None,
-        }
+        interface = {"version": 3, "shape": picture.shape, "typestr": "|u1", "data": (int(address), False)}
+        yield SimpleNamespace(
+            shape=picture.shape, __cuda_array_interface__={**interface, "strides": None, "stream": None}
+        )
+    finally:
+        driver.cuMemFree(address)
 
 
 def clocks() -> str | None:
