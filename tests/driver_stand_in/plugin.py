@@ -27,15 +27,19 @@ class StandInPlugin:
         self.stand_in.register_kernels()
         self._config = config
         self._made_before = 0
-        self._failed = False
+        self._failed = self._ran = False
         self._excused: set[int] = set()
         self._reports = os.environ.get(REPORTS_TO)
+
+    def pytest_runtest_setup(self) -> None:
+        """A test may be skipped before it runs, after fixtures of the session have made what they keep."""
+        self._ran = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Fails a test for complaints of its call."""
         self._made_before = self.stand_in.objects_made()
-        self._failed = True
+        self._failed = self._ran = True
         try:
             yield
         except BaseException:
@@ -55,8 +59,10 @@ class StandInPlugin:
         complaints = self.stand_in.complaints()
         if item.get_closest_marker("may_leave"):
             self._excused |= {left.number for left in self.stand_in.leftovers(self._made_before)}
-        if not self._failed:
-            complaints += self._left(0 if nextitem is None else self._made_before)
+        if nextitem is None and not self._failed:
+            complaints += self._left(0)
+        elif self._ran and not self._failed:
+            complaints += self._left(self._made_before)
         self._fail_for(complaints)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
