@@ -58,7 +58,7 @@ class Forwarding:
                 item.add_marker(pytest.mark.skip(reason=reason))
             self._forwarded.clear()
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Reports a test that runs in the other process."""
         if item.nodeid not in self._forwarded:
             return None
@@ -66,6 +66,8 @@ class Forwarding:
         for report in self._process_of(item).reports(item):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        # An earlier test of this process has left set up what this one shares with it, such as their folder.
+        item.session._setupstate.teardown_exact(nextitem)
         return True
 
     def pytest_sessionfinish(self) -> None:
