@@ -31,9 +31,10 @@ _CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 
-memory = {"object_store_memory": 80 << 20, "include_dashboard": False}
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
-second = cluster.add_node(num_cpus=1, **memory)
+# Without the processes that no test needs.
+small = {"object_store_memory": 80 << 20, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **small})
+second = cluster.add_node(num_cpus=1, **small)
 print(cluster.address, flush=True)
 if sys.stdin.readline():
     cluster.remove_node(second, allow_graceful=False)
