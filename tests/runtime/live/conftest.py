@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fakes.video_devices import DeviceProcess, FakeVideoDevices, build_video_devices
-from virtual_display import VirtualDisplay, virtual_display
+from virtual_display import VirtualDisplay, virtual_display, without_current_context
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +35,10 @@ def running_display() -> Iterator[VirtualDisplay]:
 
 
 @pytest.fixture
-def display(running_display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> VirtualDisplay:
+def display(running_display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
     """The display that windows of this test appear on."""
     monkeypatch.setenv("DISPLAY", running_display.name)
     for name in ("WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_RENDER_DRIVER"):
         monkeypatch.delenv(name, raising=False)
-    return running_display
+    with without_current_context():
+        yield running_display
