@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,6 +13,8 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from fomm_train.people.graphics import graphics
 
 WIDTH, HEIGHT = 1200, 1000
 
@@ -84,20 +84,11 @@ def without_current_context() -> Iterator[None]:
 
     GLX refuses to make the context of a window current beside it, and Xlib ends the process at that error.
     """
-    egl = ctypes.CDLL("libEGL.so.1") if "glcontext" in sys.modules else None
-    if egl is None:
-        yield
-        return
-    for name in ("eglGetCurrentDisplay", "eglGetCurrentContext", "eglGetCurrentSurface"):
-        getattr(egl, name).restype = ctypes.c_void_p
-    egl.eglMakeCurrent.argtypes = [ctypes.c_void_p] * 4
-    display, context = egl.eglGetCurrentDisplay(), egl.eglGetCurrentContext()
-    surfaces = egl.eglGetCurrentSurface(0x3059), egl.eglGetCurrentSurface(0x305A)  # EGL_DRAW, EGL_READ
-    if context is None:
-        yield
-        return
-    assert egl.eglMakeCurrent(display, None, None, None)
+    drawing = [graphics().context] if graphics.cache_info().currsize else []
+    for context in drawing:
+        context.__exit__(None, None, None)
     try:
         yield
     finally:
-        assert egl.eglMakeCurrent(display, *surfaces, context)
+        for context in drawing:
+            context.__enter__()
