@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import resource
 import shutil
 import subprocess
@@ -36,6 +35,8 @@ from typing import Any
 import psutil
 
 from fomm_bench.machine.environment import describe_environment
+from fomm_bench.machine.load import busy_s
+from fomm_bench.machine.memory import peak_bytes_of
 from fomm_bench.results.command_line import script_command
 from fomm_bench.results.results_file import write_document
 from fomm_rt.bundled import bundled_avatars, bundled_performance
@@ -64,37 +65,23 @@ def check_end(process: subprocess.Popen[bytes], exit_code: int = 0) -> None:
 
 def run(*arguments: object) -> Times:
     """Runs `fomm-rt`; returns its wall-clock and processor seconds, and those of the machine."""
-    usage, machine, since = resource.getrusage(resource.RUSAGE_CHILDREN), machine_cpu_s(), perf_counter()
+    usage, machine, since = resource.getrusage(resource.RUSAGE_CHILDREN), busy_s(), perf_counter()
     check_end(start(*arguments))
     wall_s, after = perf_counter() - since, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
-    return {"wall_s": wall_s, "cpu_s": cpu_s, "machine_cpu_s": machine_cpu_s() - machine}
-
-
-def machine_cpu_s() -> float:
-    """Processor seconds of all processes since the machine was started."""
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "machine_cpu_s": busy_s() - machine}
 
 
 def peaks_of(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     """The largest resident memory, in bytes, of a command and of the largest of its workers, until the command ends."""
     own = workers = 0
     while process.poll() is None:
-        with suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
-            command = psutil.Process(process.pid)
-            own = max(own, peak_bytes(command.pid))
-            for child in command.children():
-                workers = max(workers, peak_bytes(child.pid))
+        own = max(own, peak_bytes_of(process.pid) or 0)
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children():
+                workers = max(workers, peak_bytes_of(child.pid) or 0)
         sleep(LOOK_S)
     return own, workers
-
-
-def peak_bytes(process: int) -> int:
-    """The largest resident memory that a process has had."""
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return 0 if found is None else int(found[1]) * 1024
 
 
 def pictures_in(folder: Path, count: int) -> Path:

@@ -32,14 +32,22 @@ class OtherLoad:
         return round(max(0.0, others_s / (last.wall_s - first.wall_s)), 3)
 
 
+def busy_s() -> float:
+    """Processor seconds of all processes since the machine was started. Needs psutil."""
+    import psutil
+
+    times = psutil.cpu_times()._asdict()
+    # "guest" times are part of "user" and "nice".
+    idle_s = sum(times.get(name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
+    return float(sum(times.values()) - idle_s)
+
+
 def _now() -> _Moment | None:
     try:
         import psutil
     except ImportError:
         return None
-    times = psutil.cpu_times()._asdict()
-    # "guest" times are part of "user" and "nice".
-    idle_s = sum(times.get(name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
+    busy = busy_s()
     own = psutil.Process()
     own_s = 0.0
     for process in (own, *own.children(recursive=True)):
@@ -47,4 +55,4 @@ def _now() -> _Moment | None:
             own_s += sum(process.cpu_times()[:4])  # user and system, of the process and of its ended children
         except psutil.NoSuchProcess:
             continue
-    return _Moment(perf_counter(), sum(times.values()) - idle_s, own_s)
+    return _Moment(perf_counter(), busy, own_s)

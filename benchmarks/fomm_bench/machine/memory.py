@@ -1,4 +1,4 @@
-"""Peak memory of this process, on the host and on an NVIDIA GPU."""
+"""Peak memory of processes, on the host and on an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from pathlib import Path
 from fomm_bench.machine import nvidia_smi
 
 
-def peak_host_bytes() -> int:
-    """The largest resident set so far.
+def peak_bytes_of(process: int) -> int | None:
+    """The largest resident set of a process so far; None if it is gone, or the system is not Linux.
 
-    On Linux this is VmHWM: psutil 6 reports no peak there, and getrusage includes the parent's memory at the fork.
+    This is VmHWM: psutil 6 reports no peak on Linux, and getrusage includes the parent's memory at the fork.
     """
-    status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="ascii"))):
-        return int(found[1]) * 1024
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return None if found is None else int(found[1]) * 1024
+
+
+def peak_host_bytes() -> int:
+    """The largest resident set of this process so far."""
+    if (peak := peak_bytes_of(os.getpid())) is not None:
+        return peak
     if sys.platform == "win32":
         import psutil
 
