@@ -10,9 +10,10 @@ from msgspec import Struct
 from fomm_rt.animator import Animator
 from fomm_rt.batch.identity import version_of
 from fomm_rt.batch.job import Animated, Job
-from fomm_rt.batch.recordings import Progress, Recorded, record_once
+from fomm_rt.batch.recordings import Recorded, record_once
 from fomm_rt.clip.animate_file import animate_file
 from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver
+from fomm_rt.clip.rendering import Progress
 from fomm_rt.clip.report import AnimationReport
 from fomm_rt.errors import FommError
 from fomm_rt.warnings_of_work import collected_warnings

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from msgspec import Struct
 from fomm_rt.animator import Animator
 from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver, record_driver
 from fomm_rt.clip.recording_file import recording_from_bytes, recording_to_bytes
+from fomm_rt.clip.rendering import Progress
 from fomm_rt.errors import FommError, ImageError, MediaError
 from fomm_rt.files.hidden_folder import this_machine
 from fomm_rt.version import __version__
@@ -36,7 +36,6 @@ WAITING = "waiting for the driver's keypoints"
 
 Recorded = RecordedDriver | FommError | None
 """A recorded driver; why it cannot be read; or None for one of too many frames to keep."""
-Progress = Callable[[str, int, "int | None"], None]
 
 _log = logging.getLogger("fomm_rt")
 

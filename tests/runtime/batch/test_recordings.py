@@ -14,8 +14,9 @@ from fomm_rt import MediaError, animate_file
 from fomm_rt.batch import recordings
 from fomm_rt.batch.animation import JobAnimator, Order
 from fomm_rt.batch.job import Animated, Job
-from fomm_rt.batch.recordings import WAITING, Progress
+from fomm_rt.batch.recordings import WAITING
 from fomm_rt.clip.recorded_driver import DriverRequest, RecordedDriver, record_driver
+from fomm_rt.clip.rendering import Progress
 from fomm_rt.workers.messages import LoadOptions
 from fomm_rt.workers.worker_process import CancelledTask
 
